@@ -19,6 +19,7 @@ struct gl_state {
     gl_hash sum;
     char mode[16];
     uint64_t mode_seq;
+    bool is_partial;                  /* pages are still to come: a change to an annotation that is not here yet is skipped, its page has it */
     size_t live_count;                /* annotations that are not deleted */
     struct gl_annotation **items;     /* in the order made; tombstones stay in their place */
     size_t count;
