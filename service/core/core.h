@@ -1,0 +1,53 @@
+/*
+ * core.h - everything that one worker knows: its peers, the sessions and projects in memory, and what waits to be appended.
+ *
+ * Owns      all of that. The store, the loop and the helpers are lent.
+ * Lifetime  core_new / core_free (after every peer was closed).
+ * Thread    the loop thread. Nothing here blocks or takes longer than a few milliseconds.
+ */
+#ifndef CORE_H
+#define CORE_H
+
+#include "service/base/loop.h"
+#include "service/store/store.h"
+
+struct core;
+
+struct core_limits {
+    size_t frame_bytes;        /* largest message */
+    size_t ops_in_flight;      /* per connection */
+    size_t requests_in_flight; /* per connection */
+    size_t document_bytes;
+    size_t uploads_bytes;      /* all uploads of this worker together */
+    size_t append_max_ops;     /* in one statement */
+    size_t recent_ops;         /* kept per session for catching up */
+    size_t recent_bytes;
+    size_t sessions;           /* joined by one connection */
+    uint64_t hello_ms;         /* to sign in */
+    uint64_t stall_ms;         /* without reading anything */
+    uint64_t append_ms;        /* until a waiting op is answered store_down or unknown_outcome */
+    uint64_t idle_session_ms;  /* until a session that nobody uses leaves memory */
+};
+
+/* Work that is slow or asks the outside is done by somebody else: helper processes. Each calls back once, later. */
+struct core_helpers {
+    void *ctx;
+    /* Is this the password behind stored (the text in the account's row)? stored empty: spends the same time and says no. */
+    void (*check_password)(void *ctx, struct gl_slice stored, struct gl_slice password, void (*fn)(void *, enum gl_code, bool), void *arg);
+    /* The places in text most like quote. */
+    void (*nearest)(void *ctx, const struct gl_text *text, struct gl_slice quote,
+                    void (*fn)(void *, enum gl_code, const struct gl_candidate *, size_t), void *arg);
+};
+
+struct core *core_new(struct loop *loop, struct store *store, const struct core_limits *limits, const struct core_helpers *helpers,
+                      const char *server_name);
+void core_drain(struct core *core, void (*done)(void *), void *ctx); /* refuses new work, finishes appends, says goodbye to everybody, then done */
+void core_free(struct core **core);
+
+struct core_counts {
+    size_t peers, signed_in, sessions, projects, appends_in_flight;
+    uint64_t ops_accepted, ops_refused, ops_repeated, deliveries, fence_losses, resyncs;
+};
+void core_counts(const struct core *core, struct core_counts *counts);
+
+#endif

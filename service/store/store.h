@@ -1,0 +1,201 @@
+/*
+ * store.h - what the service asks of PostgreSQL, without a word of SQL or libpq.
+ *
+ * Owns      a store owns its connections (writers under the append role, readers under the reader role) and everything in flight. What a callback
+ *           is lent lives until it returns, unless it says "taken".
+ * Lifetime  made by store_pg_new() (store_pg.h) or by a test; store_free() drops what is in flight without calling back.
+ * Thread    the loop thread; nothing blocks; no callback runs inside the call that asked for it.
+ * Units     seqs; milliseconds since 1970.
+ * Errors    callbacks get GL_OK or: GL_E_STORE_DOWN (not connected, or the deadline passed), GL_E_NOT_FOUND (nothing that this account may see),
+ *           GL_E_EXISTS (a unique name is taken), GL_E_INTERNAL.
+ * Source    DESIGN "The database is the sequencer"; queries.def has every statement.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include "proto/gl_wire.h"
+#include "proto/model/state.h"
+
+struct store;
+
+/* ---- appending: one fenced statement for every stream that has ops waiting; nothing couples the streams */
+
+struct append_op {
+    gl_uuid id;
+    gl_uuid account;
+    uint64_t seq;
+    enum gl_op_kind kind;
+    gl_hash request_hash;
+    uint8_t salt[GL_SALT_BYTES];
+    gl_hash chain;          /* after this op */
+    struct gl_slice payload;
+};
+struct append_label {
+    gl_uuid id;
+    struct gl_slice name;
+};
+struct append_document {
+    gl_uuid document, revision, session;
+    struct gl_slice title, filename, bytes;
+    uint8_t sha256[32];
+    uint64_t codepoints;
+    gl_hash session_chain; /* chain(0) of the session's stream, whose id is the session's */
+};
+struct append_member {
+    gl_uuid account;
+    enum gl_role role; /* GL_NOBODY: no longer a member */
+};
+enum append_outcome {
+    APPEND_COMMITTED,  /* durable: every op of the stream is in the log */
+    APPEND_FENCE_LOST, /* somebody else appended first, or the epoch moved: nothing of this stream was written */
+    APPEND_LOCKED,     /* the row was locked by somebody: nothing was written; try again after a pause */
+    APPEND_FOUND,      /* some of the ops are in the log already (see found): nothing of this stream was written */
+};
+struct append_found {
+    gl_uuid id;
+    uint64_t seq;
+    gl_hash request_hash;
+    gl_uuid account;
+};
+struct append_stream {
+    void *owner; /* the caller's */
+    gl_uuid stream;
+    gl_uuid project;
+    uint64_t epoch;          /* the project's epoch that the ops were judged under */
+    uint64_t expected_head;
+    gl_hash chain;           /* after the last op */
+    gl_hash sum;             /* state sum after the last op (zero for a project's stream) */
+    struct gl_slice mode;    /* session's mode after the last op; empty: unchanged */
+    struct append_op *ops;
+    size_t op_count;
+    struct gl_annotation **annotations; /* the last state of each one touched */
+    size_t annotation_count;
+    struct append_label *labels; /* project streams only, from here on */
+    size_t label_count;
+    struct append_document *document; /* at most one */
+    struct append_member *member;     /* at most one; moves the epoch */
+    int set_open;                     /* codebook: -1 unchanged, 0 closed, 1 open; moves the epoch */
+    /* ---- the answer */
+    enum append_outcome outcome;
+    struct append_found *found;
+    size_t found_count;
+};
+/* code is GL_OK when every stream has its outcome. A connection lost on the way is settled inside the store first (under the row lock, by op id, in a
+ * second statement), however long the database stays away; nothing else is appended to these streams meanwhile. Any other code: nothing was written. */
+typedef void (*store_append_fn)(void *ctx, enum gl_code code, struct append_stream *streams, size_t count);
+/* streams and all they point to must stay until the callback. At most one append may be in flight per stream. */
+void store_append(struct store *store, struct append_stream *streams, size_t count, store_append_fn fn, void *ctx);
+
+/* ---- sessions, as an account may see them */
+
+struct store_session {
+    gl_uuid session, project;
+    enum gl_role role;
+    uint64_t epoch;
+    uint64_t head;
+    struct gl_document_info document; /* without seq, annotations, role */
+};
+typedef void (*store_session_fn)(void *ctx, enum gl_code code, const struct store_session *session);
+void store_session_open(struct store *store, const gl_uuid *account, const gl_uuid *session, store_session_fn fn, void *ctx);
+
+struct store_tail_op {
+    uint64_t seq;
+    gl_hash chain;           /* after this op */
+    struct gl_slice payload; /* empty when it was erased */
+    uint8_t salt[GL_SALT_BYTES];
+    gl_hash leaf;            /* only when it was erased */
+    gl_uuid op, account;
+    gl_hash request_hash;
+};
+/* One consistent snapshot of a session: where the log stands, all annotation records, the text, the newest recent_max ops (oldest first). */
+struct store_state {
+    struct gl_slice text;
+    uint64_t head;
+    gl_hash chain, sum;
+    uint64_t epoch;
+    struct gl_slice mode;
+    uint64_t mode_seq;
+    struct gl_slice *records; /* canonical annotation records in the order of their creation */
+    size_t record_count;
+    struct store_tail_op *recent;
+    size_t recent_count;
+    int64_t last_at_ms; /* at of the newest op, or 0 */
+};
+typedef void (*store_state_fn)(void *ctx, enum gl_code code, const struct store_state *state);
+void store_session_load(struct store *store, const gl_uuid *account, const gl_uuid *session, size_t recent_max, store_state_fn fn, void *ctx);
+
+struct store_tail {
+    struct store_tail_op *ops; /* seq after+1 and on, without a gap; fewer than asked for only at the head */
+    size_t count;
+    gl_hash chain_before;      /* chain(after): the caller compares it with what it has */
+    uint64_t head;
+};
+typedef void (*store_tail_fn)(void *ctx, enum gl_code code, const struct store_tail *tail);
+void store_tail_read(struct store *store, const gl_uuid *account, const gl_uuid *stream, uint64_t after, size_t max_ops, size_t max_bytes,
+                     store_tail_fn fn, void *ctx);
+
+struct store_project {
+    gl_uuid project;
+    struct gl_slice name;
+    uint64_t head, epoch, codebook; /* codebook: seq of the last op that changed labels or their policy */
+    gl_hash chain;
+    bool is_open, others_may_edit;
+    int64_t last_at_ms;
+    struct append_label *labels;
+    size_t label_count;
+};
+typedef void (*store_project_fn)(void *ctx, enum gl_code code, const struct store_project *project);
+void store_project_load(struct store *store, const gl_uuid *account, const gl_uuid *project, store_project_fn fn, void *ctx);
+
+/* Where streams stand now: the poll behind the notifications. Streams that are gone have head UINT64_MAX. */
+struct store_head {
+    gl_uuid stream;
+    uint64_t head, epoch;
+};
+typedef void (*store_heads_fn)(void *ctx, enum gl_code code, const struct store_head *heads, size_t count);
+void store_heads_read(struct store *store, const gl_uuid *streams, size_t count, store_heads_fn fn, void *ctx);
+
+/* ---- everything else: rows for the methods that read and write plain tables; queries.def names them */
+
+enum store_query_id {
+#define STORE_QUERY(name, role, params, sql, doc) STORE_Q_##name,
+#include "service/store/queries.def"
+#undef STORE_QUERY
+    STORE_QUERY_COUNT
+};
+struct store_param {
+    enum { STORE_NULL, STORE_TEXT, STORE_U64, STORE_UUID, STORE_BYTES, STORE_BOOL, STORE_TIME } type;
+    struct gl_slice slice;
+    uint64_t u64; /* STORE_U64, STORE_BOOL; STORE_TIME: unix ms */
+    gl_uuid uuid;
+};
+#define P_TEXT(s) ((struct store_param){.type = STORE_TEXT, .slice = (s)})
+#define P_BYTES(p, n) ((struct store_param){.type = STORE_BYTES, .slice = gl_slice_of((p), (n))})
+#define P_U64(v) ((struct store_param){.type = STORE_U64, .u64 = (v)})
+#define P_BOOL(v) ((struct store_param){.type = STORE_BOOL, .u64 = (v)})
+#define P_UUID(v) ((struct store_param){.type = STORE_UUID, .uuid = (v)})
+#define P_TIME(v) ((struct store_param){.type = STORE_TIME, .u64 = (uint64_t)(v)})
+#define P_NULL ((struct store_param){.type = STORE_NULL})
+
+struct store_rows;
+size_t store_rows_count(const struct store_rows *rows);
+bool store_is_null(const struct store_rows *rows, size_t row, size_t column);
+struct gl_slice store_text(const struct store_rows *rows, size_t row, size_t column);
+uint64_t store_u64(const struct store_rows *rows, size_t row, size_t column);
+bool store_bool(const struct store_rows *rows, size_t row, size_t column);
+gl_uuid store_uuid(const struct store_rows *rows, size_t row, size_t column);
+struct gl_slice store_bytes(const struct store_rows *rows, size_t row, size_t column);
+int64_t store_time(const struct store_rows *rows, size_t row, size_t column); /* unix ms */
+
+typedef void (*store_rows_fn)(void *ctx, enum gl_code code, const struct store_rows *rows); /* rows is NULL unless GL_OK */
+/* account: whose rows may be seen (row-level security); NULL only for the queries that sign somebody in. */
+void store_query(struct store *store, enum store_query_id query, const gl_uuid *account, const struct store_param *params, size_t count,
+                 store_rows_fn fn, void *ctx);
+
+/* ---- the rest */
+bool store_is_up(const struct store *store);            /* can commit, as far as is known */
+int64_t store_clock_offset_ms(const struct store *store); /* the database's clock minus ours, estimated */
+size_t store_in_flight(const struct store *store);
+void store_free(struct store **store);
+
+#endif
