@@ -49,9 +49,11 @@ void gl_reader_leave(struct gl_reader *reader, size_t mark);
 /* Members of an object. *has (may be NULL) says whether the member was there and not null. Borrowed: strings and values live as long as obj. */
 gl_uuid gl_read_uuid(struct gl_reader *reader, const json_t *obj, const char *name, unsigned flags, bool *has);
 uint64_t gl_read_u64(struct gl_reader *reader, const json_t *obj, const char *name, uint64_t max, unsigned flags, bool *has);
+int64_t gl_read_i64(struct gl_reader *reader, const json_t *obj, const char *name, unsigned flags, bool *has);
 bool gl_read_bool(struct gl_reader *reader, const json_t *obj, const char *name, unsigned flags, bool *has);
 struct gl_slice gl_read_str(struct gl_reader *reader, const json_t *obj, const char *name, size_t max_bytes, unsigned flags, bool *has);
 void gl_read_sha256(struct gl_reader *reader, const json_t *obj, const char *name, uint8_t out[32], unsigned flags, bool *has);
+int64_t gl_read_time(struct gl_reader *reader, const json_t *obj, const char *name, unsigned flags, bool *has); /* ms since 1970 */
 const json_t *gl_read_json(struct gl_reader *reader, const json_t *obj, const char *name, unsigned flags, bool *has);                 /* any value */
 const json_t *gl_read_object(struct gl_reader *reader, const json_t *obj, const char *name, unsigned flags, bool *has);
 const json_t *gl_read_list(struct gl_reader *reader, const json_t *obj, const char *name, size_t max_items, unsigned flags, bool *has);
