@@ -16,8 +16,9 @@ release=
 [ ! -r /etc/os-release ] || release=$(. /etc/os-release && [ "${ID:-}" = debian ] && echo "${VERSION_ID:-}") || :
 case $release in
     12 | 13) ;;
-    *) command -v apt-get >/dev/null && command -v dpkg-query >/dev/null || die \
-        "this is not Debian 12 or 13. Install the counterparts of the packages in service/deps/packages by hand, then build with 'cmake --preset release'." ;;
+    *) if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+        die "this is not Debian 12 or 13. Install the counterparts of the packages in service/deps/packages by hand, then build with 'cmake --preset release'."
+    fi ;;
 esac
 
 purposes=
@@ -35,10 +36,20 @@ packages=$(awk -v wanted="$purposes " -v release="${release:-13}" '
     $1 !~ /^#/ && index(wanted, " " $1 " ") && ($2 == "any" || $2 == release) { for (i = 3; i <= NF; i++) print $i }' \
     "$here/packages" | sort -u)
 
+# Any server from 15 on will do, wherever it came from.
+has_server() {
+    for postgres in /usr/lib/postgresql/*/bin/postgres; do
+        major=${postgres#/usr/lib/postgresql/}
+        [ -x "$postgres" ] && [ "${major%%[!0-9]*}" -ge 15 ] && return 0
+    done
+    return 1
+}
+
 missing=
 for package in $packages; do
+    [ "$package" != postgresql ] || ! has_server || continue
     status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || :)
-    case $status in *installed) [ "$status" != not-installed ] && continue ;; esac
+    [ "$status" != installed ] || continue
     missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
