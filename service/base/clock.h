@@ -1,0 +1,15 @@
+/*
+ * clock.h - what time it is, for those who have no loop.
+ *
+ * Thread    any.
+ * Units     milliseconds.
+ */
+#ifndef CLOCK_H
+#define CLOCK_H
+
+#include <stdint.h>
+
+uint64_t clock_monotonic_ms(void); /* since some moment; never goes back */
+int64_t clock_unix_ms(void);       /* since 1970, UTC */
+
+#endif
