@@ -31,6 +31,8 @@ void gl_state_free(struct gl_state **state);
 struct gl_annotation *gl_state_find(const struct gl_state *state, const gl_uuid *id); /* lent; NULL when there is none */
 /* Puts an annotation in its place (behind the others when it is new) and keeps the sum; takes a reference of its own. */
 enum gl_code gl_state_put(struct gl_state *state, struct gl_annotation *annotation) GL_MUST_USE;
+/* What a mode adds to the state sum: SHA-256 of canonical {"mode","seq"}; false, and nothing, for "shared". */
+bool gl_state_mode_item(const char *mode, uint64_t seq, gl_hash *item);
 void gl_state_set_mode(struct gl_state *state, const char *mode, uint64_t seq); /* keeps the sum */
 /* Applies the effects of op. Records that are newer already (page_as_of: the state was read in pages) are left alone: an annotation whose
  * changed_seq >= op->seq is skipped. seq and chain are not touched. */

@@ -1,0 +1,246 @@
+/*
+ * core_priv.h - what the files of core share; nobody else includes it (auth and http see handler.h, net sees peer.h).
+ *
+ * Owns      core owns peers, sessions and projects. A session is used by subscriptions and by work in flight (uses); with none for idle_session_ms
+ *           it leaves memory. A peer lives until its link is closed and its last request was answered.
+ * Thread    the loop thread.
+ */
+#ifndef CORE_PRIV_H
+#define CORE_PRIV_H
+
+#include "service/base/log.h"
+#include "service/base/map.h"
+#include "service/base/mem.h"
+#include "service/core/core.h"
+#include "service/core/handler.h"
+#include "service/core/judge.h"
+#include "service/core/peer.h"
+
+struct session;
+struct project;
+
+struct core {
+    struct loop *loop;
+    struct store *store;
+    struct core_limits limits;
+    struct core_helpers helpers;
+    char *server_name;
+    struct peer *peers;
+    struct map sessions; /* id -> struct session */
+    struct map projects; /* id -> struct project */
+    struct loop_timer *sweep;
+    struct loop_timer *poll;
+    struct loop_timer *retry; /* of the writer, after a locked row or a store that is down */
+    bool writer_is_scheduled;
+    bool append_is_in_flight;
+    bool poll_is_in_flight;
+    bool is_draining;
+    void (*drained)(void *);
+    void *drained_ctx;
+    size_t upload_bytes;
+    struct core_counts counts;
+};
+
+/* ---- peers: peer.c */
+
+struct outgoing {
+    struct outgoing *next;
+    struct frame *frame;
+};
+struct upload;
+struct peer {
+    struct core *core;
+    struct peer *prev, *next;
+    struct peer_link link;
+    bool is_closed;   /* the link is gone */
+    bool is_closing;  /* link.close was called: nothing more is written */
+    bool is_signed_in, is_signing_in, is_admin;
+    gl_uuid account, token;
+    bool has_token;
+    char account_name[GL_LABEL_MAX_BYTES + 1];
+    uint64_t since_ms; /* connected */
+    size_t requests_in_flight, ops_in_flight;
+    size_t refs; /* requests in flight, and one for the link */
+    struct outgoing *outbox, **outbox_tail;
+    struct subscription *subscriptions;
+    size_t subscription_count;
+    struct upload *upload; /* upload.c */
+    gl_uuid *refused;      /* ring of the ids of ops that were refused on this connection */
+    size_t refused_at;
+};
+#define REFUSED_KEPT 1024
+
+void peer_send(struct peer *peer, struct frame **frame); /* takes the frame */
+void peer_pump(struct peer *peer);
+void peer_end(struct peer *peer, unsigned code, const char *reason);
+void peer_ref(struct peer *peer);
+void peer_unref(struct peer *peer);
+void peer_remember_refused(struct peer *peer, const gl_uuid *op);
+bool peer_has_refused(const struct peer *peer, const gl_uuid *op);
+void upload_free(struct upload **upload);
+
+/* ---- requests: request.c has the public half in handler.h */
+
+/* ---- sessions: session.c, deliver.c, submit.c */
+
+struct recent_op {
+    uint64_t seq;
+    gl_hash chain, sum;
+    gl_uuid id, account;
+    gl_hash request_hash;
+    struct gl_slice logged; /* {"payload":…,"salt":"…"}, owned */
+};
+struct known_op { /* what an op id stands for */
+    uint64_t seq;
+    gl_uuid account;
+    gl_hash request_hash;
+    gl_uuid annotation;
+    bool has_annotation;
+};
+struct subscription {
+    struct subscription *next_of_peer, *prev_of_session, *next_of_session;
+    struct peer *peer;
+    struct session *session;
+    enum gl_role role;
+    bool is_live, is_behind, is_reading;
+    uint64_t cursor;   /* the last seq that was sent */
+    uint64_t project_cursor;
+    size_t page_at;    /* index of the next record to page */
+    struct request *pages, **pages_tail;
+    size_t page_count;
+};
+struct submit;
+struct waiting_op { /* an op that has no outcome yet */
+    struct waiting_op *next;
+    struct submit *submit; /* NULL once it was answered otherwise */
+    size_t index;          /* in the submit */
+    gl_uuid id, account;
+    enum gl_role role;
+    const json_t *base, *change; /* kept by the reference to root */
+    json_t *root;
+    gl_hash request_hash;
+    uint64_t since_ms;
+    bool is_atomic, is_first_of_atomic;
+    gl_uuid step;
+};
+enum session_phase { SESSION_LOADING, SESSION_READY, SESSION_FAILED };
+struct session {
+    struct core *core;
+    gl_uuid id;
+    enum session_phase phase;
+    size_t uses;
+    uint64_t idle_since_ms;
+    struct project *project;
+    struct gl_document_info document; /* strings owned by document_text */
+    char *document_text;
+    struct gl_text *text;
+    struct gl_state *state;
+    int64_t last_at_ms;
+    struct recent_op *recent; /* ring, recent_at is the oldest */
+    size_t recent_cap, recent_at, recent_count, recent_bytes;
+    gl_hash recent_chain; /* before the oldest; when the ring is empty: the chain at the head */
+    struct map known;     /* op id -> struct known_op */
+    gl_uuid *known_order; /* ring of the ids in known, oldest first */
+    size_t known_cap, known_at, known_count;
+    struct waiting_op *waiting, **waiting_tail;
+    bool is_in_flight, is_catching_up, must_catch_up;
+    unsigned fences_lost; /* in a row */
+    uint64_t not_before_ms;
+    struct subscription *subscriptions;
+    struct session_waiter *waiters;
+};
+typedef void (*session_fn)(void *ctx, enum gl_code code, struct session *session);
+
+/* Calls back (next turn or later) with the session in memory; the caller holds a use until session_release. */
+void session_acquire(struct core *core, const gl_uuid *account, const struct store_session *from, session_fn fn, void *ctx);
+void session_release(struct session *session);
+void session_free(struct session *session);
+void session_sweep(struct core *core, uint64_t now_ms);
+/* Reads the log's tail until the head is reached; then the writer goes on. */
+void session_catch_up(struct session *session);
+struct subscription *subscription_find(const struct peer *peer, const gl_uuid *session);
+struct subscription *subscription_new(struct peer *peer, struct session *session, enum gl_role role);
+void subscription_free(struct subscription *subscription);
+const gl_uuid *session_any_account(const struct session *session); /* somebody who may read it, or NULL */
+
+void session_remember_op(struct session *session, const gl_uuid *op, const struct known_op *known);
+const struct known_op *session_known_op(const struct session *session, const gl_uuid *op);
+void session_push_recent(struct session *session, const struct recent_op *op); /* takes logged */
+const struct recent_op *session_recent_find(const struct session *session, uint64_t seq);
+
+/* deliver.c: from the recent ops, or from the store, to everybody subscribed. */
+void deliver_live(struct session *session, uint64_t from_seq); /* to all whose cursor is at from_seq - 1 and who have room */
+bool deliver_pump(struct subscription *subscription);          /* what one subscriber lacks; false: the socket is full or the store is asked */
+void deliver_pages(struct subscription *subscription);
+struct gl_slice logged_op(const struct store_tail_op *op); /* owned bytes */
+
+/* submit.c: from the request to the waiting ops, and from their outcomes to the answer. */
+struct op_outcome {
+    enum gl_code code;
+    struct gl_err err;
+    json_t *data; /* taken */
+    uint64_t seq;
+    bool is_repeated;
+    bool has_annotation;
+    gl_uuid annotation;
+};
+void submit_settle(struct waiting_op *op, struct op_outcome *outcome); /* the op is free to be freed */
+void waiting_op_free(struct waiting_op **op);
+
+/* ---- projects: project.c */
+
+struct project_op { /* an op of a project's stream that waits */
+    struct project_op *next;
+    gl_uuid id, account;
+    enum gl_op_kind kind;
+    char *name;       /* label.create */
+    gl_uuid label;
+    int set_open;     /* codebook.policy */
+    gl_uuid member;   /* member.set */
+    enum gl_role role;
+    const struct append_document *document; /* document.create; lent until done */
+    uint64_t checked_head; /* document.create, member.set: judged against this head */
+    void (*done)(void *ctx, enum gl_code code, uint64_t seq);
+    void *ctx;
+    uint64_t since_ms;
+};
+struct project {
+    struct core *core;
+    gl_uuid id;
+    bool is_ready, is_loading, must_load;
+    size_t uses;
+    uint64_t head, epoch, codebook;
+    gl_hash chain;
+    bool is_open, others_may_edit;
+    int64_t last_at_ms;
+    struct map labels;                     /* id -> struct project_label */
+    struct project_label *by_name;         /* chained hash, by name */
+    struct project_label **name_slots;
+    size_t name_slot_count;
+    struct project_op *waiting, **waiting_tail;
+    bool is_in_flight;
+    uint64_t not_before_ms;
+    size_t refreshing; /* handles whose role is being read anew; until then nothing of the project is judged */
+    struct recent_op *recent;
+    size_t recent_count;
+    struct project_waiter *waiters;
+};
+typedef void (*project_fn)(void *ctx, enum gl_code code, struct project *project);
+void project_acquire(struct core *core, const gl_uuid *account, const gl_uuid *id, project_fn fn, void *ctx);
+void project_release(struct project *project);
+void project_free(struct project *project);
+const gl_uuid *project_label_by_name(const struct project *project, struct gl_slice name);
+bool project_has_label(const struct project *project, const gl_uuid *label);
+/* Asks for a label of that name; when it is there, or cannot be, the writer is kicked. */
+void project_want_label(struct project *project, const gl_uuid *account, struct gl_slice name);
+void project_enqueue(struct project *project, struct project_op *op); /* takes op */
+void project_reload(struct project *project); /* the log moved, or the epoch: read it anew, refresh roles, tell subscribers */
+void project_committed(struct project *project, const struct append_stream *stream);
+void project_expire(struct project *project, uint64_t now_ms);
+const gl_uuid *project_any_account(const struct project *project);
+
+/* ---- the writer: writer.c */
+void writer_kick(struct core *core);
+int64_t core_stream_time(struct core *core, int64_t last_at_ms); /* max(last, database time as we estimate it) */
+
+#endif

@@ -1,0 +1,79 @@
+/*
+ * handler.h - what the code behind a method sees: one request, and the ways to answer it.
+ *
+ * Owns      a request owns its parameters and its arena; answering it (request_reply, request_fail) frees it. Exactly one of the two is called for
+ *           each request, now or later; a peer that went away meanwhile makes no difference to the handler.
+ * Thread    the loop thread.
+ * Errors    by the time a handler runs the method's row of wire.def was obeyed: the peer is signed in, and has the role for the thing named.
+ */
+#ifndef HANDLER_H
+#define HANDLER_H
+
+#include "service/core/core.h"
+
+struct peer;
+struct request {
+    struct request *next; /* for whoever keeps requests in a list */
+    struct core *core;
+    struct peer *peer;
+    const struct gl_method *method;
+    struct gl_slice id;    /* JSON of the request's id, in the arena */
+    json_t *root;          /* owned: the whole message */
+    const json_t *params;  /* an object */
+    struct gl_arena arena; /* lives as long as the request */
+    gl_uuid account;       /* who asks; nil before hello */
+    enum gl_role role;     /* in the project of the scope, or SIGNED_IN, ADMIN */
+    gl_uuid project;       /* of the scope, where there is one */
+    struct store_session scope; /* SESSION and DOCUMENT scopes: what the store said; strings in the arena */
+    void *user;            /* the handler's */
+};
+
+typedef void (*handler_fn)(struct request *request);
+/* Reads the parameters; on failure answers the request and returns false. */
+#define request_read(request, method, params) \
+    request_read_done(request, gl_##method##_params_read(request_reader(request), (request)->params, params))
+struct gl_reader *request_reader(struct request *request);
+bool request_read_done(struct request *request, enum gl_code code);
+
+/* The result is written between begin and send: gl_x_result_write(request_result(request), &result); request_send(request). */
+struct gl_buf *request_result(struct request *request);
+void request_send(struct request *request);
+#define request_reply(request, method, result)                                 \
+    do {                                                                       \
+        gl_##method##_result_write(request_result(request), result);           \
+        request_send(request);                                                 \
+    } while (0)
+void request_fail(struct request *request, enum gl_code code, const char *fmt, ...) GL_PRINTF(3, 4);
+void request_fail_data(struct request *request, const struct gl_err *err, json_t *data); /* takes data, may be NULL */
+void request_fail_at(struct request *request, enum gl_code code, const char *path, const char *fmt, ...) GL_PRINTF(4, 5);
+
+/* For hello: the peer is somebody from now on. */
+void peer_sign_in(struct peer *peer, const gl_uuid *account, struct gl_slice name, bool is_admin, const gl_uuid *token);
+/* Ends every connection that uses this token. */
+void core_end_token(struct core *core, const gl_uuid *token);
+const struct core_limits *core_get_limits(const struct core *core);
+const struct core_helpers *core_get_helpers(const struct core *core);
+const char *core_server_name(const struct core *core);
+struct store *core_store(const struct core *core);
+struct loop *core_loop(const struct core *core);
+bool core_is_draining(const struct core *core);
+const char *peer_address(const struct peer *peer);
+
+/* One function for each method of wire.def: handle_hello, handle_session_join, ... */
+#define GL_OBJECT(...)
+#define GL_METHOD(name, c_name, ...) void handle_##c_name(struct request *request);
+#define GL_NOTICE(...)
+#define GL_F(...)
+#define GL_P(...)
+#define GL_R(...)
+#define GL_END
+#include "proto/wire.def"
+#undef GL_OBJECT
+#undef GL_METHOD
+#undef GL_NOTICE
+#undef GL_F
+#undef GL_P
+#undef GL_R
+#undef GL_END
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * judge.h - decides about one op: accepted with these effects, or refused for this reason. Pure: no clock, no socket, no store.
+ *
+ * Owns      a view owns its overlay: annotations as they will be once what is in flight has committed. Nobody but the judge sees them before.
+ * Lifetime  judge_view_init / judge_view_fini around one group.
+ * Thread    any; a function of its arguments.
+ * Units     seqs.
+ * Errors    the codes of a refused op, with the path below "change", and data for the answer.
+ * Source    PROTOCOL.md, "Changes" and "Conflicts".
+ */
+#ifndef JUDGE_H
+#define JUDGE_H
+
+#include "proto/gl_wire.h"
+#include "proto/model/state.h"
+#include "service/base/map.h"
+
+struct judge_view {
+    const struct gl_state *state; /* what has committed */
+    const struct gl_text *text;
+    gl_uuid revision;
+    bool others_may_edit;
+    uint64_t codebook;
+    uint64_t seq; /* of the last op accepted in this view */
+    gl_hash chain, sum;
+    char mode[16];
+    uint64_t mode_seq;
+    struct map overlay;       /* id -> struct gl_annotation, a reference each */
+    struct judge_undo *journal; /* what was in the overlay before, newest last */
+    size_t journal_count, journal_cap;
+};
+struct judge_mark {
+    size_t journal_count;
+    uint64_t seq, mode_seq;
+    gl_hash chain, sum;
+    char mode[16];
+};
+void judge_view_init(struct judge_view *view, const struct gl_state *state);
+void judge_view_fini(struct judge_view *view);
+struct judge_mark judge_mark(const struct judge_view *view);
+void judge_back_to(struct judge_view *view, const struct judge_mark *mark); /* forgets what was accepted since */
+struct gl_annotation *judge_find(const struct judge_view *view, const gl_uuid *id); /* lent */
+/* The annotations that the view changes, in the order first touched, lent. Returns how many; out may be NULL to count. */
+size_t judge_touched(const struct judge_view *view, struct gl_annotation **out);
+
+struct judge_ask {
+    gl_uuid op, account;
+    enum gl_role role;
+    const json_t *change;
+    bool has_base;
+    uint64_t base;       /* resolved to a seq */
+    /* The label that change names: */
+    enum { JUDGE_NO_LABEL, JUDGE_LABEL, JUDGE_LABEL_REMOVED, JUDGE_LABEL_UNKNOWN } label_is;
+    gl_uuid label;       /* JUDGE_LABEL; for a name that would make a new label: the id that it would get */
+};
+struct judge_verdict {
+    enum gl_op_kind kind;
+    json_t *effects; /* taken by the caller */
+    bool has_annotation;
+    gl_uuid annotation;
+};
+/* Judges ask as the op that would get view->seq + 1. Accepted: the verdict is filled in, the view holds the effects, and view->seq has moved; chain is the
+ * caller's to move. Refused: the view is as it was; *err and *data (taken by the caller, may become NULL) say why. */
+enum gl_code judge(struct judge_view *view, const struct judge_ask *ask, struct judge_verdict *verdict, struct gl_err *err, json_t **data) GL_MUST_USE;
+/* The kind and the label (NULL: none named) of a change, before it is judged. Refuses what is no change at all. */
+enum gl_code judge_peek(const json_t *change, enum gl_op_kind *kind, const json_t **label, struct gl_err *err) GL_MUST_USE;
+
+#endif
