@@ -46,7 +46,7 @@ size_t gl_reader_enter(struct gl_reader *reader, const char *member);
 size_t gl_reader_enter_index(struct gl_reader *reader, size_t index);
 void gl_reader_leave(struct gl_reader *reader, size_t mark);
 
-/* Members of an object. *has (may be NULL) says whether the member was there and not null. Borrowed: strings and values live as long as obj. */
+/* Members of an object; obj NULL is read as {}. *has (may be NULL) says whether the member was there and not null. Borrowed: strings and values live as long as obj. */
 gl_uuid gl_read_uuid(struct gl_reader *reader, const json_t *obj, const char *name, unsigned flags, bool *has);
 uint64_t gl_read_u64(struct gl_reader *reader, const json_t *obj, const char *name, uint64_t max, unsigned flags, bool *has);
 int64_t gl_read_i64(struct gl_reader *reader, const json_t *obj, const char *name, unsigned flags, bool *has);
@@ -57,8 +57,27 @@ int64_t gl_read_time(struct gl_reader *reader, const json_t *obj, const char *na
 const json_t *gl_read_json(struct gl_reader *reader, const json_t *obj, const char *name, unsigned flags, bool *has);                 /* any value */
 const json_t *gl_read_object(struct gl_reader *reader, const json_t *obj, const char *name, unsigned flags, bool *has);
 const json_t *gl_read_list(struct gl_reader *reader, const json_t *obj, const char *name, size_t max_items, unsigned flags, bool *has);
+/* First of every generated reader: obj must be an object (or NULL), and when the reader is strict have no other members than names. */
+void gl_reader_begin(struct gl_reader *reader, const json_t *obj, const char *const *names);
 /* Refuses members of obj that are not in names (NULL-terminated). */
 void gl_read_only(struct gl_reader *reader, const json_t *obj, const char *const *names);
+/* A list of objects or ids into the arena: item_bytes each, read by read_item (which may assume a zeroed item). */
+typedef void gl_read_item(struct gl_reader *reader, const json_t *value, void *item);
+const void *gl_read_items(struct gl_reader *reader, const json_t *obj, const char *name, size_t max_items, unsigned flags, bool *has,
+                          size_t item_bytes, gl_read_item *read_item, size_t *count);
+gl_read_item gl_read_uuid_item;
+
+/* Members written into an object that has been opened with '{': a comma where one is due, the name (ASCII, no escapes needed), the value. */
+void gl_write_name(struct gl_buf *buf, const char *name);
+void gl_write_uuid(struct gl_buf *buf, const char *name, const gl_uuid *id);
+void gl_write_u64(struct gl_buf *buf, const char *name, uint64_t value);
+void gl_write_i64(struct gl_buf *buf, const char *name, int64_t value);
+void gl_write_bool(struct gl_buf *buf, const char *name, bool value);
+void gl_write_str(struct gl_buf *buf, const char *name, struct gl_slice text);
+void gl_write_sha256(struct gl_buf *buf, const char *name, const uint8_t sha256[32]);
+void gl_write_time(struct gl_buf *buf, const char *name, int64_t unix_ms);
+void gl_write_json(struct gl_buf *buf, const char *name, const json_t *value, struct gl_slice raw); /* raw (canonical bytes) when its data is set */
+void gl_write_uuids(struct gl_buf *buf, const char *name, const gl_uuid *ids, size_t count);
 
 /* Times: RFC 3339, UTC, milliseconds; stored as milliseconds since 1970. */
 #define GL_TIME_TEXT 24

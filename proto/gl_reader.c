@@ -69,13 +69,18 @@ static void fail_member(struct gl_reader *reader, const char *name, const char *
     gl_reader_leave(reader, mark);
 }
 
+static void must_be_object(struct gl_reader *reader, const json_t *obj)
+{
+    if (reader->code == GL_OK && obj && !json_is_object(obj)) {
+        gl_reader_fail(reader, GL_E_INVALID_PARAMS, "%s is not an object", reader->path_len ? reader->path : "this");
+    }
+}
+
 /* The member, or NULL when it is absent or null, or an error was met before or here. */
 static const json_t *member_of(struct gl_reader *reader, const json_t *obj, const char *name, unsigned flags, bool *has)
 {
     const json_t *value = NULL;
-    if (reader->code == GL_OK && !json_is_object(obj)) {
-        gl_reader_fail(reader, GL_E_INVALID_PARAMS, "%s is not an object", reader->path_len ? reader->path : "params");
-    }
+    must_be_object(reader, obj);
     if (reader->code == GL_OK) {
         value = json_object_get(obj, name);
         value = json_is_null(value) ? NULL : value;
@@ -225,6 +230,43 @@ const json_t *gl_read_list(struct gl_reader *reader, const json_t *obj, const ch
     return value;
 }
 
+void gl_read_uuid_item(struct gl_reader *reader, const json_t *value, void *item)
+{
+    if (!json_is_string(value) || !gl_uuid_parse(text_of(value), item)) {
+        gl_reader_fail(reader, GL_E_INVALID_PARAMS, "%s is not a UUID (36 characters, lower case)", reader->path);
+    }
+}
+
+static void read_each(struct gl_reader *reader, const json_t *list, char *item, size_t item_bytes, gl_read_item *read_item)
+{
+    for (size_t i = 0; i < json_array_size(list) && reader->code == GL_OK; i++, item += item_bytes) {
+        size_t mark = gl_reader_enter_index(reader, i);
+        read_item(reader, json_array_get(list, i), item);
+        gl_reader_leave(reader, mark);
+    }
+}
+
+const void *gl_read_items(struct gl_reader *reader, const json_t *obj, const char *name, size_t max_items, unsigned flags,
+                          bool *has, size_t item_bytes, gl_read_item *read_item, size_t *count)
+{
+    const json_t *list = gl_read_list(reader, obj, name, max_items, flags, has);
+    size_t found = json_array_size(list);
+    *count = 0;
+    if (found == 0) {
+        return NULL;
+    }
+    void *items = reader->arena && found <= SIZE_MAX / item_bytes ? gl_arena_alloc(reader->arena, found * item_bytes) : NULL;
+    if (!items) {
+        gl_reader_fail(reader, GL_E_NOMEM, "no memory for %zu items", found);
+        return NULL;
+    }
+    size_t mark = gl_reader_enter(reader, name);
+    read_each(reader, list, items, item_bytes, read_item);
+    gl_reader_leave(reader, mark);
+    *count = reader->code == GL_OK ? found : 0;
+    return reader->code == GL_OK ? items : NULL;
+}
+
 static bool is_among(const char *name, const char *const *names)
 {
     while (*names && strcmp(*names, name) != 0) {
@@ -240,5 +282,13 @@ void gl_read_only(struct gl_reader *reader, const json_t *obj, const char *const
         if (!is_among(json_object_iter_key(at), names)) {
             fail_member(reader, json_object_iter_key(at), "is not known here");
         }
+    }
+}
+
+void gl_reader_begin(struct gl_reader *reader, const json_t *obj, const char *const *names)
+{
+    must_be_object(reader, obj);
+    if (reader->strict) {
+        gl_read_only(reader, obj, names);
     }
 }
