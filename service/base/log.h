@@ -3,7 +3,7 @@
  *
  * Thread    any; a line is written in one go.
  * Units     as in the field's name: F_MS is milliseconds.
- * Errors    none: what cannot be written is dropped and counted.
+ * Errors    none: what cannot be written without waiting is dropped and counted; the next line says how many.
  * Source    every event name stands in base/events.def with its meaning. Document text, labels, notes, tokens, passwords and keys are never fields.
  */
 #ifndef LOG_H
@@ -39,6 +39,10 @@ struct log_field {
 
 void log_init(enum log_level level, enum log_format format);
 void log_set_level(enum log_level level);
+bool log_level_parse(const char *name, enum log_level *level);
+void log_set_process(const char *name); /* "worker 1": stands in every line; not copied */
+/* The connection and the request that are being worked for: they stand in every line until the next call. 0: none. */
+void log_set_context(uint64_t connection, uint64_t request);
 void log_emit(enum log_level level, enum log_event_id event, const struct log_field *fields);
 /* log_event(LOG_INFO, EV_op_applied, F_ID("session", &id), F_U64("seq", seq)); the same event is limited to a few lines a second, the rest counted. */
 #define log_event(level, event, ...) log_emit(level, event, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(,) {.type = LOG_F_END}})

@@ -61,17 +61,19 @@ void settings_fini(struct settings *settings);
 
 /* Everything in order: --config FILE or GLOSS_CONFIG, the environment (NULL-terminated, as environ), then argv, from which the flags that name settings
  * are taken out; what remains (*argc of them) is for the verb. Nothing behind "--" is looked at. */
-enum gl_code settings_load(struct settings *settings, int *argc, char **argv, char *const *environment, struct gl_err *err) GL_MUST_USE;
+enum gl_code settings_load(struct settings *settings, int *argc, char **argv, char *const *environment,
+                           struct gl_err *err) GL_MUST_USE;
 enum gl_code settings_read_file(struct settings *settings, const char *path, struct gl_err *err) GL_MUST_USE;
 enum gl_code settings_read_environment(struct settings *settings, char *const *environment, struct gl_err *err) GL_MUST_USE;
 enum gl_code settings_read_flags(struct settings *settings, int *argc, char **argv, struct gl_err *err) GL_MUST_USE;
-enum gl_code settings_set(struct settings *settings, const char *key, const char *value, enum setting_origin origin, const char *where,
-                          struct gl_err *err) GL_MUST_USE;
+enum gl_code settings_set(struct settings *settings, const char *key, const char *value, enum setting_origin origin,
+                          const char *where, struct gl_err *err) GL_MUST_USE;
 /* Takes over the rows marked SETTING_RELOAD from fresh; gives how many were different. */
 size_t settings_reload(struct settings *settings, const struct settings *fresh);
 
 const char *settings_nearest_key(const char *key); /* the known key most like it, or NULL when none is */
-void settings_print(const struct settings *settings, FILE *out, bool json); /* all rows, values and where they come from; secrets are hidden */
-void settings_print_example(FILE *out);                                     /* a settings file that says nothing new, with every row explained */
+void settings_print(const struct settings *settings, FILE *out,
+                    bool json);         /* all rows, values and where they come from; secrets are hidden */
+void settings_print_example(FILE *out); /* a settings file that says nothing new, with every row explained */
 
 #endif
