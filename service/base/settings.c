@@ -32,6 +32,11 @@ size_t settings_find(const char *key)
     return id;
 }
 
+const char *settings_key(enum setting_id id)
+{
+    return setting_rows[id].name;
+}
+
 const char *settings_nearest_key(const char *key)
 {
     const char *names[SETTING_COUNT];

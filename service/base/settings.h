@@ -71,6 +71,7 @@ enum gl_code settings_set(struct settings *settings, const char *key, const char
 /* Takes over the rows marked SETTING_RELOAD from fresh; gives how many were different. */
 size_t settings_reload(struct settings *settings, const struct settings *fresh);
 
+const char *settings_key(enum setting_id id);
 const char *settings_nearest_key(const char *key); /* the known key most like it, or NULL when none is */
 void settings_print(const struct settings *settings, FILE *out,
                     bool json);         /* all rows, values and where they come from; secrets are hidden */
