@@ -1,0 +1,50 @@
+/*
+ * annotation_priv.h - what annotation.c and annotation_apply.c share. Nobody else includes it.
+ *
+ * The table of fields is here because a record, what a create sets and what an update sets are three views of the same fields.
+ */
+#ifndef GL_ANNOTATION_PRIV_H
+#define GL_ANNOTATION_PRIV_H
+
+#include "proto/model/annotation.h"
+
+enum field_kind {
+    FIELD_TEXT,
+    FIELD_UUID,
+    FIELD_SEQ,
+    FIELD_CONFIDENCE,
+    FIELD_STATUS,
+    FIELD_TARGET,
+    FIELD_ATTRIBUTES,
+    FIELD_DELETED,
+    FIELD_SEQS,
+    FIELD_WHO
+};
+
+/* Where a field may stand, and where it must. */
+enum {
+    ON_CREATE = 1 << 0,
+    ON_UPDATE = 1 << 1,
+    ON_RECORD = 1 << 2,
+    NULL_ON_UPDATE = 1 << 3, /* null takes it away */
+    NEEDS_ON_CREATE = 1 << 4,
+    NEEDS_ON_RECORD = 1 << 5,
+    IS_TRACKED = 1 << 6, /* has an entry in seqs, under its own name */
+    EVERYWHERE = ON_CREATE | ON_UPDATE | ON_RECORD
+};
+
+struct field {
+    const char *name;
+    enum field_kind kind;
+    unsigned flags;
+};
+
+/* Checks every member of object (a record, or the set of an effect) against the table: place is ON_CREATE, ON_UPDATE or ON_RECORD.
+ * GL_E_UPGRADE for a field, status or type of target that is not known; GL_E_MALFORMED for a value of the wrong kind or a missing one. */
+enum gl_code fields_check(const json_t *object, unsigned place, struct gl_err *err) GL_MUST_USE;
+const struct field *field_find(const char *name);
+
+/* Makes the annotation of a record that was built or copied for it. The reference to record is taken, also on failure. */
+enum gl_code annotation_freeze(json_t *record, struct gl_annotation **out, struct gl_err *err) GL_MUST_USE;
+
+#endif
