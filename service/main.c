@@ -6,6 +6,8 @@
 #include "service/admin/admin.h"
 #include "service/base/nearest.h"
 
+extern char **environ; /* POSIX has it in no header */
+
 static const struct admin_verb *const verbs[] = {
 #define ADMIN_VERB(name) &admin_##name,
 #include "service/admin/verbs.def"
