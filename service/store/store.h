@@ -6,8 +6,9 @@
  * Lifetime  made by store_pg_new() (store_pg.h) or by a test; store_free() drops what is in flight without calling back.
  * Thread    the loop thread; nothing blocks; no callback runs inside the call that asked for it.
  * Units     seqs; milliseconds since 1970.
- * Errors    callbacks get GL_OK or: GL_E_STORE_DOWN (not connected, or the deadline passed), GL_E_NOT_FOUND (nothing that this account may see),
- *           GL_E_EXISTS (a unique name is taken), GL_E_INTERNAL.
+ * Errors    callbacks get GL_OK or: GL_E_STORE_DOWN (not connected, or the deadline passed), GL_E_NOT_FOUND (nothing that this account may see;
+ *           store_query gives GL_OK with no rows instead), GL_E_EXISTS (a unique name is taken), GL_E_UNKNOWN_OUTCOME (only of a query that writes:
+ *           the connection was lost before the answer), GL_E_INTERNAL.
  * Source    DESIGN "The database is the sequencer"; queries.def has every statement.
  */
 #ifndef STORE_H
@@ -50,6 +51,8 @@ enum append_outcome {
     APPEND_FENCE_LOST, /* somebody else appended first, or the epoch moved: nothing of this stream was written */
     APPEND_LOCKED,     /* the row was locked by somebody: nothing was written; try again after a pause */
     APPEND_FOUND,      /* some of the ops are in the log already (see found): nothing of this stream was written */
+    APPEND_EXISTS,     /* project streams: a document with these bytes, or a label of that name, is there already: nothing of this stream was written */
+    APPEND_FAILED,     /* the database refused what was given (a mistake of ours, logged): nothing of this stream was written, sending it again is no use */
 };
 struct append_found {
     gl_uuid id;
@@ -66,6 +69,7 @@ struct append_stream {
     gl_hash chain;           /* after the last op */
     gl_hash sum;             /* state sum after the last op (zero for a project's stream) */
     struct gl_slice mode;    /* session's mode after the last op; empty: unchanged */
+    uint64_t live_count;     /* annotations that are not deleted, after the last op */
     struct append_op *ops;
     size_t op_count;
     struct gl_annotation **annotations; /* the last state of each one touched */
