@@ -30,11 +30,11 @@ struct log_field {
     const char *str;
     const gl_uuid *id;
 };
-#define F_U64(n, v) ((struct log_field){.name = (n), .type = LOG_F_U64, .u64 = (uint64_t)(v)})
-#define F_I64(n, v) ((struct log_field){.name = (n), .type = LOG_F_I64, .i64 = (int64_t)(v)})
-#define F_MS(n, v) F_U64(n "_ms", v)
-#define F_STR(n, v) ((struct log_field){.name = (n), .type = LOG_F_STR, .str = (v)})
-#define F_ID(n, v) ((struct log_field){.name = (n), .type = LOG_F_UUID, .id = (v)})
+#define F_U64(n, v)  ((struct log_field){.name = (n), .type = LOG_F_U64, .u64 = (uint64_t)(v)})
+#define F_I64(n, v)  ((struct log_field){.name = (n), .type = LOG_F_I64, .i64 = (int64_t)(v)})
+#define F_MS(n, v)   F_U64(n "_ms", v)
+#define F_STR(n, v)  ((struct log_field){.name = (n), .type = LOG_F_STR, .str = (v)})
+#define F_ID(n, v)   ((struct log_field){.name = (n), .type = LOG_F_UUID, .id = (v)})
 #define F_CODE(n, v) F_STR(n, gl_code_name(v))
 
 void log_init(enum log_level level, enum log_format format);
@@ -45,6 +45,7 @@ void log_set_process(const char *name); /* "worker 1": stands in every line; not
 void log_set_context(uint64_t connection, uint64_t request);
 void log_emit(enum log_level level, enum log_event_id event, const struct log_field *fields);
 /* log_event(LOG_INFO, EV_op_applied, F_ID("session", &id), F_U64("seq", seq)); the same event is limited to a few lines a second, the rest counted. */
-#define log_event(level, event, ...) log_emit(level, event, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(,) {.type = LOG_F_END}})
+#define log_event(level, event, ...)                                                                                             \
+    log_emit(level, event, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.type = LOG_F_END}})
 
 #endif

@@ -9,11 +9,11 @@
 
 #include <stddef.h>
 
-void *mem_alloc(size_t bytes);                     /* zeroed */
+void *mem_alloc(size_t bytes); /* zeroed */
 void *mem_realloc(void *old, size_t bytes);
-void *mem_array(size_t count, size_t size);        /* zeroed; overflow ends the process */
+void *mem_array(size_t count, size_t size);                         /* zeroed; overflow ends the process */
 void *mem_grow(void *array, size_t *cap, size_t need, size_t size); /* doubles until need fits */
-char *mem_copy(const void *data, size_t len);      /* NUL-terminated */
+char *mem_copy(const void *data, size_t len);                       /* NUL-terminated */
 void mem_free_at(void *address_of_pointer);
 #define mem_free(address_of_pointer) mem_free_at(1 ? (address_of_pointer) : (void *)0)
 /* free() for what libraries gave us is free() itself. */

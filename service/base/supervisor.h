@@ -1,0 +1,38 @@
+/*
+ * supervisor.h - the parent of all processes: starts them, sees when one dies or stands still, ends them in order.
+ *
+ * Owns      the processes, their control sockets, the counters by which workers show that they live.
+ * Lifetime  supervisor_run() returns when every process has ended.
+ * Thread    one, and no library is initialised in it: children are forked from it at any time. It allocates nothing once it runs.
+ * Units     milliseconds.
+ * Errors    the exit code for the whole program; what happened stands in the log.
+ *
+ * A worker and its helpers are one group: helpers talk to their worker alone, and end with it. Who dies is started again, at once the first time, with
+ * growing pauses when it keeps dying within a second. Children die with the supervisor.
+ */
+#ifndef SUPERVISOR_H
+#define SUPERVISOR_H
+
+#include "service/base/listener.h"
+#include "service/base/seat.h"
+
+struct supervisor_plan {
+    size_t workers;
+    size_t helpers;       /* of each worker */
+    uint64_t watchdog_ms; /* 0: nobody looks */
+    uint64_t drain_ms;
+    struct listener *listener; /* one set a worker; closed when the service is told to end */
+    /* Each runs in its own process; what it returns is that process's exit code. */
+    int (*worker_main)(void *ctx, struct seat *seat);
+    int (*helper_main)(void *ctx,
+                       int fd); /* fd is blocking; its end means that the worker is gone. INT, TERM and HUP are ignored. */
+    void (*ready)(void *ctx);   /* once, when every worker has said that it takes connections */
+    void *ctx;
+    /* Exit codes of workers that would be the same next time: before the service was ready they end it, later they are like a crash. */
+    int final_first, final_last;
+    int always_final; /* this one ends the service at any time */
+};
+/* 0 after ending in order; 1 when some process had to be killed for it, or none could be kept alive; or a worker's final code. */
+int supervisor_run(const struct supervisor_plan *plan);
+
+#endif
