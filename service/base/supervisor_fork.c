@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,6 +138,7 @@ void supervisor_start_helper(struct supervisor *sup, size_t index, size_t slot, 
     } else {
         helper->child.pid = pid;
         helper->generation++;
+        fcntl(pair[0], F_SETFL, O_NONBLOCK); /* of the worker's end alone */
         /* A worker that does not take the message never uses this helper: the helper sees the end of its socket and ends. */
         seat_send(worker->control_fd, &(struct seat_message){SEAT_SAYS_HELPER, (unsigned)slot, helper->generation}, pair[0]);
         log_event(LOG_DEBUG, EV_helper_started, F_U64("worker", index), F_U64("slot", slot), F_I64("helper_pid", pid));
