@@ -59,8 +59,9 @@ static void write_ids(struct gl_buf *out, const struct table *table, size_t begi
     gl_buf_printf(out, "    GL_%s_COUNT\n};\n", what[0] == 'm' ? "METHOD" : "NOTICE");
 }
 
-void write_c_header(struct gl_buf *out, const struct table *table)
+void write_c_header(struct gl_buf *out, const struct source *source)
 {
+    const struct table *table = source->table;
     gl_buf_str(out, "/* gl_wire.h - every message of gloss.v1 as C. Written by wiregen from wire.def; do not edit.\n"
                     " *\n"
                     " * Owns      nothing: what is read lends from the JSON and from the reader's arena.\n"

@@ -97,43 +97,80 @@ static void write_reader(struct gl_buf *out, const struct shape *shape)
     gl_buf_str(out, "    return reader->code;\n}\n");
 }
 
+/* The value of a list or an object goes out as it is when raw bytes were given. */
+static void write_raw_or(struct gl_buf *out, const char *name)
+{
+    gl_buf_printf(out, "gl_write_name(buf, \"%s\");\nif (in->%s_raw.data) {\n    gl_buf_slice(buf, in->%s_raw);\n} else {\n",
+                  name, name, name);
+}
+
 static void write_list_write(struct gl_buf *out, const struct field *field)
 {
     const char *name = field->name;
-    gl_buf_printf(
-        out,
-        "%s    gl_write_name(buf, \"%s\");\n    if (in->%s_raw.data) {\n        gl_buf_slice(buf, in->%s_raw);\n    } else {\n",
-        "", name, name, name);
-    gl_buf_printf(out, "        gl_buf_byte(buf, '[');\n        for (size_t i = 0; i < in->%s_count; i++) {\n", name);
-    gl_buf_printf(out, "            if (i > 0) {\n                gl_buf_byte(buf, ',');\n            }\n");
-    gl_buf_printf(out, "            gl_%s_write(buf, &in->%s[i]);\n        }\n        gl_buf_byte(buf, ']');\n    }\n", field->of,
-                  name);
+    write_raw_or(out, name);
+    gl_buf_printf(out,
+                  "    gl_buf_byte(buf, '[');\n"
+                  "    for (size_t i = 0; i < in->%s_count; i++) {\n"
+                  "        if (i > 0) {\n"
+                  "            gl_buf_byte(buf, ',');\n"
+                  "        }\n"
+                  "        gl_%s_write(buf, &in->%s[i]);\n"
+                  "    }\n"
+                  "    gl_buf_byte(buf, ']');\n"
+                  "}\n",
+                  name, field->of, name);
 }
 
 static void write_object_write(struct gl_buf *out, const struct field *field)
 {
-    const char *name = field->name;
-    gl_buf_printf(out, "    gl_write_name(buf, \"%s\");\n    if (in->%s_raw.data) {\n", name, name);
-    gl_buf_printf(out, "        gl_buf_slice(buf, in->%s_raw);\n    } else {\n        gl_%s_write(buf, &in->%s);\n    }\n", name,
-                  field->of, name);
+    write_raw_or(out, field->name);
+    gl_buf_printf(out, "    gl_%s_write(buf, &in->%s);\n}\n", field->of, field->name);
 }
 
 static void write_write(struct gl_buf *out, const struct field *field)
 {
     const char *name = field->name;
     switch (field->kind) {
-    case UUID: gl_buf_printf(out, "    gl_write_uuid(buf, \"%s\", &in->%s);\n", name, name); break;
-    case U64: gl_buf_printf(out, "    gl_write_u64(buf, \"%s\", in->%s);\n", name, name); break;
-    case I64: gl_buf_printf(out, "    gl_write_i64(buf, \"%s\", in->%s);\n", name, name); break;
-    case BOOL: gl_buf_printf(out, "    gl_write_bool(buf, \"%s\", in->%s);\n", name, name); break;
-    case STR: gl_buf_printf(out, "    gl_write_str(buf, \"%s\", in->%s);\n", name, name); break;
-    case SHA256: gl_buf_printf(out, "    gl_write_sha256(buf, \"%s\", in->%s);\n", name, name); break;
-    case TIME: gl_buf_printf(out, "    gl_write_time(buf, \"%s\", in->%s);\n", name, name); break;
-    case JSON: gl_buf_printf(out, "    gl_write_json(buf, \"%s\", in->%s, in->%s_raw);\n", name, name, name); break;
-    case UUIDS: gl_buf_printf(out, "    gl_write_uuids(buf, \"%s\", in->%s, in->%s_count);\n", name, name, name); break;
+    case UUID: gl_buf_printf(out, "gl_write_uuid(buf, \"%s\", &in->%s);\n", name, name); break;
+    case U64: gl_buf_printf(out, "gl_write_u64(buf, \"%s\", in->%s);\n", name, name); break;
+    case I64: gl_buf_printf(out, "gl_write_i64(buf, \"%s\", in->%s);\n", name, name); break;
+    case BOOL: gl_buf_printf(out, "gl_write_bool(buf, \"%s\", in->%s);\n", name, name); break;
+    case STR: gl_buf_printf(out, "gl_write_str(buf, \"%s\", in->%s);\n", name, name); break;
+    case SHA256: gl_buf_printf(out, "gl_write_sha256(buf, \"%s\", in->%s);\n", name, name); break;
+    case TIME: gl_buf_printf(out, "gl_write_time(buf, \"%s\", in->%s);\n", name, name); break;
+    case JSON: gl_buf_printf(out, "gl_write_json(buf, \"%s\", in->%s, in->%s_raw);\n", name, name, name); break;
+    case UUIDS: gl_buf_printf(out, "gl_write_uuids(buf, \"%s\", in->%s, in->%s_count);\n", name, name, name); break;
     case OBJ: write_object_write(out, field); break;
     case LIST: write_list_write(out, field); break;
     }
+}
+
+static void write_indented(struct gl_buf *out, struct gl_slice lines, const char *indent)
+{
+    bool is_start = true;
+    for (size_t i = 0; i < lines.len; i++) {
+        if (is_start) {
+            gl_buf_str(out, indent);
+        }
+        gl_buf_byte(out, lines.data[i]);
+        is_start = lines.data[i] == '\n';
+    }
+}
+
+static void write_member_write(struct gl_buf *out, const struct field *field)
+{
+    struct gl_buf lines;
+    gl_buf_init(&lines, out->max);
+    write_write(&lines, field);
+    if (field->is_required) {
+        write_indented(out, gl_buf_peek(&lines), "    ");
+    } else {
+        gl_buf_printf(out, "    if (in->has_%s) {\n", field->name);
+        write_indented(out, gl_buf_peek(&lines), "        ");
+        gl_buf_str(out, "    }\n");
+    }
+    out->code = out->code ? out->code : lines.code;
+    gl_buf_fini(&lines);
 }
 
 static void write_writer(struct gl_buf *out, const struct shape *shape)
@@ -143,13 +180,7 @@ static void write_writer(struct gl_buf *out, const struct shape *shape)
     gl_buf_printf(out, "\nvoid gl_%s_write(struct gl_buf *buf, const struct gl_%s *in)\n{\n", shape->c_name, shape->c_name);
     gl_buf_str(out, shape->count == 0 ? "    (void)in;\n    gl_buf_byte(buf, '{');\n" : "    gl_buf_byte(buf, '{');\n");
     for (size_t i = 0; i < shape->count; i++) {
-        if (!sorted[i]->is_required) {
-            gl_buf_printf(out, "    if (in->has_%s) {\n", sorted[i]->name);
-        }
-        write_write(out, sorted[i]);
-        if (!sorted[i]->is_required) {
-            gl_buf_str(out, "    }\n");
-        }
+        write_member_write(out, sorted[i]);
     }
     gl_buf_str(out, "    gl_buf_byte(buf, '}');\n}\n");
 }
@@ -175,14 +206,6 @@ static void write_item_reader(struct gl_buf *out, const struct shape *part)
                   part->c_name, part->c_name);
 }
 
-/* "session" for SESSION: the param that says what the role is looked up for */
-static void write_lower(struct gl_buf *out, const char *upper)
-{
-    for (; *upper; upper++) {
-        gl_buf_byte(out, (char)(*upper >= 'A' && *upper <= 'Z' ? *upper - 'A' + 'a' : *upper));
-    }
-}
-
 static void write_methods(struct gl_buf *out, const struct table *table)
 {
     gl_buf_str(out, "\nconst struct gl_method gl_methods[GL_METHOD_COUNT] = {\n");
@@ -193,7 +216,7 @@ static void write_methods(struct gl_buf *out, const struct table *table)
             gl_buf_str(out, "NULL},\n");
         } else {
             gl_buf_byte(out, '"');
-            write_lower(out, method->scope);
+            print_lower(out, method->scope); /* the param that says what the role is looked up for */
             gl_buf_str(out, "\"},\n");
         }
     }
@@ -211,8 +234,9 @@ static void write_methods(struct gl_buf *out, const struct table *table)
                     "    return NULL;\n}\n");
 }
 
-void write_c_source(struct gl_buf *out, const struct table *table)
+void write_c_source(struct gl_buf *out, const struct source *source)
 {
+    const struct table *table = source->table;
     gl_buf_str(out, "/* gl_wire.c - written by wiregen from wire.def; do not edit. */\n#include \"proto/gl_wire.h\"\n");
     write_methods(out, table);
     for (size_t i = 0; i < table->shape_count; i++) {

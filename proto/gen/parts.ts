@@ -1,0 +1,121 @@
+// Numbers are integers below 2^53. Positions are Unicode code points, end exclusive.
+export type Uuid = string;
+export type Sha256 = string;
+export type Time = string;
+export type Seq = number;
+
+/** what a client had seen: a seq, or the id of its own earlier op */
+export type Base = Seq | Uuid;
+
+export type Status = "proposed" | "active" | "accepted" | "rejected" | "resolved";
+export type Attribute = string | number | boolean;
+
+/** by position (start, end), by quote (exact), or by both */
+export interface SpanRequest {
+  start?: number;
+  end?: number;
+  exact?: string;
+  prefix?: string;
+  suffix?: string;
+  nth?: number;
+}
+export type TargetRequest = { type: "spans"; spans: SpanRequest[]; revision?: Uuid } | { type: "document"; revision?: Uuid };
+
+export interface Span {
+  end: number;
+  exact: string;
+  prefix: string;
+  start: number;
+  suffix: string;
+}
+export type Target = { revision: Uuid; spans: Span[]; type: "spans" } | { revision: Uuid; type: "document" };
+
+export interface AnnotationCreate {
+  kind: "annotation.create";
+  annotation?: Uuid;
+  target: TargetRequest;
+  label?: string;
+  note?: string;
+  status?: Status;
+  attributes?: Record<string, Attribute>;
+  agent?: string;
+  run?: string;
+  confidence?: number;
+}
+/** null takes away */
+export interface AnnotationUpdate {
+  kind: "annotation.update";
+  annotation: Uuid;
+  target?: TargetRequest;
+  label?: string | null;
+  note?: string | null;
+  status?: Status;
+  attributes?: Record<string, Attribute | null>;
+}
+export interface AnnotationDelete {
+  kind: "annotation.delete" | "annotation.restore";
+  annotation: Uuid;
+}
+export interface SessionMode {
+  kind: "session.mode";
+  mode: "shared" | "closed";
+}
+export type Change = AnnotationCreate | AnnotationUpdate | AnnotationDelete | SessionMode;
+
+/** an annotation as every replica holds it: what it does not have is absent, never null */
+export interface Annotation {
+  agent?: string;
+  attributes?: Record<string, Attribute>;
+  confidence?: number;
+  created: Seq;
+  creator: Uuid;
+  deleted?: true;
+  id: Uuid;
+  label?: Uuid;
+  note?: string;
+  run?: string;
+  /** field -> the op that set it last */
+  seqs: Record<string, Seq>;
+  status: Status;
+  target: Target;
+  /** field -> the account that set it last, where that is not the creator */
+  who?: Record<string, Uuid>;
+}
+export type Records = Annotation[];
+
+export interface Effect {
+  ids: Uuid[];
+  prev: Record<string, number>;
+  set: Record<string, unknown>;
+}
+export interface Payload {
+  account: Uuid;
+  at: Time;
+  codebook: number;
+  effects: Effect[];
+  intent: Record<string, unknown>;
+  kind: string;
+  op: Uuid;
+  seq: Seq;
+  step?: Uuid;
+}
+
+export interface ErrorData {
+  name: keyof typeof ERRORS;
+  detail?: string;
+  path?: string;
+  field?: string;
+  author?: Uuid;
+  seq?: Seq;
+  fields?: { field: string; author: Uuid; seq: Seq }[];
+  current?: Annotation;
+  candidates?: { start: number; end: number; prefix?: string; suffix?: string; exact?: string }[];
+  count?: number;
+  found?: string;
+  length?: number;
+  nearest?: [number, number];
+  revision?: Uuid;
+  limit?: number;
+  retry_after_ms?: number;
+  [other: string]: unknown;
+}

@@ -1,0 +1,757 @@
+// wire.ts - gloss.v1 as TypeScript. Written by wiregen from wire.def and gen/parts.ts; do not edit.
+
+// Numbers are integers below 2^53. Positions are Unicode code points, end exclusive.
+export type Uuid = string;
+export type Sha256 = string;
+export type Time = string;
+export type Seq = number;
+
+/** what a client had seen: a seq, or the id of its own earlier op */
+export type Base = Seq | Uuid;
+
+export type Status = "proposed" | "active" | "accepted" | "rejected" | "resolved";
+export type Attribute = string | number | boolean;
+
+/** by position (start, end), by quote (exact), or by both */
+export interface SpanRequest {
+  start?: number;
+  end?: number;
+  exact?: string;
+  prefix?: string;
+  suffix?: string;
+  nth?: number;
+}
+export type TargetRequest = { type: "spans"; spans: SpanRequest[]; revision?: Uuid } | { type: "document"; revision?: Uuid };
+
+export interface Span {
+  end: number;
+  exact: string;
+  prefix: string;
+  start: number;
+  suffix: string;
+}
+export type Target = { revision: Uuid; spans: Span[]; type: "spans" } | { revision: Uuid; type: "document" };
+
+export interface AnnotationCreate {
+  kind: "annotation.create";
+  annotation?: Uuid;
+  target: TargetRequest;
+  label?: string;
+  note?: string;
+  status?: Status;
+  attributes?: Record<string, Attribute>;
+  agent?: string;
+  run?: string;
+  confidence?: number;
+}
+/** null takes away */
+export interface AnnotationUpdate {
+  kind: "annotation.update";
+  annotation: Uuid;
+  target?: TargetRequest;
+  label?: string | null;
+  note?: string | null;
+  status?: Status;
+  attributes?: Record<string, Attribute | null>;
+}
+export interface AnnotationDelete {
+  kind: "annotation.delete" | "annotation.restore";
+  annotation: Uuid;
+}
+export interface SessionMode {
+  kind: "session.mode";
+  mode: "shared" | "closed";
+}
+export type Change = AnnotationCreate | AnnotationUpdate | AnnotationDelete | SessionMode;
+
+/** an annotation as every replica holds it: what it does not have is absent, never null */
+export interface Annotation {
+  agent?: string;
+  attributes?: Record<string, Attribute>;
+  confidence?: number;
+  created: Seq;
+  creator: Uuid;
+  deleted?: true;
+  id: Uuid;
+  label?: Uuid;
+  note?: string;
+  run?: string;
+  /** field -> the op that set it last */
+  seqs: Record<string, Seq>;
+  status: Status;
+  target: Target;
+  /** field -> the account that set it last, where that is not the creator */
+  who?: Record<string, Uuid>;
+}
+export type Records = Annotation[];
+
+export interface Effect {
+  ids: Uuid[];
+  prev: Record<string, number>;
+  set: Record<string, unknown>;
+}
+export interface Payload {
+  account: Uuid;
+  at: Time;
+  codebook: number;
+  effects: Effect[];
+  intent: Record<string, unknown>;
+  kind: string;
+  op: Uuid;
+  seq: Seq;
+  step?: Uuid;
+}
+
+export interface ErrorData {
+  name: keyof typeof ERRORS;
+  detail?: string;
+  path?: string;
+  field?: string;
+  author?: Uuid;
+  seq?: Seq;
+  fields?: { field: string; author: Uuid; seq: Seq }[];
+  current?: Annotation;
+  candidates?: { start: number; end: number; prefix?: string; suffix?: string; exact?: string }[];
+  count?: number;
+  found?: string;
+  length?: number;
+  nearest?: [number, number];
+  revision?: Uuid;
+  limit?: number;
+  retry_after_ms?: number;
+  [other: string]: unknown;
+}
+
+/** what this server takes */
+export interface Limits {
+  /** largest message, bytes */
+  frame_bytes: number;
+  /** ops that may wait for their results on one connection */
+  ops_in_flight: number;
+  /** session.page requests that may wait for their answers in one session */
+  pages_in_flight: number;
+  /** largest page, bytes */
+  page_bytes: number;
+  /** largest document, bytes */
+  document_bytes: number;
+  /** largest piece of an upload, bytes before base64 */
+  chunk_bytes: number;
+}
+
+/** a person or a bot that can sign in */
+export interface Account {
+  /** its id */
+  account: Uuid;
+  /** its name, unique on this server */
+  name: string;
+  /** administers the server */
+  admin?: boolean;
+}
+
+/** a token, without its secret */
+export interface TokenInfo {
+  /** its id */
+  token: Uuid;
+  /** what it is for */
+  label: string;
+  /** when it was made */
+  created: Time;
+  /** when it ends */
+  expires?: Time;
+  /** it was revoked */
+  revoked?: boolean;
+}
+
+/** a project as its member sees it */
+export interface ProjectInfo {
+  /** its id */
+  project: Uuid;
+  /** its name */
+  name: string;
+  /** the reader's role: viewer, annotator, curator, owner */
+  role: string;
+  /** whether the codebook is open: an unknown label makes a new one */
+  open: boolean;
+}
+
+/** who belongs to a project, or did */
+export interface Member {
+  /** the account */
+  account: Uuid;
+  /** its name */
+  name: string;
+  /** viewer, annotator, curator, owner; absent for a former member */
+  role?: string;
+}
+
+/** a label of the codebook */
+export interface Label {
+  /** its id, which stays when it is renamed */
+  label: Uuid;
+  /** its name, unique in the project */
+  name: string;
+}
+
+/** a document with its newest revision and its session */
+export interface DocumentInfo {
+  /** its id */
+  document: Uuid;
+  /** the project it belongs to */
+  project: Uuid;
+  /** its session `main` */
+  session: Uuid;
+  /** its newest revision */
+  revision: Uuid;
+  /** its title */
+  title: string;
+  /** the name of the file it was imported from */
+  filename?: string;
+  /** SHA-256 of the revision's bytes */
+  sha256: Sha256;
+  /** length in bytes */
+  bytes: number;
+  /** length in code points */
+  codepoints: number;
+  /** when it was imported */
+  created: Time;
+  /** ops so far in the session */
+  seq?: number;
+  /** annotations that are not deleted */
+  annotations?: number;
+  /** the reader's role in the project */
+  role?: string;
+}
+
+/** where an annotation is */
+export interface AnnotationPlace {
+  /** its id */
+  annotation: Uuid;
+  /** the session that it is in */
+  session: Uuid;
+  /** the document that the session is about */
+  document: Uuid;
+  /** it was deleted */
+  deleted?: boolean;
+}
+
+/** one change, asked for */
+export interface OpRequest {
+  /** chosen by the client, once for ever: sending it again changes nothing */
+  id: Uuid;
+  /** what the client had seen: a seq (number), or the id (string) of its own earlier op; required to change what is there */
+  base?: Base;
+  /** what to do; see Changes */
+  change: Change;
+}
+
+/** why something was refused */
+export interface ErrorInfo {
+  /** the number; see Errors */
+  code: number;
+  /** a sentence */
+  message: string;
+  /** name, and what helps: path, current, field, author, seq, candidates, limit, retry_after_ms */
+  data: ErrorData;
+}
+
+/** what became of one op */
+export interface OpResult {
+  /** the op */
+  id: Uuid;
+  /** its place in the stream; absent when it was refused */
+  seq?: number;
+  /** it had been accepted before */
+  repeated?: boolean;
+  /** the annotation that it made or changed */
+  annotation?: Uuid;
+  /** why it was refused */
+  error?: ErrorInfo;
+}
+
+/** one op of a stream */
+export interface LoggedOp {
+  /** the op, in canonical form: these bytes are hashed; absent when it was erased */
+  payload?: Payload;
+  /** 16 bytes in hex; leaf = SHA-256(salt || payload) */
+  salt?: string;
+  /** in place of payload and salt when they were erased */
+  leaf?: Sha256;
+}
+
+/** Signs in. It must be the first message of a connection, and arrive in time. */
+export interface HelloParams {
+  /** a token; or else account and password */
+  token?: string;
+  /** the account's name */
+  account?: string;
+  /** its password */
+  password?: string;
+  /** name and version of the program, for the operator's log */
+  client?: string;
+}
+
+/** Signs in. It must be the first message of a connection, and arrive in time. */
+export interface HelloResult {
+  /** who you are */
+  account: Account;
+  /** name and version of the server */
+  server: string;
+  /** gloss.v1 */
+  protocol: string;
+  /** the server's clock */
+  time: Time;
+  /** what this server takes */
+  limits: Limits;
+}
+
+/** Makes a token for one's own account. It is shown once. */
+export interface TokenCreateParams {
+  /** what it is for */
+  label?: string;
+  /** how long it lasts; without: until revoked */
+  days?: number;
+}
+
+/** Makes a token for one's own account. It is shown once. */
+export interface TokenCreateResult {
+  /** its id */
+  token: Uuid;
+  /** the token */
+  secret: string;
+  /** when it ends */
+  expires?: Time;
+}
+
+/** Lists one's own tokens, without their secrets. */
+export interface TokenListParams {}
+
+/** Lists one's own tokens, without their secrets. */
+export interface TokenListResult {
+  /** newest first */
+  tokens: TokenInfo[];
+}
+
+/** Ends one of one's own tokens, and the connections that use it. */
+export interface TokenRevokeParams {
+  /** its id */
+  token: Uuid;
+}
+
+/** Ends one of one's own tokens, and the connections that use it. */
+export interface TokenRevokeResult {}
+
+/** Lists the projects one belongs to, by name. */
+export interface ProjectListParams {
+  /** from the page before */
+  cursor?: string;
+  /** at most so many; 100 without */
+  limit?: number;
+}
+
+/** Lists the projects one belongs to, by name. */
+export interface ProjectListResult {
+  /** one page */
+  projects: ProjectInfo[];
+  /** cursor of the next page; absent on the last */
+  next?: string;
+}
+
+/** Makes a project and its owner: oneself. */
+export interface ProjectCreateParams {
+  /** its name */
+  name: string;
+}
+
+/** Makes a project and its owner: oneself. */
+export interface ProjectCreateResult {
+  /** the new project */
+  project: ProjectInfo;
+}
+
+/** Lists who belongs to a project, former members behind the others. */
+export interface MemberListParams {
+  /** the project */
+  project: Uuid;
+}
+
+/** Lists who belongs to a project, former members behind the others. */
+export interface MemberListResult {
+  /** by name */
+  members: Member[];
+}
+
+/** Gives an account a role in a project, or takes it away. A project keeps at least one owner. */
+export interface MemberSetParams {
+  /** the project */
+  project: Uuid;
+  /** the account's name */
+  account: string;
+  /** viewer, annotator, curator, owner; without: no longer a member */
+  role?: string;
+}
+
+/** Gives an account a role in a project, or takes it away. A project keeps at least one owner. */
+export interface MemberSetResult {}
+
+/** Reads the codebook, in pages. */
+export interface CodebookGetParams {
+  /** the project */
+  project: Uuid;
+  /** from the page before */
+  cursor?: string;
+}
+
+/** Reads the codebook, in pages. */
+export interface CodebookGetResult {
+  /** the project's seq that it is as of */
+  version: number;
+  /** whether an unknown label makes a new one */
+  open: boolean;
+  /** one page, by name */
+  labels: Label[];
+  /** cursor of the next page; absent on the last */
+  next?: string;
+}
+
+/** Opens or closes the codebook. */
+export interface CodebookPolicyParams {
+  /** the project */
+  project: Uuid;
+  /** true: an unknown label makes a new one */
+  open: boolean;
+}
+
+/** Opens or closes the codebook. */
+export interface CodebookPolicyResult {}
+
+/** Lists documents one may see, by title. */
+export interface DocumentListParams {
+  /** only of this project */
+  project?: Uuid;
+  /** only those whose title or file name begins so (ASCII case ignored) */
+  prefix?: string;
+  /** from the page before */
+  cursor?: string;
+  /** at most so many; 100 without */
+  limit?: number;
+}
+
+/** Lists documents one may see, by title. */
+export interface DocumentListResult {
+  /** one page */
+  documents: DocumentInfo[];
+  /** cursor of the next page; absent on the last */
+  next?: string;
+}
+
+/** Tells about one document. */
+export interface DocumentGetParams {
+  /** its id */
+  document: Uuid;
+}
+
+/** Tells about one document. */
+export interface DocumentGetResult {
+  /** the document */
+  document: DocumentInfo;
+}
+
+/** Announces an upload. When the project has the same bytes already nothing needs to be sent. */
+export interface DocumentBeginParams {
+  /** the project */
+  project: Uuid;
+  /** its title; without: the text's first line that has words in it */
+  title?: string;
+  /** the name of the file */
+  filename?: string;
+  /** length in bytes */
+  bytes: number;
+  /** SHA-256 of all the bytes */
+  sha256: Sha256;
+}
+
+/** Announces an upload. When the project has the same bytes already nothing needs to be sent. */
+export interface DocumentBeginResult {
+  /** what to name in document.chunk; absent when the document exists */
+  upload?: Uuid;
+  /** the document that has these bytes */
+  existing?: DocumentInfo;
+}
+
+/** Sends the next piece of an upload. */
+export interface DocumentChunkParams {
+  /** from document.begin, on this connection */
+  upload: Uuid;
+  /** bytes sent so far */
+  offset: number;
+  /** the bytes in base64 */
+  data: string;
+}
+
+/** Sends the next piece of an upload. */
+export interface DocumentChunkResult {
+  /** bytes there now */
+  offset: number;
+}
+
+/** Ends an upload: checks the bytes and makes the document, its revision and its session in one transaction. */
+export interface DocumentCommitParams {
+  /** from document.begin, on this connection */
+  upload: Uuid;
+}
+
+/** Ends an upload: checks the bytes and makes the document, its revision and its session in one transaction. */
+export interface DocumentCommitResult {
+  /** the document */
+  document: DocumentInfo;
+  /** somebody had imported the same bytes meanwhile */
+  existing?: boolean;
+}
+
+/** Reads a part of the text. */
+export interface DocumentTextParams {
+  /** the document */
+  document: Uuid;
+  /** first code point */
+  start: number;
+  /** code point after the last; beyond the text's end means to the end; at most 32768 come at once */
+  end: number;
+}
+
+/** Reads a part of the text. */
+export interface DocumentTextResult {
+  /** the text, exactly */
+  text: string;
+  /** code point after the last that is there */
+  end: number;
+  /** length of the whole text */
+  codepoints: number;
+}
+
+/** Opens a session. With `since` the missing ops follow; without, the state is there to be read with session.page. Then live. */
+export interface SessionJoinParams {
+  /** the session */
+  session: Uuid;
+  /** the last seq that the client has; 0: the whole log */
+  since?: number;
+  /** the chain at `since`; required with `since` above 0 */
+  chain?: Sha256;
+  /** false: only to submit; no ops are sent */
+  live?: boolean;
+}
+
+/** Opens a session. With `since` the missing ops follow; without, the state is there to be read with session.page. Then live. */
+export interface SessionJoinResult {
+  /** the newest seq */
+  seq: number;
+  /** the chain there */
+  chain: Sha256;
+  /** the state sum there */
+  state: Sha256;
+  /** shared or closed */
+  mode: string;
+  /** the op that set it; 0: as it was made */
+  mode_seq: number;
+  /** your role */
+  role: string;
+  /** annotations that are not deleted */
+  annotations: number;
+  /** annotation records to page, tombstones included */
+  records: number;
+  /** the document and the revision that the session is about */
+  document: DocumentInfo;
+}
+
+/** Asks for the next page of the state of a session joined on this connection. Several may be asked for at once; they come in order. */
+export interface SessionPageParams {
+  /** the session */
+  session: Uuid;
+  /** from the beginning */
+  restart?: boolean;
+}
+
+/** Asks for the next page of the state of a session joined on this connection. Several may be asked for at once; they come in order. */
+export interface SessionPageResult {
+  /** the records are as of this seq: ops up to it are in them already */
+  as_of: number;
+  /** array of annotation records, tombstones included */
+  records: Records;
+  /** this was the last page */
+  done?: boolean;
+}
+
+/** Asks for changes. They are judged in order; each is answered by itself. The answer comes when everything accepted is durable. */
+export interface SessionSubmitParams {
+  /** the session */
+  session: Uuid;
+  /** the changes */
+  ops: OpRequest[];
+  /** all or none; then they are one step */
+  atomic?: boolean;
+}
+
+/** Asks for changes. They are judged in order; each is answered by itself. The answer comes when everything accepted is durable. */
+export interface SessionSubmitResult {
+  /** one for each op, in the same order */
+  results: OpResult[];
+}
+
+/** Tells where an annotation is that is known by its id only, or by the id's beginning; only what one may see. */
+export interface AnnotationLocateParams {
+  /** the id, or its first characters: at least 4 of the canonical form */
+  annotation: string;
+}
+
+/** Tells where an annotation is that is known by its id only, or by the id's beginning; only what one may see. */
+export interface AnnotationLocateResult {
+  /** those whose id begins so, by id, at most 20; none: an empty list */
+  found: AnnotationPlace[];
+}
+
+/** Ends the subscription. */
+export interface SessionLeaveParams {
+  /** the session */
+  session: Uuid;
+}
+
+/** Ends the subscription. */
+export interface SessionLeaveResult {}
+
+/** Ops of a joined session, in order, without a gap. */
+export interface SessionOpsNotice {
+  /** the session */
+  session: Uuid;
+  /** seq of the first op here */
+  first: number;
+  /** the chain after the last */
+  chain: Sha256;
+  /** the state sum after the last; absent while older ops are sent again */
+  state?: Sha256;
+  /** the ops */
+  ops: LoggedOp[];
+}
+
+/** Something about a joined session that is not an op. */
+export interface SessionNoticeNotice {
+  /** the session */
+  session: Uuid;
+  /** resynchronise: older ops follow from `seq`, slower; rejoin: join it anew; rights: your role changed; closing: the connection will end, connect again; upgrade: a newer program is needed */
+  what: string;
+  /** resynchronise: the first seq that follows */
+  seq?: number;
+  /** rights: the role now; absent when it is none */
+  role?: string;
+}
+
+/** Ops of the project of a joined session: labels, documents, members. */
+export interface ProjectOpsNotice {
+  /** the project */
+  project: Uuid;
+  /** seq of the first op here */
+  first: number;
+  /** the chain after the last */
+  chain: Sha256;
+  /** the ops */
+  ops: LoggedOp[];
+}
+
+/** client -> server */
+export interface Methods {
+  "hello": { params: HelloParams; result: HelloResult };
+  "token.create": { params: TokenCreateParams; result: TokenCreateResult };
+  "token.list": { params: TokenListParams; result: TokenListResult };
+  "token.revoke": { params: TokenRevokeParams; result: TokenRevokeResult };
+  "project.list": { params: ProjectListParams; result: ProjectListResult };
+  "project.create": { params: ProjectCreateParams; result: ProjectCreateResult };
+  "member.list": { params: MemberListParams; result: MemberListResult };
+  "member.set": { params: MemberSetParams; result: MemberSetResult };
+  "codebook.get": { params: CodebookGetParams; result: CodebookGetResult };
+  "codebook.policy": { params: CodebookPolicyParams; result: CodebookPolicyResult };
+  "document.list": { params: DocumentListParams; result: DocumentListResult };
+  "document.get": { params: DocumentGetParams; result: DocumentGetResult };
+  "document.begin": { params: DocumentBeginParams; result: DocumentBeginResult };
+  "document.chunk": { params: DocumentChunkParams; result: DocumentChunkResult };
+  "document.commit": { params: DocumentCommitParams; result: DocumentCommitResult };
+  "document.text": { params: DocumentTextParams; result: DocumentTextResult };
+  "session.join": { params: SessionJoinParams; result: SessionJoinResult };
+  "session.page": { params: SessionPageParams; result: SessionPageResult };
+  "session.submit": { params: SessionSubmitParams; result: SessionSubmitResult };
+  "annotation.locate": { params: AnnotationLocateParams; result: AnnotationLocateResult };
+  "session.leave": { params: SessionLeaveParams; result: SessionLeaveResult };
+}
+
+/** server -> client */
+export interface Notices {
+  "session.ops": SessionOpsNotice;
+  "session.notice": SessionNoticeNotice;
+  "project.ops": ProjectOpsNotice;
+}
+
+/** the smallest role that may, and what it is looked up for */
+export const RIGHTS = {
+  "hello": { role: "nobody", scope: "none" },
+  "token.create": { role: "signed_in", scope: "none" },
+  "token.list": { role: "signed_in", scope: "none" },
+  "token.revoke": { role: "signed_in", scope: "none" },
+  "project.list": { role: "signed_in", scope: "none" },
+  "project.create": { role: "signed_in", scope: "none" },
+  "member.list": { role: "viewer", scope: "project" },
+  "member.set": { role: "owner", scope: "project" },
+  "codebook.get": { role: "viewer", scope: "project" },
+  "codebook.policy": { role: "curator", scope: "project" },
+  "document.list": { role: "signed_in", scope: "none" },
+  "document.get": { role: "viewer", scope: "document" },
+  "document.begin": { role: "annotator", scope: "project" },
+  "document.chunk": { role: "signed_in", scope: "none" },
+  "document.commit": { role: "signed_in", scope: "none" },
+  "document.text": { role: "viewer", scope: "document" },
+  "session.join": { role: "viewer", scope: "session" },
+  "session.page": { role: "viewer", scope: "session" },
+  "session.submit": { role: "annotator", scope: "session" },
+  "annotation.locate": { role: "signed_in", scope: "none" },
+  "session.leave": { role: "signed_in", scope: "none" },
+} as const;
+
+/** never: the same request will be refused again. refresh: look, decide, send anew under a new id. later: send the same again. */
+export const ERRORS = {
+  malformed: { code: -32700, retry: "never", keepsConnection: false, sentence: "the message is not JSON that can be read" },
+  invalid_request: { code: -32600, retry: "never", keepsConnection: false, sentence: "the message is not a JSON-RPC 2.0 request" },
+  unknown_method: { code: -32601, retry: "never", keepsConnection: true, sentence: "there is no such method" },
+  invalid_params: { code: -32602, retry: "never", keepsConnection: true, sentence: "a parameter is missing or of the wrong kind" },
+  internal: { code: -32603, retry: "later", keepsConnection: true, sentence: "the server failed; the operator's log says why" },
+  too_large: { code: 1001, retry: "never", keepsConnection: true, sentence: "this is larger than the server takes" },
+  frame_too_large: { code: 1002, retry: "never", keepsConnection: false, sentence: "the message is larger than the server takes" },
+  sign_in_first: { code: 1100, retry: "never", keepsConnection: true, sentence: "say hello first" },
+  bad_credentials: { code: 1101, retry: "never", keepsConnection: false, sentence: "the token or password is not right, has expired or was revoked" },
+  sign_in_timeout: { code: 1102, retry: "later", keepsConnection: false, sentence: "nobody said hello in time" },
+  forbidden: { code: 1110, retry: "never", keepsConnection: true, sentence: "your role does not allow this" },
+  not_found: { code: 1111, retry: "never", keepsConnection: true, sentence: "there is no such thing, or it is not yours to see" },
+  exists: { code: 1112, retry: "never", keepsConnection: true, sentence: "a thing of that name is there already" },
+  busy: { code: 1120, retry: "later", keepsConnection: true, sentence: "too much is under way; nothing was lost, send it again" },
+  rate_limited: { code: 1121, retry: "later", keepsConnection: true, sentence: "too many requests; wait and send it again" },
+  stale: { code: 1200, retry: "refresh", keepsConnection: true, sentence: "somebody else changed this since you looked" },
+  conflict: { code: 1201, retry: "refresh", keepsConnection: true, sentence: "merged with what others changed, this would not be valid" },
+  gone: { code: 1202, retry: "refresh", keepsConnection: true, sentence: "the annotation was deleted; restore it first" },
+  id_reused: { code: 1203, retry: "never", keepsConnection: true, sentence: "this op id was used for another request" },
+  depends_on_refused: { code: 1204, retry: "never", keepsConnection: true, sentence: "the op that this one builds on was refused" },
+  atomic_refused: { code: 1205, retry: "never", keepsConnection: true, sentence: "another op of the same atomic step was refused, so none was applied" },
+  unknown_label: { code: 1210, retry: "never", keepsConnection: true, sentence: "the codebook is closed and has no such label" },
+  session_closed: { code: 1211, retry: "refresh", keepsConnection: true, sentence: "the session is closed" },
+  quote_not_found: { code: 1220, retry: "never", keepsConnection: true, sentence: "the quoted words are not in the text" },
+  quote_ambiguous: { code: 1221, retry: "never", keepsConnection: true, sentence: "the quoted words stand in several places; say which" },
+  quote_mismatch: { code: 1222, retry: "never", keepsConnection: true, sentence: "position and quote disagree" },
+  out_of_range: { code: 1223, retry: "never", keepsConnection: true, sentence: "the position is outside the text" },
+  splits_grapheme: { code: 1224, retry: "never", keepsConnection: true, sentence: "the position cuts a character in two" },
+  wrong_revision: { code: 1225, retry: "refresh", keepsConnection: true, sentence: "the position is on another revision of the text" },
+  invalid_utf8: { code: 1230, retry: "never", keepsConnection: true, sentence: "this is not valid UTF-8" },
+  contains_nul: { code: 1231, retry: "never", keepsConnection: true, sentence: "this contains a NUL byte, so it is not a text" },
+  checksum: { code: 1232, retry: "never", keepsConnection: true, sentence: "the bytes do not have the SHA-256 that was announced" },
+  resync: { code: 1300, retry: "refresh", keepsConnection: true, sentence: "the log that you have is not the one that is here; read the state anew" },
+  upgrade: { code: 1301, retry: "never", keepsConnection: true, sentence: "this needs a newer version of the program" },
+  chain_broken: { code: 1302, retry: "never", keepsConnection: true, sentence: "the hash chain or the state sum does not match what was received" },
+  store_down: { code: 1500, retry: "later", keepsConnection: true, sentence: "storage is unavailable" },
+  unknown_outcome: { code: 1501, retry: "later", keepsConnection: true, sentence: "it is not known whether this was stored; send it again with the same id" },
+  shutting_down: { code: 1502, retry: "later", keepsConnection: false, sentence: "the server is going down for a moment; connect again" },
+  schema_too_old: { code: 1503, retry: "never", keepsConnection: false, sentence: "the database needs `glossd migrate`" },
+  schema_too_new: { code: 1504, retry: "never", keepsConnection: false, sentence: "the database belongs to a newer version of the program" },
+} as const;
