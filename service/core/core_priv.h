@@ -30,6 +30,7 @@ struct core {
     struct map projects; /* id -> struct project */
     struct loop_timer *sweep;
     struct loop_timer *poll;
+    struct group *group; /* the append in flight */
     struct loop_timer *retry; /* of the writer, after a locked row or a store that is down */
     bool writer_is_scheduled;
     bool append_is_in_flight;
@@ -69,14 +70,19 @@ struct peer {
     size_t refused_at;
 };
 #define REFUSED_KEPT 1024
+#define PROJECT_RECENT 64
+#define PAGES_IN_FLIGHT 16
+#define CHUNK_BYTES (128 * 1024)
 
 void peer_send(struct peer *peer, struct frame **frame); /* takes the frame */
 void peer_pump(struct peer *peer);
+void peer_pump_later(struct peer *peer); /* in the next turn, so that the caller's lists stay as they are */
 void peer_end(struct peer *peer, unsigned code, const char *reason);
 void peer_ref(struct peer *peer);
 void peer_unref(struct peer *peer);
 void peer_remember_refused(struct peer *peer, const gl_uuid *op);
 bool peer_has_refused(const struct peer *peer, const gl_uuid *op);
+void send_session_notice(struct peer *peer, const struct gl_session_notice_notice *notice);
 void upload_free(struct upload **upload);
 
 /* ---- requests: request.c has the public half in handler.h */
@@ -86,6 +92,7 @@ void upload_free(struct upload **upload);
 struct recent_op {
     uint64_t seq;
     gl_hash chain, sum;
+    bool has_sum; /* ops that were read from the log below the head have none */
     gl_uuid id, account;
     gl_hash request_hash;
     struct gl_slice logged; /* {"payload":…,"salt":"…"}, owned */
@@ -102,7 +109,8 @@ struct subscription {
     struct peer *peer;
     struct session *session;
     enum gl_role role;
-    bool is_live, is_behind, is_reading;
+    bool is_live, is_behind;
+    struct subscription **reading; /* while the store is asked: where the answer will look for us */
     uint64_t cursor;   /* the last seq that was sent */
     uint64_t project_cursor;
     size_t page_at;    /* index of the next record to page */
@@ -113,6 +121,7 @@ struct submit;
 struct waiting_op { /* an op that has no outcome yet */
     struct waiting_op *next;
     struct submit *submit; /* NULL once it was answered otherwise */
+    struct session *session;
     size_t index;          /* in the submit */
     gl_uuid id, account;
     enum gl_role role;
@@ -120,8 +129,8 @@ struct waiting_op { /* an op that has no outcome yet */
     json_t *root;
     gl_hash request_hash;
     uint64_t since_ms;
-    bool is_atomic, is_first_of_atomic;
-    gl_uuid step;
+    bool is_atomic, is_step;
+    gl_uuid step; /* the first op of an atomic request */
 };
 enum session_phase { SESSION_LOADING, SESSION_READY, SESSION_FAILED };
 struct session {
@@ -173,6 +182,9 @@ void deliver_live(struct session *session, uint64_t from_seq); /* to all whose c
 bool deliver_pump(struct subscription *subscription);          /* what one subscriber lacks; false: the socket is full or the store is asked */
 void deliver_pages(struct subscription *subscription);
 struct gl_slice logged_op(const struct store_tail_op *op); /* owned bytes */
+struct frame *ops_frame(const char *method, const char *scope, const gl_uuid *id, uint64_t first, const gl_hash *chain, const gl_hash *sum,
+                        const struct gl_slice *logged, size_t count);
+bool peer_has_room(const struct peer *peer);
 
 /* submit.c: from the request to the waiting ops, and from their outcomes to the answer. */
 struct op_outcome {
@@ -185,6 +197,7 @@ struct op_outcome {
     gl_uuid annotation;
 };
 void submit_settle(struct waiting_op *op, struct op_outcome *outcome); /* the op is free to be freed */
+bool submit_has_refused(const struct submit *submit, const gl_uuid *op); /* on the same connection */
 void waiting_op_free(struct waiting_op **op);
 
 /* ---- projects: project.c */
@@ -193,35 +206,34 @@ struct project_op { /* an op of a project's stream that waits */
     struct project_op *next;
     gl_uuid id, account;
     enum gl_op_kind kind;
-    char *name;       /* label.create */
+    struct gl_slice name;  /* label.create: owned */
     gl_uuid label;
-    int set_open;     /* codebook.policy */
-    gl_uuid member;   /* member.set */
-    enum gl_role role;
+    bool open;             /* codebook.policy */
+    gl_uuid member;        /* member.set */
+    enum gl_role role;     /* GL_NOBODY: no longer a member */
+    uint64_t checked_head; /* member.set: what was checked before holds only at this head */
     const struct append_document *document; /* document.create; lent until done */
-    uint64_t checked_head; /* document.create, member.set: judged against this head */
-    void (*done)(void *ctx, enum gl_code code, uint64_t seq);
+    void (*done)(void *ctx, enum gl_code code, uint64_t seq); /* may be NULL; GL_E_RESYNC: check again */
     void *ctx;
     uint64_t since_ms;
 };
 struct project {
     struct core *core;
     gl_uuid id;
-    bool is_ready, is_loading, must_load;
+    bool is_ready, is_loading, is_in_flight;
     size_t uses;
     uint64_t head, epoch, codebook;
     gl_hash chain;
     bool is_open, others_may_edit;
     int64_t last_at_ms;
-    struct map labels;                     /* id -> struct project_label */
-    struct project_label *by_name;         /* chained hash, by name */
-    struct project_label **name_slots;
-    size_t name_slot_count;
+    struct map labels;  /* label id -> struct project_label */
+    struct map by_name; /* id derived from the name -> the same */
+    struct map wanted;  /* likewise, of labels asked for and not there yet -> the project itself */
     struct project_op *waiting, **waiting_tail;
-    bool is_in_flight;
-    uint64_t not_before_ms;
-    size_t refreshing; /* handles whose role is being read anew; until then nothing of the project is judged */
-    struct recent_op *recent;
+    uint64_t not_before_ms, idle_since_ms;
+    size_t refreshing; /* roles being read anew; until then nothing of the project is judged */
+    struct frame *recent[PROJECT_RECENT]; /* project.ops, one a group: at [n % PROJECT_RECENT] */
+    uint64_t recent_first[PROJECT_RECENT], recent_last[PROJECT_RECENT];
     size_t recent_count;
     struct project_waiter *waiters;
 };
@@ -231,16 +243,23 @@ void project_release(struct project *project);
 void project_free(struct project *project);
 const gl_uuid *project_label_by_name(const struct project *project, struct gl_slice name);
 bool project_has_label(const struct project *project, const gl_uuid *label);
-/* Asks for a label of that name; when it is there, or cannot be, the writer is kicked. */
-void project_want_label(struct project *project, const gl_uuid *account, struct gl_slice name);
-void project_enqueue(struct project *project, struct project_op *op); /* takes op */
-void project_reload(struct project *project); /* the log moved, or the epoch: read it anew, refresh roles, tell subscribers */
-void project_committed(struct project *project, const struct append_stream *stream);
-void project_expire(struct project *project, uint64_t now_ms);
-const gl_uuid *project_any_account(const struct project *project);
+void project_add_label(struct project *project, const gl_uuid *id, struct gl_slice name);
+void project_want_label(struct project *project, const gl_uuid *account, struct gl_slice name); /* makes it, unless that is under way */
+void project_enqueue(struct project *project, const struct project_op *op);
+void project_reload(struct project *project);        /* the log moved, or the epoch: read what is new, refresh roles, tell subscribers */
+void project_refresh_roles(struct project *project); /* of everybody who has joined a session of it */
+void project_push_recent(struct project *project, uint64_t first, const gl_hash *chain, const struct gl_slice *logged, size_t count);
+void project_deliver_all(struct project *project);
+void project_deliver(struct subscription *subscription); /* project.ops that its peer lacks */
+void project_sweep(struct core *core, uint64_t now_ms);
+void project_op_free(struct project_op **op);
 
 /* ---- the writer: writer.c */
 void writer_kick(struct core *core);
+void writer_kick_from_timer(void *core);
+void writer_expire(struct core *core, uint64_t now_ms); /* answers what has waited for the store too long */
+void writer_free(struct core *core); /* gives back what is in flight */
+void core_look_drained(struct core *core);
 int64_t core_stream_time(struct core *core, int64_t last_at_ms); /* max(last, database time as we estimate it) */
 
 #endif

@@ -12,12 +12,13 @@
 #include "service/core/core.h"
 
 struct peer;
+struct subscription;
 struct request {
     struct request *next; /* for whoever keeps requests in a list */
     struct core *core;
     struct peer *peer;
     const struct gl_method *method;
-    struct gl_slice id;    /* JSON of the request's id, in the arena */
+    struct gl_request_id id;
     json_t *root;          /* owned: the whole message */
     const json_t *params;  /* an object */
     struct gl_arena arena; /* lives as long as the request */
@@ -25,14 +26,16 @@ struct request {
     enum gl_role role;     /* in the project of the scope, or SIGNED_IN, ADMIN */
     gl_uuid project;       /* of the scope, where there is one */
     struct store_session scope; /* SESSION and DOCUMENT scopes: what the store said; strings in the arena */
+    struct subscription *scope_is_joined; /* SESSION scope: joined on this connection (valid until the handler returns); then scope is empty */
     void *user;            /* the handler's */
+    struct gl_reader reader;
+    struct gl_buf out;
 };
 
 typedef void (*handler_fn)(struct request *request);
 /* Reads the parameters; on failure answers the request and returns false. */
-#define request_read(request, method, params) \
-    request_read_done(request, gl_##method##_params_read(request_reader(request), (request)->params, params))
-struct gl_reader *request_reader(struct request *request);
+#define request_read(request, method, values) \
+    request_read_done(request, gl_##method##_params_read(&(request)->reader, (request)->params, values))
 bool request_read_done(struct request *request, enum gl_code code);
 
 /* The result is written between begin and send: gl_x_result_write(request_result(request), &result); request_send(request). */

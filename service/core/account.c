@@ -1,0 +1,213 @@
+/* account.c - hello, and one's own tokens. */
+#include <stdio.h>
+
+#include "service/auth/token.h"
+#include "service/core/core_priv.h"
+
+struct sign_in { /* a password that is being checked */
+    struct request *request;
+    gl_uuid account;
+    struct gl_slice name;
+    bool is_admin, may;
+};
+
+static void welcome(struct request *request, const gl_uuid *account, struct gl_slice name, bool is_admin, const gl_uuid *token)
+{
+    struct core *core = request->core;
+    const struct core_limits *limits = &core->limits;
+    struct gl_hello_result result = {.account = {.account = *account, .name = name, .has_admin = is_admin, .admin = is_admin},
+                                     .server = gl_slice_str(core->server_name),
+                                     .protocol = GL_SLICE("gloss.v1"),
+                                     .time = core_stream_time(core, 0),
+                                     .limits = {.frame_bytes = limits->frame_bytes,
+                                                .ops_in_flight = limits->ops_in_flight,
+                                                .pages_in_flight = PAGES_IN_FLIGHT,
+                                                .page_bytes = 65536,
+                                                .document_bytes = limits->document_bytes,
+                                                .chunk_bytes = CHUNK_BYTES}};
+    peer_sign_in(request->peer, account, name, is_admin, token);
+    log_event(LOG_INFO, EV_peer_connected, F_ID("account", account), F_STR("address", peer_address(request->peer)));
+    request_reply(request, hello, &result);
+}
+
+static void turn_away(struct request *request, const char *why)
+{
+    log_event(LOG_WARN, EV_peer_refused, F_STR("address", peer_address(request->peer)), F_STR("why", why));
+    request->peer->is_signing_in = false;
+    request_fail(request, GL_E_BAD_CREDENTIALS, "%s", gl_code_sentence(GL_E_BAD_CREDENTIALS));
+}
+
+static void fail(struct request *request, enum gl_code code)
+{
+    request->peer->is_signing_in = false;
+    request_fail(request, code, "%s", gl_code_sentence(code));
+}
+
+static void on_token(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct request *request = ctx;
+    if (code != GL_OK) {
+        fail(request, code);
+    } else if (store_rows_count(rows) == 0 || store_bool(rows, 0, 5)) {
+        turn_away(request, "token");
+    } else {
+        gl_uuid account = store_uuid(rows, 0, 0), token = store_uuid(rows, 0, 3);
+        welcome(request, &account, store_text(rows, 0, 1), store_bool(rows, 0, 2), &token);
+    }
+}
+
+static void on_password(void *ctx, enum gl_code code, bool is_right)
+{
+    struct sign_in *sign_in = ctx;
+    struct request *request = sign_in->request;
+    if (code != GL_OK)
+        fail(request, code);
+    else if (!is_right || !sign_in->may)
+        turn_away(request, "password");
+    else
+        welcome(request, &sign_in->account, sign_in->name, sign_in->is_admin, NULL);
+}
+
+static void on_account(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct sign_in *sign_in = ctx;
+    struct request *request = sign_in->request;
+    struct gl_slice stored = {0};
+    if (code != GL_OK) {
+        fail(request, code);
+        return;
+    }
+    if (store_rows_count(rows) > 0) {
+        sign_in->account = store_uuid(rows, 0, 0);
+        sign_in->name = gl_slice_str(gl_arena_copy(&request->arena, store_text(rows, 0, 1)));
+        sign_in->is_admin = store_bool(rows, 0, 2);
+        sign_in->may = !store_bool(rows, 0, 3) && !store_is_null(rows, 0, 4);
+        if (sign_in->may)
+            stored = gl_slice_str(gl_arena_copy(&request->arena, store_text(rows, 0, 4)));
+    }
+    /* Unknown, disabled, without a password: the same time is spent, and the same said. */
+    const json_t *password = json_object_get(request->params, "password");
+    const struct core_helpers *helpers = &request->core->helpers;
+    helpers->check_password(helpers->ctx, stored, gl_slice_of(json_string_value(password), json_string_length(password)), on_password, sign_in);
+}
+
+void handle_hello(struct request *request)
+{
+    struct gl_hello_params params = {0};
+    struct peer *peer = request->peer;
+    struct core *core = request->core;
+    if (!request_read(request, hello, &params))
+        return;
+    if (peer->is_signed_in || peer->is_signing_in) {
+        request_fail(request, GL_E_INVALID_REQUEST, "hello was said on this connection already; open a new one to be somebody else");
+        return;
+    }
+    if (params.has_token) {
+        uint8_t digest[32];
+        if (!token_is_well_formed(params.token)) {
+            turn_away(request, "token form");
+            return;
+        }
+        token_digest(params.token, digest);
+        peer->is_signing_in = true;
+        store_query(core->store, STORE_Q_sign_in_token, NULL, (struct store_param[]){P_BYTES(digest, sizeof digest)}, 1, on_token, request);
+    } else if (params.has_account && params.has_password && core->helpers.check_password) {
+        struct sign_in *sign_in = gl_arena_alloc(&request->arena, sizeof *sign_in);
+        sign_in->request = request;
+        peer->is_signing_in = true;
+        store_query(core->store, STORE_Q_sign_in_name, NULL, (struct store_param[]){P_TEXT(params.account)}, 1, on_account, sign_in);
+    } else {
+        request_fail_at(request, GL_E_INVALID_PARAMS, "token", "hello needs a token, or account and password");
+    }
+}
+
+/* ---- tokens */
+
+struct new_token {
+    struct request *request;
+    gl_uuid id;
+    char secret[TOKEN_TEXT + 1];
+    int64_t expires_ms;
+};
+
+static void on_token_made(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct new_token *made = ctx;
+    (void)rows;
+    if (code != GL_OK) {
+        request_fail(made->request, code, "%s", gl_code_sentence(code));
+        return;
+    }
+    struct gl_token_create_result result = {
+        .token = made->id, .secret = gl_slice_str(made->secret), .has_expires = made->expires_ms > 0, .expires = made->expires_ms};
+    request_reply(made->request, token_create, &result);
+}
+
+void handle_token_create(struct request *request)
+{
+    struct gl_token_create_params params = {0};
+    struct core *core = request->core;
+    uint8_t digest[32];
+    if (!request_read(request, token_create, &params))
+        return;
+    struct new_token *made = gl_arena_alloc(&request->arena, sizeof *made);
+    made->request = request;
+    made->id = gl_uuid_v7((uint64_t)loop_unix_ms(core->loop));
+    token_make(made->secret);
+    token_digest(gl_slice_str(made->secret), digest);
+    if (params.has_days)
+        made->expires_ms = core_stream_time(core, 0) + (int64_t)params.days * 86400000;
+    store_query(core->store, STORE_Q_token_create, &request->account,
+                (struct store_param[]){P_UUID(made->id), P_TEXT(params.has_label ? params.label : GL_SLICE("")), P_BYTES(digest, sizeof digest),
+                                       params.has_days ? P_TIME(made->expires_ms) : P_NULL},
+                4, on_token_made, made);
+}
+
+static void on_tokens(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct request *request = ctx;
+    if (code != GL_OK) {
+        request_fail(request, code, "%s", gl_code_sentence(code));
+        return;
+    }
+    size_t count = store_rows_count(rows);
+    struct gl_token_info *tokens = gl_arena_alloc(&request->arena, (count + 1) * sizeof *tokens);
+    for (size_t i = 0; i < count; i++) {
+        tokens[i] = (struct gl_token_info){.token = store_uuid(rows, i, 0), .label = store_text(rows, i, 1), .created = store_time(rows, i, 2)};
+        tokens[i].has_expires = !store_is_null(rows, i, 3);
+        if (tokens[i].has_expires)
+            tokens[i].expires = store_time(rows, i, 3);
+        tokens[i].has_revoked = tokens[i].revoked = store_bool(rows, i, 4);
+    }
+    struct gl_token_list_result result = {.tokens = tokens, .tokens_count = count};
+    request_reply(request, token_list, &result);
+}
+
+void handle_token_list(struct request *request)
+{
+    store_query(request->core->store, STORE_Q_token_list, &request->account, NULL, 0, on_tokens, request);
+}
+
+static void on_token_revoked(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct request *request = ctx;
+    struct core *core = request->core;
+    if (code == GL_OK && store_rows_count(rows) == 0)
+        code = GL_E_NOT_FOUND;
+    if (code != GL_OK) {
+        request_fail_at(request, code, "token", "%s", gl_code_sentence(code));
+        return;
+    }
+    gl_uuid token = store_uuid(rows, 0, 0);
+    struct gl_token_revoke_result result = {0};
+    request_reply(request, token_revoke, &result);
+    core_end_token(core, &token);
+}
+
+void handle_token_revoke(struct request *request)
+{
+    struct gl_token_revoke_params params = {0};
+    if (!request_read(request, token_revoke, &params))
+        return;
+    store_query(request->core->store, STORE_Q_token_revoke, &request->account, (struct store_param[]){P_UUID(params.token)}, 1, on_token_revoked, request);
+}

@@ -1,0 +1,171 @@
+/* core.c - one worker's core: made, swept once a second, drained, freed. */
+#include <assert.h>
+
+#include "service/core/core_priv.h"
+
+#define SWEEP_MS 1000
+#define POLL_MS 500
+#define CLOSE_RESTART 1012
+
+static void sweep_peers(struct core *core, uint64_t now_ms)
+{
+    for (struct peer *peer = core->peers, *next; peer; peer = next) {
+        next = peer->next;
+        if (!peer->is_signed_in && now_ms - peer->since_ms > core->limits.hello_ms)
+            peer_end(peer, 1008, gl_code_name(GL_E_SIGN_IN_TIMEOUT));
+        else
+            peer_pump(peer); /* whoever waited for a store that was down */
+    }
+}
+
+static void on_sweep(void *ctx)
+{
+    struct core *core = ctx;
+    uint64_t now_ms = loop_now_ms(core->loop);
+    sweep_peers(core, now_ms);
+    writer_expire(core, now_ms);
+    session_sweep(core, now_ms);
+    project_sweep(core, now_ms);
+    writer_kick(core);
+}
+
+/* ---- the poll: where do all streams in memory stand? */
+
+static void on_heads(void *ctx, enum gl_code code, const struct store_head *heads, size_t count)
+{
+    struct core *core = ctx;
+    core->poll_is_in_flight = false;
+    if (code != GL_OK)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        struct session *session = map_get(&core->sessions, &heads[i].stream);
+        struct project *project = map_get(&core->projects, &heads[i].stream);
+        if (project && project->is_ready && !project->is_in_flight && (heads[i].head != project->head || heads[i].epoch != project->epoch))
+            project_reload(project);
+        if (session && session->phase == SESSION_READY && heads[i].head != session->state->seq)
+            session_catch_up(session);
+    }
+}
+
+static void on_poll(void *ctx)
+{
+    struct core *core = ctx;
+    size_t count = core->sessions.count + core->projects.count, at = 0;
+    struct session *session;
+    struct project *project;
+    if (count == 0 || core->poll_is_in_flight)
+        return;
+    gl_uuid *ids = mem_array(count, sizeof *ids);
+    count = 0;
+    while ((session = map_next(&core->sessions, &at)))
+        if (session->phase == SESSION_READY)
+            ids[count++] = session->id;
+    for (at = 0; (project = map_next(&core->projects, &at));)
+        if (project->is_ready)
+            ids[count++] = project->id;
+    core->poll_is_in_flight = count > 0;
+    if (count > 0)
+        store_heads_read(core->store, ids, count, on_heads, core);
+    mem_free(&ids);
+}
+
+/* ---- lifetime */
+
+struct core *core_new(struct loop *loop, struct store *store, const struct core_limits *limits, const struct core_helpers *helpers,
+                      const char *server_name)
+{
+    struct core *core = mem_alloc(sizeof *core);
+    core->loop = loop;
+    core->store = store;
+    core->limits = *limits;
+    if (helpers)
+        core->helpers = *helpers;
+    core->server_name = mem_copy(server_name, strlen(server_name));
+    map_init(&core->sessions);
+    map_init(&core->projects);
+    core->sweep = loop_timer_new(loop, on_sweep, core);
+    core->poll = loop_timer_new(loop, on_poll, core);
+    core->retry = loop_timer_new(loop, writer_kick_from_timer, core);
+    loop_timer_start(core->sweep, SWEEP_MS, SWEEP_MS);
+    loop_timer_start(core->poll, POLL_MS, POLL_MS);
+    return core;
+}
+
+static bool has_work(struct core *core)
+{
+    struct session *session;
+    if (core->append_is_in_flight)
+        return true;
+    for (size_t at = 0; (session = map_next(&core->sessions, &at));)
+        if (session->waiting)
+            return true;
+    return false;
+}
+
+void core_look_drained(struct core *core)
+{
+    if (!core->is_draining || !core->drained || has_work(core))
+        return;
+    for (struct peer *peer = core->peers, *next; peer; peer = next) {
+        next = peer->next;
+        peer_end(peer, CLOSE_RESTART, "the server is going down for a moment; connect again");
+    }
+    if (core->peers)
+        return; /* peer_closed looks again */
+    void (*drained)(void *) = core->drained;
+    core->drained = NULL;
+    drained(core->drained_ctx);
+}
+
+static void look_drained(void *ctx) { core_look_drained(ctx); }
+
+void core_drain(struct core *core, void (*done)(void *), void *ctx)
+{
+    core->is_draining = true;
+    core->drained = done;
+    core->drained_ctx = ctx;
+    loop_defer(core->loop, look_drained, core);
+}
+
+void core_free(struct core **address)
+{
+    struct core *core = *address;
+    struct session *session;
+    struct project *project;
+    if (!core)
+        return;
+    assert(!core->peers);
+    loop_timer_free(&core->sweep);
+    loop_timer_free(&core->poll);
+    loop_timer_free(&core->retry);
+    writer_free(core);
+    for (size_t at = 0; (session = map_next(&core->sessions, &at));)
+        session_free(session);
+    for (size_t at = 0; (project = map_next(&core->projects, &at));)
+        project_free(project);
+    map_fini(&core->sessions);
+    map_fini(&core->projects);
+    mem_free(&core->server_name);
+    mem_free(address);
+}
+
+void core_counts(const struct core *core, struct core_counts *counts)
+{
+    *counts = core->counts;
+    counts->sessions = core->sessions.count;
+    counts->projects = core->projects.count;
+    counts->appends_in_flight = core->append_is_in_flight;
+}
+
+int64_t core_stream_time(struct core *core, int64_t last_at_ms)
+{
+    int64_t now_ms = loop_unix_ms(core->loop) + store_clock_offset_ms(core->store);
+    return now_ms > last_at_ms ? now_ms : last_at_ms;
+}
+
+const struct core_limits *core_get_limits(const struct core *core) { return &core->limits; }
+const struct core_helpers *core_get_helpers(const struct core *core) { return &core->helpers; }
+const char *core_server_name(const struct core *core) { return core->server_name; }
+struct store *core_store(const struct core *core) { return core->store; }
+struct loop *core_loop(const struct core *core) { return core->loop; }
+bool core_is_draining(const struct core *core) { return core->is_draining; }

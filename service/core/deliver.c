@@ -1,0 +1,243 @@
+/*
+ * deliver.c - what a subscriber lacks, sent to it: ops from memory, or from the store when they are older, and pages of the state.
+ *
+ * A subscriber is a cursor. Who keeps up shares one encoded frame with everybody else who does; who does not is served from where it stands whenever its
+ * socket has room, and the log in the store is as good a source as memory, only slower.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "service/core/core_priv.h"
+
+#define OPS_FRAME_BYTES (192u * 1024) /* of ops in one frame; one op may be larger */
+#define PAGE_BYTES (60u * 1024)
+#define TAIL_OPS 256
+
+struct gl_slice logged_op(const struct store_tail_op *op)
+{
+    struct gl_buf buf;
+    size_t len;
+    gl_buf_init(&buf, op->payload.len + 256);
+    if (op->payload.len > 0) {
+        gl_buf_str(&buf, "{\"payload\":");
+        gl_buf_slice(&buf, op->payload);
+        gl_buf_str(&buf, ",\"salt\":\"");
+        gl_buf_hex(&buf, op->salt, sizeof op->salt);
+    } else {
+        gl_buf_str(&buf, "{\"leaf\":\"");
+        gl_buf_hex(&buf, op->leaf.bytes, sizeof op->leaf.bytes);
+    }
+    gl_buf_str(&buf, "\"}");
+    char *bytes = gl_buf_take(&buf, &len);
+    if (!bytes)
+        abort(); /* the ceiling fits by construction: only memory can have run out */
+    return gl_slice_of(bytes, len);
+}
+
+/* ---- frames of ops, spliced from bytes that are canonical already */
+
+static void frame_put(struct frame *frame, const void *data, size_t len)
+{
+    memcpy(frame->data + frame->len, data, len);
+    frame->len += len;
+}
+
+struct frame *ops_frame(const char *method, const char *scope, const gl_uuid *id, uint64_t first, const gl_hash *chain, const gl_hash *sum,
+                        const struct gl_slice *logged, size_t count)
+{
+    struct gl_buf head;
+    size_t bytes = 512;
+    char text[GL_UUID_TEXT + 1];
+    for (size_t i = 0; i < count; i++)
+        bytes += logged[i].len + 1;
+    gl_uuid_format(id, text);
+    gl_buf_init(&head, 512);
+    gl_buf_printf(&head, "{\"jsonrpc\":\"2.0\",\"method\":\"%s\",\"params\":{\"chain\":\"", method);
+    gl_buf_hex(&head, chain->bytes, 32);
+    gl_buf_printf(&head, "\",\"first\":%llu,\"ops\":[", (unsigned long long)first);
+    struct frame *frame = frame_new(bytes);
+    frame_put(frame, head.data, head.len);
+    for (size_t i = 0; i < count; i++) {
+        frame_put(frame, ",", i > 0);
+        frame_put(frame, logged[i].data, logged[i].len);
+    }
+    gl_buf_clear(&head);
+    gl_buf_printf(&head, "],\"%s\":\"%s\"", scope, text);
+    if (sum) {
+        gl_buf_str(&head, ",\"state\":\"");
+        gl_buf_hex(&head, sum->bytes, 32);
+        gl_buf_byte(&head, '"');
+    }
+    gl_buf_str(&head, "}}");
+    frame_put(frame, head.data, head.len);
+    gl_buf_fini(&head);
+    return frame;
+}
+
+/* The ops from seq on that fit into one frame; *last is the last of them. */
+static struct frame *recent_frame(const struct session *session, uint64_t seq, uint64_t *last)
+{
+    struct gl_slice logged[TAIL_OPS];
+    const struct recent_op *op = NULL, *next;
+    size_t count = 0, bytes = 0;
+    while (count < TAIL_OPS && (next = session_recent_find(session, seq + count)) && (count == 0 || bytes + next->logged.len <= OPS_FRAME_BYTES)) {
+        op = next;
+        logged[count++] = op->logged;
+        bytes += op->logged.len;
+    }
+    *last = seq + count - 1;
+    return ops_frame("session.ops", "session", &session->id, seq, &op->chain, op->has_sum ? &op->sum : NULL, logged, count);
+}
+
+static void send_ops(struct subscription *subscription, struct frame *frame, uint64_t last)
+{
+    subscription->peer->core->counts.deliveries += last - subscription->cursor;
+    subscription->cursor = last;
+    subscription->peer->link.write(subscription->peer->link.ctx, frame);
+}
+
+bool peer_has_room(const struct peer *peer)
+{
+    return !peer->is_closed && !peer->is_closing && !peer->link.is_full(peer->link.ctx);
+}
+
+void deliver_live(struct session *session, uint64_t from_seq)
+{
+    while (from_seq <= session->state->seq && session_recent_find(session, from_seq)) {
+        uint64_t last;
+        struct frame *frame = recent_frame(session, from_seq, &last);
+        for (struct subscription *it = session->subscriptions, *next; it; it = next) {
+            next = it->next_of_session;
+            if (it->is_live && it->cursor == from_seq - 1 && !it->reading && !it->peer->outbox && peer_has_room(it->peer))
+                send_ops(it, frame, last);
+        }
+        frame_unref(&frame);
+        from_seq = last + 1;
+    }
+    for (struct subscription *it = session->subscriptions; it; it = it->next_of_session)
+        if (it->is_live && it->cursor < session->state->seq && !it->reading && peer_has_room(it->peer))
+            peer_pump_later(it->peer);
+}
+
+/* ---- below the recent ops: from the store, one chunk at a time */
+
+struct reading {
+    struct subscription *subscription; /* NULL once it is gone */
+    struct session *session;
+    uint64_t after;
+};
+
+static void send_tail(struct subscription *subscription, const struct store_tail *tail)
+{
+    const struct session *session = subscription->session;
+    struct gl_slice logged[TAIL_OPS];
+    size_t count = tail->count < TAIL_OPS ? tail->count : TAIL_OPS;
+    if (count == 0)
+        return;
+    for (size_t i = 0; i < count; i++)
+        logged[i] = logged_op(&tail->ops[i]);
+    struct frame *frame = ops_frame("session.ops", "session", &session->id, tail->ops[0].seq, &tail->ops[count - 1].chain, NULL, logged, count);
+    send_ops(subscription, frame, tail->ops[count - 1].seq);
+    frame_unref(&frame);
+    for (size_t i = 0; i < count; i++)
+        free((void *)logged[i].data);
+}
+
+static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
+{
+    struct reading *reading = ctx;
+    struct subscription *subscription = reading->subscription;
+    struct session *session = reading->session;
+    if (subscription) {
+        struct peer *peer = subscription->peer;
+        subscription->reading = NULL;
+        if (code == GL_OK && !peer->is_closed && !peer->is_closing && subscription->cursor == reading->after)
+            send_tail(subscription, tail);
+        else if (code == GL_E_NOT_FOUND)
+            peer_end(peer, 1008, "the session is not yours to read any more");
+        /* when the store is down the sweep pumps again */
+        if (code == GL_OK)
+            peer_pump_later(peer);
+    }
+    mem_free(&reading);
+    session_release(session);
+}
+
+static void read_tail(struct subscription *subscription)
+{
+    struct session *session = subscription->session;
+    struct reading *reading = mem_alloc(sizeof *reading);
+    *reading = (struct reading){subscription, session, subscription->cursor};
+    subscription->reading = &reading->subscription;
+    session->uses++;
+    store_tail_read(session->core->store, &subscription->peer->account, &session->id, subscription->cursor, TAIL_OPS, OPS_FRAME_BYTES, on_tail, reading);
+}
+
+static void tell_behind(struct subscription *subscription)
+{
+    struct gl_session_notice_notice notice = {
+        .session = subscription->session->id, .what = GL_SLICE("resynchronise"), .has_seq = true, .seq = subscription->cursor + 1};
+    subscription->is_behind = true;
+    subscription->peer->core->counts.resyncs++;
+    send_session_notice(subscription->peer, &notice);
+}
+
+bool deliver_pump(struct subscription *subscription)
+{
+    struct session *session = subscription->session;
+    while (subscription->is_live && subscription->cursor < session->state->seq) {
+        if (subscription->reading || !peer_has_room(subscription->peer))
+            return false;
+        if (!session_recent_find(session, subscription->cursor + 1)) {
+            if (!subscription->is_behind)
+                tell_behind(subscription);
+            read_tail(subscription);
+            return false;
+        }
+        uint64_t last;
+        struct frame *frame = recent_frame(session, subscription->cursor + 1, &last);
+        send_ops(subscription, frame, last);
+        frame_unref(&frame);
+    }
+    subscription->is_behind = false;
+    return true;
+}
+
+/* ---- pages */
+
+static void send_page(struct subscription *subscription, struct request *page)
+{
+    const struct gl_state *state = subscription->session->state;
+    struct gl_session_page_result result = {.as_of = state->seq};
+    struct gl_buf records;
+    gl_buf_init(&records, subscription->peer->core->limits.frame_bytes);
+    gl_buf_byte(&records, '[');
+    size_t first = subscription->page_at;
+    while (subscription->page_at < state->count) {
+        struct gl_slice record = state->items[subscription->page_at]->canonical;
+        if (subscription->page_at > first && records.len + record.len > PAGE_BYTES)
+            break;
+        if (subscription->page_at++ > first)
+            gl_buf_byte(&records, ',');
+        gl_buf_slice(&records, record);
+    }
+    gl_buf_byte(&records, ']');
+    result.records_raw = gl_buf_peek(&records);
+    result.has_done = result.done = subscription->page_at >= state->count;
+    gl_session_page_result_write(request_result(page), &result);
+    request_send(page);
+    gl_buf_fini(&records);
+}
+
+void deliver_pages(struct subscription *subscription)
+{
+    while (subscription->pages && !subscription->peer->outbox && peer_has_room(subscription->peer)) {
+        struct request *page = subscription->pages;
+        subscription->pages = page->next;
+        if (!subscription->pages)
+            subscription->pages_tail = &subscription->pages;
+        subscription->page_count--;
+        page->next = NULL;
+        send_page(subscription, page);
+    }
+}

@@ -1,0 +1,62 @@
+/*
+ * group_priv.h - one append: what was judged for each stream, and what becomes of it. Between writer.c, group_session.c and project.c.
+ *
+ * Owns      a part owns the waiting ops that it took from its session until they are settled or given back, and all memory that its stream's rows
+ *           point to.
+ */
+#ifndef GROUP_PRIV_H
+#define GROUP_PRIV_H
+
+#include "service/core/core_priv.h"
+
+#define PAYLOAD_MAX_BYTES (192u * 1024) /* so that one op always fits into a frame */
+
+struct tried { /* one op of a session, judged */
+    struct waiting_op *op;
+    struct op_outcome outcome;
+    bool is_accepted;
+    bool is_same;
+    size_t same_as;        /* the index of the op with the same id, earlier in this group */
+    size_t row;            /* in rows, when accepted */
+};
+struct part {
+    struct session *session; /* or */
+    struct project *project;
+    struct judge_view view;
+    struct tried *tried;
+    size_t tried_count, tried_cap;
+    struct map by_id; /* op id -> index in tried, plus one */
+    struct append_op *rows;
+    size_t row_count, row_cap;
+    struct gl_annotation **annotations;
+    struct project_op *project_ops; /* taken */
+    struct append_label *labels;
+    size_t label_count;
+    struct append_member member;
+    struct append_stream stream;
+};
+struct group {
+    struct core *core;
+    uint64_t started_ms;
+    struct part **parts;
+    struct append_stream *streams; /* one a part */
+    size_t count, cap;
+};
+
+/* Judges what waits, at most budget ops (or one atomic request). NULL: there is nothing to append (what could be settled was). */
+struct part *part_from_session(struct session *session, size_t budget);
+void part_commit(struct part *part);    /* it is durable: applies, delivers, settles */
+void part_give_back(struct part *part); /* nothing was written: the ops wait again, in their order */
+void part_found(struct part *part);     /* some were in the log: remembers them, gives all back */
+void part_fail(struct part *part);      /* the database refused it: so are the ops */
+void part_free(struct part *part);
+/* Adds a row: takes payload's bytes, draws the salt, moves the chain. GL_E_TOO_LARGE when the payload hit its ceiling; then nothing was added. */
+enum gl_code part_push_row(struct part *part, struct append_op *row, struct gl_buf *payload, gl_hash *chain);
+struct gl_slice logged_row(const struct append_op *row); /* owned */
+
+struct part *part_from_project(struct project *project);
+void project_part_commit(struct part *part);
+void project_part_give_back(struct part *part);
+void project_part_fail(struct part *part, enum gl_code code); /* it cannot be written: EXISTS, or the database refused it */
+
+#endif

@@ -1,0 +1,494 @@
+/* group_session.c - what waits in one session, judged in order into rows to append; and what happens once they are durable. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "service/base/random.h"
+#include "service/core/group_priv.h"
+
+/* ---- rows */
+
+enum gl_code part_push_row(struct part *part, struct append_op *row, struct gl_buf *payload, gl_hash *chain)
+{
+    size_t len;
+    if (payload->code != GL_OK) {
+        gl_buf_fini(payload);
+        return GL_E_TOO_LARGE;
+    }
+    char *bytes = gl_buf_take(payload, &len);
+    if (!bytes)
+        abort(); /* only memory can have run out */
+    row->payload = gl_slice_of(bytes, len);
+    random_bytes(row->salt, sizeof row->salt);
+    gl_hash leaf = gl_leaf(row->salt, row->payload);
+    row->chain = *chain = gl_chain_next(chain, &leaf);
+    part->rows = mem_grow(part->rows, &part->row_cap, part->row_count + 1, sizeof *part->rows);
+    part->rows[part->row_count++] = *row;
+    return GL_OK;
+}
+
+struct gl_slice logged_row(const struct append_op *row)
+{
+    struct store_tail_op op = {.payload = row->payload};
+    memcpy(op.salt, row->salt, sizeof op.salt);
+    return logged_op(&op);
+}
+
+static void drop_rows(struct part *part, size_t keep)
+{
+    while (part->row_count > keep)
+        free((void *)part->rows[--part->row_count].payload.data);
+}
+
+void part_free(struct part *part)
+{
+    if (!part)
+        return;
+    drop_rows(part, 0);
+    for (size_t i = 0; i < part->tried_count; i++) {
+        json_decref(part->tried[i].outcome.data);
+        if (part->tried[i].op)
+            waiting_op_free(&part->tried[i].op);
+    }
+    if (part->session)
+        judge_view_fini(&part->view);
+    map_fini(&part->by_id);
+    mem_free(&part->tried);
+    mem_free(&part->rows);
+    mem_free(&part->annotations);
+    mem_free(&part->labels);
+    mem_free(&part);
+}
+
+/* ---- what an op refers to: its base, its label, itself sent before */
+
+static struct tried *tried_find(struct part *part, const gl_uuid *id)
+{
+    size_t index = (size_t)(uintptr_t)map_get(&part->by_id, id);
+    return index ? &part->tried[index - 1] : NULL;
+}
+
+static enum gl_code resolve_base_op(struct part *part, const struct waiting_op *op, const gl_uuid *id, uint64_t *seq, struct gl_err *err)
+{
+    const struct tried *here = tried_find(part, id);
+    const struct known_op *known = session_known_op(part->session, id);
+    if (here && here->outcome.code == GL_OK && gl_uuid_equal(&here->op->account, &op->account)) {
+        *seq = here->outcome.seq;
+        return GL_OK;
+    }
+    if (known && gl_uuid_equal(&known->account, &op->account)) {
+        *seq = known->seq;
+        return GL_OK;
+    }
+    if (here || (op->submit && submit_has_refused(op->submit, id)))
+        return gl_fail_at(err, GL_E_DEPENDS_ON_REFUSED, "base", "%s", gl_code_sentence(GL_E_DEPENDS_ON_REFUSED));
+    return gl_fail_at(err, GL_E_INVALID_PARAMS, "base", "base names no op of yours that is known here; name a seq instead");
+}
+
+static enum gl_code resolve_base(struct part *part, const struct waiting_op *op, struct judge_ask *ask, struct gl_err *err)
+{
+    gl_uuid id;
+    if (!op->base || json_is_null(op->base))
+        return GL_OK;
+    ask->has_base = true;
+    if (json_is_integer(op->base) && json_integer_value(op->base) >= 0) {
+        ask->base = (uint64_t)json_integer_value(op->base);
+        if (ask->base <= part->view.seq)
+            return GL_OK;
+        return gl_fail_at(err, GL_E_RESYNC, "base", "base is %llu, but the log ends at %llu: read the state anew", (unsigned long long)ask->base,
+                          (unsigned long long)part->view.seq);
+    }
+    if (json_is_string(op->base) && gl_uuid_parse(gl_slice_of(json_string_value(op->base), json_string_length(op->base)), &id))
+        return resolve_base_op(part, op, &id, &ask->base, err);
+    return gl_fail_at(err, GL_E_INVALID_PARAMS, "base", "base must be a seq or the id of your own earlier op");
+}
+
+/* *wanted is the label's name when it would have to be made first. */
+static enum gl_code resolve_label(const struct part *part, const struct waiting_op *op, struct judge_ask *ask, struct gl_slice *wanted, struct gl_err *err)
+{
+    const struct project *project = part->session->project;
+    const json_t *label;
+    enum gl_op_kind kind;
+    *wanted = gl_slice_of(NULL, 0);
+    enum gl_code code = judge_peek(op->change, &kind, &label, err);
+    if (code != GL_OK || !label)
+        return code;
+    if (json_is_null(label)) {
+        ask->label_is = JUDGE_LABEL_REMOVED;
+        return GL_OK;
+    }
+    struct gl_slice name = gl_slice_of(json_string_value(label), json_string_length(label));
+    const gl_uuid *by_name = project_label_by_name(project, name);
+    bool is_id = gl_uuid_parse(name, &ask->label);
+    ask->label_is = JUDGE_LABEL;
+    if (by_name) {
+        ask->label = *by_name;
+    } else if (is_id && !project_has_label(project, &ask->label)) {
+        return gl_fail_at(err, GL_E_UNKNOWN_LABEL, "change.label", "the codebook has no label with this id");
+    } else if (!is_id && !project->is_open) {
+        ask->label_is = JUDGE_LABEL_UNKNOWN;
+    } else if (!is_id) {
+        ask->label = gl_uuid_derive("gloss.label.wanted", name.data, name.len); /* stands in until the label is there */
+        *wanted = name;
+    }
+    return GL_OK;
+}
+
+static void settle_repetition(const struct waiting_op *op, const gl_hash *request_hash, const gl_uuid *account, uint64_t seq, struct op_outcome *outcome)
+{
+    if (gl_hash_equal(request_hash, &op->request_hash) && gl_uuid_equal(account, &op->account)) {
+        *outcome = (struct op_outcome){.code = GL_OK, .seq = seq, .is_repeated = true};
+        return;
+    }
+    *outcome = (struct op_outcome){.code = GL_E_ID_REUSED};
+    gl_fail_at(&outcome->err, GL_E_ID_REUSED, "id", "%s; choose a new one", gl_code_sentence(GL_E_ID_REUSED));
+}
+
+/* The annotation that a repeated op had made or changed, as far as the request itself says. */
+static void name_annotation(const struct waiting_op *op, struct op_outcome *outcome)
+{
+    const char *kind = json_string_value(json_object_get(op->change, "kind"));
+    const json_t *named = json_object_get(op->change, "annotation");
+    if (outcome->code != GL_OK || !kind || strncmp(kind, "annotation.", 11) != 0)
+        return;
+    outcome->has_annotation = true;
+    if (json_is_string(named))
+        outcome->has_annotation = gl_uuid_parse(gl_slice_of(json_string_value(named), json_string_length(named)), &outcome->annotation);
+    else
+        outcome->annotation = gl_op_annotation_id(&op->id);
+}
+
+/* ---- one op, one atomic request */
+
+static json_t *intent_of(const struct waiting_op *op)
+{
+    json_t *intent = json_pack("{s:O}", "change", op->change);
+    if (op->base)
+        json_object_set(intent, "base", (json_t *)(uintptr_t)op->base);
+    return intent;
+}
+
+static enum gl_code append_row(struct part *part, const struct tried *tried, const struct judge_verdict *verdict, const gl_uuid *step)
+{
+    struct session *session = part->session;
+    struct gl_op op = {.id = tried->op->id,
+                       .account = tried->op->account,
+                       .seq = part->view.seq,
+                       .at_ms = core_stream_time(session->core, session->last_at_ms),
+                       .codebook = session->project->codebook,
+                       .kind = verdict->kind,
+                       .effects = verdict->effects,
+                       .intent = intent_of(tried->op)};
+    if ((op.has_step = step != NULL))
+        op.step = *step;
+    struct append_op row = {.id = op.id, .account = op.account, .seq = op.seq, .kind = op.kind, .request_hash = tried->op->request_hash,
+                            .sum = part->view.sum};
+    struct gl_buf payload;
+    gl_buf_init(&payload, PAYLOAD_MAX_BYTES);
+    gl_op_write(&payload, &op);
+    json_decref(op.intent);
+    return part_push_row(part, &row, &payload, &part->view.chain);
+}
+
+static bool record_is_too_large(const struct part *part, const struct judge_verdict *verdict)
+{
+    return verdict->has_annotation && judge_find(&part->view, &verdict->annotation)->canonical.len > PAYLOAD_MAX_BYTES;
+}
+
+static void try_op(struct part *part, struct tried *tried, const gl_uuid *step, struct gl_slice *wanted)
+{
+    struct waiting_op *op = tried->op;
+    struct op_outcome *outcome = &tried->outcome;
+    struct judge_ask ask = {.op = op->id, .account = op->account, .role = op->role, .change = op->change};
+    struct judge_verdict verdict = {0};
+    struct judge_mark mark = judge_mark(&part->view);
+    outcome->code = resolve_base(part, op, &ask, &outcome->err);
+    if (outcome->code == GL_OK)
+        outcome->code = resolve_label(part, op, &ask, wanted, &outcome->err);
+    if (outcome->code == GL_OK)
+        outcome->code = judge(&part->view, &ask, &verdict, &outcome->err, &outcome->data);
+    if (outcome->code != GL_OK)
+        return;
+    outcome->code = record_is_too_large(part, &verdict) ? GL_E_TOO_LARGE : append_row(part, tried, &verdict, step);
+    json_decref(verdict.effects);
+    if (outcome->code != GL_OK) {
+        judge_back_to(&part->view, &mark);
+        gl_fail_at(&outcome->err, outcome->code, "change", "the op is larger than %u bytes; make it smaller", PAYLOAD_MAX_BYTES);
+        return;
+    }
+    tried->is_accepted = true;
+    tried->row = part->row_count - 1;
+    outcome->seq = part->view.seq;
+    outcome->has_annotation = verdict.has_annotation;
+    outcome->annotation = verdict.annotation;
+}
+
+/* Known already? In this group, or in the log. */
+static bool is_repetition(const struct part *part, struct tried *tried, const struct tried *same)
+{
+    struct waiting_op *op = tried->op;
+    const struct known_op *known = session_known_op(part->session, &op->id);
+    if (same && same->outcome.code == GL_OK) { /* a refusal leaves no trace */
+        settle_repetition(op, &same->op->request_hash, &same->op->account, same->outcome.seq, &tried->outcome);
+        tried->is_same = true;
+        tried->same_as = (size_t)(same - part->tried);
+        return true;
+    }
+    if (!known)
+        return false;
+    settle_repetition(op, &known->request_hash, &known->account, known->seq, &tried->outcome);
+    name_annotation(op, &tried->outcome);
+    return true;
+}
+
+static struct tried *take_first(struct part *part)
+{
+    struct session *session = part->session;
+    struct waiting_op *op = session->waiting;
+    session->waiting = op->next;
+    if (!session->waiting)
+        session->waiting_tail = &session->waiting;
+    op->next = NULL;
+    part->tried = mem_grow(part->tried, &part->tried_cap, part->tried_count + 1, sizeof *part->tried);
+    part->tried[part->tried_count] = (struct tried){.op = op};
+    return &part->tried[part->tried_count++];
+}
+
+static void put_back(struct part *part, size_t keep)
+{
+    struct session *session = part->session;
+    while (part->tried_count > keep) {
+        struct tried *tried = &part->tried[--part->tried_count];
+        struct waiting_op *op = tried->op;
+        json_decref(tried->outcome.data);
+        if (map_get(&part->by_id, &op->id) == (void *)(uintptr_t)(part->tried_count + 1))
+            map_remove(&part->by_id, &op->id);
+        op->next = session->waiting;
+        if (!session->waiting)
+            session->waiting_tail = &op->next;
+        session->waiting = op;
+    }
+}
+
+/* All or none: one refusal refuses the rest. */
+static void refuse_block(struct part *part, size_t from, size_t rows, const struct judge_mark *mark)
+{
+    judge_back_to(&part->view, mark);
+    drop_rows(part, rows);
+    for (size_t i = from; i < part->tried_count; i++) {
+        struct op_outcome *outcome = &part->tried[i].outcome;
+        if (outcome->code != GL_OK || (outcome->is_repeated && !part->tried[i].is_same))
+            continue;
+        part->tried[i].is_accepted = false;
+        part->tried[i].is_same = false;
+        *outcome = (struct op_outcome){.code = GL_E_ATOMIC_REFUSED};
+        gl_fail(&outcome->err, GL_E_ATOMIC_REFUSED, "%s", gl_code_sentence(GL_E_ATOMIC_REFUSED));
+    }
+}
+
+struct block { /* one op, or all of an atomic request */
+    size_t from, rows;
+    struct judge_mark mark;
+    struct gl_slice *wanted; /* names of labels that must be made first, with who asks */
+    gl_uuid *askers;
+    size_t wanted_count, wanted_cap;
+};
+
+static void want(struct block *block, struct gl_slice name, const gl_uuid *account)
+{
+    size_t cap = block->wanted_cap;
+    block->wanted = mem_grow(block->wanted, &cap, block->wanted_count + 1, sizeof *block->wanted);
+    block->askers = mem_grow(block->askers, &block->wanted_cap, block->wanted_count + 1, sizeof *block->askers);
+    block->wanted[block->wanted_count] = name;
+    block->askers[block->wanted_count++] = *account;
+}
+
+static void try_block(struct part *part, struct block *block)
+{
+    struct session *session = part->session;
+    const bool is_atomic = session->waiting->is_atomic;
+    const gl_uuid step = session->waiting->step;
+    bool is_refused = false;
+    block->from = part->tried_count;
+    block->rows = part->row_count;
+    block->mark = judge_mark(&part->view);
+    size_t wanted_before = block->wanted_count;
+    do {
+        struct gl_slice wanted = {0};
+        struct tried *tried = take_first(part);
+        if (!is_repetition(part, tried, tried_find(part, &tried->op->id))) {
+            map_put(&part->by_id, &tried->op->id, (void *)(uintptr_t)part->tried_count);
+            try_op(part, tried, tried->op->is_step ? &step : NULL, &wanted);
+        }
+        is_refused |= tried->outcome.code != GL_OK;
+        if (tried->is_accepted && wanted.len > 0)
+            want(block, wanted, &tried->op->account);
+    } while (is_atomic && session->waiting && session->waiting->is_atomic && gl_uuid_equal(&session->waiting->step, &step));
+    if (is_atomic && is_refused) {
+        refuse_block(part, block->from, block->rows, &block->mark);
+        block->wanted_count = wanted_before;
+    }
+}
+
+/* Labels first: what was judged since `at` waits until they are there. */
+static void wait_for_labels(struct part *part, struct block *at, const struct block *block)
+{
+    for (size_t i = 0; i < block->wanted_count; i++)
+        project_want_label(part->session->project, &block->askers[i], block->wanted[i]);
+    judge_back_to(&part->view, &at->mark);
+    drop_rows(part, at->rows);
+    put_back(part, at->from);
+}
+
+static void judge_waiting(struct part *part, size_t budget)
+{
+    struct block block = {0}, first_waiting = {0};
+    bool must_wait = false;
+    while (part->session->waiting && part->tried_count < budget) {
+        try_block(part, &block);
+        if (!must_wait && block.wanted_count > 0) {
+            must_wait = true;
+            first_waiting = block;
+        }
+    }
+    if (must_wait)
+        wait_for_labels(part, &first_waiting, &block);
+    mem_free(&block.wanted);
+    mem_free(&block.askers);
+}
+
+static void settle_all(struct part *part)
+{
+    for (size_t i = 0; i < part->tried_count; i++) {
+        struct tried *tried = &part->tried[i];
+        if (tried->is_same && tried->outcome.code == GL_OK) {
+            tried->outcome.has_annotation = part->tried[tried->same_as].outcome.has_annotation;
+            tried->outcome.annotation = part->tried[tried->same_as].outcome.annotation;
+        }
+        submit_settle(tried->op, &tried->outcome);
+    }
+}
+
+static uint64_t live_after(const struct part *part, size_t touched)
+{
+    uint64_t live = part->session->state->live_count;
+    for (size_t i = 0; i < touched; i++) {
+        const struct gl_annotation *after = part->annotations[i], *before = gl_state_find(part->session->state, &after->id);
+        live += !after->is_deleted;
+        live -= before && !before->is_deleted;
+    }
+    return live;
+}
+
+static void fill_stream(struct part *part)
+{
+    struct session *session = part->session;
+    size_t touched = judge_touched(&part->view, NULL);
+    part->annotations = mem_array(touched + 1, sizeof *part->annotations);
+    judge_touched(&part->view, part->annotations);
+    part->stream = (struct append_stream){.owner = part,
+                                          .stream = session->id,
+                                          .project = session->project->id,
+                                          .epoch = session->project->epoch,
+                                          .expected_head = session->state->seq,
+                                          .chain = part->view.chain,
+                                          .sum = part->view.sum,
+                                          .ops = part->rows,
+                                          .op_count = part->row_count,
+                                          .annotations = part->annotations,
+                                          .annotation_count = touched,
+                                          .live_count = live_after(part, touched),
+                                          .set_open = -1};
+    if (part->view.mode_seq != session->state->mode_seq)
+        part->stream.mode = gl_slice_str(part->view.mode);
+}
+
+struct part *part_from_session(struct session *session, size_t budget)
+{
+    struct part *part = mem_alloc(sizeof *part);
+    part->session = session;
+    map_init(&part->by_id);
+    judge_view_init(&part->view, session->state);
+    part->view.text = session->text;
+    part->view.revision = session->document.revision;
+    part->view.others_may_edit = session->project->others_may_edit;
+    part->view.codebook = session->project->codebook;
+    judge_waiting(part, budget);
+    if (part->row_count == 0) { /* refused and repeated ones depend on nothing that is still to come */
+        settle_all(part);
+        part_free(part);
+        return NULL;
+    }
+    session->is_in_flight = true;
+    fill_stream(part);
+    return part;
+}
+
+/* ---- afterwards */
+
+static void keep_recent(struct part *part)
+{
+    struct session *session = part->session;
+    for (size_t i = 0; i < part->row_count; i++) {
+        const struct append_op *row = &part->rows[i];
+        struct recent_op op = {.seq = row->seq, .chain = row->chain, .id = row->id, .account = row->account, .request_hash = row->request_hash,
+                               .logged = logged_row(row), .has_sum = true, .sum = row->sum};
+        struct known_op known = {.seq = row->seq, .account = row->account, .request_hash = row->request_hash};
+        session_push_recent(session, &op);
+        session_remember_op(session, &row->id, &known);
+    }
+}
+
+void part_commit(struct part *part)
+{
+    struct session *session = part->session;
+    struct gl_state *state = session->state;
+    uint64_t first = state->seq + 1;
+    for (size_t i = 0; i < part->stream.annotation_count; i++)
+        if (gl_state_put(state, part->annotations[i]) != GL_OK)
+            abort(); /* only memory can have run out */
+    if (part->stream.mode.len > 0)
+        gl_state_set_mode(state, part->view.mode, part->view.mode_seq);
+    assert(gl_hash_equal(&state->sum, &part->view.sum));
+    state->seq = part->view.seq;
+    state->chain = part->view.chain;
+    session->last_at_ms = core_stream_time(session->core, session->last_at_ms);
+    session->fences_lost = 0;
+    session->is_in_flight = false;
+    keep_recent(part);
+    deliver_live(session, first);
+    settle_all(part);
+    part_free(part);
+}
+
+void part_give_back(struct part *part)
+{
+    drop_rows(part, 0);
+    put_back(part, 0);
+    part->session->is_in_flight = false;
+    part_free(part);
+}
+
+void part_found(struct part *part)
+{
+    for (size_t i = 0; i < part->stream.found_count; i++) {
+        const struct append_found *found = &part->stream.found[i];
+        struct known_op known = {.seq = found->seq, .account = found->account, .request_hash = found->request_hash};
+        session_remember_op(part->session, &found->id, &known);
+    }
+    part_give_back(part);
+}
+
+void part_fail(struct part *part)
+{
+    for (size_t i = 0; i < part->tried_count; i++) {
+        struct op_outcome *outcome = &part->tried[i].outcome;
+        if (outcome->code != GL_OK)
+            continue;
+        *outcome = (struct op_outcome){.code = GL_E_INTERNAL};
+        gl_fail(&outcome->err, GL_E_INTERNAL, "%s", gl_code_sentence(GL_E_INTERNAL));
+    }
+    part->session->is_in_flight = false;
+    settle_all(part);
+    part_free(part);
+}

@@ -1,0 +1,358 @@
+/* library.c - projects, members, the codebook and lists of documents: methods that read and write plain tables. */
+#include <stdio.h>
+
+#include "service/core/library.h"
+#include "service/store/genesis.h"
+
+#define LIMIT_DEFAULT 100
+#define LABELS_A_PAGE 1000
+
+/* ---- what they share */
+
+bool rows_failed(struct request *request, enum gl_code code, const struct store_rows *rows, const char *missing)
+{
+    if (code == GL_OK && missing && store_rows_count(rows) == 0) {
+        request_fail_at(request, GL_E_NOT_FOUND, missing, "%s", gl_code_sentence(GL_E_NOT_FOUND));
+        return true;
+    }
+    if (code == GL_OK)
+        return false;
+    request_fail(request, code, "%s", gl_code_sentence(code));
+    return true;
+}
+
+bool cursor_read(struct request *request, bool has, struct gl_slice text, struct page_cursor *cursor)
+{
+    struct gl_buf bytes;
+    *cursor = (struct page_cursor){0};
+    if (!has)
+        return true;
+    gl_buf_init(&bytes, text.len + 16);
+    const char *nul = NULL;
+    if (gl_base64_decode(text, &bytes, NULL) == GL_OK && bytes.len > 17)
+        nul = bytes.data[bytes.len - 17] == '\0' ? bytes.data + bytes.len - 17 : NULL;
+    if (nul && gl_utf8_check(gl_slice_of(bytes.data, (size_t)(nul - bytes.data)), NULL) == GL_OK) {
+        cursor->name = gl_slice_of(bytes.data, (size_t)(nul - bytes.data));
+        cursor->name.data = gl_arena_copy(&request->arena, cursor->name);
+        memcpy(cursor->id.bytes, nul + 1, sizeof cursor->id.bytes);
+    }
+    gl_buf_fini(&bytes);
+    if (cursor->name.data)
+        return true;
+    request_fail_at(request, GL_E_INVALID_PARAMS, "cursor", "cursor must be `next` of the page before, as it came");
+    return false;
+}
+
+struct gl_slice cursor_write(struct request *request, struct gl_slice name, const gl_uuid *id)
+{
+    struct gl_buf raw, text;
+    gl_buf_init(&raw, 4096);
+    gl_buf_init(&text, 8192);
+    gl_buf_slice(&raw, name);
+    gl_buf_byte(&raw, '\0');
+    gl_buf_put(&raw, id->bytes, sizeof id->bytes);
+    gl_buf_base64(&text, raw.data, raw.len);
+    struct gl_slice cursor = gl_slice_of(gl_arena_copy(&request->arena, gl_buf_peek(&text)), text.len);
+    gl_buf_fini(&raw);
+    gl_buf_fini(&text);
+    return cursor;
+}
+
+static struct store_param cursor_name(const struct page_cursor *cursor) { return cursor->name.data ? P_TEXT(cursor->name) : P_NULL; }
+static struct store_param cursor_id(const struct page_cursor *cursor) { return cursor->name.data ? P_UUID(cursor->id) : P_NULL; }
+
+static size_t limit_of(bool has, uint64_t limit) { return has && limit > 0 ? (size_t)limit : LIMIT_DEFAULT; }
+
+/* ---- projects */
+
+static void on_projects(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct request *request = ctx;
+    struct gl_project_list_result result = {0};
+    size_t limit = (size_t)(uintptr_t)request->user;
+    if (rows_failed(request, code, rows, NULL))
+        return;
+    size_t count = store_rows_count(rows);
+    struct gl_project_info *projects = gl_arena_alloc(&request->arena, (count + 1) * sizeof *projects);
+    for (size_t i = 0; i < count; i++)
+        projects[i] = (struct gl_project_info){
+            .project = store_uuid(rows, i, 0), .name = store_text(rows, i, 1), .role = store_text(rows, i, 2), .open = store_bool(rows, i, 3)};
+    result.projects = projects;
+    result.projects_count = count < limit ? count : limit;
+    if ((result.has_next = count > limit))
+        result.next = cursor_write(request, projects[limit - 1].name, &projects[limit - 1].project);
+    request_reply(request, project_list, &result);
+}
+
+void handle_project_list(struct request *request)
+{
+    struct gl_project_list_params params = {0};
+    struct page_cursor cursor;
+    if (!request_read(request, project_list, &params) || !cursor_read(request, params.has_cursor, params.cursor, &cursor))
+        return;
+    size_t limit = limit_of(params.has_limit, params.limit);
+    request->user = (void *)(uintptr_t)limit;
+    store_query(request->core->store, STORE_Q_project_list, &request->account,
+                (struct store_param[]){cursor_name(&cursor), cursor_id(&cursor), P_U64(limit + 1)}, 3, on_projects, request);
+}
+
+struct new_project {
+    struct request *request;
+    struct genesis genesis;
+    struct gl_slice name;
+};
+
+static void on_project_made(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct new_project *made = ctx;
+    struct request *request = made->request;
+    gl_uuid project = made->genesis.project;
+    genesis_fini(&made->genesis);
+    if (code == GL_E_EXISTS) {
+        request_fail_at(request, code, "name", "you belong to a project of that name already; choose another");
+        return;
+    }
+    if (rows_failed(request, code, rows, NULL))
+        return;
+    struct gl_project_create_result result = {.project = {.project = project, .name = made->name, .role = GL_SLICE("owner"), .open = true}};
+    request_reply(request, project_create, &result);
+}
+
+void handle_project_create(struct request *request)
+{
+    struct gl_project_create_params params = {0};
+    struct core *core = request->core;
+    if (!request_read(request, project_create, &params))
+        return;
+    if (params.name.len == 0) {
+        request_fail_at(request, GL_E_INVALID_PARAMS, "name", "a project needs a name");
+        return;
+    }
+    struct new_project *made = gl_arena_alloc(&request->arena, sizeof *made);
+    made->request = request;
+    made->name = params.name;
+    gl_uuid project = gl_uuid_v7((uint64_t)loop_unix_ms(core->loop));
+    genesis_init(&made->genesis, &project, params.name, &request->account, core_stream_time(core, 0));
+    store_query(core->store, STORE_Q_project_create, &request->account, made->genesis.params, GENESIS_PARAMS, on_project_made, made);
+}
+
+/* ---- members */
+
+static void on_members(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct request *request = ctx;
+    if (rows_failed(request, code, rows, NULL))
+        return;
+    size_t count = store_rows_count(rows);
+    struct gl_member *members = gl_arena_alloc(&request->arena, (count + 1) * sizeof *members);
+    for (size_t i = 0; i < count; i++) {
+        members[i] = (struct gl_member){.account = store_uuid(rows, i, 0), .name = store_text(rows, i, 1), .has_role = !store_is_null(rows, i, 2)};
+        if (members[i].has_role)
+            members[i].role = store_text(rows, i, 2);
+    }
+    struct gl_member_list_result result = {.members = members, .members_count = count};
+    request_reply(request, member_list, &result);
+}
+
+void handle_member_list(struct request *request)
+{
+    store_query(request->core->store, STORE_Q_member_list, &request->account, (struct store_param[]){P_UUID(request->project)}, 1, on_members, request);
+}
+
+/* Two looks (whose account, which role it has) and one op; when the project moved between the look and the op, once more. */
+struct member_change {
+    struct request *request;
+    gl_uuid account;
+    enum gl_role role;
+    struct project *project;
+    uint64_t head;
+    unsigned tries;
+};
+
+static void member_look(struct member_change *change);
+
+static void on_member_set(void *ctx, enum gl_code code, uint64_t seq)
+{
+    struct member_change *change = ctx;
+    struct request *request = change->request;
+    (void)seq;
+    if (code == GL_E_RESYNC && change->tries++ < 5) {
+        member_look(change);
+        return;
+    }
+    project_release(change->project);
+    if (code != GL_OK) {
+        request_fail(request, code == GL_E_RESYNC ? GL_E_BUSY : code, "%s", gl_code_sentence(code == GL_E_RESYNC ? GL_E_BUSY : code));
+        return;
+    }
+    struct gl_member_set_result result = {0};
+    request_reply(request, member_set, &result);
+}
+
+static void refuse_member(struct member_change *change, enum gl_code code, const char *path, const char *why)
+{
+    project_release(change->project);
+    request_fail_at(change->request, code, path, "%s", why);
+}
+
+static void on_member_role(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct member_change *change = ctx;
+    struct project *project = change->project;
+    if (code != GL_OK || store_rows_count(rows) == 0) {
+        refuse_member(change, code == GL_OK ? GL_E_NOT_FOUND : code, "account", gl_code_sentence(code == GL_OK ? GL_E_NOT_FOUND : code));
+        return;
+    }
+    enum gl_role now = GL_NOBODY;
+    if (!store_is_null(rows, 0, 0) && !gl_role_parse(store_text(rows, 0, 0), &now))
+        now = GL_NOBODY;
+    if (now == change->role) {
+        on_member_set(change, GL_OK, project->head);
+        return;
+    }
+    if (now == GL_OWNER && store_u64(rows, 0, 1) <= 1) {
+        refuse_member(change, GL_E_FORBIDDEN, "role", "this is the project's only owner; make somebody else owner first");
+        return;
+    }
+    struct project_op op = {.id = gl_uuid_v7((uint64_t)loop_unix_ms(project->core->loop)), .account = change->request->account,
+                            .kind = GL_OP_MEMBER_SET, .member = change->account, .role = change->role, .checked_head = change->head,
+                            .done = on_member_set, .ctx = change};
+    project_enqueue(project, &op);
+}
+
+static void member_look(struct member_change *change)
+{
+    struct request *request = change->request;
+    change->head = change->project->head;
+    store_query(request->core->store, STORE_Q_member_role, &request->account,
+                (struct store_param[]){P_UUID(request->project), P_UUID(change->account)}, 2, on_member_role, change);
+}
+
+static void on_member_project(void *ctx, enum gl_code code, struct project *project)
+{
+    struct member_change *change = ctx;
+    change->project = project;
+    if (code == GL_OK)
+        member_look(change);
+    else
+        request_fail(change->request, code, "%s", gl_code_sentence(code));
+}
+
+static void on_member_account(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct member_change *change = ctx;
+    if (rows_failed(change->request, code, rows, "account"))
+        return;
+    change->account = store_uuid(rows, 0, 0);
+    project_acquire(change->request->core, &change->request->account, &change->request->project, on_member_project, change);
+}
+
+void handle_member_set(struct request *request)
+{
+    struct gl_member_set_params params = {0};
+    enum gl_role role = GL_NOBODY;
+    if (!request_read(request, member_set, &params))
+        return;
+    if (params.has_role && !gl_role_parse(params.role, &role)) {
+        request_fail_at(request, GL_E_INVALID_PARAMS, "role", "role must be viewer, annotator, curator or owner");
+        return;
+    }
+    struct member_change *change = gl_arena_alloc(&request->arena, sizeof *change);
+    *change = (struct member_change){.request = request, .role = role};
+    store_query(request->core->store, STORE_Q_account_by_name, &request->account, (struct store_param[]){P_TEXT(params.account)}, 1, on_member_account,
+                change);
+}
+
+/* ---- the codebook */
+
+struct codebook_page {
+    struct request *request;
+    uint64_t version;
+    bool is_open;
+    struct page_cursor cursor;
+};
+
+static void on_labels(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct codebook_page *page = ctx;
+    struct request *request = page->request;
+    if (rows_failed(request, code, rows, NULL))
+        return;
+    size_t count = store_rows_count(rows);
+    struct gl_label *labels = gl_arena_alloc(&request->arena, (count + 1) * sizeof *labels);
+    for (size_t i = 0; i < count; i++)
+        labels[i] = (struct gl_label){.label = store_uuid(rows, i, 0), .name = store_text(rows, i, 1)};
+    struct gl_codebook_get_result result = {.version = page->version, .open = page->is_open, .labels = labels};
+    result.labels_count = count < LABELS_A_PAGE ? count : LABELS_A_PAGE;
+    if ((result.has_next = count > LABELS_A_PAGE))
+        result.next = cursor_write(request, labels[LABELS_A_PAGE - 1].name, &labels[LABELS_A_PAGE - 1].label);
+    request_reply(request, codebook_get, &result);
+}
+
+static void on_codebook_project(void *ctx, enum gl_code code, struct project *project)
+{
+    struct codebook_page *page = ctx;
+    struct request *request = page->request;
+    if (code != GL_OK) {
+        request_fail(request, code, "%s", gl_code_sentence(code));
+        return;
+    }
+    page->version = project->head; /* labels newer than this may be in the page too: applying their op again changes nothing */
+    page->is_open = project->is_open;
+    project_release(project);
+    store_query(request->core->store, STORE_Q_codebook_page, &request->account,
+                (struct store_param[]){P_UUID(request->project), cursor_name(&page->cursor), P_U64(LABELS_A_PAGE + 1)}, 3, on_labels, page);
+}
+
+void handle_codebook_get(struct request *request)
+{
+    struct gl_codebook_get_params params = {0};
+    struct page_cursor cursor;
+    if (!request_read(request, codebook_get, &params) || !cursor_read(request, params.has_cursor, params.cursor, &cursor))
+        return;
+    struct codebook_page *page = gl_arena_alloc(&request->arena, sizeof *page);
+    page->request = request;
+    page->cursor = cursor;
+    project_acquire(request->core, &request->account, &request->project, on_codebook_project, page);
+}
+
+struct policy_change {
+    struct request *request;
+    struct project *project;
+    bool open;
+};
+
+static void on_policy_set(void *ctx, enum gl_code code, uint64_t seq)
+{
+    struct policy_change *change = ctx;
+    struct gl_codebook_policy_result result = {0};
+    (void)seq;
+    project_release(change->project);
+    if (code != GL_OK)
+        request_fail(change->request, code, "%s", gl_code_sentence(code));
+    else
+        request_reply(change->request, codebook_policy, &result);
+}
+
+static void on_policy_project(void *ctx, enum gl_code code, struct project *project)
+{
+    struct policy_change *change = ctx;
+    change->project = project;
+    if (code != GL_OK) {
+        request_fail(change->request, code, "%s", gl_code_sentence(code));
+        return;
+    }
+    struct project_op op = {.id = gl_uuid_v7((uint64_t)loop_unix_ms(project->core->loop)), .account = change->request->account,
+                            .kind = GL_OP_CODEBOOK_POLICY, .open = change->open, .done = on_policy_set, .ctx = change};
+    project_enqueue(project, &op);
+}
+
+void handle_codebook_policy(struct request *request)
+{
+    struct gl_codebook_policy_params params = {0};
+    if (!request_read(request, codebook_policy, &params))
+        return;
+    struct policy_change *change = gl_arena_alloc(&request->arena, sizeof *change);
+    *change = (struct policy_change){.request = request, .open = params.open};
+    project_acquire(request->core, &request->account, &request->project, on_policy_project, change);
+}

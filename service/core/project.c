@@ -1,0 +1,299 @@
+/* project.c - a project in memory: its codebook, its policy, and where its stream stands. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "service/core/core_priv.h"
+
+struct project_waiter {
+    struct project_waiter *next;
+    project_fn fn;
+    void *ctx;
+};
+struct project_label {
+    gl_uuid id;
+    struct gl_slice name;
+};
+
+static gl_uuid name_key(struct gl_slice name) { return gl_uuid_derive("gloss.label.name", name.data, name.len); }
+
+/* ---- labels */
+
+const gl_uuid *project_label_by_name(const struct project *project, struct gl_slice name)
+{
+    gl_uuid key = name_key(name);
+    const struct project_label *label = map_get(&project->by_name, &key);
+    return label ? &label->id : NULL;
+}
+
+bool project_has_label(const struct project *project, const gl_uuid *label) { return map_get(&project->labels, label) != NULL; }
+
+static void label_free(struct project_label *label)
+{
+    free((void *)label->name.data);
+    mem_free(&label);
+}
+
+void project_add_label(struct project *project, const gl_uuid *id, struct gl_slice name)
+{
+    gl_uuid key = name_key(name);
+    struct project_label *label = mem_alloc(sizeof *label);
+    label->id = *id;
+    label->name = gl_slice_of(mem_copy(name.data, name.len), name.len);
+    struct project_label *before = map_put(&project->labels, id, label);
+    map_put(&project->by_name, &key, label);
+    map_remove(&project->wanted, &key);
+    if (before) {
+        gl_uuid old = name_key(before->name);
+        if (!gl_uuid_equal(&old, &key))
+            map_remove(&project->by_name, &old);
+        label_free(before);
+    }
+}
+
+static void drop_labels(struct project *project)
+{
+    struct project_label *label;
+    for (size_t at = 0; (label = map_next(&project->labels, &at));)
+        label_free(label);
+    map_fini(&project->labels);
+    map_fini(&project->by_name);
+    map_init(&project->labels);
+    map_init(&project->by_name);
+}
+
+void project_want_label(struct project *project, const gl_uuid *account, struct gl_slice name)
+{
+    gl_uuid key = name_key(name);
+    if (map_get(&project->by_name, &key) || map_put(&project->wanted, &key, project))
+        return;
+    uint64_t now_ms = (uint64_t)loop_unix_ms(project->core->loop);
+    struct project_op op = {.id = gl_uuid_v7(now_ms), .account = *account, .kind = GL_OP_LABEL_CREATE, .label = gl_uuid_v7(now_ms)};
+    op.name = gl_slice_of(mem_copy(name.data, name.len), name.len);
+    project_enqueue(project, &op);
+}
+
+/* ---- waiting ops */
+
+void project_enqueue(struct project *project, const struct project_op *op)
+{
+    struct project_op *kept = mem_alloc(sizeof *kept);
+    *kept = *op;
+    kept->next = NULL;
+    kept->since_ms = loop_now_ms(project->core->loop);
+    *project->waiting_tail = kept;
+    project->waiting_tail = &kept->next;
+    writer_kick(project->core);
+}
+
+void project_op_free(struct project_op **op)
+{
+    free((void *)(*op)->name.data);
+    mem_free(op);
+}
+
+static void expire(struct project *project, uint64_t now_ms)
+{
+    struct project_op **at = &project->waiting;
+    while (*at) {
+        struct project_op *op = *at;
+        if (now_ms - op->since_ms < project->core->limits.append_ms) {
+            at = &op->next;
+            continue;
+        }
+        *at = op->next;
+        if (op->kind == GL_OP_LABEL_CREATE) {
+            gl_uuid key = name_key(op->name);
+            map_remove(&project->wanted, &key);
+        }
+        if (op->done)
+            op->done(op->ctx, GL_E_STORE_DOWN, 0);
+        project_op_free(&op);
+    }
+    project->waiting_tail = at;
+}
+
+void project_sweep(struct core *core, uint64_t now_ms)
+{
+    struct project *project;
+    for (size_t at = 0; (project = map_next(&core->projects, &at));) {
+        expire(project, now_ms);
+        if (project->uses > 0 || project->waiting || project->is_in_flight || project->is_loading || project->refreshing > 0 || !project->is_ready ||
+            now_ms - project->idle_since_ms < core->limits.idle_session_ms)
+            continue;
+        map_remove(&core->projects, &project->id);
+        project_free(project);
+    }
+}
+
+/* ---- loading */
+
+static void take(struct project *project, const struct store_project *from)
+{
+    drop_labels(project);
+    project->head = from->head;
+    project->epoch = from->epoch;
+    project->codebook = from->codebook;
+    project->chain = from->chain;
+    project->is_open = from->is_open;
+    project->others_may_edit = from->others_may_edit;
+    project->last_at_ms = from->last_at_ms;
+    for (size_t i = 0; i < from->label_count; i++)
+        project_add_label(project, &from->labels[i].id, from->labels[i].name);
+}
+
+static void answer_waiters(struct project *project, enum gl_code code)
+{
+    struct project_waiter *waiter = project->waiters;
+    project->waiters = NULL;
+    while (waiter) {
+        struct project_waiter *next = waiter->next;
+        if (code == GL_OK)
+            project->uses++;
+        waiter->fn(waiter->ctx, code, code == GL_OK ? project : NULL);
+        mem_free(&waiter);
+        waiter = next;
+    }
+}
+
+static void on_first_load(void *ctx, enum gl_code code, const struct store_project *from)
+{
+    struct project *project = ctx;
+    project->is_loading = false;
+    if (code == GL_OK) {
+        take(project, from);
+        project->is_ready = true;
+        project->idle_since_ms = loop_now_ms(project->core->loop);
+        answer_waiters(project, GL_OK);
+        return;
+    }
+    answer_waiters(project, code);
+    map_remove(&project->core->projects, &project->id);
+    project_free(project);
+}
+
+struct ready {
+    struct project *project;
+    project_fn fn;
+    void *ctx;
+};
+
+static void say_ready(void *ctx)
+{
+    struct ready *ready = ctx;
+    ready->fn(ready->ctx, GL_OK, ready->project);
+    mem_free(&ready);
+}
+
+void project_acquire(struct core *core, const gl_uuid *account, const gl_uuid *id, project_fn fn, void *ctx)
+{
+    struct project *project = map_get(&core->projects, id);
+    if (project && project->is_ready) {
+        struct ready *ready = mem_alloc(sizeof *ready);
+        *ready = (struct ready){project, fn, ctx};
+        project->uses++;
+        loop_defer(core->loop, say_ready, ready);
+        return;
+    }
+    struct project_waiter *waiter = mem_alloc(sizeof *waiter);
+    waiter->fn = fn;
+    waiter->ctx = ctx;
+    if (!project) {
+        project = mem_alloc(sizeof *project);
+        project->core = core;
+        project->id = *id;
+        project->is_loading = true;
+        project->waiting_tail = &project->waiting;
+        map_init(&project->labels);
+        map_init(&project->by_name);
+        map_init(&project->wanted);
+        map_put(&core->projects, id, project);
+        store_project_load(core->store, account, id, on_first_load, project);
+    }
+    waiter->next = project->waiters;
+    project->waiters = waiter;
+}
+
+void project_release(struct project *project)
+{
+    assert(project->uses > 0);
+    if (--project->uses == 0)
+        project->idle_since_ms = loop_now_ms(project->core->loop);
+}
+
+void project_free(struct project *project)
+{
+    drop_labels(project);
+    map_fini(&project->labels);
+    map_fini(&project->by_name);
+    map_fini(&project->wanted);
+    for (size_t i = 0; i < PROJECT_RECENT; i++)
+        frame_unref(&project->recent[i]);
+    while (project->waiting) {
+        struct project_op *op = project->waiting;
+        project->waiting = op->next;
+        project_op_free(&op);
+    }
+    mem_free(&project);
+}
+
+/* ---- what others appended, or somebody's right that changed */
+
+static const gl_uuid *any_account(const struct project *project)
+{
+    struct session *session;
+    if (project->waiting)
+        return &project->waiting->account;
+    for (size_t at = 0; (session = map_next(&project->core->sessions, &at));)
+        if (session->project == project && session->phase == SESSION_READY && session_any_account(session))
+            return session_any_account(session);
+    return NULL;
+}
+
+struct reload {
+    struct project *project;
+    gl_uuid account;
+};
+
+static void on_reloaded(void *ctx, enum gl_code code, const struct store_project *from)
+{
+    struct project *project = ctx;
+    uint64_t epoch = project->epoch;
+    project->is_loading = false;
+    if (code == GL_OK) {
+        take(project, from);
+        if (project->epoch != epoch)
+            project_refresh_roles(project);
+        project_deliver_all(project);
+    } /* else the poll sees it again */
+    project_release(project);
+    writer_kick(project->core);
+}
+
+static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
+{
+    struct reload *reload = ctx;
+    struct project *project = reload->project;
+    if (code == GL_OK && tail->count > 0) {
+        struct gl_slice *logged = mem_array(tail->count, sizeof *logged);
+        for (size_t i = 0; i < tail->count; i++)
+            logged[i] = logged_op(&tail->ops[i]);
+        project_push_recent(project, tail->ops[0].seq, &tail->ops[tail->count - 1].chain, logged, tail->count);
+        for (size_t i = 0; i < tail->count; i++)
+            free((void *)logged[i].data);
+        mem_free(&logged);
+    }
+    store_project_load(project->core->store, &reload->account, &project->id, on_reloaded, project);
+    mem_free(&reload);
+}
+
+void project_reload(struct project *project)
+{
+    const gl_uuid *account = any_account(project);
+    if (project->is_loading || project->is_in_flight || !project->is_ready || !account)
+        return;
+    struct reload *reload = mem_alloc(sizeof *reload);
+    *reload = (struct reload){project, *account};
+    project->is_loading = true;
+    project->uses++;
+    store_tail_read(project->core->store, account, &project->id, project->head, 256, project->core->limits.frame_bytes / 2, on_tail, reload);
+}

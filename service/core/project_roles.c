@@ -1,0 +1,127 @@
+/* project_roles.c - who may do what, read anew when the project's epoch moved; and project.ops to everybody who has joined one of its sessions. */
+#include "service/core/core_priv.h"
+
+struct refresh {
+    struct project *project;
+    gl_uuid account;
+};
+
+static void set_role(struct subscription *subscription, enum gl_role role)
+{
+    struct gl_session_notice_notice notice = {.session = subscription->session->id, .what = GL_SLICE("rights")};
+    if (subscription->role == role)
+        return;
+    subscription->role = role;
+    notice.has_role = role >= GL_VIEWER;
+    if (notice.has_role)
+        notice.role = gl_slice_str(gl_role_name(role));
+    send_session_notice(subscription->peer, &notice);
+    if (role < GL_VIEWER)
+        subscription_free(subscription);
+}
+
+static void set_roles(struct project *project, const gl_uuid *account, enum gl_role role)
+{
+    struct session *session;
+    for (size_t at = 0; (session = map_next(&project->core->sessions, &at));) {
+        if (session->project != project)
+            continue;
+        for (struct waiting_op *op = session->waiting; op; op = op->next)
+            if (gl_uuid_equal(&op->account, account))
+                op->role = role;
+        for (struct subscription *it = session->subscriptions, *next; it; it = next) {
+            next = it->next_of_session;
+            if (gl_uuid_equal(&it->peer->account, account))
+                set_role(it, role);
+        }
+    }
+}
+
+static void on_role(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct refresh *refresh = ctx;
+    struct project *project = refresh->project;
+    enum gl_role role = GL_NOBODY;
+    if (code != GL_OK && code != GL_E_NOT_FOUND) { /* not known: ask again rather than judge with an old right */
+        store_query(project->core->store, STORE_Q_role_of_project, &refresh->account, (struct store_param[]){P_UUID(project->id)}, 1, on_role, refresh);
+        return;
+    }
+    if (code == GL_OK && store_rows_count(rows) > 0 && !gl_role_parse(store_text(rows, 0, 1), &role))
+        role = GL_NOBODY;
+    set_roles(project, &refresh->account, role);
+    project->refreshing--;
+    project_release(project);
+    mem_free(&refresh);
+    writer_kick(project->core);
+}
+
+static void refresh_account(struct project *project, struct map *seen, const gl_uuid *account)
+{
+    if (map_put(seen, account, project))
+        return;
+    struct refresh *refresh = mem_alloc(sizeof *refresh);
+    *refresh = (struct refresh){project, *account};
+    project->refreshing++;
+    project->uses++;
+    store_query(project->core->store, STORE_Q_role_of_project, account, (struct store_param[]){P_UUID(project->id)}, 1, on_role, refresh);
+}
+
+void project_refresh_roles(struct project *project)
+{
+    struct session *session;
+    struct map seen;
+    map_init(&seen);
+    for (size_t at = 0; (session = map_next(&project->core->sessions, &at));) {
+        if (session->project != project)
+            continue;
+        for (struct waiting_op *op = session->waiting; op; op = op->next)
+            refresh_account(project, &seen, &op->account);
+        for (struct subscription *it = session->subscriptions; it; it = it->next_of_session)
+            refresh_account(project, &seen, &it->peer->account);
+    }
+    map_fini(&seen);
+}
+
+/* ---- project.ops */
+
+void project_push_recent(struct project *project, uint64_t first, const gl_hash *chain, const struct gl_slice *logged, size_t count)
+{
+    size_t at = project->recent_count++ % PROJECT_RECENT;
+    frame_unref(&project->recent[at]);
+    project->recent[at] = ops_frame("project.ops", "project", &project->id, first, chain, NULL, logged, count);
+    project->recent_first[at] = first;
+    project->recent_last[at] = first + count - 1;
+}
+
+/* A peer that has joined several sessions of a project hears of it once. */
+static struct subscription *first_of_project(const struct peer *peer, const struct project *project)
+{
+    struct subscription *it = peer->subscriptions;
+    while (it && (it->session->project != project || !it->is_live))
+        it = it->next_of_peer;
+    return it;
+}
+
+void project_deliver(struct subscription *subscription)
+{
+    struct project *project = subscription->session->project;
+    if (subscription->project_cursor >= project->head || first_of_project(subscription->peer, project) != subscription)
+        return;
+    size_t oldest = project->recent_count > PROJECT_RECENT ? project->recent_count - PROJECT_RECENT : 0;
+    for (size_t i = oldest; i < project->recent_count && peer_has_room(subscription->peer); i++) {
+        size_t at = i % PROJECT_RECENT;
+        if (project->recent_first[at] <= subscription->project_cursor)
+            continue; /* had it: who lacks older ones sees the gap and reads the codebook */
+        subscription->peer->link.write(subscription->peer->link.ctx, project->recent[at]);
+        subscription->project_cursor = project->recent_last[at];
+    }
+}
+
+void project_deliver_all(struct project *project)
+{
+    struct session *session;
+    for (size_t at = 0; (session = map_next(&project->core->sessions, &at));)
+        for (struct subscription *it = session->project == project ? session->subscriptions : NULL; it; it = it->next_of_session)
+            if (it->is_live && !it->peer->outbox)
+                project_deliver(it);
+}

@@ -1,0 +1,240 @@
+/* request.c - from a message to the function behind its method, and from there to an answer. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "service/core/core_priv.h"
+
+static const handler_fn HANDLERS[] = {
+#define GL_OBJECT(...)
+#define GL_METHOD(name, c_name, ...) [GL_METHOD_##c_name] = handle_##c_name,
+#define GL_NOTICE(...)
+#define GL_F(...)
+#define GL_P(...)
+#define GL_R(...)
+#define GL_END
+#include "proto/wire.def"
+#undef GL_OBJECT
+#undef GL_METHOD
+#undef GL_NOTICE
+#undef GL_F
+#undef GL_P
+#undef GL_R
+#undef GL_END
+};
+
+/* ---- answering */
+
+static void request_free(struct request *request)
+{
+    struct peer *peer = request->peer;
+    peer->requests_in_flight--;
+    gl_buf_fini(&request->out);
+    json_decref(request->root);
+    gl_arena_fini(&request->arena);
+    mem_free(&request);
+    peer_unref(peer);
+}
+
+static void send_out(struct request *request)
+{
+    struct frame *frame = frame_from(gl_buf_peek(&request->out));
+    peer_send(request->peer, &frame);
+}
+
+struct gl_buf *request_result(struct request *request)
+{
+    gl_buf_clear(&request->out);
+    gl_result_begin(&request->out, &request->id);
+    return &request->out;
+}
+
+void request_send(struct request *request)
+{
+    gl_envelope_end(&request->out);
+    if (request->out.code != GL_OK) {
+        request_fail(request, GL_E_INTERNAL, "the answer could not be written");
+        return;
+    }
+    send_out(request);
+    request_free(request);
+}
+
+void request_fail_data(struct request *request, const struct gl_err *err, json_t *data)
+{
+    gl_buf_clear(&request->out);
+    gl_refusal_write(&request->out, &request->id, err, data);
+    json_decref(data);
+    send_out(request);
+    if (!gl_code_keeps_connection(err->code))
+        peer_end(request->peer, err->code == GL_E_SHUTTING_DOWN ? 1012 : 1008, gl_code_name(err->code));
+    request_free(request);
+}
+
+void request_fail(struct request *request, enum gl_code code, const char *fmt, ...)
+{
+    struct gl_err err = {.code = code};
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(err.detail, sizeof err.detail, fmt, args);
+    va_end(args);
+    request_fail_data(request, &err, NULL);
+}
+
+void request_fail_at(struct request *request, enum gl_code code, const char *path, const char *fmt, ...)
+{
+    struct gl_err err = {.code = code};
+    va_list args;
+    snprintf(err.path, sizeof err.path, "%s", path);
+    va_start(args, fmt);
+    vsnprintf(err.detail, sizeof err.detail, fmt, args);
+    va_end(args);
+    request_fail_data(request, &err, NULL);
+}
+
+bool request_read_done(struct request *request, enum gl_code code)
+{
+    if (code == GL_OK)
+        return true;
+    request_fail_data(request, &request->reader.err, NULL);
+    return false;
+}
+
+/* ---- may it? The table's row says which role, and for what; the store says what the role is */
+
+static void run(struct request *request)
+{
+    if (request->peer->is_closed) {
+        request_free(request);
+        return;
+    }
+    HANDLERS[request->method - gl_methods](request);
+}
+
+static bool has_role(struct request *request, enum gl_role role)
+{
+    request->role = role;
+    if (role >= request->method->role)
+        return true;
+    request_fail(request, GL_E_FORBIDDEN, "%s needs the role %s; yours is %s", request->method->name, gl_role_name(request->method->role), gl_role_name(role));
+    return false;
+}
+
+static void keep_scope(struct request *request, const struct store_session *session)
+{
+    request->scope = *session;
+    request->project = session->project;
+    struct gl_document_info *info = &request->scope.document;
+    info->title = gl_slice_of(gl_arena_copy(&request->arena, info->title), info->title.len);
+    info->filename = gl_slice_of(gl_arena_copy(&request->arena, info->filename), info->filename.len);
+}
+
+static void on_scope_session(void *ctx, enum gl_code code, const struct store_session *session)
+{
+    struct request *request = ctx;
+    if (code != GL_OK) {
+        request_fail_at(request, code, request->method->scope_param, "%s", gl_code_sentence(code));
+        return;
+    }
+    keep_scope(request, session);
+    if (has_role(request, session->role))
+        run(request);
+}
+
+/* Columns of role_of_project and role_of_document: project, role. */
+static void on_scope_role(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct request *request = ctx;
+    enum gl_role role;
+    if (code == GL_OK && store_rows_count(rows) == 0)
+        code = GL_E_NOT_FOUND;
+    if (code != GL_OK) {
+        request_fail_at(request, code, request->method->scope_param, "%s", gl_code_sentence(code));
+        return;
+    }
+    request->project = store_uuid(rows, 0, 0);
+    if (!gl_role_parse(store_text(rows, 0, 1), &role))
+        role = GL_SIGNED_IN;
+    if (has_role(request, role))
+        run(request);
+}
+
+static void check_scope(struct request *request)
+{
+    bool has;
+    gl_uuid id = gl_read_uuid(&request->reader, request->params, request->method->scope_param, GL_REQUIRED, &has);
+    if (!request_read_done(request, request->reader.code))
+        return;
+    struct core *core = request->core;
+    if (request->method->scope == GL_SCOPE_SESSION) {
+        struct subscription *joined = subscription_find(request->peer, &id);
+        if (!joined) {
+            store_session_open(core->store, &request->account, &id, on_scope_session, request);
+        } else if (has_role(request, joined->role)) {
+            request->project = joined->session->project->id;
+            request->scope_is_joined = joined;
+            run(request);
+        }
+        return;
+    }
+    enum store_query_id query = request->method->scope == GL_SCOPE_PROJECT ? STORE_Q_role_of_project : STORE_Q_role_of_document;
+    store_query(core->store, query, &request->account, (struct store_param[]){P_UUID(id)}, 1, on_scope_role, request);
+}
+
+static void admit(struct request *request)
+{
+    const struct peer *peer = request->peer;
+    enum gl_role role = !peer->is_signed_in ? GL_NOBODY : peer->is_admin ? GL_ADMIN : GL_SIGNED_IN;
+    if (request->core->is_draining) {
+        request_fail(request, GL_E_SHUTTING_DOWN, "%s", gl_code_sentence(GL_E_SHUTTING_DOWN));
+    } else if (role == GL_NOBODY && request->method->role != GL_NOBODY) {
+        request_fail(request, GL_E_SIGN_IN_FIRST, "%s is for those who have signed in: say hello first", request->method->name);
+    } else if (request->method->scope == GL_SCOPE_NONE) {
+        if (has_role(request, role))
+            run(request);
+    } else {
+        check_scope(request);
+    }
+}
+
+/* ---- a message arrives */
+
+static struct request *request_new(struct peer *peer, json_t *root)
+{
+    struct request *request = mem_alloc(sizeof *request);
+    request->core = peer->core;
+    request->peer = peer;
+    request->account = peer->account;
+    request->root = root;
+    gl_arena_init(&request->arena);
+    gl_reader_init(&request->reader, &request->arena);
+    gl_buf_init(&request->out, peer->core->limits.frame_bytes * 4);
+    peer_ref(peer);
+    peer->requests_in_flight++;
+    return request;
+}
+
+void peer_receive(struct peer *peer, struct gl_slice message)
+{
+    struct gl_err err = {0};
+    struct gl_envelope envelope = {0};
+    json_t *root = NULL;
+    if (peer->is_closing || peer->is_closed)
+        return;
+    enum gl_code code = gl_json_load(message, &root, &err);
+    if (code == GL_OK)
+        code = gl_envelope_read(root, &envelope, &err);
+    struct request *request = request_new(peer, root);
+    request->id = envelope.id;
+    if (code == GL_OK && envelope.kind != GL_ENVELOPE_REQUEST)
+        code = gl_fail(&err, GL_E_INVALID_REQUEST, "only requests, with an id, are understood");
+    if (code == GL_OK && !(request->method = gl_method_find(envelope.name)))
+        code = gl_fail_at(&err, GL_E_UNKNOWN_METHOD, "method", "there is no method of that name; PROTOCOL.md lists them");
+    if (code == GL_OK && peer->requests_in_flight > peer->core->limits.requests_in_flight)
+        code = gl_fail(&err, GL_E_BUSY, "%zu requests are under way on this connection; wait for answers", peer->requests_in_flight - 1);
+    if (code != GL_OK) {
+        request_fail_data(request, &err, code == GL_E_BUSY ? json_pack("{s:i}", "retry_after_ms", 50) : NULL);
+        return;
+    }
+    request->params = envelope.params;
+    admit(request);
+}

@@ -1,0 +1,458 @@
+/* session.c - a session in memory: read from the store when first asked for, kept while somebody uses it. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "service/core/core_priv.h"
+
+struct session_waiter {
+    struct session_waiter *next;
+    session_fn fn;
+    void *ctx;
+};
+
+/* ---- the recent ops, and what op ids stand for */
+
+static struct recent_op *recent_at(const struct session *session, size_t i)
+{
+    return &session->recent[(session->recent_at + i) % session->recent_cap];
+}
+
+static void recent_drop_oldest(struct session *session)
+{
+    struct recent_op *oldest = recent_at(session, 0);
+    session->recent_chain = oldest->chain;
+    session->recent_bytes -= oldest->logged.len;
+    free((void *)oldest->logged.data);
+    session->recent_at = (session->recent_at + 1) % session->recent_cap;
+    session->recent_count--;
+}
+
+static void recent_grow(struct session *session)
+{
+    size_t cap = session->recent_cap ? session->recent_cap * 2 : 64;
+    struct recent_op *bigger = mem_array(cap, sizeof *bigger);
+    for (size_t i = 0; i < session->recent_count; i++)
+        bigger[i] = *recent_at(session, i);
+    mem_free(&session->recent);
+    session->recent = bigger;
+    session->recent_cap = cap;
+    session->recent_at = 0;
+}
+
+void session_push_recent(struct session *session, const struct recent_op *op)
+{
+    const struct core_limits *limits = &session->core->limits;
+    while (session->recent_count > 0 &&
+           (session->recent_count >= limits->recent_ops || session->recent_bytes + op->logged.len > limits->recent_bytes))
+        recent_drop_oldest(session);
+    if (session->recent_count == session->recent_cap)
+        recent_grow(session);
+    *recent_at(session, session->recent_count++) = *op;
+    session->recent_bytes += op->logged.len;
+}
+
+const struct recent_op *session_recent_find(const struct session *session, uint64_t seq)
+{
+    if (session->recent_count == 0)
+        return NULL;
+    uint64_t oldest = recent_at(session, 0)->seq;
+    return seq < oldest || seq >= oldest + session->recent_count ? NULL : recent_at(session, (size_t)(seq - oldest));
+}
+
+void session_remember_op(struct session *session, const gl_uuid *op, const struct known_op *known)
+{
+    struct known_op *kept = map_get(&session->known, op);
+    if (kept) {
+        *kept = *known;
+        return;
+    }
+    if (session->known_cap == 0) {
+        session->known_cap = session->core->limits.recent_ops * 4;
+        session->known_order = mem_array(session->known_cap, sizeof *session->known_order);
+    }
+    if (session->known_count == session->known_cap) {
+        struct known_op *oldest = map_remove(&session->known, &session->known_order[session->known_at]);
+        mem_free(&oldest);
+        session->known_at = (session->known_at + 1) % session->known_cap;
+        session->known_count--;
+    }
+    kept = mem_alloc(sizeof *kept);
+    *kept = *known;
+    map_put(&session->known, op, kept);
+    session->known_order[(session->known_at + session->known_count++) % session->known_cap] = *op;
+}
+
+const struct known_op *session_known_op(const struct session *session, const gl_uuid *op)
+{
+    return map_get(&session->known, op);
+}
+
+/* ---- reading it from the store */
+
+static void take_document(struct session *session, const struct gl_document_info *info)
+{
+    session->document = *info;
+    session->document_text = mem_alloc(info->title.len + info->filename.len + 1);
+    memcpy(session->document_text, info->title.data, info->title.len);
+    if (info->filename.len)
+        memcpy(session->document_text + info->title.len, info->filename.data, info->filename.len);
+    session->document.title = gl_slice_of(session->document_text, info->title.len);
+    session->document.filename = gl_slice_of(session->document_text + info->title.len, info->filename.len);
+}
+
+static void take_recent(struct session *session, const struct store_tail_op *ops, size_t count, gl_hash sum_at_head)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct recent_op op = {.seq = ops[i].seq, .chain = ops[i].chain, .id = ops[i].op, .account = ops[i].account,
+                               .request_hash = ops[i].request_hash, .logged = logged_op(&ops[i])};
+        op.has_sum = ops[i].seq == session->state->seq; /* the sums before that are not kept */
+        op.sum = sum_at_head;
+        struct known_op known = {.seq = op.seq, .account = op.account, .request_hash = op.request_hash};
+        session_push_recent(session, &op);
+        session_remember_op(session, &op.id, &known);
+    }
+}
+
+static enum gl_code take_state(struct session *session, const struct store_state *from, struct gl_err *err)
+{
+    enum gl_code code = gl_text_new(from->text, &session->text, err);
+    if (code != GL_OK)
+        return code;
+    session->state = gl_state_new(&session->id, gl_text_sha256(session->text));
+    for (size_t i = 0; i < from->record_count; i++) {
+        json_t *record = NULL;
+        struct gl_annotation *annotation = NULL;
+        code = gl_json_load(from->records[i], &record, err);
+        if (code == GL_OK)
+            code = gl_annotation_from_record(record, &annotation, err);
+        if (code == GL_OK)
+            code = gl_state_put(session->state, annotation);
+        gl_annotation_unref(&annotation);
+        json_decref(record);
+        if (code != GL_OK)
+            return code;
+    }
+    if (from->mode_seq > 0) {
+        char mode[sizeof session->state->mode];
+        snprintf(mode, sizeof mode, "%.*s", (int)from->mode.len, from->mode.data);
+        gl_state_set_mode(session->state, mode, from->mode_seq);
+    }
+    if (!gl_hash_equal(&session->state->sum, &from->sum))
+        return gl_fail(err, GL_E_CHAIN_BROKEN, "the annotations in the database do not have the sum that the stream says; run glossd check");
+    session->state->seq = from->head;
+    session->state->chain = from->chain;
+    session->last_at_ms = from->last_at_ms;
+    session->recent_chain = from->chain;
+    take_recent(session, from->recent, from->recent_count, from->sum);
+    return GL_OK;
+}
+
+static void answer_waiters(struct session *session, enum gl_code code)
+{
+    struct session_waiter *waiter = session->waiters;
+    session->waiters = NULL;
+    while (waiter) {
+        struct session_waiter *next = waiter->next;
+        if (code == GL_OK)
+            session->uses++;
+        waiter->fn(waiter->ctx, code, code == GL_OK ? session : NULL);
+        mem_free(&waiter);
+        waiter = next;
+    }
+    session->uses--; /* the loading itself */
+    session->idle_since_ms = loop_now_ms(session->core->loop);
+    if (code != GL_OK) {
+        map_remove(&session->core->sessions, &session->id);
+        session_free(session);
+    }
+}
+
+static void on_state(void *ctx, enum gl_code code, const struct store_state *from)
+{
+    struct session *session = ctx;
+    struct gl_err err = {0};
+    if (code == GL_OK && (code = take_state(session, from, &err)) != GL_OK) {
+        log_event(LOG_ERROR, EV_session_diverged, F_ID("session", &session->id), F_CODE("code", code), F_STR("why", err.detail));
+        code = GL_E_INTERNAL;
+    }
+    if (code == GL_OK) {
+        session->phase = SESSION_READY;
+        log_event(LOG_INFO, EV_session_loaded, F_ID("session", &session->id), F_U64("seq", session->state->seq),
+                  F_U64("annotations", session->state->count));
+    }
+    answer_waiters(session, code);
+}
+
+struct loading { /* between the project and the session's own state */
+    struct session *session;
+    gl_uuid account;
+};
+
+static void on_project(void *ctx, enum gl_code code, struct project *project)
+{
+    struct loading *loading = ctx;
+    struct session *session = loading->session;
+    session->project = project;
+    if (code == GL_OK)
+        store_session_load(session->core->store, &loading->account, &session->id, session->core->limits.recent_ops, on_state, session);
+    else
+        answer_waiters(session, code);
+    mem_free(&loading);
+}
+
+static struct session *session_start(struct core *core, const gl_uuid *account, const struct store_session *from)
+{
+    struct session *session = mem_alloc(sizeof *session);
+    session->core = core;
+    session->id = from->session;
+    session->phase = SESSION_LOADING;
+    session->uses = 1;
+    session->waiting_tail = &session->waiting;
+    map_init(&session->known);
+    take_document(session, &from->document);
+    map_put(&core->sessions, &session->id, session);
+    struct loading *loading = mem_alloc(sizeof *loading);
+    *loading = (struct loading){session, *account};
+    project_acquire(core, account, &from->project, on_project, loading);
+    return session;
+}
+
+struct ready { /* the answer for who asks for a session that is there: never inside the call */
+    struct session *session;
+    session_fn fn;
+    void *ctx;
+};
+
+static void say_ready(void *ctx)
+{
+    struct ready *ready = ctx;
+    ready->fn(ready->ctx, GL_OK, ready->session);
+    mem_free(&ready);
+}
+
+void session_acquire(struct core *core, const gl_uuid *account, const struct store_session *from, session_fn fn, void *ctx)
+{
+    struct session *session = map_get(&core->sessions, &from->session);
+    if (session && session->phase == SESSION_READY) {
+        struct ready *ready = mem_alloc(sizeof *ready);
+        *ready = (struct ready){session, fn, ctx};
+        session->uses++;
+        loop_defer(core->loop, say_ready, ready);
+        return;
+    }
+    struct session_waiter *waiter = mem_alloc(sizeof *waiter);
+    waiter->fn = fn;
+    waiter->ctx = ctx;
+    if (!session)
+        session = session_start(core, account, from);
+    waiter->next = session->waiters;
+    session->waiters = waiter;
+}
+
+void session_release(struct session *session)
+{
+    assert(session->uses > 0);
+    if (--session->uses > 0)
+        return;
+    session->idle_since_ms = loop_now_ms(session->core->loop);
+    if (session->phase == SESSION_FAILED)
+        session_free(session);
+}
+
+void session_free(struct session *session)
+{
+    struct known_op *known;
+    while (session->recent_count > 0)
+        recent_drop_oldest(session);
+    mem_free(&session->recent);
+    for (size_t at = 0; (known = map_next(&session->known, &at));)
+        mem_free(&known);
+    map_fini(&session->known);
+    mem_free(&session->known_order);
+    while (session->waiting) {
+        struct waiting_op *op = session->waiting;
+        session->waiting = op->next;
+        waiting_op_free(&op);
+    }
+    gl_state_free(&session->state);
+    gl_text_free(&session->text);
+    mem_free(&session->document_text);
+    if (session->project)
+        project_release(session->project);
+    mem_free(&session);
+}
+
+void session_sweep(struct core *core, uint64_t now_ms)
+{
+    struct session *session;
+    for (size_t at = 0; (session = map_next(&core->sessions, &at));) {
+        if (session->uses > 0 || session->phase != SESSION_READY || session->waiting || session->is_in_flight || session->is_catching_up ||
+            now_ms - session->idle_since_ms < core->limits.idle_session_ms)
+            continue;
+        log_event(LOG_INFO, EV_session_unloaded, F_ID("session", &session->id));
+        map_remove(&core->sessions, &session->id);
+        session_free(session);
+    }
+}
+
+/* ---- following what other workers appended */
+
+static enum gl_code follow(struct session *session, const struct store_tail_op *from, struct gl_err *err)
+{
+    struct gl_slice logged = logged_op(from);
+    json_t *parsed = NULL;
+    enum gl_code code = gl_json_load(logged, &parsed, err);
+    if (code == GL_OK)
+        code = gl_state_append(session->state, parsed, err);
+    if (code == GL_OK && !gl_hash_equal(&session->state->chain, &from->chain))
+        code = gl_fail(err, GL_E_CHAIN_BROKEN, "the chain of op %llu is not the one in the database", (unsigned long long)from->seq);
+    json_decref(parsed);
+    if (code != GL_OK) {
+        free((void *)logged.data);
+        return code;
+    }
+    struct recent_op op = {.seq = from->seq, .chain = from->chain, .sum = session->state->sum, .has_sum = true, .id = from->op, .account = from->account,
+                           .request_hash = from->request_hash, .logged = logged};
+    struct known_op known = {.seq = from->seq, .account = from->account, .request_hash = from->request_hash};
+    session_push_recent(session, &op);
+    session_remember_op(session, &from->op, &known);
+    return GL_OK;
+}
+
+/* Memory is of no use any more: everybody joins anew. */
+static void give_up(struct session *session, const struct gl_err *err)
+{
+    log_event(LOG_ERROR, EV_session_diverged, F_ID("session", &session->id), F_CODE("code", err->code), F_STR("why", err->detail));
+    session->uses++;
+    session->phase = SESSION_FAILED;
+    map_remove(&session->core->sessions, &session->id);
+    while (session->waiting) {
+        struct waiting_op *op = session->waiting;
+        struct op_outcome outcome = {.code = GL_E_RESYNC};
+        session->waiting = op->next;
+        gl_fail(&outcome.err, GL_E_RESYNC, "%s", gl_code_sentence(GL_E_RESYNC));
+        submit_settle(op, &outcome);
+        waiting_op_free(&op);
+    }
+    session->waiting_tail = &session->waiting;
+    while (session->subscriptions) {
+        struct subscription *subscription = session->subscriptions;
+        struct gl_session_notice_notice notice = {.session = session->id, .what = GL_SLICE("rejoin")};
+        send_session_notice(subscription->peer, &notice);
+        subscription_free(subscription);
+    }
+    session->core->counts.resyncs++;
+    session_release(session);
+}
+
+static void follow_all(struct session *session, const struct store_tail *tail)
+{
+    struct gl_err err = {0};
+    enum gl_code code;
+    uint64_t from_seq = session->state->seq + 1;
+    if (tail->head < session->state->seq || !gl_hash_equal(&tail->chain_before, &session->state->chain)) {
+        gl_fail(&err, GL_E_RESYNC, "the log in the database is not the one in memory: it went back in time");
+        give_up(session, &err);
+        return;
+    }
+    for (size_t i = 0; i < tail->count; i++) {
+        if ((code = follow(session, &tail->ops[i], &err)) != GL_OK) {
+            give_up(session, &err);
+            return;
+        }
+    }
+    if (tail->count > 0)
+        deliver_live(session, from_seq);
+    if (session->state->seq < tail->head)
+        session_catch_up(session);
+    else
+        writer_kick(session->core);
+}
+
+static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
+{
+    struct session *session = ctx;
+    session->is_catching_up = false;
+    if (code != GL_OK)
+        session->must_catch_up = true; /* the sweep tries again */
+    else
+        follow_all(session, tail);
+    session_release(session);
+}
+
+void session_catch_up(struct session *session)
+{
+    const gl_uuid *account = session_any_account(session);
+    if (session->is_catching_up || session->is_in_flight || session->phase != SESSION_READY)
+        return;
+    session->must_catch_up = !account;
+    if (!account)
+        return;
+    session->is_catching_up = true;
+    session->uses++;
+    store_tail_read(session->core->store, account, &session->id, session->state->seq, session->core->limits.append_max_ops,
+                    session->core->limits.frame_bytes, on_tail, session);
+}
+
+const gl_uuid *session_any_account(const struct session *session)
+{
+    if (session->waiting)
+        return &session->waiting->account;
+    return session->subscriptions ? &session->subscriptions->peer->account : NULL;
+}
+
+/* ---- subscriptions */
+
+struct subscription *subscription_find(const struct peer *peer, const gl_uuid *session)
+{
+    for (struct subscription *it = peer->subscriptions; it; it = it->next_of_peer)
+        if (gl_uuid_equal(&it->session->id, session))
+            return it;
+    return NULL;
+}
+
+struct subscription *subscription_new(struct peer *peer, struct session *session, enum gl_role role)
+{
+    struct subscription *subscription = mem_alloc(sizeof *subscription);
+    subscription->peer = peer;
+    subscription->session = session;
+    subscription->role = role;
+    subscription->cursor = session->state->seq;
+    subscription->project_cursor = session->project->head;
+    subscription->pages_tail = &subscription->pages;
+    subscription->next_of_peer = peer->subscriptions;
+    peer->subscriptions = subscription;
+    peer->subscription_count++;
+    subscription->next_of_session = session->subscriptions;
+    if (session->subscriptions)
+        session->subscriptions->prev_of_session = subscription;
+    session->subscriptions = subscription;
+    session->uses++;
+    return subscription;
+}
+
+void subscription_free(struct subscription *subscription)
+{
+    struct session *session = subscription->session;
+    struct subscription **at = &subscription->peer->subscriptions;
+    while (*at != subscription)
+        at = &(*at)->next_of_peer;
+    *at = subscription->next_of_peer;
+    subscription->peer->subscription_count--;
+    if (subscription->reading)
+        *subscription->reading = NULL;
+    if (subscription->prev_of_session)
+        subscription->prev_of_session->next_of_session = subscription->next_of_session;
+    else
+        session->subscriptions = subscription->next_of_session;
+    if (subscription->next_of_session)
+        subscription->next_of_session->prev_of_session = subscription->prev_of_session;
+    while (subscription->pages) {
+        struct request *page = subscription->pages;
+        subscription->pages = page->next;
+        request_fail(page, GL_E_RESYNC, "the session was left before this page was sent");
+    }
+    session_release(session);
+    mem_free(&subscription);
+}

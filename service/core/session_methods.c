@@ -1,0 +1,180 @@
+/* session_methods.c - joining, reading the state in pages, leaving. */
+#include <stdio.h>
+
+#include "service/core/core_priv.h"
+
+struct join {
+    struct request *request;
+    struct gl_session_join_params params;
+    struct session *session;
+};
+
+static void finish(struct join *join)
+{
+    session_release(join->session);
+    mem_free(&join);
+}
+
+static void write_joined(struct request *request, const struct session *session, enum gl_role role)
+{
+    const struct gl_state *state = session->state;
+    struct gl_session_join_result result = {.seq = state->seq,
+                                            .mode = gl_slice_str(state->mode),
+                                            .mode_seq = state->mode_seq,
+                                            .role = gl_slice_str(gl_role_name(role)),
+                                            .annotations = state->live_count,
+                                            .records = state->count,
+                                            .document = session->document};
+    memcpy(result.chain, state->chain.bytes, sizeof result.chain);
+    memcpy(result.state, state->sum.bytes, sizeof result.state);
+    result.document.has_seq = result.document.has_annotations = result.document.has_role = true;
+    result.document.seq = state->seq;
+    result.document.annotations = state->live_count;
+    result.document.role = result.role;
+    request_reply(request, session_join, &result);
+}
+
+static void subscribe(struct join *join, uint64_t cursor)
+{
+    struct request *request = join->request;
+    struct peer *peer = request->peer;
+    struct session *session = join->session;
+    struct subscription *joined = subscription_find(peer, &session->id);
+    enum gl_role role = joined ? joined->role : request->role;
+    if (joined)
+        subscription_free(joined); /* joined again: from the new place */
+    if (!peer->is_closed && peer->subscription_count >= peer->core->limits.sessions) {
+        request_fail(request, GL_E_TOO_LARGE, "%zu sessions are joined on this connection; no more may be", peer->subscription_count);
+        finish(join);
+        return;
+    }
+    if (!peer->is_closed) {
+        struct subscription *subscription = subscription_new(peer, session, role);
+        subscription->is_live = !join->params.has_live || join->params.live;
+        subscription->cursor = cursor;
+    }
+    write_joined(request, session, role);
+    if (!peer->is_closed)
+        peer_pump_later(peer);
+    finish(join);
+}
+
+static void refuse_resync(struct join *join, const char *why)
+{
+    struct gl_err err = {0};
+    gl_fail_at(&err, GL_E_RESYNC, "since", "%s; join without since and read the state anew", why);
+    join->session->core->counts.resyncs++;
+    request_fail_data(join->request, &err, json_pack("{s:I}", "seq", (json_int_t)join->session->state->seq));
+    finish(join);
+}
+
+static void compare_chain(struct join *join, const gl_hash *chain)
+{
+    if (join->params.has_chain && memcmp(join->params.chain, chain->bytes, sizeof chain->bytes) != 0)
+        refuse_resync(join, "the chain at since is not the one here: these are different logs");
+    else
+        subscribe(join, join->params.since);
+}
+
+static void on_old_chain(void *ctx, enum gl_code code, const struct store_tail *tail)
+{
+    struct join *join = ctx;
+    if (code == GL_OK) {
+        compare_chain(join, &tail->chain_before);
+        return;
+    }
+    request_fail(join->request, code, "%s", gl_code_sentence(code));
+    finish(join);
+}
+
+static void join_since(struct join *join)
+{
+    struct session *session = join->session;
+    uint64_t since = join->params.since;
+    const struct recent_op *op = session_recent_find(session, since);
+    if (since > 0 && !join->params.has_chain) {
+        request_fail_at(join->request, GL_E_INVALID_PARAMS, "chain", "chain is required with since above 0: the chain that you have at since");
+        finish(join);
+    } else if (since > session->state->seq) {
+        refuse_resync(join, "since is beyond the log: the database went back in time");
+    } else if (since == session->state->seq) {
+        compare_chain(join, &session->state->chain);
+    } else if (since == 0) {
+        gl_hash start = gl_chain_start(&session->id, gl_text_sha256(session->text));
+        compare_chain(join, &start);
+    } else if (op) {
+        compare_chain(join, &op->chain);
+    } else {
+        store_tail_read(session->core->store, &join->request->account, &session->id, since, 1, 1, on_old_chain, join);
+    }
+}
+
+static void on_session(void *ctx, enum gl_code code, struct session *session)
+{
+    struct join *join = ctx;
+    if (code != GL_OK) {
+        request_fail(join->request, code, "%s", gl_code_sentence(code));
+        mem_free(&join);
+        return;
+    }
+    join->session = session;
+    if (join->params.has_since)
+        join_since(join);
+    else
+        subscribe(join, session->state->seq);
+}
+
+void handle_session_join(struct request *request)
+{
+    struct gl_session_join_params params = {0};
+    if (!request_read(request, session_join, &params))
+        return;
+    struct join *join = mem_alloc(sizeof *join);
+    join->request = request;
+    join->params = params;
+    if (request->scope_is_joined) {
+        request->scope_is_joined->session->uses++;
+        on_session(join, GL_OK, request->scope_is_joined->session);
+    } else {
+        session_acquire(request->core, &request->account, &request->scope, on_session, join);
+    }
+}
+
+void handle_session_page(struct request *request)
+{
+    struct gl_session_page_params params = {0};
+    struct subscription *subscription = request->scope_is_joined;
+    if (!request_read(request, session_page, &params))
+        return;
+    if (!subscription) {
+        request_fail_at(request, GL_E_INVALID_PARAMS, "session", "join the session first, on this connection");
+        return;
+    }
+    if (subscription->page_count >= PAGES_IN_FLIGHT) {
+        struct gl_err err = {0};
+        gl_fail(&err, GL_E_BUSY, "%d pages are under way; wait for one", PAGES_IN_FLIGHT);
+        request_fail_data(request, &err, json_pack("{s:i}", "retry_after_ms", 10));
+        return;
+    }
+    if (params.has_restart && params.restart)
+        subscription->page_at = 0;
+    *subscription->pages_tail = request;
+    subscription->pages_tail = &request->next;
+    subscription->page_count++;
+    deliver_pages(subscription);
+}
+
+void handle_session_leave(struct request *request)
+{
+    struct gl_session_leave_params params = {0};
+    if (!request_read(request, session_leave, &params))
+        return;
+    struct subscription *subscription = subscription_find(request->peer, &params.session);
+    if (!subscription) {
+        request_fail_at(request, GL_E_NOT_FOUND, "session", "the session is not joined on this connection");
+        return;
+    }
+    subscription_free(subscription);
+    struct gl_session_leave_result result = {0};
+    request_reply(request, session_leave, &result);
+}

@@ -1,0 +1,225 @@
+/* submit.c - session.submit: from the request to ops that wait to be judged, and from their outcomes to one answer. */
+#include <stdio.h>
+
+#include "service/core/core_priv.h"
+
+#define NEAREST_OPS_MAX 4             /* the helpers look for similar places only for people, not for bulk */
+#define DETAILS_BYTES_MAX (128 * 1024) /* answers beyond this size leave out the current values */
+
+struct submit {
+    struct request *request;
+    size_t count, pending;
+    bool is_atomic;
+    struct op_outcome *outcomes;
+    gl_uuid *ids;
+};
+
+/* ---- the answer */
+
+static void write_outcome(struct gl_buf *buf, const gl_uuid *id, const struct op_outcome *outcome)
+{
+    gl_buf_byte(buf, '{');
+    if (outcome->code == GL_OK && outcome->has_annotation)
+        gl_write_uuid(buf, "annotation", &outcome->annotation);
+    if (outcome->code != GL_OK) {
+        gl_write_name(buf, "error");
+        gl_error_write(buf, &outcome->err, buf->len < DETAILS_BYTES_MAX ? outcome->data : NULL);
+    }
+    gl_write_uuid(buf, "id", id);
+    if (outcome->is_repeated)
+        gl_write_bool(buf, "repeated", true);
+    if (outcome->code == GL_OK)
+        gl_write_u64(buf, "seq", outcome->seq);
+    gl_buf_byte(buf, '}');
+}
+
+static void answer(struct submit *submit)
+{
+    struct request *request = submit->request;
+    struct gl_buf *buf = request_result(request);
+    gl_buf_str(buf, "{\"results\":[");
+    for (size_t i = 0; i < submit->count; i++) {
+        if (i > 0)
+            gl_buf_byte(buf, ',');
+        write_outcome(buf, &submit->ids[i], &submit->outcomes[i]);
+        json_decref(submit->outcomes[i].data);
+    }
+    gl_buf_str(buf, "]}");
+    request->peer->ops_in_flight -= submit->count;
+    request_send(request);
+    mem_free(&submit->outcomes);
+    mem_free(&submit->ids);
+    mem_free(&submit);
+}
+
+static void settled_one(struct submit *submit)
+{
+    if (--submit->pending == 0)
+        answer(submit);
+}
+
+/* ---- "not there, but here is what looks like it": asked of a helper, and only added when it comes */
+
+struct nearest {
+    struct submit *submit;
+    size_t index;
+    struct session *session;
+};
+
+static void on_nearest(void *ctx, enum gl_code code, const struct gl_candidate *candidates, size_t count)
+{
+    struct nearest *nearest = ctx;
+    struct op_outcome *outcome = &nearest->submit->outcomes[nearest->index];
+    const struct gl_text *text = nearest->session->text;
+    if (code == GL_OK) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < count && candidates[i].end_cp <= gl_text_length(text) && candidates[i].begin_cp <= candidates[i].end_cp; i++) {
+            struct gl_slice words = gl_text_slice(text, candidates[i].begin_cp, candidates[i].end_cp);
+            json_array_append_new(list, json_pack("{s:I, s:I, s:i, s:s%}", "start", (json_int_t)candidates[i].begin_cp, "end",
+                                                  (json_int_t)candidates[i].end_cp, "score", (int)candidates[i].score_thousandths, "exact", words.data,
+                                                  words.len));
+        }
+        if (!outcome->data)
+            outcome->data = json_object();
+        json_object_set_new(outcome->data, "candidates", list);
+    }
+    session_release(nearest->session);
+    settled_one(nearest->submit);
+    mem_free(&nearest);
+}
+
+static const json_t *quote_of(const struct waiting_op *op)
+{
+    json_t *spans = json_object_get(json_object_get(op->change, "target"), "spans");
+    size_t i;
+    json_t *span;
+    const json_t *exact = NULL;
+    json_array_foreach(spans, i, span) {
+        if (json_array_size(spans) == 1)
+            exact = json_object_get(span, "exact");
+    }
+    return json_is_string(exact) ? exact : NULL;
+}
+
+static bool ask_nearest(struct waiting_op *op, struct session *session)
+{
+    struct submit *submit = op->submit;
+    const struct core_helpers *helpers = &submit->request->core->helpers;
+    const json_t *quote = quote_of(op);
+    if (submit->outcomes[op->index].code != GL_E_QUOTE_NOT_FOUND || !helpers->nearest || submit->count > NEAREST_OPS_MAX || !quote)
+        return false;
+    struct nearest *nearest = mem_alloc(sizeof *nearest);
+    *nearest = (struct nearest){submit, op->index, session};
+    session->uses++;
+    helpers->nearest(helpers->ctx, session->text, gl_slice_of(json_string_value(quote), json_string_length(quote)), on_nearest, nearest);
+    return true;
+}
+
+void submit_settle(struct waiting_op *op, struct op_outcome *outcome)
+{
+    struct submit *submit = op->submit;
+    if (!submit) { /* answered already, when the store took too long */
+        json_decref(outcome->data);
+        outcome->data = NULL;
+        return;
+    }
+    struct core_counts *counts = &submit->request->core->counts;
+    counts->ops_refused += outcome->code != GL_OK;
+    counts->ops_repeated += outcome->code == GL_OK && outcome->is_repeated;
+    counts->ops_accepted += outcome->code == GL_OK && !outcome->is_repeated;
+    if (outcome->code != GL_OK && gl_code_retry(outcome->code) != GL_LATER)
+        peer_remember_refused(submit->request->peer, &op->id);
+    submit->outcomes[op->index] = *outcome;
+    outcome->data = NULL;
+    op->submit = NULL;
+    struct waiting_op with = *op;
+    with.submit = submit;
+    if (!op->session || !ask_nearest(&with, op->session))
+        settled_one(submit);
+}
+
+bool submit_has_refused(const struct submit *submit, const gl_uuid *op) { return peer_has_refused(submit->request->peer, op); }
+
+void waiting_op_free(struct waiting_op **op)
+{
+    json_decref((*op)->root);
+    mem_free(op);
+}
+
+/* ---- the request */
+
+static struct waiting_op *wait_for(struct session *session, struct submit *submit, size_t index, const struct gl_op_request *asked, enum gl_role role)
+{
+    struct request *request = submit->request;
+    struct waiting_op *op = mem_alloc(sizeof *op);
+    op->session = session;
+    op->submit = submit;
+    op->index = index;
+    op->id = asked->id;
+    op->account = request->account;
+    op->role = role;
+    op->base = asked->base;
+    op->change = asked->change;
+    op->root = json_incref(request->root);
+    op->request_hash = gl_op_request_hash(&request->account, asked->base, asked->change);
+    op->since_ms = loop_now_ms(request->core->loop);
+    op->is_atomic = submit->is_atomic;
+    op->is_step = submit->is_atomic && submit->count > 1;
+    op->step = submit->ids[0];
+    return op;
+}
+
+static void enqueue(struct request *request, struct session *session, enum gl_role role)
+{
+    struct gl_session_submit_params params = {0};
+    if (!request_read(request, session_submit, &params))
+        return;
+    struct submit *submit = mem_alloc(sizeof *submit);
+    *submit = (struct submit){.request = request, .count = params.ops_count, .pending = params.ops_count, .is_atomic = params.atomic};
+    submit->outcomes = mem_array(params.ops_count + 1, sizeof *submit->outcomes);
+    submit->ids = mem_array(params.ops_count + 1, sizeof *submit->ids);
+    request->peer->ops_in_flight += params.ops_count;
+    if (params.ops_count == 0) {
+        answer(submit);
+        return;
+    }
+    for (size_t i = 0; i < params.ops_count; i++) {
+        submit->ids[i] = params.ops[i].id;
+        struct waiting_op *op = wait_for(session, submit, i, &params.ops[i], role);
+        *session->waiting_tail = op;
+        session->waiting_tail = &op->next;
+    }
+    writer_kick(request->core);
+}
+
+static void on_opened(void *ctx, enum gl_code code, struct session *session)
+{
+    struct request *request = ctx;
+    if (code != GL_OK) {
+        request_fail(request, code, "%s", gl_code_sentence(code));
+        return;
+    }
+    enqueue(request, session, request->scope.role);
+    session_release(session); /* what waits keeps it */
+}
+
+void handle_session_submit(struct request *request)
+{
+    const struct core_limits *limits = &request->core->limits;
+    size_t count = json_array_size(json_object_get(request->params, "ops"));
+    if (count > limits->ops_in_flight) {
+        request_fail_at(request, GL_E_TOO_LARGE, "ops", "%zu ops in one request; at most %zu are taken", count, limits->ops_in_flight);
+        return;
+    }
+    if (request->peer->ops_in_flight + count > limits->ops_in_flight) {
+        struct gl_err err = {0};
+        gl_fail(&err, GL_E_BUSY, "%zu ops of this connection wait for their results; at most %zu may", request->peer->ops_in_flight, limits->ops_in_flight);
+        request_fail_data(request, &err, json_pack("{s:i, s:I}", "retry_after_ms", 20, "limit", (json_int_t)limits->ops_in_flight));
+        return;
+    }
+    const struct subscription *joined = request->scope_is_joined;
+    if (joined)
+        enqueue(request, joined->session, joined->role);
+    else
+        session_acquire(request->core, &request->account, &request->scope, on_opened, request);
+}

@@ -1,0 +1,234 @@
+/*
+ * writer.c - group commit: while one append is in flight new ops gather, then everything that waits, in all sessions and projects, becomes the next.
+ *
+ * There is no timer in the normal way: a kick takes effect in the next turn of the loop, or when the append in flight has its outcome.
+ */
+#include <assert.h>
+
+#include "service/core/group_priv.h"
+
+#define RETRY_MS 50
+#define LOCKED_BACK_OFF_MS 20
+
+static void group_add(struct group *group, struct part *part)
+{
+    if (!part)
+        return;
+    group->parts = mem_grow(group->parts, &group->cap, group->count + 1, sizeof *group->parts);
+    group->parts[group->count++] = part;
+}
+
+static void group_free(struct group *group)
+{
+    mem_free(&group->parts);
+    mem_free(&group->streams);
+    mem_free(&group);
+}
+
+/* ---- outcomes */
+
+static void session_outcome(struct part *part)
+{
+    struct session *session = part->session;
+    struct core *core = session->core;
+    switch (part->stream.outcome) {
+    case APPEND_COMMITTED: part_commit(part); return;
+    case APPEND_FOUND: part_found(part); return;
+    case APPEND_EXISTS: /* said of projects only */
+    case APPEND_FAILED: part_fail(part); return;
+    case APPEND_LOCKED:
+        part_give_back(part);
+        session->not_before_ms = loop_now_ms(core->loop) + LOCKED_BACK_OFF_MS;
+        return;
+    case APPEND_FENCE_LOST:
+        part_give_back(part);
+        session->fences_lost++;
+        core->counts.fence_losses++;
+        log_event(LOG_DEBUG, EV_append_fence_lost, F_ID("session", &session->id));
+        session_catch_up(session);
+        project_reload(session->project);
+        return;
+    }
+}
+
+static void project_outcome(struct part *part)
+{
+    struct project *project = part->project;
+    if (part->stream.outcome == APPEND_COMMITTED) {
+        project_part_commit(part);
+        return;
+    }
+    if (part->stream.outcome == APPEND_EXISTS || part->stream.outcome == APPEND_FAILED) {
+        project_part_fail(part, part->stream.outcome == APPEND_EXISTS ? GL_E_EXISTS : GL_E_INTERNAL);
+        return;
+    }
+    enum append_outcome outcome = part->stream.outcome;
+    project_part_give_back(part);
+    if (outcome == APPEND_LOCKED)
+        project->not_before_ms = loop_now_ms(project->core->loop) + LOCKED_BACK_OFF_MS;
+    else
+        project_reload(project);
+    project->core->counts.fence_losses += outcome == APPEND_FENCE_LOST;
+}
+
+static void on_appended(void *ctx, enum gl_code code, struct append_stream *streams, size_t count)
+{
+    struct group *group = ctx;
+    struct core *core = group->core;
+    assert(group->count == count);
+    core->append_is_in_flight = false;
+    core->group = NULL;
+    for (size_t i = 0; i < count; i++) { /* projects stand first: labels are told before the ops that name them */
+        struct part *part = group->parts[i];
+        part->stream = streams[i];
+        if (part->project)
+            (code == GL_OK ? project_outcome : project_part_give_back)(part);
+        else
+            (code == GL_OK ? session_outcome : part_give_back)(part);
+    }
+    group_free(group);
+    if (code != GL_OK)
+        loop_timer_start(core->retry, RETRY_MS, 0);
+    else
+        writer_kick(core);
+    core_look_drained(core);
+}
+
+/* ---- building one */
+
+static bool session_may(const struct session *session, uint64_t now_ms)
+{
+    return session->waiting && session->phase == SESSION_READY && !session->is_in_flight && !session->is_catching_up &&
+           session->not_before_ms <= now_ms && session->project->is_ready && !session->project->is_loading && session->project->refreshing == 0;
+}
+
+static void gather(struct core *core, struct group *group)
+{
+    uint64_t now_ms = loop_now_ms(core->loop);
+    size_t left = core->limits.append_max_ops;
+    struct project *project;
+    struct session *session;
+    for (size_t at = 0; (project = map_next(&core->projects, &at));)
+        if (project->waiting && project->is_ready && !project->is_in_flight && !project->is_loading && project->not_before_ms <= now_ms)
+            group_add(group, part_from_project(project));
+    for (size_t at = 0; left > 0 && (session = map_next(&core->sessions, &at));) {
+        if (!session_may(session, now_ms))
+            continue;
+        struct part *part = part_from_session(session, left);
+        if (!part)
+            continue;
+        left -= part->row_count < left ? part->row_count : left;
+        group_add(group, part);
+    }
+}
+
+static bool anybody_waits(struct core *core)
+{
+    struct session *session;
+    struct project *project;
+    for (size_t at = 0; (session = map_next(&core->sessions, &at));)
+        if (session->waiting && session->not_before_ms > 0)
+            return true;
+    for (size_t at = 0; (project = map_next(&core->projects, &at));)
+        if (project->waiting && project->not_before_ms > 0)
+            return true;
+    return false;
+}
+
+static void write_group(void *ctx)
+{
+    struct core *core = ctx;
+    core->writer_is_scheduled = false;
+    if (core->append_is_in_flight)
+        return;
+    if (!store_is_up(core->store)) {
+        loop_timer_start(core->retry, RETRY_MS, 0);
+        return;
+    }
+    struct group *group = mem_alloc(sizeof *group);
+    group->core = core;
+    gather(core, group);
+    if (group->count == 0) {
+        group_free(group);
+        if (anybody_waits(core))
+            loop_timer_start(core->retry, LOCKED_BACK_OFF_MS, 0);
+        core_look_drained(core);
+        return;
+    }
+    group->started_ms = loop_now_ms(core->loop);
+    group->streams = mem_array(group->count, sizeof *group->streams);
+    for (size_t i = 0; i < group->count; i++)
+        group->streams[i] = group->parts[i]->stream;
+    core->append_is_in_flight = true;
+    core->group = group;
+    store_append(core->store, group->streams, group->count, on_appended, group);
+}
+
+void writer_kick(struct core *core)
+{
+    if (core->writer_is_scheduled || core->append_is_in_flight)
+        return;
+    core->writer_is_scheduled = true;
+    loop_defer(core->loop, write_group, core);
+}
+
+void writer_kick_from_timer(void *core) { writer_kick(core); }
+
+/* ---- deadlines of our own: nobody waits for ever */
+
+static void expire(struct waiting_op *op, enum gl_code code)
+{
+    struct op_outcome outcome = {.code = code};
+    if (!op->submit)
+        return;
+    gl_fail(&outcome.err, code, "%s", gl_code_sentence(code));
+    outcome.data = json_pack("{s:i}", "retry_after_ms", 1000);
+    submit_settle(op, &outcome);
+}
+
+static void expire_waiting(struct session *session, uint64_t before_ms)
+{
+    struct waiting_op **at = &session->waiting;
+    while (*at) {
+        struct waiting_op *op = *at;
+        if (op->since_ms > before_ms) {
+            at = &op->next;
+            continue;
+        }
+        *at = op->next;
+        expire(op, GL_E_STORE_DOWN);
+        waiting_op_free(&op);
+    }
+    session->waiting_tail = at;
+}
+
+void writer_expire(struct core *core, uint64_t now_ms)
+{
+    struct session *session;
+    if (now_ms < core->limits.append_ms)
+        return;
+    uint64_t before_ms = now_ms - core->limits.append_ms;
+    for (size_t at = 0; (session = map_next(&core->sessions, &at));)
+        expire_waiting(session, before_ms);
+    struct group *group = core->group;
+    if (!group || group->started_ms > before_ms)
+        return;
+    for (size_t i = 0; i < group->count; i++)
+        for (size_t k = 0; group->parts[i]->session && k < group->parts[i]->tried_count; k++)
+            expire(group->parts[i]->tried[k].op, GL_E_UNKNOWN_OUTCOME);
+}
+
+void writer_free(struct core *core)
+{
+    struct group *group = core->group;
+    if (!group)
+        return;
+    for (size_t i = 0; i < group->count; i++) {
+        if (group->parts[i]->session)
+            part_give_back(group->parts[i]);
+        else
+            project_part_give_back(group->parts[i]);
+    }
+    group_free(group);
+    core->group = NULL;
+}
