@@ -47,7 +47,8 @@ struct admin_option {
 /* Takes the options (ends with an empty row) out of argv, wherever they stand; *argc operands remain. False, after saying what is wrong, for an unknown
  * option (with the nearest option or setting) or a missing value: the verb then gives ADMIN_USAGE. */
 bool admin_options(const struct admin_verb *verb, const struct admin_option *options, int *argc, char **argv) GL_MUST_USE;
-int admin_usage(const struct admin_verb *verb, const char *fmt, ...) GL_PRINTF(2, 3); /* says it and how the verb is used; gives ADMIN_USAGE */
-void admin_complain(const char *fmt, ...) GL_PRINTF(1, 2);                             /* "glossd: …" on standard error, made safe for a terminal */
+int admin_usage(const struct admin_verb *verb, const char *fmt, ...)
+    GL_PRINTF(2, 3);                                       /* says it and how the verb is used; gives ADMIN_USAGE */
+void admin_complain(const char *fmt, ...) GL_PRINTF(1, 2); /* "glossd: …" on standard error, made safe for a terminal */
 
 #endif

@@ -286,6 +286,7 @@ void settings_fini(struct settings *settings)
         mem_free(&settings->sources[id].text);
         mem_free(&settings->sources[id].where);
     }
+    mem_free(&settings->file);
 }
 
 size_t settings_reload(struct settings *settings, const struct settings *fresh)

@@ -54,6 +54,7 @@ struct settings {
         char *text;  /* as it was written, or the default */
         char *where; /* "glossd.conf:12", "GLOSS_PORT", "--port", "default" */
     } sources[SETTING_COUNT];
+    char *file; /* the settings file that was read, or NULL */
 };
 
 void settings_init(struct settings *settings); /* every default */
@@ -68,6 +69,9 @@ enum gl_code settings_read_environment(struct settings *settings, char *const *e
 enum gl_code settings_read_flags(struct settings *settings, int *argc, char **argv, struct gl_err *err) GL_MUST_USE;
 enum gl_code settings_set(struct settings *settings, const char *key, const char *value, enum setting_origin origin,
                           const char *where, struct gl_err *err) GL_MUST_USE;
+/* The same once more, into fresh: the file and the environment as they are now, the flags as they were. */
+enum gl_code settings_load_again(struct settings *fresh, const struct settings *settings, char *const *environment,
+                                 struct gl_err *err) GL_MUST_USE;
 /* Takes over the rows marked SETTING_RELOAD from fresh; gives how many were different. */
 size_t settings_reload(struct settings *settings, const struct settings *fresh);
 

@@ -86,6 +86,10 @@ enum gl_code settings_read_file(struct settings *settings, const char *path, str
         code = gl_fail(err, GL_E_SETTING, "the settings file %.200s cannot be read: %s", path, strerror(errno));
     free(line);
     fclose(file);
+    if (!code) {
+        mem_free(&settings->file);
+        settings->file = mem_copy(path, strlen(path));
+    }
     return code;
 }
 
@@ -204,5 +208,19 @@ enum gl_code settings_load(struct settings *settings, int *argc, char **argv, ch
         code = settings_read_environment(settings, environment, err);
     if (!code)
         code = settings_read_flags(settings, argc, argv, err);
+    return code;
+}
+
+enum gl_code settings_load_again(struct settings *fresh, const struct settings *settings, char *const *environment,
+                                 struct gl_err *err)
+{
+    enum gl_code code = settings->file ? settings_read_file(fresh, settings->file, err) : GL_OK;
+    if (!code)
+        code = settings_read_environment(fresh, environment, err);
+    for (size_t id = 0; id < SETTING_COUNT && !code; id++) {
+        const struct setting_source *source = &settings->sources[id];
+        if (source->origin == SETTING_FROM_FLAG)
+            code = settings_set(fresh, setting_rows[id].name, source->text, SETTING_FROM_FLAG, source->where, err);
+    }
     return code;
 }

@@ -477,7 +477,7 @@ size_t helper_client_jobs(const struct helper_client *client)
 static void queue_drop(struct queue *queue)
 {
     for (struct job *job; (job = queue_take(queue));)
-        job_free(&job);
+        finish(job, GL_E_SHUTTING_DOWN, gl_slice_of(NULL, 0));
 }
 
 void helper_client_free(struct helper_client **address)
@@ -488,10 +488,10 @@ void helper_client_free(struct helper_client **address)
     assert(client->magic == CLIENT_MAGIC);
     for (unsigned i = 0; i < client->seat->helpers; i++) {
         struct job *job = slot_take_job(&client->slots[i]);
-        if (job)
-            job_free(&job);
         if (client->slots[i].fd >= 0)
             slot_close(&client->slots[i]);
+        if (job)
+            finish(job, GL_E_SHUTTING_DOWN, gl_slice_of(NULL, 0));
     }
     queue_drop(&client->passwords);
     queue_drop(&client->searches);

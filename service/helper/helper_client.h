@@ -2,7 +2,7 @@
  * helper_client.h - a worker's side of its helpers: jobs go out, answers call back.
  *
  * Owns      the sockets to the helpers and the jobs that wait or run. The loop and the seat are lent; it reads the seat's news.
- * Lifetime  helper_client_new / helper_client_free, which drops jobs without calling back.
+ * Lifetime  helper_client_new / helper_client_free, which answers every job that is left with GL_E_SHUTTING_DOWN.
  * Thread    the loop thread; nothing blocks; no callback runs inside the call that asked for it.
  * Units     milliseconds, bytes.
  * Errors    callbacks get GL_E_BUSY (too many jobs wait, or this one waited or took too long) or GL_E_INTERNAL (the helper died of it, or said

@@ -1,0 +1,186 @@
+/* glossd serve: checks what can be checked without a library, takes the sockets, and becomes the supervisor. */
+#include "service/admin/serve.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "service/base/log.h"
+#include "service/base/supervisor.h"
+#include "service/helper/helper.h"
+
+enum { OTHER_FDS = 256 /* of a worker, beside its connections */ };
+
+struct serve {
+    struct settings *settings;
+    struct listener listener;
+    int ready_fd; /* -1: none */
+};
+
+void serve_fail(const struct settings *settings, const char *fmt, ...)
+{
+    char sentence[1024];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(sentence, sizeof(sentence), fmt, args);
+    va_end(args);
+    if (!strcmp(settings->log_format, "json"))
+        log_event(LOG_ERROR, EV_service_failed, F_STR("detail", sentence));
+    else
+        admin_complain("%s", sentence);
+}
+
+/* ---- before anything is started */
+
+static bool is_readable(const struct settings *settings, const char *name, const char *path)
+{
+    if (!*path) {
+        serve_fail(settings, "the setting %s is missing: name the PEM file (service/deps/certificate makes one to try with)",
+                   name);
+        return false;
+    }
+    if (access(path, R_OK) == 0)
+        return true;
+    serve_fail(settings, "%s %s cannot be read: %s; correct the setting %s, or the file's owner and mode", name, path,
+               strerror(errno), name);
+    return false;
+}
+
+static int check_settings(const struct settings *settings)
+{
+    if (!*settings->tls_certificate || !*settings->tls_key) {
+        (void)is_readable(settings, *settings->tls_certificate ? "tls_key" : "tls_certificate", "");
+        return ADMIN_SETTINGS;
+    }
+    if (!is_readable(settings, "tls_certificate", settings->tls_certificate) ||
+        !is_readable(settings, "tls_key", settings->tls_key))
+        return ADMIN_CERTIFICATE;
+    return ADMIN_OK;
+}
+
+static void raise_limits(const struct settings *settings)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)settings->max_connections + OTHER_FDS;
+    if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < wanted) {
+        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        if (limit.rlim_cur < wanted)
+            log_event(LOG_WARN, EV_service_limited, F_STR("limit", "open files"), F_U64("wanted", wanted),
+                      F_U64("have", limit.rlim_cur));
+    }
+    if (!settings->core_dumps)
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+}
+
+static int open_listener(struct serve *serve)
+{
+    const struct settings *settings = serve->settings;
+    struct gl_err err = {0};
+    enum gl_code code = listener_open(&serve->listener, settings->listen.items, settings->listen.count, (uint16_t)settings->port,
+                                      (size_t)settings->workers, &err);
+    if (!code)
+        return ADMIN_OK;
+    serve_fail(settings, "%s", err.detail);
+    return code == GL_E_SETTING ? ADMIN_SETTINGS : ADMIN_PORT;
+}
+
+/* ---- the processes */
+
+static int run_worker(void *ctx, struct seat *seat)
+{
+    struct serve *serve = ctx;
+    if (serve->ready_fd >= 0)
+        close(serve->ready_fd);
+    return serve_worker(serve->settings, seat);
+}
+
+static int run_helper(void *ctx, int fd)
+{
+    struct serve *serve = ctx;
+    if (serve->ready_fd >= 0)
+        close(serve->ready_fd);
+    return helper_main(fd, serve->settings->max_document_bytes);
+}
+
+/* One line, for whoever started us and waits. */
+static void say_ready(void *ctx)
+{
+    struct serve *serve = ctx;
+    char line[128];
+    int len = snprintf(line, sizeof(line), "glossd ready: https://%s:%u/\n", serve->listener.host, serve->listener.port);
+    ssize_t ignored = write(STDOUT_FILENO, line, (size_t)len);
+    if (serve->ready_fd >= 0) {
+        ignored = write(serve->ready_fd, line, (size_t)len);
+        close(serve->ready_fd);
+        serve->ready_fd = -1;
+    }
+    (void)ignored;
+}
+
+static int supervise(struct serve *serve)
+{
+    const struct settings *settings = serve->settings;
+    const struct supervisor_plan plan = {
+        .workers = (size_t)settings->workers,
+        .helpers = (size_t)settings->helpers,
+        .watchdog_ms = settings->watchdog_ms,
+        .drain_ms = settings->drain_timeout_ms,
+        .listener = &serve->listener,
+        .worker_main = run_worker,
+        .helper_main = run_helper,
+        .ready = say_ready,
+        .ctx = serve,
+        .final_first = ADMIN_USAGE,
+        .final_last = ADMIN_CERTIFICATE,
+        .always_final = ADMIN_SCHEMA,
+    };
+    return supervisor_run(&plan);
+}
+
+static bool parse_fd(const char *text, int *fd)
+{
+    char *end;
+    errno = 0;
+    long number = strtol(text, &end, 10);
+    *fd = (int)number;
+    return !errno && *text && !*end && number > 2 && number < 65536;
+}
+
+static int run(struct settings *settings, int argc, char **argv)
+{
+    const char *ready_fd = NULL;
+    struct serve serve = {.settings = settings, .ready_fd = -1};
+    const struct admin_option options[] = {{"ready-fd", &ready_fd, NULL}, {0}};
+    if (!admin_options(&admin_serve, options, &argc, argv))
+        return ADMIN_USAGE;
+    if (argc)
+        return admin_usage(&admin_serve, "\"%s\" is one word too many", argv[0]);
+    if (ready_fd && !parse_fd(ready_fd, &serve.ready_fd))
+        return admin_usage(&admin_serve, "--ready-fd: \"%s\" is not the number of a descriptor above 2", ready_fd);
+
+    enum log_level level = LOG_INFO;
+    (void)log_level_parse(settings->log_level, &level);
+    log_init(level, strcmp(settings->log_format, "json") ? LOG_TEXT : LOG_JSON);
+    log_set_process("supervisor");
+    int code = check_settings(settings);
+    if (!code) {
+        raise_limits(settings);
+        code = open_listener(&serve);
+    }
+    if (!code)
+        code = supervise(&serve);
+    listener_close(&serve.listener);
+    return code;
+}
+
+const struct admin_verb admin_serve = {
+    .name = "serve",
+    .usage = "[--ready-fd N]",
+    .help = "run the service in the foreground until SIGTERM or Ctrl-C",
+    .run = run,
+};

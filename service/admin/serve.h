@@ -1,0 +1,17 @@
+/*
+ * serve.h - a worker of `glossd serve`, wired together: loop, store, core, helpers, network.
+ *
+ * Thread    serve_worker() runs in a process of its own and returns when that should end.
+ * Errors    an exit code of admin.h; what was wrong has been said.
+ */
+#ifndef SERVE_H
+#define SERVE_H
+
+#include "service/admin/admin.h"
+#include "service/base/seat.h"
+
+int serve_worker(struct settings *settings, struct seat *seat);
+/* Why the service cannot be started or go on, for people: as a sentence, or as a line of the log when that is JSON. */
+void serve_fail(const struct settings *settings, const char *fmt, ...) GL_PRINTF(2, 3);
+
+#endif

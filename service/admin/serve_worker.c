@@ -1,0 +1,287 @@
+/* One worker: what the modules of the service are to each other. Everything happens in its loop, from serve_worker() on. */
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "service/admin/serve.h"
+#include "service/base/log.h"
+#include "service/base/mem.h"
+#include "service/core/core.h"
+#include "service/helper/helper_client.h"
+#include "service/http/http.h"
+#include "service/net/loop_uv.h"
+#include "service/net/server.h"
+#include "service/store/store_pg.h"
+
+enum {
+    PREFLIGHT_MS = 2000, /* one look at the database before the loop runs; a worker that was killed should be back in a second */
+    CLOCK_LIMIT_MS = 5000, /* further from the database's clock than this, and the worker is not ready */
+    HELPER_JOBS = 256,
+    HELPER_WAIT_MS = 10000,
+    HELPER_RUN_MS = 15000,
+};
+
+extern char **environ;
+
+struct worker {
+    struct settings *settings;
+    struct seat *seat;
+    struct loop *loop;
+    struct store *store;
+    struct helper_client *helpers;
+    struct core *core;
+    struct http *http;
+    struct net_server *net;
+    struct loop_timer *beat, *drain_deadline;
+    struct loop_watch *signals;
+    int signal_fd;
+    bool is_draining, is_core_done, is_net_done;
+    int exit_code;
+};
+
+/* ---- the end */
+
+static void end(struct worker *worker)
+{
+    loop_stop(worker->loop);
+}
+
+static void on_core_done(void *ctx)
+{
+    struct worker *worker = ctx;
+    worker->is_core_done = true;
+    if (worker->is_net_done)
+        end(worker);
+}
+
+static void on_net_done(void *ctx)
+{
+    struct worker *worker = ctx;
+    worker->is_net_done = true;
+    if (worker->is_core_done)
+        end(worker);
+}
+
+static void on_drain_deadline(void *ctx)
+{
+    struct worker *worker = ctx;
+    log_event(LOG_WARN, EV_worker_draining, F_STR("detail", "not everything was finished in time"));
+    end(worker);
+}
+
+static void drain(struct worker *worker)
+{
+    if (worker->is_draining)
+        return;
+    worker->is_draining = true;
+    log_event(LOG_INFO, EV_worker_draining, F_MS("at_most", worker->settings->drain_timeout_ms));
+    /* Somewhat before the supervisor would kill us. */
+    loop_timer_start(worker->drain_deadline, worker->settings->drain_timeout_ms * 4 / 5, 0);
+    net_server_drain(worker->net, on_net_done, worker);
+    core_drain(worker->core, on_core_done, worker);
+}
+
+/* The supervisor is gone: nobody will start a successor on this socket, and the kernel kills us any moment. */
+static void on_alone(void *ctx)
+{
+    struct worker *worker = ctx;
+    worker->exit_code = ADMIN_FAILED;
+    end(worker);
+}
+
+/* ---- SIGHUP */
+
+static void reload(struct worker *worker)
+{
+    struct settings fresh;
+    struct gl_err err = {0};
+    enum log_level level;
+    settings_init(&fresh);
+    enum gl_code code = settings_load_again(&fresh, worker->settings, environ, &err);
+    size_t changed = code ? 0 : settings_reload(worker->settings, &fresh);
+    settings_fini(&fresh);
+    if (!code && log_level_parse(worker->settings->log_level, &level))
+        log_set_level(level);
+    /* Also when no setting has changed: the files may have. */
+    if (!code)
+        code = net_server_reload_tls(worker->net, &err);
+    if (code)
+        log_event(LOG_ERROR, EV_service_reloaded, F_STR("detail", err.detail));
+    else
+        log_event(LOG_INFO, EV_service_reloaded, F_U64("changed", changed));
+}
+
+static void on_signal(void *ctx, int events)
+{
+    struct worker *worker = ctx;
+    struct signalfd_siginfo info;
+    (void)events;
+    while (read(worker->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        if (info.ssi_signo == SIGHUP)
+            reload(worker);
+        else
+            drain(worker);
+}
+
+static void on_beat(void *ctx)
+{
+    struct worker *worker = ctx;
+    seat_beat(worker->seat);
+}
+
+/* ---- what it is made of */
+
+static bool is_ready(void *ctx, const char **why)
+{
+    const struct worker *worker = ctx;
+    int64_t offset = store_clock_offset_ms(worker->store);
+    *why = worker->is_draining           ? "the server is going down"
+           : !store_is_up(worker->store) ? "the database is not there"
+           : offset > CLOCK_LIMIT_MS || offset < -CLOCK_LIMIT_MS
+               ? "this machine's clock and the database's are more than 5 seconds apart"
+               : NULL;
+    return !*why;
+}
+
+static struct store_pg_config store_config(const struct settings *settings)
+{
+    return (struct store_pg_config){
+        .conninfo = settings->database,
+        .append_role = settings->append_role,
+        .reader_role = settings->reader_role,
+        .writers = (unsigned)settings->database_writers,
+        .readers = (unsigned)settings->database_readers,
+        .statement_ms = settings->statement_timeout_ms,
+    };
+}
+
+/* A database that is not there now may come; one that does not fit will not. */
+static int check_database(const struct settings *settings)
+{
+    struct store_pg_config config = store_config(settings);
+    struct gl_err err = {0};
+    config.connect_ms = PREFLIGHT_MS;
+    enum gl_code code = store_pg_preflight(&config, &err);
+    if (!code)
+        return ADMIN_OK;
+    if (code == GL_E_STORE_DOWN) {
+        log_event(LOG_WARN, EV_store_lost, F_STR("detail", err.detail));
+        return ADMIN_OK;
+    }
+    serve_fail(settings, "%s", err.detail);
+    return code == GL_E_SCHEMA_TOO_OLD || code == GL_E_SCHEMA_TOO_NEW ? ADMIN_SCHEMA : ADMIN_SETTINGS;
+}
+
+static struct core_limits core_limits(const struct settings *settings)
+{
+    return (struct core_limits){
+        .frame_bytes = settings->max_frame_bytes,
+        .ops_in_flight = (size_t)settings->ops_in_flight,
+        .requests_in_flight = (size_t)settings->requests_in_flight,
+        .document_bytes = settings->max_document_bytes,
+        .uploads_bytes = settings->max_uploads_bytes,
+        .append_max_ops = (size_t)settings->append_max_ops,
+        .recent_ops = (size_t)settings->recent_ops,
+        .recent_bytes = settings->recent_bytes,
+        .sessions = (size_t)settings->max_sessions,
+        .hello_ms = settings->hello_timeout_ms,
+        .stall_ms = settings->stall_timeout_ms,
+        .append_ms = settings->append_timeout_ms,
+        .idle_session_ms = settings->idle_session_ms,
+    };
+}
+
+static int open_network(struct worker *worker)
+{
+    const struct settings *settings = worker->settings;
+    const struct net_config config = {
+        .listening = worker->seat->listen_fds,
+        .listening_count = worker->seat->listen_count,
+        .certificate_path = settings->tls_certificate,
+        .key_path = settings->tls_key,
+        .host_names = (const char *const *)settings->host_names.items,
+        .host_name_count = settings->host_names.count,
+        .origins = (const char *const *)settings->origins.items,
+        .origin_count = settings->origins.count,
+        .max_connections = (size_t)settings->max_connections,
+        .max_frame_bytes = settings->max_frame_bytes,
+        .hello_ms = settings->hello_timeout_ms,
+        .stall_ms = settings->stall_timeout_ms,
+        .http = worker->http,
+    };
+    struct gl_err err = {0};
+    worker->net = net_server_new(worker->loop, worker->core, &config, &err);
+    if (worker->net)
+        return ADMIN_OK;
+    serve_fail(settings, "%s", err.detail);
+    return !strncmp(err.path, "tls_", 4) ? ADMIN_CERTIFICATE : ADMIN_SETTINGS;
+}
+
+static void open_signals(struct worker *worker)
+{
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGTERM);
+    sigaddset(&wanted, SIGHUP);
+    worker->signal_fd = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
+    assert(worker->signal_fd >= 0);
+    worker->signals = loop_watch_new(worker->loop, worker->signal_fd, on_signal, worker);
+    loop_watch_set(worker->signals, LOOP_READ);
+}
+
+static int open_all(struct worker *worker)
+{
+    const struct settings *settings = worker->settings;
+    int code = check_database(settings);
+    if (code)
+        return code;
+    const struct store_pg_config store = store_config(settings);
+    const struct helper_limits limits = {
+        .jobs = HELPER_JOBS, .job_bytes = settings->max_uploads_bytes, .wait_ms = HELPER_WAIT_MS, .run_ms = HELPER_RUN_MS};
+    worker->helpers = helper_client_new(worker->loop, worker->seat, &limits, on_alone, worker);
+    worker->store = store_pg_new(worker->loop, &store);
+    const struct core_limits core = core_limits(settings);
+    const struct core_helpers helpers = helper_client_core(worker->helpers);
+    worker->core = core_new(worker->loop, worker->store, &core, &helpers, "glossd " GLOSS_VERSION);
+    worker->http = http_new(&(struct http_config){"gloss " GLOSS_VERSION, is_ready, worker});
+    return open_network(worker);
+}
+
+static void close_all(struct worker *worker)
+{
+    if (worker->net)
+        net_server_free(&worker->net);
+    helper_client_free(&worker->helpers); /* calls back into the core */
+    if (worker->core)
+        core_free(&worker->core);
+    if (worker->http)
+        http_free(&worker->http);
+    if (worker->store)
+        store_free(&worker->store);
+    loop_watch_free(&worker->signals);
+    close(worker->signal_fd);
+    loop_timer_free(&worker->beat);
+    loop_timer_free(&worker->drain_deadline);
+    loop_free(&worker->loop);
+}
+
+int serve_worker(struct settings *settings, struct seat *seat)
+{
+    struct worker worker = {.settings = settings, .seat = seat, .loop = loop_new()};
+    seat_beat(seat);
+    worker.beat = loop_timer_new(worker.loop, on_beat, &worker);
+    worker.drain_deadline = loop_timer_new(worker.loop, on_drain_deadline, &worker);
+    loop_timer_start(worker.beat, seat->beat_every_ms, seat->beat_every_ms);
+    open_signals(&worker);
+    worker.exit_code = open_all(&worker);
+    if (worker.exit_code == ADMIN_OK) {
+        seat_say_ready(seat);
+        loop_run(worker.loop);
+    }
+    close_all(&worker);
+    return worker.exit_code;
+}
