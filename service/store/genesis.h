@@ -18,7 +18,7 @@
 void project_op_write(struct gl_buf *buf, enum gl_op_kind kind, const gl_uuid *op, const gl_uuid *account, uint64_t seq, int64_t at_ms,
                       uint64_t codebook, const json_t *change);
 
-#define GENESIS_PARAMS 13
+#define GENESIS_PARAMS 14
 struct genesis {
     gl_uuid project;
     struct gl_buf payloads[2];

@@ -29,6 +29,7 @@ struct append_op {
     gl_hash request_hash;
     uint8_t salt[GL_SALT_BYTES];
     gl_hash chain;          /* after this op */
+    gl_hash sum;            /* likewise; the caller's, not stored */
     struct gl_slice payload;
 };
 struct append_label {
