@@ -130,6 +130,7 @@ struct waiting_op { /* an op that has no outcome yet */
     gl_hash request_hash;
     uint64_t since_ms;
     bool is_atomic, is_step;
+    bool is_new; /* the log was asked: it is not there */
     gl_uuid step; /* the first op of an atomic request */
 };
 enum session_phase { SESSION_LOADING, SESSION_READY, SESSION_FAILED };
@@ -152,7 +153,7 @@ struct session {
     gl_uuid *known_order; /* ring of the ids in known, oldest first */
     size_t known_cap, known_at, known_count;
     struct waiting_op *waiting, **waiting_tail;
-    bool is_in_flight, is_catching_up, must_catch_up;
+    bool is_in_flight, is_catching_up, must_catch_up, is_looking_up;
     unsigned fences_lost; /* in a row */
     uint64_t not_before_ms;
     struct subscription *subscriptions;

@@ -50,6 +50,9 @@ void part_give_back(struct part *part); /* nothing was written: the ops wait aga
 void part_found(struct part *part);     /* some were in the log: remembers them, gives all back */
 void part_fail(struct part *part);      /* the database refused it: so are the ops */
 void part_free(struct part *part);
+/* Memory knows the newest op ids only. Before an op is refused that it does not know, the log is asked: true when that is under way, and everything
+ * waits again (lookup.c). */
+bool part_must_look_up(struct part *part);
 /* Adds a row: takes payload's bytes, draws the salt, moves the chain. GL_E_TOO_LARGE when the payload hit its ceiling; then nothing was added. */
 enum gl_code part_push_row(struct part *part, struct append_op *row, struct gl_buf *payload, gl_hash *chain);
 struct gl_slice logged_row(const struct append_op *row); /* owned */

@@ -414,6 +414,8 @@ struct part *part_from_session(struct session *session, size_t budget)
     part->view.others_may_edit = session->project->others_may_edit;
     part->view.codebook = session->project->codebook;
     judge_waiting(part, budget);
+    if (part_must_look_up(part))
+        return NULL;
     if (part->row_count == 0) { /* refused and repeated ones depend on nothing that is still to come */
         settle_all(part);
         part_free(part);

@@ -287,7 +287,7 @@ void session_sweep(struct core *core, uint64_t now_ms)
 {
     struct session *session;
     for (size_t at = 0; (session = map_next(&core->sessions, &at));) {
-        if (session->uses > 0 || session->phase != SESSION_READY || session->waiting || session->is_in_flight || session->is_catching_up ||
+        if (session->uses > 0 || session->phase != SESSION_READY || session->waiting || session->is_in_flight || session->is_catching_up || session->is_looking_up ||
             now_ms - session->idle_since_ms < core->limits.idle_session_ms)
             continue;
         log_event(LOG_INFO, EV_session_unloaded, F_ID("session", &session->id));
@@ -384,7 +384,7 @@ static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
 void session_catch_up(struct session *session)
 {
     const gl_uuid *account = session_any_account(session);
-    if (session->is_catching_up || session->is_in_flight || session->phase != SESSION_READY)
+    if (session->is_catching_up || session->is_in_flight || session->is_looking_up || session->phase != SESSION_READY)
         return;
     session->must_catch_up = !account;
     if (!account)

@@ -99,7 +99,7 @@ static void on_appended(void *ctx, enum gl_code code, struct append_stream *stre
 static bool session_may(const struct session *session, uint64_t now_ms)
 {
     return session->waiting && session->phase == SESSION_READY && !session->is_in_flight && !session->is_catching_up &&
-           session->not_before_ms <= now_ms && session->project->is_ready && !session->project->is_loading && session->project->refreshing == 0;
+           !session->is_looking_up && session->not_before_ms <= now_ms && session->project->is_ready && !session->project->is_loading && session->project->refreshing == 0;
 }
 
 static void gather(struct core *core, struct group *group)

@@ -1,0 +1,536 @@
+/* store_mem.c - see store_mem.h. Appends are judged by the fence as PostgreSQL does it, one turn of the loop after they were asked for. */
+#include "tests/unit/core/store_mem.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#include "service/base/loop.h"
+#include "service/base/map.h"
+#include "service/base/mem.h"
+
+struct logged {
+    uint64_t seq;
+    gl_uuid id, account;
+    gl_hash request_hash, chain;
+    uint8_t salt[GL_SALT_BYTES];
+    char *payload;
+    size_t payload_len;
+};
+struct log {
+    gl_uuid id;
+    uint64_t head;
+    gl_hash chain, chain_start, sum;
+    struct logged *ops;
+    size_t cap;
+};
+struct label {
+    gl_uuid id;
+    char *name;
+};
+struct role {
+    gl_uuid account;
+    enum gl_role role;
+};
+struct db {
+    struct log session, project;
+    gl_uuid document, revision;
+    char *text;
+    uint8_t sha256[32];
+    size_t codepoints;
+    uint64_t epoch, codebook;
+    bool is_open;
+    char mode[16];
+    uint64_t mode_seq;
+    struct gl_annotation *records[4096]; /* in the order made */
+    size_t record_count;
+    struct label labels[512];
+    size_t label_count;
+    struct role roles[64];
+    size_t role_count;
+};
+struct pending { /* an answer on its way */
+    struct pending *next;
+    struct store *store;
+    struct append_stream *streams;
+    size_t count;
+    store_append_fn fn;
+    void *ctx;
+    enum gl_code code;
+};
+struct store {
+    struct db *db;
+    struct loop *loop;
+    enum store_fault fault;
+    unsigned fault_times, appends;
+    bool is_down, is_freed;
+    struct pending *late;
+};
+
+/* ---- the database */
+
+static gl_uuid fixed_id(const char *name) { return gl_uuid_derive("test", name, strlen(name)); }
+
+struct db *db_new(const char *text)
+{
+    struct db *db = mem_alloc(sizeof *db);
+    gl_hash sha256 = gl_sha256(text, strlen(text));
+    db->text = mem_copy(text, strlen(text));
+    db->codepoints = gl_utf8_count(gl_slice_str(text));
+    memcpy(db->sha256, sha256.bytes, 32);
+    db->session.id = fixed_id("session");
+    db->project.id = fixed_id("project");
+    db->document = fixed_id("document");
+    db->revision = fixed_id("revision");
+    db->session.chain = db->session.chain_start = gl_chain_start(&db->session.id, db->sha256);
+    db->project.chain = db->project.chain_start = gl_chain_start(&db->project.id, NULL);
+    db->epoch = 1;
+    db->is_open = true;
+    strcpy(db->mode, "shared");
+    return db;
+}
+
+static void log_fini(struct log *log)
+{
+    for (uint64_t i = 0; i < log->head; i++)
+        mem_free(&log->ops[i].payload);
+    mem_free(&log->ops);
+}
+
+void db_free(struct db **db)
+{
+    for (size_t i = 0; i < (*db)->record_count; i++)
+        gl_annotation_unref(&(*db)->records[i]);
+    for (size_t i = 0; i < (*db)->label_count; i++)
+        mem_free(&(*db)->labels[i].name);
+    log_fini(&(*db)->session);
+    log_fini(&(*db)->project);
+    mem_free(&(*db)->text);
+    mem_free(db);
+}
+
+const gl_uuid *db_session(const struct db *db) { return &db->session.id; }
+const gl_uuid *db_project(const struct db *db) { return &db->project.id; }
+uint64_t db_head(const struct db *db) { return db->session.head; }
+size_t db_label_count(const struct db *db) { return db->label_count; }
+
+void db_set_role(struct db *db, const gl_uuid *account, enum gl_role role)
+{
+    db->epoch++;
+    for (size_t i = 0; i < db->role_count; i++) {
+        if (gl_uuid_equal(&db->roles[i].account, account)) {
+            db->roles[i].role = role;
+            return;
+        }
+    }
+    db->roles[db->role_count++] = (struct role){*account, role};
+}
+
+void db_set_open(struct db *db, bool is_open)
+{
+    db->is_open = is_open;
+    db->epoch++;
+}
+
+static enum gl_role role_of(const struct db *db, const gl_uuid *account)
+{
+    for (size_t i = 0; i < db->role_count; i++)
+        if (gl_uuid_equal(&db->roles[i].account, account))
+            return db->roles[i].role;
+    return GL_NOBODY;
+}
+
+size_t db_count_op(const struct db *db, const gl_uuid *op)
+{
+    size_t count = 0;
+    for (uint64_t i = 0; i < db->session.head; i++)
+        count += gl_uuid_equal(&db->session.ops[i].id, op);
+    return count;
+}
+
+struct gl_state *db_replay(const struct db *db)
+{
+    struct gl_state *state = gl_state_new(&db->session.id, db->sha256);
+    for (uint64_t i = 0; i < db->session.head; i++) {
+        const struct logged *op = &db->session.ops[i];
+        struct gl_err err = {0};
+        struct gl_buf salt;
+        json_t *payload = NULL;
+        ck_assert_int_eq(gl_json_load(gl_slice_of(op->payload, op->payload_len), &payload, &err), GL_OK);
+        gl_buf_init(&salt, 64);
+        gl_buf_hex(&salt, op->salt, sizeof op->salt);
+        json_t *logged = json_pack("{s:o, s:s%}", "payload", payload, "salt", salt.data, salt.len);
+        ck_assert_msg(gl_state_append(state, logged, &err) == GL_OK, "%s", err.detail);
+        ck_assert(gl_hash_equal(&state->chain, &op->chain));
+        json_decref(logged);
+        gl_buf_fini(&salt);
+    }
+    ck_assert(gl_hash_equal(&state->sum, &db->session.sum));
+    return state;
+}
+
+/* ---- the fence */
+
+static struct log *log_of(struct db *db, const gl_uuid *id) { return gl_uuid_equal(id, &db->session.id) ? &db->session : &db->project; }
+
+static const struct logged *find_op(const struct log *log, const gl_uuid *id)
+{
+    for (uint64_t i = 0; i < log->head; i++)
+        if (gl_uuid_equal(&log->ops[i].id, id))
+            return &log->ops[i];
+    return NULL;
+}
+
+static void keep_record(struct db *db, struct gl_annotation *annotation)
+{
+    for (size_t i = 0; i < db->record_count; i++) {
+        if (gl_uuid_equal(&db->records[i]->id, &annotation->id)) {
+            gl_annotation_unref(&db->records[i]);
+            db->records[i] = gl_annotation_ref(annotation);
+            return;
+        }
+    }
+    db->records[db->record_count++] = gl_annotation_ref(annotation);
+}
+
+static void write_rows(struct db *db, struct log *log, const struct append_stream *stream)
+{
+    for (size_t i = 0; i < stream->op_count; i++) {
+        const struct append_op *op = &stream->ops[i];
+        struct logged kept = {.seq = op->seq, .id = op->id, .account = op->account, .request_hash = op->request_hash, .chain = op->chain,
+                              .payload = mem_copy(op->payload.data, op->payload.len), .payload_len = op->payload.len};
+        memcpy(kept.salt, op->salt, sizeof kept.salt);
+        ck_assert_uint_eq(op->seq, log->head + 1);
+        log->ops = mem_grow(log->ops, &log->cap, log->head + 1, sizeof *log->ops);
+        log->ops[log->head++] = kept;
+    }
+    log->chain = stream->chain;
+    log->sum = stream->sum;
+    for (size_t i = 0; i < stream->annotation_count; i++)
+        keep_record(db, stream->annotations[i]);
+    for (size_t i = 0; i < stream->label_count; i++)
+        db->labels[db->label_count++] = (struct label){stream->labels[i].id, mem_copy(stream->labels[i].name.data, stream->labels[i].name.len)};
+    if (stream->label_count > 0)
+        db->codebook = log->head;
+    if (stream->set_open >= 0)
+        db_set_open(db, stream->set_open);
+    if (stream->member)
+        db_set_role(db, &stream->member->account, stream->member->role);
+    if (stream->mode.len > 0) {
+        snprintf(db->mode, sizeof db->mode, "%.*s", (int)stream->mode.len, stream->mode.data);
+        db->mode_seq = log->head;
+    }
+}
+
+static enum append_outcome append_one(struct db *db, struct append_stream *stream)
+{
+    struct log *log = log_of(db, &stream->stream);
+    if (stream->expected_head != log->head)
+        return APPEND_FENCE_LOST;
+    for (size_t i = 0; i < stream->op_count; i++) {
+        const struct logged *there = find_op(log, &stream->ops[i].id);
+        if (!there)
+            continue;
+        stream->found = realloc(stream->found, (stream->found_count + 1) * sizeof *stream->found);
+        stream->found[stream->found_count++] = (struct append_found){there->id, there->seq, there->request_hash, there->account};
+    }
+    if (stream->found_count > 0)
+        return APPEND_FOUND;
+    if (stream->epoch != db->epoch)
+        return APPEND_FENCE_LOST;
+    write_rows(db, log, stream);
+    return APPEND_COMMITTED;
+}
+
+/* ---- the store */
+
+static void answer(struct pending *pending)
+{
+    struct store *store = pending->store;
+    if (!store->is_freed) {
+        pending->fn(pending->ctx, pending->code, pending->streams, pending->count);
+    }
+    mem_free(&pending);
+}
+
+static void perform(void *ctx)
+{
+    struct pending *pending = ctx;
+    struct store *store = pending->store;
+    enum store_fault fault = store->fault_times > 0 ? store->fault : FAULT_NONE;
+    struct append_found *found[64] = {0};
+    store->fault_times -= store->fault_times > 0;
+    store->appends++;
+    pending->code = fault == FAULT_DOWN ? GL_E_STORE_DOWN : GL_OK;
+    for (size_t i = 0; i < pending->count && fault != FAULT_DOWN; i++) {
+        pending->streams[i].outcome = fault == FAULT_LOCKED ? APPEND_LOCKED : append_one(store->db, &pending->streams[i]);
+        found[i] = pending->streams[i].found;
+    }
+    if (fault == FAULT_LATE) {
+        pending->next = store->late;
+        store->late = pending;
+        return;
+    }
+    size_t count = pending->count;
+    answer(pending);
+    for (size_t i = 0; i < count; i++)
+        free(found[i]);
+}
+
+void store_append(struct store *store, struct append_stream *streams, size_t count, store_append_fn fn, void *ctx)
+{
+    struct pending *pending = mem_alloc(sizeof *pending);
+    *pending = (struct pending){NULL, store, streams, count, fn, ctx, GL_OK};
+    loop_defer(store->loop, perform, pending);
+}
+
+void store_mem_answer(struct store *store)
+{
+    while (store->late) {
+        struct pending *pending = store->late;
+        store->late = pending->next;
+        answer(pending);
+    }
+}
+
+struct store *store_mem_new(struct db *db, struct loop *loop)
+{
+    struct store *store = mem_alloc(sizeof *store);
+    store->db = db;
+    store->loop = loop;
+    return store;
+}
+
+void store_free(struct store **store)
+{
+    mem_free(store);
+}
+
+void store_mem_fault(struct store *store, enum store_fault fault, unsigned times)
+{
+    store->fault = fault;
+    store->fault_times = times;
+}
+
+void store_mem_set_up(struct store *store, bool is_up) { store->is_down = !is_up; }
+unsigned store_mem_appends(const struct store *store) { return store->appends; }
+bool store_is_up(const struct store *store) { return !store->is_down; }
+int64_t store_clock_offset_ms(const struct store *store)
+{
+    (void)store;
+    return 0;
+}
+
+/* ---- reading: each question waits one turn */
+
+struct question {
+    struct store *store;
+    gl_uuid account, id;
+    uint64_t after;
+    size_t max;
+    void *fn, *ctx;
+    gl_uuid *ids;
+    size_t count;
+};
+
+static struct question *ask(struct store *store, const gl_uuid *account, const gl_uuid *id, void *fn, void *ctx)
+{
+    struct question *question = mem_alloc(sizeof *question);
+    question->store = store;
+    if (account)
+        question->account = *account;
+    if (id)
+        question->id = *id;
+    question->fn = fn;
+    question->ctx = ctx;
+    return question;
+}
+
+static struct gl_document_info info_of(const struct db *db)
+{
+    struct gl_document_info info = {.document = db->document, .project = db->project.id, .session = db->session.id, .revision = db->revision,
+                                    .title = GL_SLICE("A brief"), .bytes = strlen(db->text), .codepoints = db->codepoints};
+    memcpy(info.sha256, db->sha256, 32);
+    return info;
+}
+
+static void open_now(void *ctx)
+{
+    struct question *q = ctx;
+    struct db *db = q->store->db;
+    store_session_fn fn = (store_session_fn)(uintptr_t)q->fn;
+    enum gl_role role = role_of(db, &q->account);
+    struct store_session session = {.session = db->session.id, .project = db->project.id, .role = role, .epoch = db->epoch,
+                                    .head = db->session.head, .document = info_of(db)};
+    if (role < GL_VIEWER || !gl_uuid_equal(&q->id, &db->session.id))
+        fn(q->ctx, GL_E_NOT_FOUND, NULL);
+    else
+        fn(q->ctx, GL_OK, &session);
+    mem_free(&q);
+}
+
+void store_session_open(struct store *store, const gl_uuid *account, const gl_uuid *session, store_session_fn fn, void *ctx)
+{
+    loop_defer(store->loop, open_now, ask(store, account, session, (void *)(uintptr_t)fn, ctx));
+}
+
+static struct store_tail_op tail_op(const struct logged *op)
+{
+    struct store_tail_op tail = {.seq = op->seq, .chain = op->chain, .payload = gl_slice_of(op->payload, op->payload_len), .op = op->id,
+                                 .account = op->account, .request_hash = op->request_hash};
+    memcpy(tail.salt, op->salt, sizeof tail.salt);
+    return tail;
+}
+
+static void load_now(void *ctx)
+{
+    struct question *q = ctx;
+    struct db *db = q->store->db;
+    struct log *log = &db->session;
+    size_t recent = log->head < q->max ? (size_t)log->head : q->max;
+    struct store_state state = {.text = gl_slice_str(db->text), .head = log->head, .chain = log->chain, .sum = log->sum, .epoch = db->epoch,
+                                .mode = gl_slice_str(db->mode), .mode_seq = db->mode_seq, .record_count = db->record_count, .recent_count = recent};
+    state.records = mem_array(db->record_count + 1, sizeof *state.records);
+    state.recent = mem_array(recent + 1, sizeof *state.recent);
+    for (size_t i = 0; i < db->record_count; i++)
+        state.records[i] = db->records[i]->canonical;
+    for (size_t i = 0; i < recent; i++)
+        state.recent[i] = tail_op(&log->ops[log->head - recent + i]);
+    ((store_state_fn)(uintptr_t)q->fn)(q->ctx, GL_OK, &state);
+    mem_free(&state.records);
+    mem_free(&state.recent);
+    mem_free(&q);
+}
+
+void store_session_load(struct store *store, const gl_uuid *account, const gl_uuid *session, size_t recent_max, store_state_fn fn, void *ctx)
+{
+    struct question *question = ask(store, account, session, (void *)(uintptr_t)fn, ctx);
+    question->max = recent_max;
+    loop_defer(store->loop, load_now, question);
+}
+
+static void tail_now(void *ctx)
+{
+    struct question *q = ctx;
+    struct log *log = log_of(q->store->db, &q->id);
+    struct store_tail tail = {.head = log->head};
+    tail.chain_before = q->after == 0 ? log->chain_start : q->after <= log->head ? log->ops[q->after - 1].chain : log->chain;
+    tail.ops = mem_array(q->max + 1, sizeof *tail.ops);
+    while (tail.count < q->max && q->after + tail.count < log->head) {
+        tail.ops[tail.count] = tail_op(&log->ops[q->after + tail.count]);
+        tail.count++;
+    }
+    ((store_tail_fn)(uintptr_t)q->fn)(q->ctx, GL_OK, &tail);
+    mem_free(&tail.ops);
+    mem_free(&q);
+}
+
+void store_tail_read(struct store *store, const gl_uuid *account, const gl_uuid *stream, uint64_t after, size_t max_ops, size_t max_bytes,
+                     store_tail_fn fn, void *ctx)
+{
+    struct question *question = ask(store, account, stream, (void *)(uintptr_t)fn, ctx);
+    (void)max_bytes;
+    question->after = after;
+    question->max = max_ops;
+    loop_defer(store->loop, tail_now, question);
+}
+
+static void project_now(void *ctx)
+{
+    struct question *q = ctx;
+    struct db *db = q->store->db;
+    struct append_label labels[512];
+    for (size_t i = 0; i < db->label_count; i++)
+        labels[i] = (struct append_label){db->labels[i].id, gl_slice_str(db->labels[i].name)};
+    struct store_project project = {.project = db->project.id, .name = GL_SLICE("Test"), .head = db->project.head, .epoch = db->epoch,
+                                    .codebook = db->codebook, .chain = db->project.chain, .is_open = db->is_open, .others_may_edit = true,
+                                    .labels = labels, .label_count = db->label_count};
+    ((store_project_fn)(uintptr_t)q->fn)(q->ctx, GL_OK, &project);
+    mem_free(&q);
+}
+
+void store_project_load(struct store *store, const gl_uuid *account, const gl_uuid *project, store_project_fn fn, void *ctx)
+{
+    loop_defer(store->loop, project_now, ask(store, account, project, (void *)(uintptr_t)fn, ctx));
+}
+
+static void heads_now(void *ctx)
+{
+    struct question *q = ctx;
+    struct store_head *heads = mem_array(q->count + 1, sizeof *heads);
+    for (size_t i = 0; i < q->count; i++)
+        heads[i] = (struct store_head){q->ids[i], log_of(q->store->db, &q->ids[i])->head, q->store->db->epoch};
+    ((store_heads_fn)(uintptr_t)q->fn)(q->ctx, GL_OK, heads, q->count);
+    mem_free(&heads);
+    mem_free(&q->ids);
+    mem_free(&q);
+}
+
+void store_heads_read(struct store *store, const gl_uuid *streams, size_t count, store_heads_fn fn, void *ctx)
+{
+    struct question *question = ask(store, NULL, NULL, (void *)(uintptr_t)fn, ctx);
+    question->ids = (gl_uuid *)(void *)mem_copy(streams, count * sizeof *streams);
+    question->count = count;
+    loop_defer(store->loop, heads_now, question);
+}
+
+/* ---- plain queries: a role, or ops by their ids; the library's methods are tested against PostgreSQL, here they only have to link */
+
+struct store_rows {
+    size_t count;
+    gl_uuid project;
+    enum gl_role role;
+    const struct logged *ops[1024];
+};
+
+static void rows_now(void *ctx)
+{
+    struct question *q = ctx;
+    struct db *db = q->store->db;
+    struct store_rows rows = {.project = db->project.id, .role = role_of(db, &q->account)};
+    rows.count = !q->ids && rows.role >= GL_VIEWER;
+    for (size_t i = 0; i < q->count; i++)
+        if ((rows.ops[rows.count] = find_op(&db->session, &q->ids[i])))
+            rows.count++;
+    ((store_rows_fn)(uintptr_t)q->fn)(q->ctx, GL_OK, &rows);
+    mem_free(&q->ids);
+    mem_free(&q);
+}
+
+void store_query(struct store *store, enum store_query_id query, const gl_uuid *account, const struct store_param *params, size_t count,
+                 store_rows_fn fn, void *ctx)
+{
+    struct question *question = ask(store, account, NULL, (void *)(uintptr_t)fn, ctx);
+    (void)count;
+    if (query == STORE_Q_ops_by_id) {
+        question->ids = (gl_uuid *)(void *)mem_copy(params[1].slice.data, params[1].slice.len);
+        question->count = params[1].slice.len / sizeof *question->ids;
+    } else {
+        ck_assert_msg(query == STORE_Q_role_of_project, "these tests ask for roles and ops only");
+    }
+    loop_defer(store->loop, rows_now, question);
+}
+
+size_t store_rows_count(const struct store_rows *rows) { return rows->count; }
+gl_uuid store_uuid(const struct store_rows *rows, size_t row, size_t column)
+{
+    return !rows->ops[row] ? rows->project : column == 0 ? rows->ops[row]->id : rows->ops[row]->account;
+}
+struct gl_slice store_text(const struct store_rows *rows, size_t row, size_t column)
+{
+    (void)row;
+    (void)column;
+    return gl_slice_str(gl_role_name(rows->role));
+}
+bool store_is_null(const struct store_rows *rows, size_t row, size_t column) { return !rows || row || column; }
+uint64_t store_u64(const struct store_rows *rows, size_t row, size_t column)
+{
+    (void)column;
+    return rows->ops[row]->seq;
+}
+bool store_bool(const struct store_rows *rows, size_t row, size_t column) { return !rows || row || column; }
+struct gl_slice store_bytes(const struct store_rows *rows, size_t row, size_t column)
+{
+    (void)column;
+    return gl_slice_of(rows->ops[row]->request_hash.bytes, 32);
+}
+int64_t store_time(const struct store_rows *rows, size_t row, size_t column) { return (int64_t)store_u64(rows, row, column); }

@@ -1,0 +1,36 @@
+/*
+ * store_mem.h - a store in memory that keeps what store.h promises, with faults to order; several workers can share one database.
+ *
+ * Owns      the database owns streams, ops and records. A store is one worker's connection to it.
+ * Thread    one.
+ * Errors    as ordered by the test.
+ */
+#ifndef STORE_MEM_H
+#define STORE_MEM_H
+
+#include "service/store/store.h"
+
+struct loop;
+struct db;
+
+struct db *db_new(const char *text); /* one project, one document with this text, one session */
+void db_free(struct db **db);
+const gl_uuid *db_session(const struct db *db);
+const gl_uuid *db_project(const struct db *db);
+void db_set_role(struct db *db, const gl_uuid *account, enum gl_role role); /* moves the epoch */
+void db_set_open(struct db *db, bool is_open);                             /* likewise */
+uint64_t db_head(const struct db *db);
+size_t db_count_op(const struct db *db, const gl_uuid *op); /* how often it is in the session's log */
+size_t db_label_count(const struct db *db);
+/* Rebuilds the session's state from its log; the caller frees it. Fails the test when the log does not hold together. */
+struct gl_state *db_replay(const struct db *db);
+
+struct store *store_mem_new(struct db *db, struct loop *loop);
+enum store_fault { FAULT_NONE, FAULT_LOCKED, FAULT_DOWN, FAULT_LATE };
+/* What the next appends meet: a locked row, an error with nothing written, or an answer that comes only after store_mem_answer. */
+void store_mem_fault(struct store *store, enum store_fault fault, unsigned times);
+void store_mem_answer(struct store *store); /* the late answers come now */
+void store_mem_set_up(struct store *store, bool is_up);
+unsigned store_mem_appends(const struct store *store);
+
+#endif

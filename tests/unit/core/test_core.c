@@ -1,0 +1,573 @@
+/* test_core.c - sessions, appends and delivery, against a store in memory. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "service/base/log.h"
+#include "service/base/mem.h"
+#include "tests/unit/core/peer_sim.h"
+
+static const char TEXT[] = "The harbour is loud. The quay is long. Ships come by night.";
+static struct bench bench;
+static struct client *ana, *ben;
+
+static void setup_with(size_t workers, const struct core_limits *limits)
+{
+    bench_init(&bench, TEXT, workers, limits);
+    ana = client_new(&bench, 0, "ana", GL_CURATOR);
+    ben = client_new(&bench, workers - 1, "ben", GL_ANNOTATOR);
+    client_join(ana, NULL);
+    client_join(ben, NULL);
+}
+static void setup(void) { setup_with(1, NULL); }
+static void setup_two(void) { setup_with(2, NULL); }
+
+static void teardown(void)
+{
+    store_mem_answer(bench.stores[0]);
+    client_free(&ana);
+    client_free(&ben);
+    bench_fini(&bench);
+}
+
+static void turn(void) { loop_sim_run(bench.loop, 0); }
+
+static uint64_t submit(struct client *client, json_t *op)
+{
+    uint64_t request = client_submit(client, json_pack("[o]", op), false);
+    turn();
+    return request;
+}
+
+static uint64_t seq_of(struct client *client, uint64_t request, size_t index)
+{
+    json_t *outcome = client_outcome(client, request, index);
+    char *text = json_dumps(outcome, JSON_COMPACT);
+    ck_assert_msg(json_object_get(outcome, "seq") != NULL, "refused: %s", text);
+    free(text);
+    return (uint64_t)json_integer_value(json_object_get(outcome, "seq"));
+}
+
+static json_t *expect_error(struct client *client, uint64_t request, size_t index, const char *name)
+{
+    json_t *data = json_object_get(json_object_get(client_outcome(client, request, index), "error"), "data");
+    ck_assert_msg(data != NULL, "accepted, but %s was expected", name);
+    ck_assert_str_eq(json_string_value(json_object_get(data, "name")), name);
+    return data;
+}
+
+/* Client and database hold the same: every op once, in order, and the chain of the last frame is the log's. */
+static void expect_all_ops(struct client *client, uint64_t from)
+{
+    struct gl_state *state = db_replay(bench.db);
+    struct gl_buf chain;
+    ck_assert_uint_eq(client_op_count(client), db_head(bench.db) - from);
+    for (size_t i = 0; i < client_op_count(client); i++)
+        ck_assert_int_eq(json_integer_value(json_object_get(client_op(client, i), "seq")), (json_int_t)(from + i + 1));
+    json_t *last = NULL, *next;
+    for (size_t n = 0; (next = client_notice(client, "session.ops", n)); n++)
+        last = json_object_get(next, "params");
+    gl_buf_init(&chain, 65);
+    gl_buf_hex(&chain, state->chain.bytes, 32);
+    ck_assert_str_eq(json_string_value(json_object_get(last, "chain")), gl_buf_cstr(&chain));
+    if (json_object_get(last, "state")) {
+        gl_buf_clear(&chain);
+        gl_buf_hex(&chain, state->sum.bytes, 32);
+        ck_assert_str_eq(json_string_value(json_object_get(last, "state")), gl_buf_cstr(&chain));
+    }
+    gl_buf_fini(&chain);
+    gl_state_free(&state);
+}
+
+START_TEST(op__accepted__comes_to_everybody_and_the_result_right_behind_it)
+{
+    uint64_t request = submit(ana, op_create("one", "harbour", NULL));
+    ck_assert_uint_eq(seq_of(ana, request, 0), 1);
+    ck_assert_uint_eq(client_position(ana, client_answer(ana, request)), client_position(ana, client_notice(ana, "session.ops", 0)) + 1);
+    expect_all_ops(ana, 0);
+    expect_all_ops(ben, 0);
+}
+END_TEST
+
+START_TEST(op__before_the_append_is_answered__is_seen_by_nobody)
+{
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1);
+    uint64_t request = submit(ana, op_create("one", "harbour", NULL));
+    ck_assert_ptr_null(client_answer(ana, request));
+    ck_assert_ptr_null(client_op(ben, 0));
+    store_mem_answer(bench.stores[0]);
+    turn();
+    ck_assert_uint_eq(seq_of(ana, request, 0), 1);
+    expect_all_ops(ben, 0);
+}
+END_TEST
+
+START_TEST(ops__that_gather_behind_an_append__go_into_the_next_one)
+{
+    unsigned before = store_mem_appends(bench.stores[0]);
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1);
+    submit(ana, op_create("one", "harbour", NULL));
+    for (int i = 0; i < 50; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "op %d", i);
+        client_submit(i % 2 ? ana : ben, json_pack("[o]", op_create(name, "quay", NULL)), false);
+    }
+    store_mem_answer(bench.stores[0]);
+    turn();
+    ck_assert_uint_eq(store_mem_appends(bench.stores[0]) - before, 2);
+    ck_assert_uint_eq(db_head(bench.db), 51);
+    expect_all_ops(ben, 0);
+}
+END_TEST
+
+START_TEST(field__that_somebody_changed_since__is_answered_stale_with_what_is_there)
+{
+    submit(ana, op_create("one", "harbour", "claim"));
+    submit(ben, op_update("two", json_integer(1), "one", "label", json_string("evidence")));
+    uint64_t request = submit(ana, op_update("three", json_integer(1), "one", "label", json_string("threat")));
+    json_t *data = expect_error(ana, request, 0, "stale");
+    ck_assert_str_eq(json_string_value(json_object_get(data, "field")), "label");
+    ck_assert_int_eq(json_integer_value(json_object_get(data, "seq")), 2);
+    ck_assert(json_object_get(json_object_get(data, "current"), "label") != NULL);
+    ck_assert_uint_eq(db_head(bench.db), 2);
+}
+END_TEST
+
+START_TEST(fields__that_differ__merge)
+{
+    submit(ana, op_create("one", "harbour", "claim"));
+    submit(ben, op_update("two", json_integer(1), "one", "label", json_string("evidence")));
+    uint64_t request = submit(ana, op_update("three", json_integer(1), "one", "note", json_string("loud at night")));
+    ck_assert_uint_eq(seq_of(ana, request, 0), 3);
+    expect_all_ops(ana, 0);
+}
+END_TEST
+
+START_TEST(own_earlier_change__is_no_conflict__and_may_be_the_base)
+{
+    submit(ana, op_create("one", "harbour", "claim"));
+    uint64_t request = client_submit(ana,
+                                     json_pack("[o, o]", op_update("two", json_integer(1), "one", "note", json_string("a")),
+                                               op_update("three", json_string(op_id("two")), "one", "note", json_string("b"))),
+                                     false);
+    turn();
+    ck_assert_uint_eq(seq_of(ana, request, 1), 3);
+}
+END_TEST
+
+START_TEST(delete__depends_on_the_whole_annotation)
+{
+    submit(ana, op_create("one", "harbour", "claim"));
+    submit(ben, op_update("two", json_integer(1), "one", "note", json_string("mind this")));
+    expect_error(ana, submit(ana, op_delete("three", json_integer(1), "one")), 0, "stale");
+    ck_assert_uint_eq(seq_of(ana, submit(ana, op_delete("four", json_integer(2), "one")), 0), 3);
+    expect_error(ben, submit(ben, op_update("five", json_integer(2), "one", "note", json_string("more"))), 0, "gone");
+}
+END_TEST
+
+START_TEST(op__sent_again__changes_nothing_and_answers_its_seq)
+{
+    submit(ana, op_create("one", "harbour", "claim"));
+    uint64_t request = submit(ana, op_create("one", "harbour", "claim"));
+    ck_assert_uint_eq(seq_of(ana, request, 0), 1);
+    ck_assert(json_is_true(json_object_get(client_outcome(ana, request, 0), "repeated")));
+    ck_assert_str_eq(json_string_value(json_object_get(client_outcome(ana, request, 0), "annotation")), annotation_id("one"));
+    ck_assert_uint_eq(db_head(bench.db), 1);
+}
+END_TEST
+
+START_TEST(op__twice_in_one_group__is_applied_once)
+{
+    uint64_t request = client_submit(ana, json_pack("[o, o]", op_create("one", "harbour", NULL), op_create("one", "harbour", NULL)), false);
+    turn();
+    ck_assert_uint_eq(seq_of(ana, request, 0), 1);
+    ck_assert_uint_eq(seq_of(ana, request, 1), 1);
+    ck_assert_uint_eq(db_head(bench.db), 1);
+}
+END_TEST
+
+START_TEST(op_id__used_for_another_request_or_by_another_account__is_refused)
+{
+    submit(ana, op_create("one", "harbour", NULL));
+    expect_error(ana, submit(ana, op_create("one", "quay", NULL)), 0, "id_reused");
+    expect_error(ben, submit(ben, op_create("one", "harbour", NULL)), 0, "id_reused");
+    ck_assert_uint_eq(db_head(bench.db), 1);
+}
+END_TEST
+
+START_TEST(op__known_only_to_the_log__is_found_there)
+{
+    struct core_limits limits = bench_limits();
+    limits.recent_ops = 1; /* and so four op ids in memory */
+    teardown();
+    setup_with(1, &limits);
+    for (int i = 0; i < 10; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "op %d", i);
+        submit(ana, op_create(name, "quay", NULL));
+    }
+    uint64_t request = client_submit(ana, json_pack("[o, o]", op_create("op 1", "quay", NULL), op_create("new", "quay", NULL)), false);
+    turn();
+    ck_assert_uint_eq(seq_of(ana, request, 0), 2);
+    ck_assert_uint_eq(seq_of(ana, request, 1), 11);
+    expect_all_ops(ben, 0);
+    submit(ana, op_update("edit", json_integer(11), "op 9", "note", json_string("first")));
+    submit(ben, op_update("other", json_integer(12), "op 9", "note", json_string("second")));
+    for (int i = 20; i < 30; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "op %d", i);
+        submit(ana, op_create(name, "quay", NULL));
+    }
+    request = submit(ana, op_update("edit", json_integer(11), "op 9", "note", json_string("first"))); /* judged anew it would be stale */
+    ck_assert_uint_eq(seq_of(ana, request, 0), 12);
+    ck_assert_uint_eq(db_head(bench.db), 23);
+}
+END_TEST
+
+START_TEST(op__that_builds_on_a_refused_one__is_refused_too)
+{
+    uint64_t request = client_submit(ana,
+                                     json_pack("[o, o]", op_create("one", "nowhere at all", NULL),
+                                               op_update("two", json_string(op_id("one")), "one", "note", json_string("x"))),
+                                     false);
+    turn();
+    expect_error(ana, request, 0, "quote_not_found");
+    expect_error(ana, request, 1, "depends_on_refused");
+    expect_error(ana, submit(ana, op_update("three", json_string(op_id("one")), "one", "note", json_string("x"))), 0, "depends_on_refused");
+}
+END_TEST
+
+START_TEST(atomic__with_one_refusal__applies_nothing)
+{
+    uint64_t request = client_submit(ana, json_pack("[o, o, o]", op_create("one", "harbour", "new label"), op_create("two", "nowhere", NULL), op_create("three", "quay", NULL)), true);
+    turn();
+    expect_error(ana, request, 0, "atomic_refused");
+    expect_error(ana, request, 1, "quote_not_found");
+    expect_error(ana, request, 2, "atomic_refused");
+    ck_assert_uint_eq(db_head(bench.db), 0);
+    ck_assert_uint_eq(db_label_count(bench.db), 0);
+    uint64_t again = client_submit(ana, json_pack("[o, o]", op_create("one", "harbour", "new label"), op_create("three", "quay", NULL)), true);
+    turn();
+    ck_assert_uint_eq(seq_of(ana, again, 1), 2);
+    ck_assert_str_eq(json_string_value(json_object_get(client_op(ben, 1), "step")), op_id("one"));
+}
+END_TEST
+
+START_TEST(label__unknown_in_an_open_codebook__is_made_first_and_told_first)
+{
+    uint64_t request = submit(ana, op_create("one", "harbour", "claim"));
+    ck_assert_uint_eq(seq_of(ana, request, 0), 1);
+    ck_assert_uint_eq(db_label_count(bench.db), 1);
+    json_t *label = client_notice(ben, "project.ops", 0);
+    ck_assert_ptr_nonnull(label);
+    ck_assert_uint_lt(client_position(ben, label), client_position(ben, client_notice(ben, "session.ops", 0)));
+}
+END_TEST
+
+START_TEST(label__of_a_refused_op__is_not_made)
+{
+    expect_error(ana, submit(ana, op_create("one", "not in the text", "claim")), 0, "quote_not_found");
+    ck_assert_uint_eq(db_label_count(bench.db), 0);
+}
+END_TEST
+
+START_TEST(labels__many_new_ones_in_one_request__are_made_together)
+{
+    json_t *ops = json_array();
+    unsigned before = store_mem_appends(bench.stores[0]);
+    for (int i = 0; i < 40; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "n %d", i);
+        json_array_append_new(ops, op_create(name, "quay", name));
+    }
+    uint64_t request = client_submit(ana, ops, false);
+    turn();
+    ck_assert_uint_eq(seq_of(ana, request, 39), 40);
+    ck_assert_uint_eq(db_label_count(bench.db), 40);
+    ck_assert_uint_eq(store_mem_appends(bench.stores[0]) - before, 2);
+}
+END_TEST
+
+START_TEST(label__unknown_in_a_closed_codebook__is_refused)
+{
+    db_set_open(bench.db, false);
+    loop_sim_run(bench.loop, 600); /* the poll sees the epoch */
+    expect_error(ana, submit(ana, op_create("one", "harbour", "claim")), 0, "unknown_label");
+    ck_assert_uint_eq(db_label_count(bench.db), 0);
+}
+END_TEST
+
+START_TEST(row__locked_by_a_stranger__delays_but_loses_nothing)
+{
+    store_mem_fault(bench.stores[0], FAULT_LOCKED, 3);
+    uint64_t request = submit(ana, op_create("one", "harbour", NULL));
+    ck_assert_ptr_null(client_answer(ana, request));
+    loop_sim_run(bench.loop, 300);
+    ck_assert_uint_eq(seq_of(ana, request, 0), 1);
+}
+END_TEST
+
+START_TEST(store__away_for_too_long__is_said_in_time_and_the_op_can_be_sent_again)
+{
+    store_mem_set_up(bench.stores[0], false);
+    uint64_t request = submit(ana, op_create("one", "harbour", NULL));
+    loop_sim_run(bench.loop, 8000);
+    expect_error(ana, request, 0, "store_down");
+    store_mem_set_up(bench.stores[0], true);
+    ck_assert_uint_eq(seq_of(ana, submit(ana, op_create("one", "harbour", NULL)), 0), 1);
+}
+END_TEST
+
+START_TEST(outcome__unknown_for_too_long__is_said_and_settled_by_sending_again)
+{
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1);
+    uint64_t request = submit(ana, op_create("one", "harbour", NULL));
+    loop_sim_run(bench.loop, 8000);
+    expect_error(ana, request, 0, "unknown_outcome");
+    store_mem_answer(bench.stores[0]);
+    turn();
+    ck_assert_uint_eq(seq_of(ana, submit(ana, op_create("one", "harbour", NULL)), 0), 1);
+    ck_assert_uint_eq(db_head(bench.db), 1);
+    expect_all_ops(ben, 0);
+}
+END_TEST
+
+START_TEST(workers__two__judge_again_after_a_lost_fence_and_converge)
+{
+    for (int i = 0; i < 60; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "op %d", i);
+        client_submit(i % 2 ? ana : ben, json_pack("[o]", op_create(name, "quay", NULL)), false);
+        if (i % 7 == 0)
+            turn();
+    }
+    loop_sim_run(bench.loop, 3000);
+    ck_assert_uint_eq(db_head(bench.db), 60);
+    expect_all_ops(ana, 0);
+    expect_all_ops(ben, 0);
+}
+END_TEST
+
+START_TEST(workers__two__stale_is_judged_against_what_the_other_one_wrote)
+{
+    submit(ana, op_create("one", "harbour", "claim"));
+    loop_sim_run(bench.loop, 600);
+    client_submit(ben, json_pack("[o]", op_update("two", json_integer(1), "one", "label", json_string("evidence"))), false);
+    uint64_t request = client_submit(ana, json_pack("[o]", op_update("three", json_integer(1), "one", "label", json_string("threat"))), false);
+    loop_sim_run(bench.loop, 2000);
+    json_t *one = client_outcome(ana, request, 0);
+    ck_assert_uint_eq(db_head(bench.db), 2); /* exactly one of the two */
+    (void)one;
+    expect_all_ops(ana, 0);
+    expect_all_ops(ben, 0);
+}
+END_TEST
+
+START_TEST(reader__whose_socket_is_full__gets_everything_when_it_has_room)
+{
+    struct core_limits limits = bench_limits();
+    limits.recent_ops = 20;
+    teardown();
+    setup_with(1, &limits);
+    ben->is_full = true;
+    for (int i = 0; i < 100; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "op %d", i);
+        submit(ana, op_create(name, "quay", NULL));
+    }
+    ck_assert_uint_eq(client_op_count(ben), 0);
+    ck_assert_uint_eq(client_op_count(ana), 100);
+    ben->is_full = false;
+    peer_writable(ben->peer);
+    turn();
+    expect_all_ops(ben, 0);
+    ck_assert_ptr_nonnull(client_notice(ben, "session.notice", 0));
+}
+END_TEST
+
+static json_t *since(uint64_t seq, const char *chain)
+{
+    return json_pack("{s:I, s:s}", "since", (json_int_t)seq, "chain", chain);
+}
+
+static char *chain_at(struct client *client, size_t frame)
+{
+    const char *chain = json_string_value(json_object_get(json_object_get(client_notice(client, "session.ops", frame), "params"), "chain"));
+    return mem_copy(chain, strlen(chain));
+}
+
+START_TEST(resume__with_the_right_chain__replays_exactly_what_was_missed)
+{
+    for (int i = 0; i < 30; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "op %d", i);
+        submit(ana, op_create(name, "quay", NULL));
+    }
+    for (uint64_t from = 0; from < 30; from += 7) {
+        struct client *late = client_new(&bench, 0, "late", GL_VIEWER);
+        loop_sim_run(bench.loop, 1000); /* the epoch moved with the new member */
+        char *chain = from > 0 ? chain_at(ana, from - 1) : NULL;
+        client_result(late, client_join(late, from > 0 ? since(from, chain) : json_pack("{s:i}", "since", 0)));
+        turn();
+        expect_all_ops(late, from);
+        mem_free(&chain);
+        client_free(&late);
+    }
+}
+END_TEST
+
+START_TEST(resume__with_another_chain_or_beyond_the_log__is_told_to_resynchronise)
+{
+    submit(ana, op_create("one", "harbour", NULL));
+    submit(ana, op_create("two", "quay", NULL));
+    char *chain = chain_at(ana, 0);
+    chain[0] = chain[0] == '0' ? '1' : '0';
+    struct client *late = client_new(&bench, 0, "late", GL_VIEWER);
+    json_t *error = json_object_get(client_answer(late, client_join(late, since(1, chain))), "error");
+    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(error, "data"), "name")), "resync");
+    error = json_object_get(client_answer(late, client_join(late, since(99, chain))), "error");
+    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(error, "data"), "name")), "resync");
+    mem_free(&chain);
+    client_free(&late);
+}
+END_TEST
+
+START_TEST(pages__give_every_record_once__as_of_a_seq)
+{
+    for (int i = 0; i < 500; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "op %d", i);
+        client_submit(ana, json_pack("[o]", op_create(name, "quay", NULL)), false);
+        if (i % 50 == 0)
+            turn();
+    }
+    turn();
+    struct client *late = client_new(&bench, 0, "late", GL_VIEWER);
+    loop_sim_run(bench.loop, 1000);
+    json_t *joined = client_result(late, client_join(late, NULL));
+    ck_assert_int_eq(json_integer_value(json_object_get(joined, "records")), 500);
+    char session[GL_UUID_TEXT + 1];
+    gl_uuid_format(db_session(bench.db), session);
+    size_t records = 0;
+    bool is_done = false;
+    for (int page = 0; page < 100 && !is_done; page++) {
+        json_t *result = client_result(late, client_send(late, "session.page", json_pack("{s:s}", "session", session)));
+        ck_assert_int_eq(json_integer_value(json_object_get(result, "as_of")), 500);
+        records += json_array_size(json_object_get(result, "records"));
+        is_done = json_is_true(json_object_get(result, "done"));
+    }
+    ck_assert_uint_eq(records, 500);
+    client_free(&late);
+}
+END_TEST
+
+START_TEST(member__whose_right_is_taken__can_write_no_more_and_is_told)
+{
+    submit(ben, op_create("one", "harbour", NULL));
+    db_set_role(bench.db, &ben->account, GL_VIEWER);
+    uint64_t request = submit(ben, op_create("two", "quay", NULL));
+    loop_sim_run(bench.loop, 1000);
+    expect_error(ben, request, 0, "forbidden");
+    ck_assert_uint_eq(db_head(bench.db), 1);
+    db_set_role(bench.db, &ben->account, GL_NOBODY);
+    loop_sim_run(bench.loop, 1000);
+    uint64_t last = client_submit(ben, json_pack("[o]", op_create("three", "quay", NULL)), false);
+    turn();
+    json_t *error = json_object_get(client_answer(ben, last), "error");
+    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(error, "data"), "name")), "not_found");
+}
+END_TEST
+
+START_TEST(session__closed_by_a_curator__takes_no_changes_until_it_is_opened)
+{
+    json_t *close = json_pack("{s:s, s:{s:s, s:s}}", "id", op_id("close"), "change", "kind", "session.mode", "mode", "closed");
+    json_t *open = json_pack("{s:s, s:{s:s, s:s}}", "id", op_id("open"), "change", "kind", "session.mode", "mode", "shared");
+    expect_error(ben, submit(ben, json_deep_copy(close)), 0, "forbidden");
+    ck_assert_uint_eq(seq_of(ana, submit(ana, close), 0), 1);
+    expect_error(ben, submit(ben, op_create("one", "harbour", NULL)), 0, "session_closed");
+    ck_assert_uint_eq(seq_of(ana, submit(ana, open), 0), 2);
+    ck_assert_uint_eq(seq_of(ben, submit(ben, op_create("one", "harbour", NULL)), 0), 3);
+    expect_all_ops(ben, 0);
+}
+END_TEST
+
+START_TEST(session__left_alone__leaves_memory_and_comes_back_the_same)
+{
+    submit(ana, op_create("one", "harbour", "claim"));
+    submit(ben, op_delete("two", json_integer(1), "one"));
+    client_free(&ben);
+    client_free(&ana);
+    ana = client_new(&bench, 0, "ana", GL_CURATOR);
+    ben = client_new(&bench, 0, "ben", GL_ANNOTATOR);
+    loop_sim_run(bench.loop, 130000);
+    struct core_counts counts;
+    core_counts(bench.cores[0], &counts);
+    ck_assert_uint_eq(counts.sessions, 0);
+    client_join(ana, NULL);
+    client_join(ben, NULL);
+    submit(ana, op_create("three", "quay", NULL));
+    expect_all_ops(ben, 2);
+}
+END_TEST
+
+static void set_true(void *flag) { *(bool *)flag = true; }
+
+START_TEST(drain__finishes_what_waits_and_says_goodbye)
+{
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1);
+    uint64_t request = submit(ana, op_create("one", "harbour", NULL));
+    bool is_done = false;
+    core_drain(bench.cores[0], set_true, &is_done);
+    turn();
+    ck_assert_uint_eq(ana->close_code, 0);
+    store_mem_answer(bench.stores[0]);
+    turn();
+    ck_assert_uint_eq(seq_of(ana, request, 0), 1);
+    ck_assert_uint_eq(ana->close_code, 1012);
+}
+END_TEST
+
+int main(void)
+{
+    log_init(LOG_ERROR, LOG_TEXT);
+    Suite *suite = suite_create("core");
+    TCase *one = tcase_create("one worker"), *two = tcase_create("two workers");
+    tcase_add_checked_fixture(one, setup, teardown);
+    tcase_add_checked_fixture(two, setup_two, teardown);
+    tcase_add_test(one, op__accepted__comes_to_everybody_and_the_result_right_behind_it);
+    tcase_add_test(one, op__before_the_append_is_answered__is_seen_by_nobody);
+    tcase_add_test(one, ops__that_gather_behind_an_append__go_into_the_next_one);
+    tcase_add_test(one, field__that_somebody_changed_since__is_answered_stale_with_what_is_there);
+    tcase_add_test(one, fields__that_differ__merge);
+    tcase_add_test(one, own_earlier_change__is_no_conflict__and_may_be_the_base);
+    tcase_add_test(one, delete__depends_on_the_whole_annotation);
+    tcase_add_test(one, op__sent_again__changes_nothing_and_answers_its_seq);
+    tcase_add_test(one, op__twice_in_one_group__is_applied_once);
+    tcase_add_test(one, op_id__used_for_another_request_or_by_another_account__is_refused);
+    tcase_add_test(one, op__known_only_to_the_log__is_found_there);
+    tcase_add_test(one, op__that_builds_on_a_refused_one__is_refused_too);
+    tcase_add_test(one, atomic__with_one_refusal__applies_nothing);
+    tcase_add_test(one, label__unknown_in_an_open_codebook__is_made_first_and_told_first);
+    tcase_add_test(one, label__of_a_refused_op__is_not_made);
+    tcase_add_test(one, labels__many_new_ones_in_one_request__are_made_together);
+    tcase_add_test(one, label__unknown_in_a_closed_codebook__is_refused);
+    tcase_add_test(one, row__locked_by_a_stranger__delays_but_loses_nothing);
+    tcase_add_test(one, store__away_for_too_long__is_said_in_time_and_the_op_can_be_sent_again);
+    tcase_add_test(one, outcome__unknown_for_too_long__is_said_and_settled_by_sending_again);
+    tcase_add_test(one, reader__whose_socket_is_full__gets_everything_when_it_has_room);
+    tcase_add_test(one, resume__with_the_right_chain__replays_exactly_what_was_missed);
+    tcase_add_test(one, resume__with_another_chain_or_beyond_the_log__is_told_to_resynchronise);
+    tcase_add_test(one, pages__give_every_record_once__as_of_a_seq);
+    tcase_add_test(one, member__whose_right_is_taken__can_write_no_more_and_is_told);
+    tcase_add_test(one, session__closed_by_a_curator__takes_no_changes_until_it_is_opened);
+    tcase_add_test(one, session__left_alone__leaves_memory_and_comes_back_the_same);
+    tcase_add_test(one, drain__finishes_what_waits_and_says_goodbye);
+    tcase_add_test(two, workers__two__judge_again_after_a_lost_fence_and_converge);
+    tcase_add_test(two, workers__two__stale_is_judged_against_what_the_other_one_wrote);
+    suite_add_tcase(suite, one);
+    suite_add_tcase(suite, two);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
