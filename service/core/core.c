@@ -26,6 +26,7 @@ static void on_sweep(void *ctx)
     writer_expire(core, now_ms);
     session_sweep(core, now_ms);
     project_sweep(core, now_ms);
+    revoked_look(core);
     writer_kick(core);
 }
 

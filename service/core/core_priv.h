@@ -39,6 +39,7 @@ struct core {
     void (*drained)(void *);
     void *drained_ctx;
     size_t upload_bytes;
+    size_t revoked_in_flight; /* questions after revoked tokens and disabled accounts */
     struct core_counts counts;
 };
 
@@ -84,6 +85,8 @@ void peer_remember_refused(struct peer *peer, const gl_uuid *op);
 bool peer_has_refused(const struct peer *peer, const gl_uuid *op);
 void send_session_notice(struct peer *peer, const struct gl_session_notice_notice *notice);
 void upload_free(struct upload **upload);
+
+void revoked_look(struct core *core);
 
 /* ---- requests: request.c has the public half in handler.h */
 

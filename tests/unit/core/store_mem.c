@@ -47,6 +47,7 @@ struct db {
     size_t label_count;
     struct role roles[64];
     size_t role_count;
+    gl_uuid disabled;
 };
 struct pending { /* an answer on its way */
     struct pending *next;
@@ -130,6 +131,8 @@ void db_set_open(struct db *db, bool is_open)
     db->is_open = is_open;
     db->epoch++;
 }
+
+void db_disable(struct db *db, const gl_uuid *account) { db->disabled = *account; }
 
 static enum gl_role role_of(const struct db *db, const gl_uuid *account)
 {
@@ -487,7 +490,14 @@ static void rows_now(void *ctx)
     struct question *q = ctx;
     struct db *db = q->store->db;
     struct store_rows rows = {.project = db->project.id, .role = role_of(db, &q->account)};
-    rows.count = !q->ids && rows.role >= GL_VIEWER;
+    if (q->max == STORE_Q_accounts_disabled) {
+        for (size_t i = 0; i < q->count; i++)
+            rows.count |= gl_uuid_equal(&q->ids[i], &db->disabled);
+        rows.project = db->disabled;
+        q->count = 0;
+    } else {
+        rows.count = !q->ids && rows.role >= GL_VIEWER;
+    }
     for (size_t i = 0; i < q->count; i++)
         if ((rows.ops[rows.count] = find_op(&db->session, &q->ids[i])))
             rows.count++;
@@ -500,10 +510,11 @@ void store_query(struct store *store, enum store_query_id query, const gl_uuid *
                  store_rows_fn fn, void *ctx)
 {
     struct question *question = ask(store, account, NULL, (void *)(uintptr_t)fn, ctx);
-    (void)count;
-    if (query == STORE_Q_ops_by_id) {
-        question->ids = (gl_uuid *)(void *)mem_copy(params[1].slice.data, params[1].slice.len);
-        question->count = params[1].slice.len / sizeof *question->ids;
+    question->max = query;
+    if (query == STORE_Q_ops_by_id || query == STORE_Q_accounts_disabled) {
+        struct gl_slice ids = params[count - 1].slice;
+        question->ids = (gl_uuid *)(void *)mem_copy(ids.data, ids.len);
+        question->count = ids.len / sizeof *question->ids;
     } else {
         ck_assert_msg(query == STORE_Q_role_of_project, "these tests ask for roles and ops only");
     }

@@ -477,6 +477,15 @@ START_TEST(member__whose_right_is_taken__can_write_no_more_and_is_told)
 }
 END_TEST
 
+START_TEST(account__that_is_disabled__loses_its_open_connections_within_a_second)
+{
+    db_disable(bench.db, &ben->account);
+    loop_sim_run(bench.loop, 1100);
+    ck_assert_uint_eq(ben->close_code, 1008);
+    ck_assert_uint_eq(ana->close_code, 0);
+}
+END_TEST
+
 START_TEST(session__closed_by_a_curator__takes_no_changes_until_it_is_opened)
 {
     json_t *close = json_pack("{s:s, s:{s:s, s:s}}", "id", op_id("close"), "change", "kind", "session.mode", "mode", "closed");
@@ -558,6 +567,7 @@ int main(void)
     tcase_add_test(one, resume__with_another_chain_or_beyond_the_log__is_told_to_resynchronise);
     tcase_add_test(one, pages__give_every_record_once__as_of_a_seq);
     tcase_add_test(one, member__whose_right_is_taken__can_write_no_more_and_is_told);
+    tcase_add_test(one, account__that_is_disabled__loses_its_open_connections_within_a_second);
     tcase_add_test(one, session__closed_by_a_curator__takes_no_changes_until_it_is_opened);
     tcase_add_test(one, session__left_alone__leaves_memory_and_comes_back_the_same);
     tcase_add_test(one, drain__finishes_what_waits_and_says_goodbye);
