@@ -24,7 +24,6 @@ enum {
     ABORT_MS = 500,         /* between SIGABRT and SIGKILL */
     FALLS_BEFORE_READY = 5, /* in a row, and the service gives up */
     START_FACTOR = 3,       /* a worker that is not ready yet may take that much longer than watchdog_ms */
-    FROZEN_MS = 1000,       /* the supervisor itself was not run for that long (stopped, or a machine without time) */
 };
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -235,11 +234,16 @@ static void watch_worker(struct supervisor *sup, size_t index, uint64_t now)
     worker->kill_at_ms = now + ABORT_MS;
 }
 
-/* When this process itself was stopped, nobody else's silence means anything. */
-static void forgive(struct supervisor *sup, uint64_t now)
+/* What time it is. When this process itself was not run for longer than it wanted to sleep (it was stopped, or the machine had no time), nobody else's
+ * silence means anything: everybody's time begins anew. */
+static uint64_t look_at_clock(struct supervisor *sup, uint64_t slept_ms)
 {
-    for (size_t i = 0; i < sup->plan->workers; i++)
-        sup->workers[i].beat_ms = now;
+    uint64_t now = clock_monotonic_ms();
+    if (now - sup->looked_ms > slept_ms + supervisor_beat_every(sup->plan) * 2)
+        for (size_t i = 0; i < sup->plan->workers; i++)
+            sup->workers[i].beat_ms = now;
+    sup->looked_ms = now;
+    return now;
 }
 
 static void keep_group(struct supervisor *sup, size_t index, uint64_t now)
@@ -278,7 +282,7 @@ static uint64_t next_due(const struct supervisor *sup, uint64_t now)
 
 static void turn(struct supervisor *sup)
 {
-    uint64_t now = clock_monotonic_ms();
+    uint64_t now = look_at_clock(sup, 0);
     for (size_t i = 0; i < sup->plan->workers; i++)
         keep_group(sup, i, now);
     if (sup->is_stopping && now >= sup->kill_at_ms)
@@ -289,9 +293,7 @@ static void turn(struct supervisor *sup)
         sup->polls[i + 1] = (struct pollfd){.fd = sup->workers[i].control_fd, .events = POLLIN};
     uint64_t wait = next_due(sup, now) - now;
     int got = poll(sup->polls, sup->plan->workers + 1, (int)wait);
-    uint64_t woke = clock_monotonic_ms();
-    if (woke - now > wait + FROZEN_MS)
-        forgive(sup, woke);
+    uint64_t woke = look_at_clock(sup, wait);
     if (got <= 0)
         return;
     for (size_t i = 0; i < sup->plan->workers; i++)
@@ -342,7 +344,7 @@ static void release(struct supervisor *sup)
 
 int supervisor_run(const struct supervisor_plan *plan)
 {
-    struct supervisor sup = {.plan = plan, .pid = getpid()};
+    struct supervisor sup = {.plan = plan, .pid = getpid(), .looked_ms = clock_monotonic_ms()};
     sigset_t before;
     assert(plan->listener->sets == plan->workers);
     sup.beats = mmap(NULL, plan->workers * sizeof(*sup.beats), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

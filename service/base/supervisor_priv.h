@@ -42,6 +42,7 @@ struct supervisor {
     struct beat_line *beats;
     bool was_ready, is_stopping, is_killing;
     uint64_t kill_at_ms; /* when is_stopping */
+    uint64_t looked_ms;  /* at the clock, last */
     int exit_code;
 };
 
