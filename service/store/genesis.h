@@ -22,7 +22,7 @@ void project_op_write(struct gl_buf *buf, enum gl_op_kind kind, const gl_uuid *o
 struct genesis {
     gl_uuid project;
     struct gl_buf payloads[2];
-    gl_hash hashes[2], chains[2];
+    gl_hash chain_start, hashes[2], chains[2];
     uint8_t salts[2][GL_SALT_BYTES];
     struct store_param params[GENESIS_PARAMS]; /* of the query project_create, as the owner's account */
 };

@@ -1,0 +1,26 @@
+/*
+ * admin_priv.h - what the blocking files of the store share: admin_pg.c, admin_init.c, migrate.c, preflight.c.
+ *
+ * Thread    blocks.
+ */
+#ifndef ADMIN_PRIV_H
+#define ADMIN_PRIV_H
+
+#include "service/store/admin_pg.h"
+#include "service/store/store_priv.h"
+
+/* NULL, with *err filled in: GL_E_STORE_DOWN or GL_E_SETTING. */
+PGconn *pg_connect(const char *conninfo, const char *user, const char *application, struct gl_err *err);
+/* Runs SQL without parameters, maybe several statements, and forgets the answer. */
+enum gl_code pg_run(PGconn *pg, const char *sql, struct gl_err *err) GL_MUST_USE;
+/* PostgreSQL's own words, with the code that its SQLSTATE means. For an operator's terminal, never for the log. */
+enum gl_code pg_complain(PGconn *pg, const PGresult *result, struct gl_err *err);
+/* The schema's version; 0 when nothing was ever migrated. */
+enum gl_code pg_schema_version(PGconn *pg, int *version, struct gl_err *err) GL_MUST_USE;
+enum gl_code schema_complain(int version, struct gl_err *err); /* GL_OK when it is the one that this program needs */
+
+struct admin_db {
+    PGconn *pg;
+};
+
+#endif

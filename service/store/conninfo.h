@@ -1,0 +1,27 @@
+/*
+ * conninfo.h - what we give to libpq to connect with.
+ *
+ * Owns      copies of all keywords and values.
+ * Lifetime  conninfo_new / conninfo_free.
+ * Thread    any.
+ * Errors    GL_E_SETTING when the text is no connection string.
+ * Source    PostgreSQL documentation, "Connection Strings".
+ */
+#ifndef CONNINFO_H
+#define CONNINFO_H
+
+#include "proto/gl_err.h"
+
+struct conninfo {
+    char **keywords, **values; /* NULL-terminated, for PQconnectStartParams(keywords, values, 0) */
+    unsigned count;
+};
+
+/* The text's settings with ours added: user, a name for the server's process list, UTF-8, keepalives, and read-write servers only. What the text says about
+ * keepalives and timeouts wins. With several hosts the list begins at number `turn`, so that one that does not answer is not asked first every time. */
+enum gl_code conninfo_new(const char *text, const char *user, const char *application, unsigned turn, struct conninfo **out,
+                          struct gl_err *err) GL_MUST_USE;
+void conninfo_free(struct conninfo **conninfo);
+const char *conninfo_get(const struct conninfo *conninfo, const char *keyword); /* NULL when it is not set */
+
+#endif

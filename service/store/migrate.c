@@ -1,0 +1,151 @@
+#include "service/store/migrate.h"
+
+#include <stdlib.h>
+
+#include "proto/model/hash.h"
+#include "service/store/admin_priv.h"
+
+#define SQL_MAX_BYTES ((size_t)4 << 20)
+
+int migrations_newest(void)
+{
+    return migrations[migration_count - 1].version;
+}
+
+/* The lock is held by the session, over all transactions; 444200874867 spells "gloss". */
+static const char begin_sql[] = "set search_path = public; set lock_timeout = '10s'; set client_min_messages = warning;"
+                                "select pg_advisory_lock(444200874867)";
+static const char table_sql[] = "create table if not exists schema_version (\n"
+                                "    version    integer primary key,\n"
+                                "    name       text not null,\n"
+                                "    sha256     bytea not null check (octet_length(sha256) = 32),\n"
+                                "    applied_at timestamptz(3) not null default clock_timestamp(),\n"
+                                "    applied_by text not null default session_user)";
+static const char note_sql[] = "insert into schema_version (version, name, sha256) values ($1, $2, $3)";
+static const char known_sql[] = "select version::bigint, sha256 from schema_version order by version";
+
+/* Puts the names of the roles, quoted, where psql would: :"owner" :"append" :"reader". */
+static void substitute(struct gl_buf *sql, PGconn *pg, const struct migration *migration, const struct migrate_config *config)
+{
+    const struct {
+        const char *placeholder, *role;
+    } roles[] = {{":\"owner\"", config->owner_role}, {":\"append\"", config->append_role}, {":\"reader\"", config->reader_role}};
+    for (const char *p = migration->sql, *end = p + migration->len; p < end;) {
+        size_t skip = 0;
+        for (size_t i = 0; i < 3 && *p == ':'; i++) {
+            size_t len = strlen(roles[i].placeholder);
+            if (strncmp(p, roles[i].placeholder, len) == 0) {
+                char *quoted = PQescapeIdentifier(pg, roles[i].role, strlen(roles[i].role));
+                gl_buf_str(sql, quoted ? quoted : "\"\"");
+                PQfreemem(quoted);
+                skip = len;
+            }
+        }
+        if (skip == 0) {
+            gl_buf_byte(sql, *p);
+            skip = 1;
+        }
+        p += skip;
+    }
+}
+
+static enum gl_code note(PGconn *pg, const struct migration *migration, struct gl_err *err)
+{
+    gl_hash hash = gl_sha256(migration->sql, migration->len);
+    char number[16];
+    snprintf(number, sizeof(number), "%d", migration->version);
+    const Oid types[] = {23, 25, 17};
+    const char *values[] = {number, migration->name, (const char *)hash.bytes};
+    const int lengths[] = {0, 0, sizeof(hash.bytes)}, formats[] = {0, 0, 1};
+    PGresult *result = PQexecParams(pg, note_sql, 3, types, values, lengths, formats, 0);
+    enum gl_code code = PQresultStatus(result) == PGRES_COMMAND_OK ? GL_OK : pg_complain(pg, result, err);
+    PQclear(result);
+    return code;
+}
+
+static enum gl_code apply(PGconn *pg, const struct migration *migration, const struct migrate_config *config, struct gl_err *err)
+{
+    struct gl_buf sql;
+    gl_buf_init(&sql, SQL_MAX_BYTES);
+    substitute(&sql, pg, migration, config);
+    const char *text = gl_buf_cstr(&sql);
+    struct gl_err why = {0};
+    enum gl_code code = text ? pg_run(pg, "begin", &why) : GL_E_NOMEM;
+    if (code == GL_OK) {
+        code = pg_run(pg, text, &why);
+    }
+    if (code == GL_OK) {
+        code = note(pg, migration, &why);
+    }
+    if (code == GL_OK) {
+        code = pg_run(pg, "commit", &why);
+    }
+    gl_buf_fini(&sql);
+    if (code == GL_OK) {
+        return GL_OK;
+    }
+    PQclear(PQexec(pg, "rollback"));
+    gl_fail(err, code, "migration %s was not applied: %.380s", migration->name, why.detail);
+    return code;
+}
+
+/* What is applied must be what is embedded, from the first on. */
+static enum gl_code compare(const PGresult *known, int *version, struct gl_err *err)
+{
+    *version = 0;
+    for (int row = 0; row < PQntuples(known); row++) {
+        int number = (int)row_u64(known, row, 0);
+        if (number > migrations_newest()) {
+            return schema_complain(number, err);
+        }
+        if (number != row + 1) {
+            return gl_fail(err, GL_E_CHECKSUM, "the database lacks migration %d although it has %d; restore it from a backup", row + 1, number);
+        }
+        gl_hash applied = row_hash(known, row, 1), ours = gl_sha256(migrations[row].sql, migrations[row].len);
+        if (!gl_hash_equal(&applied, &ours)) {
+            return gl_fail(err, GL_E_CHECKSUM, "migration %s was applied in another form than this program has; use the glossd that belongs to the database",
+                           migrations[row].name);
+        }
+        *version = number;
+    }
+    return GL_OK;
+}
+
+static enum gl_code look(PGconn *pg, bool may_create, int *version, struct gl_err *err)
+{
+    enum gl_code code = may_create ? pg_run(pg, table_sql, err) : pg_schema_version(pg, version, err);
+    if (code != GL_OK || (!may_create && *version == 0)) {
+        return code;
+    }
+    PGresult *known = PQexecParams(pg, known_sql, 0, NULL, NULL, NULL, NULL, 1);
+    code = PQresultStatus(known) == PGRES_TUPLES_OK ? compare(known, version, err) : pg_complain(pg, known, err);
+    PQclear(known);
+    return code;
+}
+
+enum gl_code migrate(const struct migrate_config *config, migrate_tell_fn tell, void *ctx, int *version, struct gl_err *err)
+{
+    struct gl_err unused;
+    err = err ? err : &unused;
+    *version = 0;
+    PGconn *pg = pg_connect(config->conninfo, config->owner_role, "glossd migrate", err);
+    if (!pg) {
+        return err->code;
+    }
+    enum gl_code code = config->is_plan ? pg_run(pg, "set search_path = public", err) : pg_run(pg, begin_sql, err);
+    if (code == GL_E_BUSY) {
+        gl_fail(err, code, "another `glossd migrate` is at work; wait until it is done");
+    }
+    if (code == GL_OK) {
+        code = look(pg, !config->is_plan, version, err);
+    }
+    for (size_t i = (size_t)*version; code == GL_OK && i < migration_count; i++) {
+        tell(ctx, &migrations[i]);
+        if (!config->is_plan) {
+            code = apply(pg, &migrations[i], config, err);
+            *version = code == GL_OK ? migrations[i].version : *version;
+        }
+    }
+    PQfinish(pg);
+    return code;
+}

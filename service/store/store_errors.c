@@ -1,0 +1,36 @@
+#include <string.h>
+
+#include "service/store/store_priv.h"
+
+/* Codes of five characters before classes of two. */
+static const struct {
+    const char *sqlstate;
+    enum gl_code code;
+} translations[] = {
+    {"23505", GL_E_EXISTS},     /* unique_violation */
+    {"55P03", GL_E_BUSY},       /* lock_not_available */
+    {"57014", GL_E_STORE_DOWN}, /* query_canceled: the server's own deadline */
+    {"25006", GL_E_STORE_DOWN}, /* read_only_sql_transaction: no longer the primary */
+    {"57P", GL_E_STORE_DOWN},   /* shutting down, starting up */
+    {"08", GL_E_STORE_DOWN},    /* connection */
+    {"40", GL_E_BUSY},          /* deadlock, serialization: after some tries */
+    {"53", GL_E_STORE_DOWN},    /* out of disk, memory, connections */
+    {"58", GL_E_STORE_DOWN},    /* system error: the disk */
+    {"F0", GL_E_STORE_DOWN},    /* configuration file */
+};
+
+enum gl_code sqlstate_code(const char *sqlstate)
+{
+    for (size_t i = 0; i < sizeof(translations) / sizeof(translations[0]); i++) {
+        if (strncmp(sqlstate, translations[i].sqlstate, strlen(translations[i].sqlstate)) == 0) {
+            return translations[i].code;
+        }
+    }
+    return GL_E_INTERNAL;
+}
+
+/* PostgreSQL's own words are not logged: they can quote values, and values are people's words. */
+void log_failure(enum log_level level, const char *query, const char *sqlstate, const char *constraint)
+{
+    log_event(level, EV_store_failed, F_STR("query", query), F_STR("sqlstate", sqlstate), F_STR("constraint", constraint ? constraint : ""));
+}

@@ -1,0 +1,390 @@
+#include "service/store/store_pg.h"
+
+#include <assert.h>
+
+#include "service/store/store_priv.h"
+
+#define TICK_MS        100
+#define READER_DEPTH   8 /* small requests in flight on one reader; more would wait behind each other */
+#define READ_TRIES_MAX 3
+
+/* ---- life */
+
+static void on_tick(void *ctx);
+static void on_soon(void *ctx);
+
+static struct conn *connections(struct store *store, enum store_role role, unsigned count)
+{
+    struct conn *conns = mem_array(count, sizeof(*conns));
+    for (unsigned i = 0; i < count; i++) {
+        conn_init(&conns[i], store, role, i);
+    }
+    return conns;
+}
+
+static char *copy_text(const char *text)
+{
+    return mem_copy(text, strlen(text));
+}
+
+struct store *store_pg_new(struct loop *loop, const struct store_pg_config *config)
+{
+    struct store *store = mem_alloc(sizeof(*store));
+    store->loop = loop;
+    store->conninfo = copy_text(config->conninfo);
+    store->append_role = copy_text(config->append_role);
+    store->reader_role = copy_text(config->reader_role);
+    store->statement_ms = config->statement_ms ? config->statement_ms : 5000;
+    store->connect_ms = config->connect_ms ? config->connect_ms : 5000;
+    store->allow_unsafe = config->allow_unsafe;
+    list_init(&store->reads);
+    list_init(&store->failed);
+    store->tick = loop_timer_new(loop, on_tick, store);
+    store->soon = loop_timer_new(loop, on_soon, store);
+    loop_timer_start(store->tick, TICK_MS, TICK_MS);
+    store->writer_count = config->writers ? config->writers : 1;
+    store->reader_count = config->readers ? config->readers : 2;
+    store->writers = connections(store, STORE_APPEND, store->writer_count);
+    store->readers = connections(store, STORE_READER, store->reader_count);
+    return store;
+}
+
+static void drop_list(struct request_list *list)
+{
+    for (struct request *request; (request = list_take(list));) {
+        request->kind->drop(request);
+    }
+}
+
+void store_free(struct store **address)
+{
+    struct store *store = *address;
+    if (!store) {
+        return;
+    }
+    assert(!store->is_delivering);
+    for (unsigned i = 0; i < store->writer_count; i++) {
+        conn_fini(&store->writers[i]);
+    }
+    for (unsigned i = 0; i < store->reader_count; i++) {
+        conn_fini(&store->readers[i]);
+    }
+    drop_list(&store->reads);
+    drop_list(&store->failed);
+    loop_timer_free(&store->tick);
+    loop_timer_free(&store->soon);
+    mem_free(&store->writers);
+    mem_free(&store->readers);
+    mem_free(&store->conninfo);
+    mem_free(&store->append_role);
+    mem_free(&store->reader_role);
+    mem_free(address);
+}
+
+const char *role_user(const struct store *store, enum store_role role)
+{
+    return role == STORE_APPEND ? store->append_role : store->reader_role;
+}
+
+/* ---- queues */
+
+void store_dispatch_later(struct store *store)
+{
+    loop_timer_start(store->soon, 0, 0);
+}
+
+static void queued(struct store *store, struct request *request)
+{
+    request->expires_at_ms = loop_now_ms(store->loop) + store->statement_ms;
+    if (!store->is_delivering) {
+        store_dispatch(store);
+    }
+}
+
+void store_read(struct store *store, struct request *request)
+{
+    list_append(&store->reads, request);
+    queued(store, request);
+}
+
+void store_write(struct store *store, struct conn *writer, struct request *request)
+{
+    list_append(&writer->queue, request);
+    queued(store, request);
+}
+
+void store_read_again(struct store *store, struct request *request)
+{
+    if (++request->tries < READ_TRIES_MAX) {
+        list_prepend(&store->reads, request);
+    } else {
+        list_append(&store->failed, request);
+        store_dispatch_later(store);
+    }
+}
+
+struct conn *store_writer_of(struct store *store, const gl_uuid *stream)
+{
+    unsigned hash = 0;
+    for (size_t i = 8; i < sizeof(stream->bytes); i++) { /* the random half */
+        hash = hash * 31 + stream->bytes[i];
+    }
+    return &store->writers[hash % store->writer_count];
+}
+
+struct conn *store_any_writer(struct store *store)
+{
+    for (unsigned i = 0; i < store->writer_count; i++) {
+        if (store->writers[i].state == CONN_READY && !store->writers[i].in_flight.first) {
+            return &store->writers[i];
+        }
+    }
+    return &store->writers[0];
+}
+
+static void dispatch_writer(struct store *store, struct conn *conn)
+{
+    if (conn->state != CONN_READY || conn->is_broken || conn->in_flight.first) {
+        return;
+    }
+    if (conn->unsettled.first && loop_now_ms(store->loop) >= conn->settle_at_ms) {
+        settle_next(conn);
+    } else if (conn->queue.first) {
+        conn_submit(conn, list_take(&conn->queue));
+    }
+}
+
+static bool has_big(const struct conn *conn)
+{
+    for (const struct request *request = conn->in_flight.first; request; request = request->next) {
+        if (request->is_big) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The reader with the fewest requests in flight; a big one wants a reader to itself, and leaves one for the small ones. */
+static struct conn *pick_reader(struct store *store, bool is_big)
+{
+    struct conn *best = NULL;
+    unsigned busy_with_big = 0;
+    for (unsigned i = 0; i < store->reader_count; i++) {
+        struct conn *conn = &store->readers[i];
+        bool holds_big = has_big(conn);
+        busy_with_big += holds_big;
+        if (conn->state != CONN_READY || conn->is_broken || holds_big || conn->in_flight_count >= (is_big ? 1 : READER_DEPTH)) {
+            continue;
+        }
+        if (!best || conn->in_flight_count < best->in_flight_count) {
+            best = conn;
+        }
+    }
+    unsigned big_max = store->reader_count > 1 ? store->reader_count - 1 : 1;
+    return is_big && busy_with_big >= big_max ? NULL : best;
+}
+
+static void dispatch_readers(struct store *store)
+{
+    struct request_list waiting = store->reads;
+    if (!waiting.first) {
+        return;
+    }
+    list_init(&store->reads);
+    for (struct request *request; (request = list_take(&waiting));) {
+        struct conn *conn = pick_reader(store, request->is_big);
+        if (conn) {
+            conn_submit(conn, request);
+        } else {
+            list_append(&store->reads, request);
+        }
+    }
+}
+
+void store_dispatch(struct store *store)
+{
+    for (unsigned i = 0; i < store->writer_count; i++) {
+        dispatch_writer(store, &store->writers[i]);
+    }
+    dispatch_readers(store);
+}
+
+/* ---- what has waited too long */
+
+static void expire(struct store *store, struct request_list *list, uint64_t now_ms)
+{
+    struct request_list waiting = *list;
+    if (!waiting.first) {
+        return;
+    }
+    list_init(list);
+    for (struct request *request; (request = list_take(&waiting));) {
+        list_append(now_ms >= request->expires_at_ms ? &store->failed : list, request);
+    }
+}
+
+static void answer_failed(struct store *store)
+{
+    struct request_list failed = store->failed;
+    if (!failed.first) {
+        return;
+    }
+    list_init(&store->failed);
+    for (struct request *request; (request = list_take(&failed));) {
+        request->kind->done(request, NULL, GL_E_STORE_DOWN);
+    }
+}
+
+static void on_tick(void *ctx)
+{
+    struct store *store = ctx;
+    uint64_t now_ms = loop_now_ms(store->loop);
+    for (unsigned i = 0; i < store->writer_count; i++) {
+        conn_tick(&store->writers[i], now_ms);
+        expire(store, &store->writers[i].queue, now_ms);
+    }
+    for (unsigned i = 0; i < store->reader_count; i++) {
+        conn_tick(&store->readers[i], now_ms);
+    }
+    expire(store, &store->reads, now_ms);
+    answer_failed(store);
+    store_dispatch(store);
+}
+
+static void on_soon(void *ctx)
+{
+    struct store *store = ctx;
+    answer_failed(store);
+    store_dispatch(store);
+}
+
+/* ---- the rest */
+
+bool store_is_up(const struct store *store)
+{
+    for (unsigned i = 0; i < store->writer_count; i++) {
+        if (store->writers[i].state != CONN_READY) {
+            return false;
+        }
+    }
+    return true;
+}
+
+size_t store_in_flight(const struct store *store)
+{
+    return store->count;
+}
+
+/* The sample that took the shortest is the best one: its middle is nearest to the moment of the reading. */
+int64_t store_clock_offset_ms(const struct store *store)
+{
+    size_t best = 0, count = store->clock_count < CLOCK_SAMPLES ? store->clock_count : CLOCK_SAMPLES;
+    for (size_t i = 1; i < count; i++) {
+        if (store->clock[i].took_ms < store->clock[best].took_ms) {
+            best = i;
+        }
+    }
+    return count ? store->clock[best].offset_ms : 0;
+}
+
+void store_take_clock(struct store *store, int64_t database_ms, uint64_t sent_at_ms)
+{
+    uint64_t took_ms = loop_now_ms(store->loop) - sent_at_ms;
+    size_t at = store->clock_count++ % CLOCK_SAMPLES;
+    store->clock[at].took_ms = took_ms;
+    store->clock[at].offset_ms = database_ms + (int64_t)(took_ms / 2) - loop_unix_ms(store->loop);
+}
+
+/* ---- plain queries */
+
+struct rows_request {
+    struct request request;
+    enum store_query_id query;
+    struct params params;
+    bool has_account;
+    gl_uuid account;
+    PGresult *result;
+    store_rows_fn fn;
+    void *ctx;
+};
+
+static void rows_drop(struct request *request)
+{
+    struct rows_request *rows = (struct rows_request *)request;
+    PQclear(rows->result);
+    params_fini(&rows->params);
+    rows->request.store->count--;
+    mem_free(&rows);
+}
+
+static void rows_send(struct request *request, struct conn *conn)
+{
+    struct rows_request *rows = (struct rows_request *)request;
+    conn_send_account(conn, request, rows->has_account ? &rows->account : NULL);
+    conn_send(conn, request, rows->query, &rows->params);
+}
+
+static bool rows_result(struct request *request, unsigned statement, PGresult *result)
+{
+    struct rows_request *rows = (struct rows_request *)request;
+    if (statement != 1) {
+        return false;
+    }
+    PQclear(rows->result);
+    rows->result = result;
+    return true;
+}
+
+static void rows_done(struct request *request, struct conn *conn, enum gl_code code)
+{
+    struct rows_request *rows = (struct rows_request *)request;
+    struct store_rows answer = {.result = rows->result};
+    (void)conn;
+    if (code == GL_OK && !rows->result) {
+        code = GL_E_INTERNAL;
+    }
+    if (code == GL_E_INTERNAL) {
+        log_failure(LOG_ERROR, store_queries[rows->query].name, request->sqlstate, request->constraint);
+    }
+    rows->fn(rows->ctx, code, code == GL_OK ? &answer : NULL);
+    rows_drop(request);
+}
+
+static void rows_lost(struct request *request, struct conn *conn)
+{
+    struct rows_request *rows = (struct rows_request *)request;
+    PQclear(rows->result);
+    rows->result = NULL;
+    if (conn->role == STORE_READER) {
+        store_read_again(request->store, request);
+    } else {
+        rows_done(request, conn, GL_E_UNKNOWN_OUTCOME);
+    }
+}
+
+static const struct request_kind rows_kind = {
+    .name = "query", .send = rows_send, .result = rows_result, .done = rows_done, .lost = rows_lost, .drop = rows_drop};
+
+void store_query(struct store *store, enum store_query_id query, const gl_uuid *account, const struct store_param *params, size_t count, store_rows_fn fn,
+                 void *ctx)
+{
+    struct rows_request *rows = mem_alloc(sizeof(*rows));
+    rows->request.kind = &rows_kind;
+    rows->request.store = store;
+    rows->request.is_big = query == STORE_Q_document_bytes;
+    rows->query = query;
+    rows->fn = fn;
+    rows->ctx = ctx;
+    rows->has_account = account != NULL;
+    if (account) {
+        rows->account = *account;
+    }
+    params_init(&rows->params);
+    params_from(&rows->params, store_queries[query].params, params, count);
+    store->count++;
+    if (store_queries[query].role == STORE_APPEND) {
+        store_write(store, store_any_writer(store), &rows->request);
+    } else {
+        store_read(store, &rows->request);
+    }
+}

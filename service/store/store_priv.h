@@ -1,0 +1,162 @@
+/*
+ * store_priv.h - what the files of the store on PostgreSQL share; nobody else includes it.
+ *
+ * Owns      a store owns its connections and every request; a request is in exactly one place: a queue, a connection's list of what is in flight, or
+ *           the list of what must be settled.
+ * Thread    the loop thread.
+ * Units     milliseconds of the loop's clock; *_at_ms are points in time.
+ *
+ * A request is one transaction: statements sent in one write with one sync behind them. Nothing counts before the sync's own result has arrived.
+ */
+#ifndef STORE_PRIV_H
+#define STORE_PRIV_H
+
+#include <libpq-fe.h>
+
+#include "service/base/log.h"
+#include "service/base/mem.h"
+#include "service/store/conninfo.h"
+#include "service/store/params.h"
+#include "service/store/store_pg.h"
+
+/* ---- queries.def as a table: store_queries.c */
+
+enum store_role { STORE_READER, STORE_APPEND, STORE_ANY, STORE_OWNER };
+struct query {
+    const char *name;
+    enum store_role role;
+    const char *params; /* letters */
+    const char *sql;
+};
+extern const struct query store_queries[STORE_QUERY_COUNT];
+size_t query_types(const struct query *query, Oid types[PARAMS_MAX]);
+
+/* ---- SQLSTATEs: store_errors.c */
+
+enum gl_code sqlstate_code(const char *sqlstate); /* exact code first, then class */
+void log_failure(enum log_level level, const char *query, const char *sqlstate, const char *constraint);
+
+/* ---- rows: store_rows.c */
+
+struct store_rows {
+    const PGresult *result;
+};
+bool rows_fit(const PGresult *result, int columns);
+gl_uuid row_uuid(const PGresult *result, int row, int column);
+uint64_t row_u64(const PGresult *result, int row, int column);
+int64_t row_time(const PGresult *result, int row, int column);
+bool row_bool(const PGresult *result, int row, int column);
+struct gl_slice row_slice(const PGresult *result, int row, int column); /* text or bytes, lent; empty when null */
+gl_hash row_hash(const PGresult *result, int row, int column);          /* zero when null */
+
+/* ---- requests and connections: store_conn.c */
+
+struct conn;
+struct request;
+struct request_kind {
+    const char *name;
+    void (*send)(struct request *request, struct conn *conn); /* conn_send() for each statement */
+    /* A result with rows, or a single row of a streamed statement. True: keeps it (and frees it with PQclear). */
+    bool (*result)(struct request *request, unsigned statement, PGresult *result);
+    void (*done)(struct request *request, struct conn *conn, enum gl_code code); /* the transaction has ended, by commit or (code) by rollback */
+    void (*lost)(struct request *request, struct conn *conn);                    /* the connection ended first: the outcome is unknown */
+    void (*drop)(struct request *request);                                       /* frees it without a word */
+};
+struct request {
+    const struct request_kind *kind;
+    struct store *store;
+    struct request *next;
+    uint64_t expires_at_ms; /* while it waits in a queue */
+    unsigned statements;    /* sent */
+    uint32_t streamed;      /* bit of each statement whose rows come one by one */
+    unsigned tries;
+    bool is_big;            /* may bring megabytes: has a connection to itself */
+    char sqlstate[6];       /* of the first error, or empty */
+    char constraint[64];
+};
+struct request_list {
+    struct request *first, **last; /* last points to where the next one goes */
+};
+void list_init(struct request_list *list);
+void list_append(struct request_list *list, struct request *request);
+void list_prepend(struct request_list *list, struct request *request);
+struct request *list_take(struct request_list *list); /* the first, or NULL */
+
+enum conn_state { CONN_DOWN, CONN_CONNECTING, CONN_SETTING_UP, CONN_READY };
+struct conn {
+    struct store *store;
+    enum store_role role;
+    unsigned index;
+    enum conn_state state;
+    PGconn *pg;
+    struct loop_watch *watch;
+    struct loop_timer *timer; /* to connect again, or to end it outside of the call that found it broken */
+    uint64_t since_ms;        /* in this state */
+    uint64_t heard_at_ms;     /* last sign of life, or when it was first asked something */
+    uint64_t asked_clock_at_ms;
+    unsigned turn, failures;
+    bool is_broken;
+    uint64_t backend_pid;
+    int64_t backend_start_us; /* as PostgreSQL writes it */
+    struct request_list in_flight;
+    size_t in_flight_count;
+    unsigned statement;  /* of the first in flight, whose results are being read */
+    bool has_result;
+    struct request_list queue;     /* writers: what waits for this connection */
+    struct request_list unsettled; /* writers: appends of unknown outcome */
+    uint64_t settle_at_ms;         /* not before */
+    char refusal[GL_ERR_DETAIL_MAX]; /* why the server will not do */
+};
+void conn_init(struct conn *conn, struct store *store, enum store_role role, unsigned index);
+void conn_fini(struct conn *conn);
+void conn_tick(struct conn *conn, uint64_t now_ms);
+/* Sends the request: to be called on a ready connection only. The request is in flight afterwards, whatever happens. */
+void conn_submit(struct conn *conn, struct request *request);
+/* From a kind's send: one more statement of the request. What params lend may go afterwards. */
+void conn_send(struct conn *conn, struct request *request, enum store_query_id query, struct params *params);
+void conn_send_account(struct conn *conn, struct request *request, const gl_uuid *account); /* NULL: nobody */
+
+/* ---- what a new connection is asked: store_setup.c */
+
+extern const struct request_kind setup_kind, clock_kind;
+struct request *setup_new(struct conn *conn);
+struct request *clock_new(struct store *store);
+/* Looks at the answer of the query `server_check`; false: the server will not do, and refusal says why. */
+bool server_will_do(const PGresult *check, bool allow_unsafe, struct gl_err *err);
+const char *setup_sql(enum store_role role);
+
+/* ---- the store itself: store_pg.c */
+
+#define CLOCK_SAMPLES 8
+struct store {
+    struct loop *loop;
+    char *conninfo, *append_role, *reader_role;
+    uint64_t statement_ms, connect_ms;
+    bool allow_unsafe;
+    struct conn *writers, *readers;
+    unsigned writer_count, reader_count;
+    struct loop_timer *tick, *soon;
+    bool is_delivering;         /* inside a callback: what is asked waits until it is over */
+    struct request_list reads;  /* waiting */
+    struct request_list failed; /* to be answered store_down in the next turn */
+    size_t count;               /* requests of the caller's that have not been answered */
+    struct {
+        int64_t offset_ms;
+        uint64_t took_ms;
+    } clock[CLOCK_SAMPLES];
+    size_t clock_count;
+};
+void store_read(struct store *store, struct request *request);                     /* queues a request for the readers */
+void store_write(struct store *store, struct conn *writer, struct request *request); /* and one for a writer */
+void store_read_again(struct store *store, struct request *request);               /* its connection was lost: first in the queue, or store_down */
+void store_dispatch(struct store *store);
+void store_dispatch_later(struct store *store);
+void store_take_clock(struct store *store, int64_t database_ms, uint64_t sent_at_ms);
+struct conn *store_writer_of(struct store *store, const gl_uuid *stream);
+struct conn *store_any_writer(struct store *store);
+const char *role_user(const struct store *store, enum store_role role);
+
+/* ---- appends of unknown outcome: store_settle.c */
+void settle_next(struct conn *conn); /* the connection is ready and idle, and something is unsettled */
+
+#endif
