@@ -59,7 +59,7 @@ void gl_arena_reset(struct gl_arena *arena)
 static struct gl_arena_block *add_block(struct gl_arena *arena, size_t bytes)
 {
     size_t cap = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
-    struct gl_arena_block *block = cap <= SIZE_MAX - sizeof(*block) ? malloc(sizeof(*block) + cap) : NULL;
+    struct gl_arena_block *block = malloc(sizeof(*block) + cap);
     if (block) {
         block->cap = cap;
         block->used = 0;
@@ -72,7 +72,7 @@ static struct gl_arena_block *add_block(struct gl_arena *arena, size_t bytes)
 void *gl_arena_alloc(struct gl_arena *arena, size_t bytes)
 {
     const size_t align = alignof(max_align_t);
-    if (bytes > SIZE_MAX - align) {
+    if (bytes > SIZE_MAX / 2) {
         return NULL;
     }
     size_t rounded = (bytes + align - 1) / align * align;
@@ -92,7 +92,7 @@ void *gl_arena_alloc(struct gl_arena *arena, size_t bytes)
 
 char *gl_arena_copy(struct gl_arena *arena, struct gl_slice slice)
 {
-    char *copy = slice.len < SIZE_MAX ? gl_arena_alloc(arena, slice.len + 1) : NULL;
+    char *copy = gl_arena_alloc(arena, slice.len + 1);
     if (copy && slice.len > 0) {
         memcpy(copy, slice.data, slice.len);
     }

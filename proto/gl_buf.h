@@ -23,13 +23,22 @@ struct gl_slice {
 };
 
 #define GL_SLICE(literal) ((struct gl_slice){"" literal, sizeof(literal) - 1})
-static inline struct gl_slice gl_slice_of(const void *data, size_t len) { return (struct gl_slice){data, len}; }
-static inline struct gl_slice gl_slice_str(const char *text) { return (struct gl_slice){text, text ? strlen(text) : 0}; }
+static inline struct gl_slice gl_slice_of(const void *data, size_t len)
+{
+    return (struct gl_slice){data, len};
+}
+static inline struct gl_slice gl_slice_str(const char *text)
+{
+    return (struct gl_slice){text, text ? strlen(text) : 0};
+}
 static inline bool gl_slice_equal(struct gl_slice a, struct gl_slice b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
-static inline bool gl_slice_is(struct gl_slice a, const char *text) { return gl_slice_equal(a, gl_slice_str(text)); }
+static inline bool gl_slice_is(struct gl_slice a, const char *text)
+{
+    return gl_slice_equal(a, gl_slice_str(text));
+}
 
 struct gl_buf {
     char *data;
@@ -41,9 +50,10 @@ struct gl_buf {
 
 void gl_buf_init(struct gl_buf *buf, size_t max_bytes);
 void gl_buf_fini(struct gl_buf *buf);
-void gl_buf_clear(struct gl_buf *buf);                         /* empty, no error, memory kept */
-char *gl_buf_take(struct gl_buf *buf, size_t *len) GL_MUST_USE; /* hands over malloc'd bytes (NUL-terminated behind len); buf is empty after; NULL on error */
-char *gl_buf_grow(struct gl_buf *buf, size_t len);             /* room for len bytes at the end, counted as written; NULL on error */
+void gl_buf_clear(struct gl_buf *buf); /* empty, no error, memory kept */
+/* Hands over malloc'd bytes, with a NUL behind len; buf is empty after. NULL on error. */
+char *gl_buf_take(struct gl_buf *buf, size_t *len) GL_MUST_USE;
+char *gl_buf_grow(struct gl_buf *buf, size_t len); /* room for len bytes at the end, counted as written; NULL on error */
 void gl_buf_put(struct gl_buf *buf, const void *data, size_t len);
 void gl_buf_slice(struct gl_buf *buf, struct gl_slice slice);
 void gl_buf_str(struct gl_buf *buf, const char *text);
@@ -55,9 +65,12 @@ void gl_buf_base64(struct gl_buf *buf, const void *bytes, size_t len);
 void gl_buf_printf(struct gl_buf *buf, const char *fmt, ...) GL_PRINTF(2, 3);
 /* Room and a NUL behind the last byte, not counted in len: for a library that insists. NULL on error. */
 const char *gl_buf_cstr(struct gl_buf *buf);
-static inline struct gl_slice gl_buf_peek(const struct gl_buf *buf) { return (struct gl_slice){buf->data, buf->len}; }
+static inline struct gl_slice gl_buf_peek(const struct gl_buf *buf)
+{
+    return (struct gl_slice){buf->data, buf->len};
+}
 
-bool gl_hex_decode(struct gl_slice hex, void *out, size_t out_len) GL_MUST_USE;  /* exactly out_len bytes, lower case only */
+bool gl_hex_decode(struct gl_slice hex, void *out, size_t out_len) GL_MUST_USE; /* exactly out_len bytes, lower case only */
 /* Decodes RFC 4648 base64 with padding into buf; GL_E_INVALID_PARAMS with the offset when it is not that. */
 enum gl_code gl_base64_decode(struct gl_slice text, struct gl_buf *out, struct gl_err *err) GL_MUST_USE;
 
@@ -67,8 +80,8 @@ struct gl_arena {
 };
 void gl_arena_init(struct gl_arena *arena);
 void gl_arena_fini(struct gl_arena *arena);
-void gl_arena_reset(struct gl_arena *arena);                       /* keeps one block for the next turn */
-void *gl_arena_alloc(struct gl_arena *arena, size_t bytes);        /* zeroed, aligned for anything */
+void gl_arena_reset(struct gl_arena *arena);                        /* keeps one block for the next turn */
+void *gl_arena_alloc(struct gl_arena *arena, size_t bytes);         /* zeroed, aligned for anything */
 char *gl_arena_copy(struct gl_arena *arena, struct gl_slice slice); /* NUL-terminated copy */
 
 #endif

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define GL_MUST_USE __attribute__((warn_unused_result))
+#define GL_MUST_USE           __attribute__((warn_unused_result))
 #define GL_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 
 enum gl_code {
@@ -27,7 +27,7 @@ enum gl_code {
 enum gl_retry { GL_NEVER, GL_REFRESH, GL_LATER };
 
 #define GL_ERR_DETAIL_MAX 512
-#define GL_ERR_PATH_MAX 128
+#define GL_ERR_PATH_MAX   128
 
 struct gl_err {
     enum gl_code code;

@@ -90,8 +90,22 @@ static enum gl_code check_limits(struct gl_slice text, struct gl_err *err)
 /* jansson's sentence ends in a piece of the text ("near 'secret'"); ours must not carry that. */
 static int words_without_text(const json_error_t *error)
 {
-    const char *near = strstr(error->text, " near '");
+    const char *near = strstr(error->text, " near ");
     return (int)(near ? (size_t)(near - error->text) : strlen(error->text));
+}
+
+/* NULL: jansson's own words do. */
+static const char *words_for(enum json_error_code why)
+{
+    switch (why) {
+    case json_error_invalid_utf8: return "this is not valid UTF-8";
+    case json_error_premature_end_of_input: return "the text ends too early";
+    case json_error_end_of_input_expected: return "something stands behind the end";
+    case json_error_null_character:
+    case json_error_null_byte_in_key: return "a string has a NUL character";
+    case json_error_duplicate_key: return "an object has the same name twice";
+    default: return NULL;
+    }
 }
 
 static enum gl_code say_why(const json_error_t *error, struct gl_err *err)
@@ -99,6 +113,10 @@ static enum gl_code say_why(const json_error_t *error, struct gl_err *err)
     enum json_error_code why = json_error_code(error);
     if (why == json_error_out_of_memory || why == json_error_unknown) {
         return gl_fail(err, GL_E_NOMEM, "out of memory while reading JSON");
+    }
+    const char *words = words_for(why);
+    if (words) {
+        return gl_fail(err, GL_E_MALFORMED, "byte %d, line %d: %s", error->position, error->line, words);
     }
     return gl_fail(err, GL_E_MALFORMED, "byte %d, line %d: %.*s", error->position, error->line, words_without_text(error),
                    error->text);

@@ -3,7 +3,7 @@
  *
  * Owns      nothing; an envelope that was read lends from the JSON it was read from.
  * Thread    any.
- * Errors    gl_envelope_read: GL_E_INVALID_REQUEST (then the id is filled in if it could be read), GL_E_INVALID_PARAMS when params are no object.
+ * Errors    gl_envelope_read: GL_E_INVALID_REQUEST, GL_E_INVALID_PARAMS when params are no object. The id is filled in if it could be read.
  * Source    JSON-RPC 2.0; PROTOCOL.md, "Messages". gl_wire.h, which wiregen writes from wire.def, includes this.
  */
 #ifndef GL_RPC_H
@@ -52,10 +52,11 @@ void gl_envelope_end(struct gl_buf *buf);
 /* A whole answer that refuses; id of kind GL_ID_NONE is written as null. data_extra: see gl_error_write. */
 void gl_refusal_write(struct gl_buf *buf, const struct gl_request_id *id, const struct gl_err *err, const json_t *data_extra);
 
-/* {"code","data":{"name","detail","path",…members of data_extra},"message"}: the form of error_info in wire.def. The message is the detail when
- * there is one, else the table's sentence. data_extra may be NULL. What is no UTF-8 in the detail is replaced. */
+/* {"code","data":{"name","detail","path",…members of data_extra},"message"}: the form of error_info in wire.def. The message is the
+ * detail when there is one, else the table's sentence. data_extra may be NULL. What is no UTF-8 in the detail is replaced. */
 void gl_error_write(struct gl_buf *buf, const struct gl_err *err, const json_t *data_extra);
-/* The other way: an error object as it came becomes a gl_err (NULL or nonsense: GL_E_INTERNAL). A code is known by data.name, else by its number. */
+/* The other way: an error object as it came becomes a gl_err; GL_E_INTERNAL for NULL, nonsense, and what this version does not know.
+ * A code is known by data.name, else by its number. */
 void gl_error_read(const json_t *error, struct gl_err *err);
 
 enum gl_envelope_kind { GL_ENVELOPE_NONE, GL_ENVELOPE_REQUEST, GL_ENVELOPE_NOTICE, GL_ENVELOPE_RESULT, GL_ENVELOPE_ERROR };

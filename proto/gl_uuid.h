@@ -17,8 +17,14 @@ typedef struct {
     uint8_t bytes[16];
 } gl_uuid;
 
-static inline bool gl_uuid_equal(const gl_uuid *a, const gl_uuid *b) { return memcmp(a->bytes, b->bytes, 16) == 0; }
-static inline int gl_uuid_compare(const gl_uuid *a, const gl_uuid *b) { return memcmp(a->bytes, b->bytes, 16); }
+static inline bool gl_uuid_equal(const gl_uuid *a, const gl_uuid *b)
+{
+    return memcmp(a->bytes, b->bytes, 16) == 0;
+}
+static inline int gl_uuid_compare(const gl_uuid *a, const gl_uuid *b)
+{
+    return memcmp(a->bytes, b->bytes, 16);
+}
 bool gl_uuid_is_nil(const gl_uuid *id);
 bool gl_uuid_parse(struct gl_slice text, gl_uuid *id) GL_MUST_USE;
 void gl_uuid_format(const gl_uuid *id, char text[GL_UUID_TEXT + 1]);

@@ -1,6 +1,7 @@
 /*
- * protocol.c - writes PROTOCOL.md: PROTOCOL.in.md with the lines @methods@, @notices@, @parts@ and @errors@ replaced by what the tables and the
- * examples say. An example is a list of steps: {"note"}, {"client"} or {"server"} with a message, {"client_text"} with what is no JSON.
+ * protocol.c - writes PROTOCOL.md: PROTOCOL.in.md with the lines @methods@, @notices@, @parts@ and @errors@ replaced by what the
+ * tables and the examples say. An example is a list of steps: {"note"}, {"client"} or {"server"} with a message, {"client_text"} with
+ * what is no JSON.
  */
 #include <inttypes.h>
 #include <stdio.h>

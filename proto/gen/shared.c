@@ -113,6 +113,15 @@ static void separate(struct gl_buf *out, bool is_first, size_t indent, size_t wi
     }
 }
 
+static size_t column_of(const struct gl_buf *out)
+{
+    size_t column = 0;
+    while (column < out->len && out->data[out->len - 1 - column] != '\n') {
+        column++;
+    }
+    return column;
+}
+
 static void print_array(struct gl_buf *out, const json_t *array, size_t indent, size_t width)
 {
     size_t i;
@@ -129,31 +138,50 @@ static void print_array(struct gl_buf *out, const json_t *array, size_t indent, 
     gl_buf_byte(out, ']');
 }
 
+static void print_member(struct gl_buf *out, void *member, size_t indent, size_t width)
+{
+    gl_canon_string(out, gl_slice_str(json_object_iter_key(member)));
+    gl_buf_str(out, ": ");
+    print_value(out, json_object_iter_value(member), indent, width);
+}
+
+static bool is_simple(void *member)
+{
+    const json_t *value = json_object_iter_value(member);
+    return !json_is_object(value) && !json_is_array(value);
+}
+
+/* Simple members share a line as long as there is room. */
+static bool joins_the_line(struct gl_buf *out, void *before, void *member, size_t width)
+{
+    size_t begin = out->len, column = column_of(out);
+    if (!before || !width || !is_simple(before) || !is_simple(member)) {
+        return false;
+    }
+    print_member(out, member, 0, 0);
+    size_t len = out->len - begin;
+    out->len = begin;
+    return column + 2 + len < width;
+}
+
 static void print_object(struct gl_buf *out, const json_t *object, size_t indent, size_t width)
 {
-    bool is_first = true;
+    void *before = NULL;
     json_t *lent = (json_t *)(uintptr_t)object;
     gl_buf_byte(out, '{');
     for (void *at = json_object_iter(lent); at; at = json_object_iter_next(lent, at)) {
-        separate(out, is_first, indent + 2, width);
-        gl_canon_string(out, gl_slice_str(json_object_iter_key(at)));
-        gl_buf_str(out, ": ");
-        print_value(out, json_object_iter_value(at), indent + 2, width);
-        is_first = false;
+        if (joins_the_line(out, before, at, width)) {
+            gl_buf_str(out, ", ");
+        } else {
+            separate(out, !before, indent + 2, width);
+        }
+        print_member(out, at, indent + 2, width);
+        before = at;
     }
-    if (width && !is_first) {
+    if (width && before) {
         new_line(out, indent);
     }
     gl_buf_byte(out, '}');
-}
-
-static size_t column_of(const struct gl_buf *out)
-{
-    size_t column = 0;
-    while (column < out->len && out->data[out->len - 1 - column] != '\n') {
-        column++;
-    }
-    return column;
 }
 
 static bool fits_on_the_line(struct gl_buf *out, const json_t *value, size_t width)

@@ -3,7 +3,8 @@
  *
  *     wiregen WHAT FILE GEN_FOLDER
  *
- * WHAT is one of the list below, or `seeds`: then FILE is a folder. GEN_FOLDER is proto/gen. Status 1: a table, an example or a file is wrong.
+ * WHAT is one of the list below, or `seeds`: then FILE is a folder. GEN_FOLDER is proto/gen. Status 1: a table, an example or a file
+ * is wrong.
  */
 #include <stdio.h>
 #include <stdlib.h>
