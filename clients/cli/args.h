@@ -1,0 +1,63 @@
+/*
+ * args.h - what was typed, read against the table of verbs.
+ *
+ * Owns      nothing: words and values point into argv.
+ * Lifetime  as long as argv.
+ * Thread    any.
+ * Errors    args_parse gives false and a sentence in *problem.
+ * Source    cmds.def.
+ */
+#ifndef CLI_ARGS_H
+#define CLI_ARGS_H
+
+#include "proto/gl_buf.h"
+
+enum option_id {
+#define CLI_OPTION(id, name, value, help) OPT_##id,
+#include "clients/cli/cmds.def"
+    OPT_COUNT
+};
+
+enum verb_id {
+#define CLI_VERB(name, least, most, words, line, more) VERB_##name,
+#include "clients/cli/cmds.def"
+    VERB_COUNT
+};
+
+struct option_row {
+    const char *name;  /* without the dashes */
+    const char *value; /* what to call its value; NULL: it has none */
+    const char *help;
+};
+
+struct cli;
+struct verb_row {
+    const char *name;
+    unsigned least, most; /* words that it takes */
+    const char *words;    /* what to call them */
+    const char *line;
+    const char *more;
+    const enum option_id *takes; /* its own options, ending in OPT_COUNT */
+    int (*run)(struct cli *cli); /* gives the exit status */
+};
+
+extern const struct option_row option_rows[OPT_COUNT];
+extern const struct verb_row verb_rows[VERB_COUNT];
+extern const enum option_id every_verb_takes[]; /* ending in OPT_COUNT */
+
+struct args {
+    const struct verb_row *verb;
+    char **words;
+    size_t word_count;
+    const char *values[OPT_COUNT]; /* NULL: not given; "" for one that has no value */
+};
+
+/* argv[0] is the program. Options may stand anywhere; behind `--` everything is a word. The words are gathered at the beginning of argv. */
+bool args_parse(int argc, char **argv, struct args *args, struct gl_buf *problem) GL_MUST_USE;
+const struct verb_row *args_verb(const char *name); /* NULL: there is none */
+/* The name most like word, NULL when none is like it. Names end with a NULL. */
+const char *args_nearest(const char *word, const char *const *names);
+/* How many letters have to be changed, put in, taken out or exchanged with their neighbour. ASCII case does not count. */
+size_t args_distance(const char *a, const char *b);
+
+#endif

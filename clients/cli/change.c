@@ -1,0 +1,214 @@
+#include "clients/cli/change.h"
+
+#include "clients/cli/link.h"
+#include "clients/cli/ops.h"
+#include "clients/cli/refused.h"
+#include "clients/cli/safe.h"
+#include "clients/cli/say.h"
+#include "proto/gl_uuid.h"
+#include "proto/model/annotation.h"
+
+#define SUBMIT_MS     60000
+#define SEEN_MS       10000
+#define STEP_MS       200
+#define WORDS_COLUMNS 60
+
+int change_target(struct cli *cli, const char *quote, json_t **target)
+{
+    uint64_t start = 0, end = 0, nth = 0;
+    bool has_start, has_end, has_nth;
+    int status = cli_number(cli, OPT_start, 0, GL_INT_MAX, &start, &has_start);
+    status = status ? status : cli_number(cli, OPT_end, 0, GL_INT_MAX, &end, &has_end);
+    status = status ? status : cli_number(cli, OPT_nth, 1, GL_INT_MAX, &nth, &has_nth);
+    status = status ? status : cli_check_text(cli, "the quoted words", quote);
+    if (status) {
+        return status;
+    }
+    if (has_start != has_end) {
+        return fail(cli, EXIT_COULD_NOT, "usage", "--start and --end belong together");
+    }
+    if (cli_flag(cli, OPT_whole)) {
+        if (quote || has_start) {
+            return fail(cli, EXIT_COULD_NOT, "usage", "--whole means the whole brief; leave out the words and --start --end");
+        }
+        *target = json_pack("{s:s}", "type", "document");
+        return 0;
+    }
+    if (!quote && !has_start) {
+        return fail(cli, EXIT_COULD_NOT, "usage", "say where: quote the words, or give --start and --end, or --whole");
+    }
+    if (quote && !*quote) {
+        return fail(cli, EXIT_COULD_NOT, "usage", "the quoted words are empty; quote them as they stand in the text");
+    }
+    json_t *span = json_object();
+    if (has_start) {
+        json_object_set_new(span, "start", json_integer((json_int_t)start));
+        json_object_set_new(span, "end", json_integer((json_int_t)end));
+    }
+    if (has_nth) {
+        json_object_set_new(span, "nth", json_integer((json_int_t)nth));
+    }
+    const struct {
+        const char *name, *value;
+    } words[] = {{"exact", quote}, {"prefix", cli_option(cli, OPT_prefix)}, {"suffix", cli_option(cli, OPT_suffix)}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (words[i].value) {
+            json_object_set_new(span, words[i].name, json_string(words[i].value));
+        }
+    }
+    *target = json_pack("{s:s, s:[o]}", "type", "spans", "spans", span);
+    return 0;
+}
+
+int change_status(struct cli *cli, json_t *change)
+{
+    const char *name = cli_option(cli, OPT_status);
+    enum gl_status status;
+    if (!name) {
+        return 0;
+    }
+    if (gl_status_parse(gl_slice_str(name), &status)) {
+        json_object_set_new(change, "status", json_string(name));
+        return 0;
+    }
+    const char *names[GL_STATUS_COUNT + 1] = {0};
+    for (size_t i = 0; i < GL_STATUS_COUNT; i++) {
+        names[i] = gl_status_name((enum gl_status)i);
+    }
+    const char *nearest = args_nearest(name, names);
+    return fail(cli, EXIT_COULD_NOT, "usage", "`--status %s`: it must be proposed, active, accepted, rejected or resolved%s%s%s",
+                name, nearest ? "; did you mean `" : "", nearest ? nearest : "", nearest ? "`?" : "");
+}
+
+/* {"id","base"?,"change"} */
+static int make_op(struct cli *cli, const struct change *change, json_t **op)
+{
+    const char *given = cli_option(cli, OPT_op);
+    char id[GLOSS_ID];
+    gl_uuid parsed;
+    uint64_t base = 0;
+    bool has_base;
+    int status = cli_number(cli, OPT_base, 0, GL_INT_MAX, &base, &has_base);
+    if (status == 0 && given && !gl_uuid_parse(gl_slice_str(given), &parsed)) {
+        status = fail(cli, EXIT_COULD_NOT, "usage", "`--op %s`: it must be a UUID in lower case", given);
+    }
+    gloss_new_id(id);
+    if (status == 0) {
+        *op = json_pack("{s:s, s:O}", "id", given ? given : id, "change", change->change);
+        if (has_base) {
+            json_object_set_new(*op, "base", json_integer((json_int_t)base));
+        }
+    }
+    return status;
+}
+
+/* The annotation after the op; the result comes right behind the op, so it is here, or will be at once. NULL: it did not come. */
+static struct gl_annotation *wait_for(struct cli *cli, struct gloss_session *session, uint64_t seq, const char *annotation)
+{
+    int64_t began = screen_now_ms();
+    while (gloss_session_seq(session) < seq && screen_now_ms() - began < SEEN_MS) {
+        if (link_step(cli, STEP_MS, SEEN_MS)) {
+            break;
+        }
+    }
+    return gloss_annotation_find(session, annotation);
+}
+
+static void print_done(struct cli *cli, const struct change *change, struct gloss_session *session, const char *op, uint64_t seq,
+                       const char *id)
+{
+    const struct gl_annotation *annotation = wait_for(cli, session, seq, id);
+    if (cli->is_json) {
+        json_t *line = json_pack("{s:s, s:I, s:s}", "op", op, "seq", (json_int_t)seq, "annotation", id);
+        if (annotation) {
+            json_t *record = record_json(session, annotation);
+            const char *names[] = {"start", "end", "exact", "status", "note", "deleted"};
+            for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+                json_object_set(line, names[i], json_object_get(record, names[i]));
+            }
+            json_object_set(line, "label", json_object_get(record, "label_name"));
+            json_decref(record);
+        }
+        out_json(cli, line);
+        return;
+    }
+    struct gl_buf words;
+    gl_buf_init(&words, SIZE_MAX);
+    char label[GLOSS_ID];
+    if (annotation) {
+        record_put_words(&words, annotation, WORDS_COLUMNS);
+        if (gloss_annotation_label(annotation, label)) {
+            const char *name = gloss_label_name(session, label);
+            gl_buf_str(&words, " as ");
+            gl_buf_str(&words, name ? name : label);
+        }
+    }
+    out_line(cli, "%s %s  %s  op %llu", change->done, gl_buf_cstr(&words), id, (unsigned long long)seq);
+    gl_buf_fini(&words);
+}
+
+int change_run(struct cli *cli, const struct change *change)
+{
+    struct gloss_session *session;
+    struct gloss_join options;
+    struct gloss_error error = {0};
+    char annotation[GLOSS_ID] = "";
+    uint64_t seq = 0;
+    json_t *op = NULL;
+    gloss_join_init(&options);
+    int status = make_op(cli, change, &op);
+    if (status == 0) {
+        status = link_join(cli, change->session, &options, &session);
+    }
+    if (status == 0) {
+        int code = gloss_submit_wait(session, op, SUBMIT_MS, &seq, annotation, &error);
+        if (code == 0) {
+            print_done(cli, change, session, json_string_value(json_object_get(op, "id")), seq, annotation);
+        } else {
+            status = refused_say(cli, session, change->quote, &error);
+        }
+    }
+    gloss_error_clear(&error);
+    json_decref(op);
+    return status;
+}
+
+int change_existing(struct cli *cli, const char *kind, json_t *fields, const char *done)
+{
+    struct place place;
+    int status = link_open(cli, NULL, NULL);
+    if (status == 0) {
+        status = annotation_find(cli, cli_word(cli, 0), &place);
+    }
+    if (status == 0) {
+        json_t *change = json_pack("{s:s, s:s}", "kind", kind, "annotation", place.annotation);
+        json_object_update(change, fields);
+        status = change_run(cli, &(struct change){.change = change, .session = place.session, .done = done});
+        json_decref(change);
+    }
+    json_decref(fields);
+    return status;
+}
+
+int change_create(struct cli *cli, const char *quote, const char *label, const char *note, const char *done)
+{
+    struct brief brief = {0};
+    json_t *change = json_pack("{s:s, s:s*, s:s*}", "kind", "annotation.create", "label", label, "note", note), *target = NULL;
+    int status = change_target(cli, quote, &target);
+    if (status == 0) {
+        json_object_set_new(change, "target", target);
+        status = change_status(cli, change);
+    }
+    if (status == 0) {
+        status = link_open(cli, NULL, NULL);
+    }
+    if (status == 0) {
+        status = brief_find(cli, cli_word(cli, 0), &brief);
+    }
+    if (status == 0) {
+        status = change_run(cli, &(struct change){.change = change, .session = brief.session, .quote = quote, .done = done});
+    }
+    json_decref(change);
+    brief_fini(&brief);
+    return status;
+}

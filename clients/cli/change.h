@@ -1,0 +1,31 @@
+/*
+ * change.h - asking for one change and telling what became of it: what tag, note, edit, rm and restore share.
+ *
+ * Thread    the main thread.
+ * Errors    an exit status; what was wrong has been said: EXIT_REFUSED for an op that the server refused, with the places or the current value.
+ */
+#ifndef CLI_CHANGE_H
+#define CLI_CHANGE_H
+
+#include "clients/cli/brief.h"
+
+/* The target of a new annotation, from the words QUOTE (may be NULL) and --start --end --nth --prefix --suffix --whole. *target is the caller's. */
+int change_target(struct cli *cli, const char *quote, json_t **target) GL_MUST_USE;
+/* --status, checked here because the list of them is known. */
+int change_status(struct cli *cli, json_t *change) GL_MUST_USE;
+
+struct change {
+    json_t *change;      /* lent */
+    const char *session; /* its id */
+    const char *quote;   /* what was looked for, to list the places; may be NULL */
+    const char *done;    /* what is said when it is done: "tagged" */
+};
+/* Joins the session, asks, waits, and prints {"op","seq","annotation","start","end","exact",...} or a line for people. */
+int change_run(struct cli *cli, const struct change *change) GL_MUST_USE;
+
+/* The whole of edit, rm and restore: looks ANN up and asks for `kind` with the members of fields (taken; may be NULL). */
+int change_existing(struct cli *cli, const char *kind, json_t *fields, const char *done) GL_MUST_USE;
+/* The whole of tag and note. note may be NULL. */
+int change_create(struct cli *cli, const char *quote, const char *label, const char *note, const char *done) GL_MUST_USE;
+
+#endif

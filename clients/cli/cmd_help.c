@@ -1,0 +1,29 @@
+#include "clients/cli/cmds.h"
+#include "clients/cli/help.h"
+#include "clients/cli/say.h"
+
+static int print(struct cli *cli, void (*put)(struct gl_buf *out))
+{
+    struct gl_buf out;
+    gl_buf_init(&out, SIZE_MAX);
+    put(&out);
+    screen_put(&cli->out, &out);
+    gl_buf_fini(&out);
+    return EXIT_DONE;
+}
+
+int cmd_help(struct cli *cli)
+{
+    const char *word = cli_word(cli, 0);
+    if (cli_flag(cli, OPT_man)) {
+        return print(cli, help_man);
+    }
+    if (word && strcmp(word, "exits") == 0) {
+        return print(cli, help_exits);
+    }
+    const struct verb_row *verb = word ? args_verb(word) : NULL;
+    if (word && !verb) {
+        return fail(cli, EXIT_COULD_NOT, "usage", "there is no verb `%s` (`gloss help` lists them)", word);
+    }
+    return help_verb(cli, verb);
+}

@@ -1,0 +1,115 @@
+/*
+ * cmd_login.c - gloss login: are these credentials good? Then keep them.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "clients/cli/cmds.h"
+#include "clients/cli/link.h"
+#include "clients/cli/say.h"
+
+/* The password: from the file, from the terminal without echo, or the first line of standard input when that is no terminal. */
+static char *ask_password(struct cli *cli, const char *account, int *status)
+{
+    const char *file = cli_option(cli, OPT_password_file);
+    if (!file && !isatty(STDIN_FILENO)) {
+        file = "-";
+    }
+    char *password = NULL;
+    if (file) {
+        struct gl_buf problem;
+        gl_buf_init(&problem, SIZE_MAX);
+        password = settings_read_secret(file, "password", &problem);
+        if (!password) {
+            *status = fail(cli, EXIT_COULD_NOT, "setting", "%s", gl_buf_cstr(&problem));
+        }
+        gl_buf_fini(&problem);
+        return password;
+    }
+    char *question = heap_printf("Password of %s: ", account);
+    password = screen_ask(question, true);
+    free(question);
+    if (!password || !*password) {
+        *status = fail(cli, EXIT_COULD_NOT, "setting", "no password was given; --password-file FILE reads it from a file");
+    }
+    return password;
+}
+
+/* Signs in with the password and exchanges it for a token. */
+static int exchange_password(struct cli *cli, const char *account)
+{
+    int status = 0;
+    char host[128] = "", label[192];
+    char *password = ask_password(cli, account, &status);
+    if (status == 0) {
+        status = link_sign_in(cli, account, password);
+    }
+    if (password) {
+        explicit_bzero(password, strlen(password));
+        free(password);
+    }
+    gethostname(host, sizeof host - 1);
+    snprintf(label, sizeof label, "gloss login%s%s", *host ? " on " : "", host);
+    json_t *result = NULL;
+    if (status == 0) {
+        status = link_call(cli, "no token was made", "token.create", json_pack("{s:s}", "label", label), &result);
+    }
+    if (status == 0) {
+        free(cli->settings.token);
+        cli->settings.token = heap_copy(gl_slice_str(json_string_value(json_object_get(result, "secret"))));
+    }
+    json_decref(result);
+    return status;
+}
+
+static int sign_in(struct cli *cli)
+{
+    const char *account = cli_option(cli, OPT_account);
+    bool has_token_file = cli_flag(cli, OPT_token_file) || (getenv("GLOSS_TOKEN_FILE") && !account);
+    if (account && cli_flag(cli, OPT_token_file)) {
+        return fail(cli, EXIT_COULD_NOT, "usage", "--token-file and --account are two ways to sign in; give one of them");
+    }
+    if (account) {
+        return exchange_password(cli, account);
+    }
+    if (has_token_file && cli->settings.token) {
+        return link_sign_in(cli, NULL, NULL);
+    }
+    char *asked = screen_ask("Account: ", false);
+    int status = asked && *asked
+                     ? exchange_password(cli, asked)
+                     : fail(cli, EXIT_COULD_NOT, "usage", "say who you are: --account NAME, or --token-file FILE with a token");
+    free(asked);
+    return status;
+}
+
+static int keep(struct cli *cli)
+{
+    struct gl_buf problem;
+    gl_buf_init(&problem, SIZE_MAX);
+    free(cli->settings.account);
+    cli->settings.account = heap_copy(gl_slice_str(gloss_account_name(cli->gloss)));
+    char *path = settings_path();
+    int status = 0;
+    if (!settings_store(&cli->settings, &problem)) {
+        status =
+            fail(cli, EXIT_COULD_NOT, "setting", "you are signed in, but it cannot be remembered: %s", gl_buf_cstr(&problem));
+    } else if (cli->is_json) {
+        out_json(cli, json_pack("{s:s, s:s, s:s, s:s}", "url", cli->settings.url, "account", gloss_account(cli->gloss), "name",
+                                cli->settings.account, "stored", path));
+    } else {
+        out_line(cli, "signed in to %s as %s; kept in %s", cli->settings.url, cli->settings.account, path);
+    }
+    free(path);
+    gl_buf_fini(&problem);
+    return status;
+}
+
+int cmd_login(struct cli *cli)
+{
+    if (!cli->settings.url) {
+        return fail(cli, EXIT_COULD_NOT, "no_server", "say which server: gloss login --url https://HOST:PORT/");
+    }
+    int status = sign_in(cli);
+    return status ? status : keep(cli);
+}

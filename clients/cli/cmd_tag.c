@@ -1,0 +1,15 @@
+/*
+ * cmd_tag.c - gloss tag: a label on words of a brief.
+ */
+#include "clients/cli/change.h"
+#include "clients/cli/cmds.h"
+#include "clients/cli/say.h"
+
+int cmd_tag(struct cli *cli)
+{
+    const char *label = cli_option(cli, OPT_label);
+    if (!label || !*label) {
+        return fail(cli, EXIT_COULD_NOT, "usage", "say which label: --label LABEL (`gloss note` writes a note without one)");
+    }
+    return change_create(cli, cli_word(cli, 1), label, cli_option(cli, OPT_note), "tagged");
+}

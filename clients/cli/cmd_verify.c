@@ -1,0 +1,122 @@
+/*
+ * cmd_verify.c - gloss verify: the log read from its beginning, hashed and applied here, compared with what the server says.
+ *
+ * The library checks every message by itself, and ends the session when chain or state do not fit. Here both are computed once more, from the
+ * ops as they were logged, by the rules of PROTOCOL.md alone: what is printed was computed on this machine.
+ */
+#include <stdlib.h>
+
+#include "clients/cli/brief.h"
+#include "clients/cli/cmds.h"
+#include "clients/cli/follow.h"
+#include "clients/cli/link.h"
+#include "clients/cli/say.h"
+#include "proto/model/state.h"
+
+struct verify {
+    struct cli *cli;
+    struct gl_state *state;
+    struct gl_err err;
+    struct progress progress;
+    char server_chain[GLOSS_HASH], server_state[GLOSS_HASH];
+    bool has_server_state;
+};
+
+static void on_op(struct follow *follow, const struct gloss_event *event)
+{
+    struct verify *verify = follow->arg;
+    if (verify->err.code == GL_OK && event->logged) {
+        enum gl_code code = gl_state_append(verify->state, event->logged, &verify->err);
+        verify->err.code = code;
+    }
+    progress_step(&verify->progress, event->seq, follow->head, "");
+}
+
+/* The library's replica has been compared with what the server said of this seq. */
+static void on_end(struct follow *follow)
+{
+    struct verify *verify = follow->arg;
+    gloss_session_chain(follow->session, verify->server_chain);
+    verify->has_server_state = gloss_session_state_sum(follow->session, verify->server_state);
+}
+
+static void format_hash(const gl_hash *hash, char hex[GLOSS_HASH])
+{
+    struct gl_buf buf;
+    gl_buf_init(&buf, GLOSS_HASH);
+    gl_buf_hex(&buf, hash->bytes, sizeof hash->bytes);
+    gl_buf_byte(&buf, '\0');
+    memcpy(hex, buf.data, GLOSS_HASH);
+    gl_buf_fini(&buf);
+}
+
+static int report(struct verify *verify)
+{
+    struct cli *cli = verify->cli;
+    const struct gl_state *state = verify->state;
+    char chain[GLOSS_HASH], sum[GLOSS_HASH];
+    format_hash(&state->chain, chain);
+    format_hash(&state->sum, sum);
+    bool ok = verify->err.code == GL_OK && cli->link.final_code == 0 && strcmp(chain, verify->server_chain) == 0 &&
+              verify->has_server_state && strcmp(sum, verify->server_state) == 0;
+    if (cli->is_json) {
+        out_json(cli, json_pack("{s:I, s:s, s:s, s:I, s:b}", "seq", (json_int_t)state->seq, "chain", chain, "state", sum,
+                                "annotations", (json_int_t)state->live_count, "ok", (int)ok));
+    } else {
+        out_line(cli, "seq         %llu", (unsigned long long)state->seq);
+        out_line(cli, "chain       %s", chain);
+        out_line(cli, "state       %s", sum);
+        out_line(cli, "annotations %zu", state->live_count);
+        out_line(cli, "%s", ok ? "ok: computed here from the log, and the server says the same" : "NOT OK");
+    }
+    if (!ok) {
+        say(cli, "the log does not verify behind op %llu: %s", (unsigned long long)state->seq,
+            verify->err.code != GL_OK   ? verify->err.detail[0] ? verify->err.detail : gl_code_sentence(verify->err.code)
+              : cli->link.final_code != 0 ? cli->link.final_error.message
+                                        : "the server's chain or state sum is another");
+    }
+    return ok ? EXIT_DONE : EXIT_SOME_REFUSED;
+}
+
+static bool is_about_the_log(int code)
+{
+    return code == GLOSS_E_CHAIN_BROKEN || code == GLOSS_E_RESYNC;
+}
+
+static int verify_brief(struct cli *cli, const struct brief *brief, struct follow *follow, struct verify *verify)
+{
+    gl_uuid stream;
+    uint8_t sha256[32];
+    const char *hex = json_string_value(json_object_get(brief->info, "sha256"));
+    if (!gl_uuid_parse(gl_slice_str(brief->session), &stream) ||
+        !gl_hex_decode(gl_slice_str(hex ? hex : ""), sha256, sizeof sha256)) {
+        return fail(cli, EXIT_COULD_NOT, "malformed", "the server's description of the brief cannot be understood");
+    }
+    verify->state = gl_state_new(&stream, sha256);
+    if (!verify->state) {
+        return fail(cli, EXIT_COULD_NOT, "nomem", "out of memory");
+    }
+    progress_begin(&verify->progress, &cli->err, "verifying");
+    follow->session_id = brief->session;
+    int status = follow_run(follow);
+    progress_end(&verify->progress);
+    return status == 0 || is_about_the_log(cli->link.final_code) ? report(verify) : status;
+}
+
+int cmd_verify(struct cli *cli)
+{
+    struct brief brief = {0};
+    struct verify verify = {.cli = cli};
+    struct follow follow = {
+        .cli = cli, .to_head = true, .patience_ms = LINK_PATIENCE_MS, .on_op = on_op, .on_end = on_end, .arg = &verify};
+    int status = follow_open(&follow);
+    if (status == 0) {
+        status = brief_find(cli, cli_word(cli, 0), &brief);
+    }
+    if (status == 0) {
+        status = verify_brief(cli, &brief, &follow, &verify);
+    }
+    gl_state_free(&verify.state);
+    brief_fini(&brief);
+    return status;
+}

@@ -1,0 +1,97 @@
+#include "clients/cli/follow.h"
+
+#include "clients/cli/link.h"
+#include "clients/cli/say.h"
+
+#define TURN_MS 500
+
+static void end_here(struct follow *follow)
+{
+    follow->is_over = true;
+    if (follow->on_end) {
+        follow->on_end(follow);
+    }
+}
+
+static void on_lost(struct follow *follow, const struct gloss_event *event)
+{
+    if (follow->says_losses && !follow->is_lost && event->retry_in_ms >= 0) {
+        say(follow->cli, "the connection was lost (%s); coming back", event->error ? event->error->message : "");
+    }
+    follow->is_lost = true;
+}
+
+static void on_back(struct follow *follow)
+{
+    if (follow->says_losses && follow->is_lost) {
+        say(follow->cli, "connected again; it goes on behind op %llu", (unsigned long long)gloss_session_seq(follow->session));
+    }
+    follow->is_lost = false;
+}
+
+static void on_op(struct follow *follow, const struct gloss_event *event)
+{
+    if (follow->on_op && !(follow->has_until && event->seq > follow->until)) {
+        follow->on_op(follow, event);
+    }
+    if (follow->has_until && event->seq >= follow->until && !follow->is_over) {
+        end_here(follow);
+    }
+}
+
+static void on_event(struct gloss *g, const struct gloss_event *event, void *arg)
+{
+    struct follow *follow = arg;
+    (void)g;
+    if (event->type == GLOSS_EV_DISCONNECTED && follow->session) {
+        on_lost(follow, event);
+    }
+    if (!follow->session || event->session != follow->session || follow->is_over) {
+        return;
+    }
+    switch (event->type) {
+    case GLOSS_EV_JOINED:
+        follow->head = follow->head ? follow->head : event->seq;
+        on_back(follow);
+        break;
+    case GLOSS_EV_OP: on_op(follow, event); break;
+    case GLOSS_EV_SYNCED:
+        if (follow->to_head || (follow->has_until && event->seq >= follow->until)) {
+            end_here(follow);
+        }
+        break;
+    case GLOSS_EV_RESYNC:
+        say(follow->cli, "the server's log is not the one that was read so far (%s); reading it anew",
+            event->error ? event->error->message : "");
+        break;
+    case GLOSS_EV_NOTICE:
+        if (follow->says_losses && event->notice && strcmp(event->notice, "rights") == 0) {
+            say(follow->cli, "your role is now: %s", event->role ? event->role : "none");
+        }
+        break;
+    default: break;
+    }
+}
+
+int follow_open(struct follow *follow)
+{
+    return link_open(follow->cli, on_event, follow);
+}
+
+int follow_run(struct follow *follow)
+{
+    struct cli *cli = follow->cli;
+    struct gloss_join options;
+    gloss_join_init(&options);
+    options.from = follow->from_now ? GLOSS_FROM_STATE : GLOSS_FROM_LOG;
+    if (gloss_join(cli->gloss, follow->session_id, &options, &follow->session) != 0) {
+        return fail_error(cli, "the session cannot be opened", gloss_last_error(cli->gloss));
+    }
+    while (!follow->is_over && cli->link.final_code == 0) {
+        (void)!link_step(cli, TURN_MS, follow->patience_ms);
+        if (follow->on_turn) {
+            follow->on_turn(follow);
+        }
+    }
+    return follow->is_over ? 0 : fail_error(cli, "the log cannot be read", &cli->link.final_error);
+}

@@ -1,0 +1,17 @@
+/*
+ * help.h - what the table of verbs says, for people: help and the manual page.
+ *
+ * Thread    the main thread.
+ * Source    cmds.def, exits.h.
+ */
+#ifndef CLI_HELP_H
+#define CLI_HELP_H
+
+#include "clients/cli/cli.h"
+
+void help_list(struct screen *screen);                       /* the verbs, one a line */
+int help_verb(struct cli *cli, const struct verb_row *verb); /* one verb; NULL: the list */
+void help_exits(struct gl_buf *out);
+void help_man(struct gl_buf *out); /* gloss.1, in roff's man macros */
+
+#endif

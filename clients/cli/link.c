@@ -1,0 +1,178 @@
+#include "clients/cli/link.h"
+
+#include <stdlib.h>
+
+#include "clients/cli/say.h"
+
+#define STEP_MS 1000
+#define CALL_MS 30000
+
+static void keep_final(struct link *link, const struct gloss_error *error)
+{
+    if (link->final_code == 0) {
+        link->final_code = error->code ? error->code : GLOSS_E_INTERNAL;
+        link->final_error = *error;
+        link->final_error.code = link->final_code;
+        json_incref(link->final_error.data);
+    }
+}
+
+static void on_event(struct gloss *g, const struct gloss_event *event, void *arg)
+{
+    struct link *link = arg;
+    switch (event->type) {
+    case GLOSS_EV_CONNECTED: link->lost_ms = 0; break;
+    case GLOSS_EV_DISCONNECTED: link->lost_ms = link->lost_ms ? link->lost_ms : screen_now_ms(); break;
+    case GLOSS_EV_ERROR: keep_final(link, event->error); break;
+    default: break;
+    }
+    if (link->fn) {
+        link->fn(g, event, link->arg);
+    }
+}
+
+static int final_status(struct cli *cli, const char *doing)
+{
+    return fail_error(cli, doing, &cli->link.final_error);
+}
+
+static int check_settings(struct cli *cli)
+{
+    if (!cli->settings.url) {
+        return fail(cli, EXIT_NOT_SIGNED_IN, "no_server",
+                    "no server is named: run `gloss login --url https://HOST:PORT/`, or set --url or GLOSS_URL");
+    }
+    if (!cli->settings.token) {
+        return fail(
+            cli, EXIT_NOT_SIGNED_IN, "sign_in_first",
+            "you are not signed in to %s: run `gloss login`, or name a token's file with --token-file or GLOSS_TOKEN_FILE",
+            cli->settings.url);
+    }
+    return 0;
+}
+
+static int connect_first(struct cli *cli)
+{
+    int code = gloss_connect(cli->gloss);
+    if (code != 0) {
+        keep_final(&cli->link, gloss_last_error(cli->gloss));
+    }
+    while (cli->link.final_code == 0 && !gloss_is_connected(cli->gloss)) {
+        if (link_step(cli, STEP_MS, LINK_FOR_EVER)) {
+            break;
+        }
+    }
+    return cli->link.final_code ? final_status(cli, "not connected") : 0;
+}
+
+int link_sign_in(struct cli *cli, const char *account, const char *password)
+{
+    struct gloss_error error = {0};
+    struct gloss_config config;
+    gloss_config_init(&config);
+    config.url = cli->settings.url;
+    config.token = account ? NULL : cli->settings.token;
+    config.account = account;
+    config.password = password;
+    config.ca_file = cli->settings.ca;
+    config.client = "gloss " GLOSS_CLI_VERSION;
+    config.on_event = on_event;
+    config.arg = &cli->link;
+    config.once = true;
+    cli->gloss = gloss_new(&config, &error);
+    if (cli->gloss) {
+        return connect_first(cli);
+    }
+    int status = fail_error(cli, "the connection cannot be made", &error);
+    gloss_error_clear(&error);
+    return status;
+}
+
+int link_open(struct cli *cli, gloss_event_fn fn, void *arg)
+{
+    int status = check_settings(cli);
+    cli->link.fn = fn;
+    cli->link.arg = arg;
+    return status ? status : link_sign_in(cli, NULL, NULL);
+}
+
+void link_close(struct cli *cli)
+{
+    gloss_free(&cli->gloss);
+    gloss_error_clear(&cli->link.final_error);
+}
+
+int link_step(struct cli *cli, int timeout_ms, int patience_ms)
+{
+    int code = gloss_wait(cli->gloss, timeout_ms);
+    if (code == GLOSS_E_TIMED_OUT) {
+        code = 0;
+    }
+    if (code != 0) {
+        keep_final(&cli->link, gloss_last_error(cli->gloss));
+    }
+    if (patience_ms >= 0 && cli->link.lost_ms && screen_now_ms() - cli->link.lost_ms > patience_ms) {
+        struct gloss_error error = {.code = GLOSS_E_UNREACHABLE, .name = "unreachable"};
+        snprintf(error.message, sizeof error.message, "the connection was lost and did not come back within %d seconds",
+                 patience_ms / 1000);
+        keep_final(&cli->link, &error);
+    }
+    return cli->link.final_code;
+}
+
+int link_try(struct cli *cli, const char *method, json_t *params, json_t **result, struct gloss_error *error)
+{
+    *result = NULL;
+    int code = gloss_call_wait(cli->gloss, method, params, CALL_MS, result, error);
+    json_decref(params);
+    return code;
+}
+
+int link_call(struct cli *cli, const char *doing, const char *method, json_t *params, json_t **result)
+{
+    struct gloss_error error = {0};
+    if (link_try(cli, method, params, result, &error) == 0) {
+        return 0;
+    }
+    int status = fail_error(cli, doing, &error);
+    gloss_error_clear(&error);
+    return status;
+}
+
+int link_list(struct cli *cli, const char *doing, const char *method, json_t *params, const char *list, link_item_fn fn,
+              void *arg)
+{
+    json_t *result = NULL, *item;
+    bool goes_on = true;
+    int status;
+    size_t i;
+    do {
+        status = link_call(cli, doing, method, json_deep_copy(params), &result);
+        json_array_foreach(json_object_get(result, list), i, item)
+        {
+            goes_on = goes_on && fn(item, arg);
+        }
+        json_t *next = json_object_get(result, "next");
+        goes_on = goes_on && json_is_string(next);
+        if (goes_on) {
+            json_object_set(params, "cursor", next);
+        }
+        json_decref(result);
+        result = NULL;
+    } while (status == 0 && goes_on);
+    json_decref(params);
+    return status;
+}
+
+int link_join(struct cli *cli, const char *session_id, const struct gloss_join *options, struct gloss_session **session)
+{
+    if (gloss_join(cli->gloss, session_id, options, session) != 0) {
+        return fail_error(cli, "the session cannot be opened", gloss_last_error(cli->gloss));
+    }
+    while (!gloss_session_is_synced(*session)) {
+        if (link_step(cli, STEP_MS, LINK_PATIENCE_MS)) {
+            return final_status(cli, "the session cannot be opened");
+        }
+    }
+    return 0;
+}

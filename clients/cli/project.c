@@ -1,0 +1,111 @@
+#include <stdlib.h>
+
+#include "clients/cli/brief.h"
+#include "clients/cli/link.h"
+#include "clients/cli/say.h"
+
+static bool take_project(json_t *item, void *arg)
+{
+    json_array_append(arg, item);
+    return true;
+}
+
+static int list_projects(struct cli *cli, json_t **projects)
+{
+    *projects = json_array();
+    return link_list(cli, "your projects cannot be listed", "project.list", json_object(), "projects", take_project, *projects);
+}
+
+static const char *string_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "";
+}
+
+static void say_projects(struct cli *cli, const json_t *projects)
+{
+    json_t *project;
+    size_t i;
+    json_array_foreach(projects, i, project)
+    {
+        say_more(cli, "%s  %s (%s)", string_of(project, "project"), string_of(project, "name"), string_of(project, "role"));
+    }
+}
+
+json_t *project_names(struct cli *cli, int *status)
+{
+    json_t *projects, *project, *names = json_object();
+    size_t i;
+    *status = list_projects(cli, &projects);
+    json_array_foreach(projects, i, project)
+    {
+        json_object_set(names, string_of(project, "project"), json_object_get(project, "name"));
+    }
+    json_decref(projects);
+    if (*status) {
+        json_decref(names);
+        return NULL;
+    }
+    return names;
+}
+
+int project_find(struct cli *cli, const char *name, char **id)
+{
+    json_t *projects, *project;
+    size_t i, begins = 0;
+    const char *whole = NULL, *beginning = NULL;
+    *id = NULL;
+    int status = list_projects(cli, &projects);
+    json_array_foreach(projects, i, project)
+    {
+        const char *its_name = string_of(project, "name"), *its_id = string_of(project, "project");
+        if (strcmp(its_id, name) == 0 || strcmp(its_name, name) == 0) {
+            whole = whole ? whole : its_id;
+        }
+        if (*name && strncasecmp(its_name, name, strlen(name)) == 0) {
+            beginning = its_id;
+            begins++;
+        }
+    }
+    const char *chosen = whole ? whole : begins == 1 ? beginning : NULL;
+    if (chosen) {
+        *id = heap_copy(gl_slice_str(chosen));
+    } else if (status == 0) {
+        size_t count = json_array_size(projects);
+        status = fail_more(cli, EXIT_COULD_NOT, "project_not_found", json_pack("{s:O}", "projects", projects),
+                           "you belong to no project `%s`%s", name,
+                           count ? "; you belong to:" : ", nor to any other: ask an owner to make you a member");
+        say_projects(cli, projects);
+    }
+    json_decref(projects);
+    return status;
+}
+
+int project_for_writing(struct cli *cli, char **id)
+{
+    json_t *projects, *project, *writable = json_array();
+    size_t i;
+    *id = NULL;
+    int status = list_projects(cli, &projects);
+    json_array_foreach(projects, i, project)
+    {
+        if (strcmp(string_of(project, "role"), "viewer") != 0) {
+            json_array_append(writable, project);
+        }
+    }
+    size_t count = json_array_size(writable);
+    if (status == 0 && count == 1) {
+        *id = heap_copy(gl_slice_str(string_of(json_array_get(writable, 0), "project")));
+    } else if (status == 0 && count == 0) {
+        status = fail(
+            cli, EXIT_COULD_NOT, "no_project",
+            "there is no project that you may import into; ask an owner to make you an annotator, or the operator for `glossd project add`");
+    } else if (status == 0) {
+        status = fail_more(cli, EXIT_COULD_NOT, "project_needed", json_pack("{s:O}", "projects", writable),
+                           "you may import into several projects; say which with --project NAME:");
+        say_projects(cli, writable);
+    }
+    json_decref(writable);
+    json_decref(projects);
+    return status;
+}

@@ -1,0 +1,149 @@
+#include "clients/cli/refused.h"
+
+#include <stdlib.h>
+
+#include "clients/cli/ops.h"
+#include "clients/cli/safe.h"
+#include "clients/cli/say.h"
+
+#define WORDS_COLUMNS   40
+#define CONTEXT_COLUMNS 28
+
+static const char *string_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "";
+}
+
+/* White space of any kind as one space, so that a place fits on a line. */
+static char *on_one_line(const char *text)
+{
+    struct gl_buf out;
+    gl_buf_init(&out, SIZE_MAX);
+    bool was_space = false;
+    for (; *text; text++) {
+        bool is_space = strchr(" \t\r\n", *text) != NULL;
+        if (!is_space || !was_space) {
+            gl_buf_byte(&out, is_space ? ' ' : *text);
+        }
+        was_space = is_space;
+    }
+    return heap_take(&out);
+}
+
+static void put_words(struct gl_buf *line, const char *words, size_t columns)
+{
+    char *flat = on_one_line(words);
+    safe_put_short(line, gl_slice_str(flat), columns);
+    free(flat);
+}
+
+/* "  3  … between »growing influence« and the …  (120 to 137)" */
+static void say_place(struct cli *cli, size_t number, const json_t *place, const char *quote)
+{
+    struct gl_buf line;
+    gl_buf_init(&line, SIZE_MAX);
+    const char *exact = string_of(place, "exact"), *prefix = string_of(place, "prefix"), *suffix = string_of(place, "suffix");
+    gl_buf_printf(&line, "  %3zu  ", number);
+    if (*prefix) {
+        gl_buf_str(&line, "…");
+        put_words(&line, prefix, CONTEXT_COLUMNS + 8);
+    }
+    gl_buf_str(&line, "»");
+    put_words(&line, *exact ? exact : quote ? quote : "", WORDS_COLUMNS);
+    gl_buf_str(&line, "«");
+    if (*suffix) {
+        put_words(&line, suffix, CONTEXT_COLUMNS);
+    }
+    gl_buf_printf(&line, "  (%lld to %lld", (long long)json_integer_value(json_object_get(place, "start")),
+                  (long long)json_integer_value(json_object_get(place, "end")));
+    json_t *score = json_object_get(place, "score");
+    if (score) {
+        gl_buf_printf(&line, ", %lld %% alike", (long long)json_integer_value(score) / 10);
+    }
+    gl_buf_str(&line, ")\n");
+    screen_put(&cli->err, &line);
+    gl_buf_fini(&line);
+}
+
+static void say_places(struct cli *cli, const struct gloss_error *error, const char *quote)
+{
+    const json_t *places = json_object_get(error->data, "candidates");
+    json_int_t count = json_integer_value(json_object_get(error->data, "count"));
+    json_t *place;
+    size_t i;
+    json_array_foreach((json_t *)places, i, place)
+    {
+        say_place(cli, i + 1, place, quote);
+    }
+    if (count > (json_int_t)json_array_size(places)) {
+        say_more(cli, "... and %lld more", (long long)count - (long long)json_array_size(places));
+    }
+}
+
+static void say_value(struct cli *cli, const struct gloss_session *session, const json_t *current, const char *field)
+{
+    if (json_is_true(json_object_get(current, "deleted"))) {
+        say_more(cli, "it was deleted; `gloss restore %s` brings it back", string_of(current, "id"));
+        return;
+    }
+    const char *label = json_string_value(json_object_get(current, "label"));
+    const char *name = label && session ? gloss_label_name(session, label) : NULL;
+    json_t *spans = json_object_get(json_object_get(current, "target"), "spans");
+    const json_t *first = json_array_get(spans, 0), *last = json_array_get(spans, json_array_size(spans) - 1);
+    say_more(cli, "%slabel:  %s", strcmp(field, "label") == 0 ? "* " : "  ", label ? name ? name : label : "(none)");
+    say_more(cli, "%snote:   %s", strcmp(field, "note") == 0 ? "* " : "  ",
+             json_object_get(current, "note") ? string_of(current, "note") : "(none)");
+    say_more(cli, "%sstatus: %s", strcmp(field, "status") == 0 ? "* " : "  ", string_of(current, "status"));
+    if (first) {
+        say_more(cli, "%splace:  %lld to %lld, “%.60s”", strcmp(field, "target") == 0 ? "* " : "  ",
+                 (long long)json_integer_value(json_object_get(first, "start")),
+                 (long long)json_integer_value(json_object_get(last, "end")), string_of(first, "exact"));
+    }
+}
+
+static void say_stale(struct cli *cli, const struct gloss_session *session, const struct gloss_error *error)
+{
+    const char *author = string_of(error->data, "author"), *field = string_of(error->data, "field");
+    json_int_t seq = json_integer_value(json_object_get(error->data, "seq"));
+    say(cli, "refused: %s changed its %s since you looked (op %lld); nothing was done. It is now:",
+        session ? member_name(session, author) : "somebody", *field ? field : "state", (long long)seq);
+    say_value(cli, session, json_object_get(error->data, "current"), field);
+    say_more(cli, "look at it, then send the change again%s if you still want it",
+             cli_option(cli, OPT_base) ? " with a newer --base" : "");
+}
+
+int refused_say(struct cli *cli, const struct gloss_session *session, const char *quote, const struct gloss_error *error)
+{
+    const char *sentence = error->message[0] ? error->message : gloss_code_sentence(error->code);
+    switch (error->code) {
+    case GLOSS_E_QUOTE_AMBIGUOUS: {
+        long long count = (long long)json_integer_value(json_object_get(error->data, "count"));
+        say(cli, "these words stand in %lld places; say which with --nth N, or add --prefix or --suffix:", count);
+        say_places(cli, error, quote);
+        break;
+    }
+    case GLOSS_E_QUOTE_NOT_FOUND:
+        say(cli, "%s%s", sentence, json_array_size(json_object_get(error->data, "candidates")) ? "; near are:" : "");
+        say_places(cli, error, quote);
+        break;
+    case GLOSS_E_QUOTE_MISMATCH: {
+        const char *found = string_of(error->data, "found");
+        say(cli, "%s", sentence);
+        say_more(cli, "there stands: “%s”", found);
+        break;
+    }
+    case GLOSS_E_STALE: say_stale(cli, session, error); break;
+    default: return fail_error(cli, "refused", error);
+    }
+    if (cli->is_json) {
+        json_t *object = error_json(error);
+        const char *author = json_string_value(json_object_get(object, "author")),
+                   *name = author && session ? gloss_member_name(session, author) : NULL;
+        if (name) {
+            json_object_set_new(object, "author_name", json_string(name));
+        }
+        out_json(cli, json_pack("{s:o}", "error", object));
+    }
+    return EXIT_REFUSED;
+}

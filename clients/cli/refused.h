@@ -1,0 +1,15 @@
+/*
+ * refused.h - why the server refused a change, in words that say what to do next.
+ *
+ * Thread    the main thread.
+ */
+#ifndef CLI_REFUSED_H
+#define CLI_REFUSED_H
+
+#include "clients/cli/cli.h"
+
+/* Says it: for several places a numbered list with what stands round them, for none the nearest, for a stale change what is there now and whose it
+ * is. With --json {"error":{"name",...}} as the server gave it. session may be NULL, quote too. Gives the exit status. */
+int refused_say(struct cli *cli, const struct gloss_session *session, const char *quote, const struct gloss_error *error);
+
+#endif

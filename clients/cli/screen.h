@@ -1,0 +1,51 @@
+/*
+ * screen.h - where gloss prints: terminal or not, how wide, which colours; and the pager, the progress bar and the question for a password.
+ *
+ * Thread    the main thread.
+ * Units     columns, milliseconds.
+ * Errors    screen_end tells that standard output could not be written.
+ */
+#ifndef CLI_SCREEN_H
+#define CLI_SCREEN_H
+
+#include <stdio.h>
+
+#include "clients/cli/paint.h"
+
+#define SCREEN_LEAST 40
+#define SCREEN_MOST  200
+
+struct screen {
+    FILE *stream;
+    int fd;
+    bool is_terminal;
+    unsigned columns; /* 40..200; 80 when nobody knows */
+    unsigned rows;
+    enum paint_mode paint;
+};
+
+void screen_init(struct screen *screen, FILE *stream);
+/* Writes the bytes, which are harmless already, through $PAGER when on a terminal and longer than it. */
+void screen_page(struct screen *screen, const struct gl_buf *text);
+void screen_put(struct screen *screen, const struct gl_buf *text);
+/* Flushes; false, with errno, when something could not be written. */
+bool screen_end(struct screen *screen) GL_MUST_USE;
+
+/* A line of progress on a terminal that appears when something has taken a second. */
+struct progress {
+    const struct screen *screen;
+    const char *what;
+    int64_t began_ms;
+    int64_t shown_ms;
+    bool is_shown;
+};
+void progress_begin(struct progress *progress, const struct screen *screen, const char *what);
+void progress_step(struct progress *progress, uint64_t done, uint64_t total,
+                   const char *tail);         /* total 0: not known; tail may be "" */
+void progress_end(struct progress *progress); /* wipes the line */
+
+int64_t screen_now_ms(void); /* a clock that only goes forward */
+/* Asks on the terminal; without echo for a secret. NULL: there is no terminal, or no answer. */
+char *screen_ask(const char *question, bool is_secret);
+
+#endif
