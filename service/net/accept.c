@@ -1,0 +1,142 @@
+/*
+ * accept.c - taking connections from the listening sockets.
+ *
+ * Not left to the library: it accepts until nobody waits any more, which delays everybody else when a crowd comes back, and
+ * it spins when descriptors run out.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include "service/base/log.h"
+#include "service/base/mem.h"
+#include "service/net/net_priv.h"
+#include "service/net/socket.h"
+
+#define PER_TURN             32
+#define NO_DESCRIPTORS_MS    200  /* before trying again */
+#define ARRIVING_AT_LEAST_MS 1000 /* before somebody may be pushed out by newcomers */
+
+static void format_address(const struct sockaddr_storage *from, char *out, size_t room)
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+    if (from->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)from;
+        bool is_mapped = IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
+        inet_ntop(is_mapped ? AF_INET : AF_INET6, in6->sin6_addr.s6_addr + (is_mapped ? 12 : 0), host, sizeof host);
+        snprintf(out, room, is_mapped ? "%s:%u" : "[%s]:%u", host, ntohs(in6->sin6_port));
+    } else if (from->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)from;
+        inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
+        snprintf(out, room, "%s:%u", host, ntohs(in->sin_port));
+    } else {
+        snprintf(out, room, "local");
+    }
+}
+
+/* A quarter of the places may be held by connections that have not said anything useful yet. Beyond that a newcomer pushes
+ * out the oldest. */
+static void make_room(struct net_server *server, uint64_t now_ms)
+{
+    size_t most = server->config.max_connections / 4 > 64 ? server->config.max_connections / 4 : 64;
+    struct conn *oldest = TAILQ_FIRST(&server->states[CONN_ARRIVING]);
+    if (server->in_state[CONN_ARRIVING] >= most && now_ms - oldest->since_ms >= ARRIVING_AT_LEAST_MS) {
+        server->counts.timed_out++;
+        log_event(LOG_INFO, EV_handshake_refused, F_STR("reason", "others were waiting"), F_STR("address", oldest->address));
+        conn_kill(oldest);
+    }
+}
+
+static void take(struct net_server *server, int fd, const struct sockaddr_storage *from)
+{
+    char address[sizeof((struct conn *)0)->address];
+    socket_tune(fd);
+    format_address(from, address, sizeof address);
+    make_room(server, loop_now_ms(server->loop));
+    struct lws *wsi = lws_adopt_socket_vhost(server->vhost, fd); /* closes fd when it fails */
+    server->counts.accepted++;
+    if (wsi)
+        conn_new(server, wsi, address);
+}
+
+static bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static void watch(struct net_server *server, bool on)
+{
+    server->is_accepting = on;
+    for (size_t i = 0; i < server->config.listening_count; i++)
+        loop_watch_set(server->acceptors[i].watch, on ? LOOP_READ : 0);
+}
+
+static void pause_accepting(struct net_server *server, const char *reason)
+{
+    uint64_t now_ms = loop_now_ms(server->loop);
+    if (server->is_accepting)
+        watch(server, false);
+    server->counts.pauses++;
+    if (now_ms >= server->pause_told_ms) { /* it may go to and fro as often as connections end */
+        server->pause_told_ms = now_ms + 1000;
+        log_event(LOG_WARN, EV_accept_paused, F_STR("reason", reason), F_U64("connections", server->counts.connections));
+    }
+}
+
+void accept_look(struct net_server *server, uint64_t now_ms)
+{
+    if (server->is_draining || !server->acceptors)
+        return;
+    bool has_room = server->counts.connections < server->config.max_connections;
+    if (server->is_accepting && !has_room)
+        pause_accepting(server, "as many connections as allowed");
+    else if (!server->is_accepting && has_room && now_ms >= server->accept_again_ms)
+        watch(server, true);
+}
+
+static void on_listening(void *ctx, int events)
+{
+    struct acceptor *acceptor = ctx;
+    struct net_server *server = acceptor->server;
+    (void)events;
+    for (int i = 0; i < PER_TURN && server->is_accepting; i++) {
+        struct sockaddr_storage from;
+        socklen_t len = sizeof from;
+        int fd = accept4(acceptor->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            take(server, fd, &from);
+            accept_look(server, loop_now_ms(server->loop));
+        } else if (is_shortage(errno)) {
+            server->accept_again_ms = loop_now_ms(server->loop) + NO_DESCRIPTORS_MS;
+            pause_accepting(server, "no descriptors or memory left");
+        } else if (errno == EAGAIN) {
+            return;
+        } /* else that one connection went away before we had it */
+    }
+}
+
+void accept_start(struct net_server *server)
+{
+    server->acceptors = mem_array(server->config.listening_count, sizeof *server->acceptors);
+    for (size_t i = 0; i < server->config.listening_count; i++) {
+        struct acceptor *acceptor = &server->acceptors[i];
+        acceptor->server = server;
+        acceptor->fd = server->config.listening[i];
+        acceptor->watch = loop_watch_new(server->loop, acceptor->fd, on_listening, acceptor);
+    }
+    watch(server, true);
+}
+
+void accept_stop(struct net_server *server)
+{
+    if (server->acceptors && server->is_accepting)
+        watch(server, false);
+}
+
+void accept_free(struct net_server *server)
+{
+    for (size_t i = 0; server->acceptors && i < server->config.listening_count; i++)
+        loop_watch_free(&server->acceptors[i].watch);
+    mem_free(&server->acceptors);
+}

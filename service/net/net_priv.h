@@ -1,0 +1,166 @@
+/*
+ * net_priv.h - what the files of net share. Nobody else includes it.
+ *
+ * server.c  the server, the library's context, deadlines     accept.c     taking connections from the listening sockets
+ * conn.c    one connection and its states                    outgoing.c   what goes out: packing, being full, stalling
+ * head.c    the head of a request, out of the library        handshake.c  judging it
+ * exchange.c one plain request and its answer                tls.c        certificates
+ * callback.c where the library calls us
+ */
+#ifndef NET_PRIV_H
+#define NET_PRIV_H
+
+#include <libwebsockets.h>
+#include <sys/queue.h>
+#include <uv.h>
+
+#include "service/core/peer.h"
+#include "service/net/frame.h"
+#include "service/net/handshake.h"
+#include "service/net/server.h"
+
+#define CONN_MAGIC       0x676c6f63u
+#define RECORD_BYTES     16384u /* the most that one TLS record carries */
+#define WAITING_FRAMES   8      /* of one connection within one turn; more are sent at once */
+#define CLOSE_REASON_MAX 123    /* RFC 6455 5.5 */
+#define HEAD_BYTES       16384  /* all header values of one request that are looked at */
+
+/* ---- states of a connection (conn.c has the table) */
+
+enum conn_state {
+    CONN_ARRIVING,  /* TLS, then the head of its request */
+    CONN_ASKING,    /* a plain request whose body is coming */
+    CONN_ANSWERING, /* a plain request that is being answered */
+    CONN_OPEN,      /* a WebSocket with a peer in the core */
+    CONN_CLOSING,   /* gets its close frame at the end of this turn, behind everything else */
+    CONN_CLOSED,    /* the close frame is on its way; theirs is awaited, or the library answers theirs */
+    CONN_DEAD,      /* nothing more will be written; the library is about to close it */
+    CONN_STATES
+};
+
+struct exchange;
+TAILQ_HEAD(conn_list, conn);
+#ifndef TAILQ_FOREACH_SAFE /* not in glibc */
+#define TAILQ_FOREACH_SAFE(var, head, field, next)                                                                               \
+    for ((var) = TAILQ_FIRST(head); (var) && ((next) = TAILQ_NEXT(var, field), 1); (var) = (next))
+#endif
+
+struct conn {
+    unsigned magic;
+    enum conn_state state;
+    struct net_server *server;
+    struct lws *wsi;
+    struct peer *peer;
+    struct exchange *exchange; /* while a plain request is under way */
+    TAILQ_ENTRY(conn)
+    of_state; /* in the order in which they came to this state; OPEN: in the order in which they were last heard */
+    TAILQ_ENTRY(conn) of_full; /* while is_full */
+    TAILQ_ENTRY(conn) of_turn; /* while is_in_turn: has something to send, or to be looked at, at the end of this turn */
+    uint64_t since_ms;         /* in this state */
+    uint64_t heard_ms;         /* anything */
+    struct frame *waiting[WAITING_FRAMES];
+    size_t waiting_bytes;
+    unsigned char waiting_count;
+    bool is_full;   /* the library still holds what the socket did not take */
+    bool is_paused; /* not read from, because it is full */
+    bool is_in_turn, is_pinged, upgrade_is_granted;
+    unsigned short close_code;
+    uint64_t kept_bytes;  /* given to the library while it was full */
+    uint64_t taken_bytes; /* what the other end had taken at taken_ms (TCP acknowledgements) */
+    uint64_t taken_ms;
+    struct assembly incoming;
+    char *close_reason; /* NULL: none */
+    char address[56];   /* 192.0.2.1:50000 or [2001:db8::1]:50000 */
+};
+
+struct acceptor {
+    struct net_server *server;
+    struct loop_watch *watch;
+    int fd;
+};
+
+struct tls_pair {
+    X509 *leaf;
+    EVP_PKEY *key;
+    STACK_OF(X509) * chain;
+};
+
+struct net_server {
+    struct loop *loop;
+    struct core *core;
+    struct net_config config;
+    struct handshake_policy policy;
+    struct lws_context *lws; /* the library clears it when it has let go of everything */
+    struct lws_vhost *vhost;
+    struct tls_pair tls;
+    uv_prepare_t before_wait;
+    uv_check_t after_wait;
+    struct loop_timer *sweep;
+    struct acceptor *acceptors;
+    uint64_t accept_again_ms; /* not before; after a want of descriptors */
+    uint64_t pause_told_ms;
+    bool is_accepting, is_draining, has_killed;
+    void (*drained)(void *);
+    void *drained_ctx;
+    struct conn_list states[CONN_STATES];
+    size_t in_state[CONN_STATES];
+    struct conn_list full, turn;
+    size_t kept_max;     /* bytes that may be written to a full connection before it is given up */
+    size_t bodies_bytes; /* of plain requests, all together */
+    struct net_counts counts;
+    unsigned char *record; /* RECORD_BYTES behind LWS_PRE: where frames of one connection are packed */
+    char *scratch;         /* HEAD_BYTES: the head that is being judged */
+};
+
+/* conn.c */
+struct conn *conn_new(struct net_server *server, struct lws *wsi, const char *address);
+struct conn *conn_of(struct lws *wsi); /* NULL: not one of ours, or not yet */
+void conn_free(struct conn *conn);     /* its wsi is gone */
+void conn_move(struct conn *conn, enum conn_state to);
+void conn_heard(struct conn *conn);
+bool conn_open(struct conn *conn); /* the handshake is done */
+int conn_receive(struct conn *conn, struct gl_slice piece);
+void conn_close(struct conn *conn, unsigned code, const char *reason);
+void conn_kill(struct conn *conn);
+int conn_closed_by_peer(struct conn *conn);
+void conn_ended(struct conn *conn);  /* nothing more can be sent */
+void conn_detach(struct conn *conn); /* tells the core, once; not from within the core */
+void conn_sweep(struct net_server *server, uint64_t now_ms);
+
+/* outgoing.c */
+extern const struct peer_link outgoing_link;
+int outgoing_writable(struct conn *conn); /* what the library's callback returns */
+void outgoing_at_end_of_turn(struct net_server *server);
+void outgoing_look_later(struct conn *conn);
+void outgoing_ping(struct conn *conn);
+void outgoing_drop(struct conn *conn);
+void outgoing_sweep(struct net_server *server, uint64_t now_ms);
+
+/* head.c */
+void head_read(struct lws *wsi, struct head *head, char *scratch, size_t room);
+struct gl_slice head_value(struct lws *wsi, const char *name, char *scratch, size_t room);
+
+/* exchange.c: each says what the library's callback returns */
+int exchange_begin(struct conn *conn);
+int exchange_body(struct conn *conn, struct gl_slice piece);
+int exchange_body_end(struct conn *conn);
+int exchange_writable(struct conn *conn);
+int exchange_confirm_upgrade(struct conn *conn);
+void exchange_drop(struct conn *conn); /* the connection has ended */
+
+/* tls.c */
+enum gl_code tls_load(struct tls_pair *pair, const char *certificate_path, const char *key_path, struct gl_err *err) GL_MUST_USE;
+void tls_free(struct tls_pair *pair);
+void tls_prepare(SSL_CTX *ctx, struct tls_pair *pair); /* pair is read at every handshake */
+
+/* accept.c */
+void accept_start(struct net_server *server);
+void accept_stop(struct net_server *server);
+void accept_look(struct net_server *server, uint64_t now_ms); /* may it go on, must it pause? */
+void accept_free(struct net_server *server);
+
+/* callback.c */
+int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+void callback_log(int level, const char *line);
+
+#endif

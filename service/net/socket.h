@@ -1,0 +1,17 @@
+/*
+ * socket.h - what we want of a TCP socket, and ask of it. Apart, because Linux's header for it and the C library's do not go
+ * together.
+ *
+ * Thread    any.
+ * Errors    none: a socket that is no TCP is left as it is, and has acknowledged nothing.
+ */
+#ifndef NET_SOCKET_H
+#define NET_SOCKET_H
+
+#include <stdint.h>
+
+void socket_tune(int fd); /* no delay; the kernel holds little that is not under way, so that a slow reader shows early */
+/* How many bytes the other end's machine has acknowledged. It stops doing so when its program does not read. */
+uint64_t socket_acknowledged(int fd);
+
+#endif
