@@ -89,8 +89,8 @@ enum gl_code annotation_freeze(json_t *record, struct gl_annotation **out, struc
     }
     made->refs = 1;
     made->record = record;
-    enum gl_code code = fields_check(record, ON_RECORD, err);
-    if (code == GL_OK && !read_members(made)) {
+    enum gl_code code = GL_OK;
+    if (!read_members(made)) {
         code = gl_fail(err, GL_E_MALFORMED, "the annotation's record cannot be read");
     }
     if (code == GL_OK && (code = write_canonical(made)) != GL_OK) {
@@ -108,8 +108,9 @@ enum gl_code annotation_freeze(json_t *record, struct gl_annotation **out, struc
 enum gl_code gl_annotation_from_record(const json_t *record, struct gl_annotation **out, struct gl_err *err)
 {
     *out = NULL;
-    if (!json_is_object(record)) {
-        return gl_fail(err, GL_E_MALFORMED, "an annotation's record is an object");
+    enum gl_code code = fields_check(record, ON_RECORD, err);
+    if (code != GL_OK) {
+        return code;
     }
     /* The members are shared: like everything that came off the wire or out of a payload they do not change any more. */
     return annotation_freeze(json_copy((json_t *)(uintptr_t)record), out, err);

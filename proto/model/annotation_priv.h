@@ -44,7 +44,7 @@ struct field {
 enum gl_code fields_check(const json_t *object, unsigned place, struct gl_err *err) GL_MUST_USE;
 const struct field *field_find(const char *name);
 
-/* Makes the annotation of a record that was built or copied for it. The reference to record is taken, also on failure. */
+/* Makes the annotation of a record that was built or copied for it, and has the form of fields_check. The reference to record is taken, also on failure. */
 enum gl_code annotation_freeze(json_t *record, struct gl_annotation **out, struct gl_err *err) GL_MUST_USE;
 
 #endif

@@ -33,8 +33,9 @@ struct resolver {
 
 /* ---- saying what is wrong */
 
-static const char *shorten(struct gl_slice words, char text[WORDS_TEXT])
+static const char *shorten(struct gl_slice slice, char text[WORDS_TEXT])
 {
+    struct gl_slice words = solid(slice);
     const char *at = words.data, *end = words.data + words.len;
     for (size_t count = 0; at < end && count < WORDS_MAX_CP; count++) {
         utf8_next(&at);

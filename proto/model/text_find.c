@@ -195,7 +195,7 @@ enum gl_code gl_text_find(const struct gl_text *text, struct gl_slice quote, str
                           struct gl_match *matches, size_t max, size_t *count)
 {
     *count = 0;
-    struct gl_slice parts[] = {quote, prefix, suffix};
+    struct gl_slice parts[] = {solid(quote), solid(prefix), solid(suffix)};
     size_t needle_bytes = 0;
     for (size_t i = 0; i < 3; i++) {
         enum gl_code code = gl_utf8_check(parts[i], NULL);
@@ -207,7 +207,7 @@ enum gl_code gl_text_find(const struct gl_text *text, struct gl_slice quote, str
     struct needle needle = {.quote_at = 0};
     gl_buf_init(&needle.bytes, needle_bytes * 3 + 16); /* NFC is never longer than three times the text */
     struct matches found = {text, matches, max, 0};
-    enum gl_code code = find_needle(&needle, &found, quote, prefix, suffix);
+    enum gl_code code = find_needle(&needle, &found, parts[0], parts[1], parts[2]);
     gl_buf_fini(&needle.bytes);
     *count = code == GL_OK ? found.count : 0;
     return code;
@@ -263,9 +263,9 @@ enum gl_code text_compare_at(const struct gl_text *text, struct gl_match place, 
         struct gl_slice there, wanted;
         enum edge edge;
     } rows[] = {
-        {TEXT_QUOTE, gl_text_slice(text, place.begin_cp, place.end_cp), quote, WHOLE},
-        {TEXT_PREFIX, gl_text_slice(text, from, place.begin_cp), prefix, ENDING},
-        {TEXT_SUFFIX, gl_text_slice(text, place.end_cp, to), suffix, BEGINNING},
+        {TEXT_QUOTE, gl_text_slice(text, place.begin_cp, place.end_cp), solid(quote), WHOLE},
+        {TEXT_PREFIX, gl_text_slice(text, from, place.begin_cp), solid(prefix), ENDING},
+        {TEXT_SUFFIX, gl_text_slice(text, place.end_cp, to), solid(suffix), BEGINNING},
     };
     *differs = TEXT_SAME;
     for (size_t i = 0; i < 3 && *differs == TEXT_SAME; i++) {

@@ -250,13 +250,13 @@ static void trim(struct folded *needle)
 enum gl_code gl_text_nearest(const struct gl_text *text, struct gl_slice quote, struct gl_candidate *candidates, size_t max,
                              size_t *count)
 {
-    struct search search = {.text = text, .quote = quote};
+    struct search search = {.text = text, .quote = solid(quote)};
     enum gl_code code = gl_utf8_check(quote, NULL);
     *count = 0;
     if (code != GL_OK) {
         return code;
     }
-    search.is_out_of_memory = !text_fold(gl_text_bytes(text), &search.hay) || !text_fold(quote, &search.needle);
+    search.is_out_of_memory = !text_fold(gl_text_bytes(text), &search.hay) || !text_fold(search.quote, &search.needle);
     trim(&search.needle);
     search.distances = malloc((search.hay.count + 1) * sizeof *search.distances);
     search.is_out_of_memory |= !search.distances;

@@ -45,6 +45,12 @@ struct gl_text {
     _Atomic(struct nfc_form *) nfc; /* made when first wanted; whoever comes second throws his own away */
 };
 
+/* A slice whose data may be NULL when it is empty, in a form that may be computed with. */
+static inline struct gl_slice solid(struct gl_slice slice)
+{
+    return slice.data ? slice : GL_SLICE("");
+}
+
 /* One code point of valid UTF-8 at *at, which moves behind it. */
 uint32_t utf8_next(const char **at);
 /* The start of the code point that ends before at (there must be one). */
