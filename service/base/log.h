@@ -40,7 +40,7 @@ struct log_field {
 void log_init(enum log_level level, enum log_format format);
 void log_set_level(enum log_level level);
 bool log_level_parse(const char *name, enum log_level *level);
-void log_set_process(const char *name); /* "worker 1": stands in every line; not copied */
+void log_set_process(const char *name); /* "worker.1": stands in every line; not copied */
 /* The connection and the request that are being worked for: they stand in every line until the next call. 0: none. */
 void log_set_context(uint64_t connection, uint64_t request);
 void log_emit(enum log_level level, enum log_event_id event, const struct log_field *fields);

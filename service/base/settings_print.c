@@ -75,7 +75,7 @@ static void print_text(const struct settings *settings, FILE *out, size_t id)
     const char *text = is_hidden(&setting_rows[id], source->text) ? hidden : source->text;
     char escaped[4096];
     size_t len = escape_text(escaped, sizeof(escaped), gl_slice_str(text), NULL);
-    fprintf(out, "%-20s = %-30.*s # ", setting_rows[id].name, (int)len, escaped);
+    fprintf(out, "%-21s = %-30.*s # ", setting_rows[id].name, (int)len, escaped);
     len = escape_text(escaped, sizeof(escaped), gl_slice_str(source->where), NULL);
     fprintf(out, "%.*s\n", (int)len, escaped);
 }

@@ -37,6 +37,13 @@ static void send_signal(const struct child *child, int signal_number)
         kill(child->pid, signal_number);
 }
 
+/* A helper that is to be replaced, without a pause. */
+static void send_off(struct child *helper)
+{
+    send_signal(helper, SIGKILL);
+    helper->is_sent_off = true;
+}
+
 static void each_worker(struct supervisor *sup, int signal_number)
 {
     for (size_t i = 0; i < sup->plan->workers; i++)
@@ -110,10 +117,8 @@ static void bury_worker(struct supervisor *sup, size_t index, int status, uint64
     worker->child.pid = 0;
     close(worker->control_fd);
     worker->control_fd = -1;
-    for (size_t slot = 0; slot < sup->plan->helpers; slot++) {
-        send_signal(&worker->helpers[slot].child, SIGKILL);
-        worker->helpers[slot].child.falls = 0;
-    }
+    for (size_t slot = 0; slot < sup->plan->helpers; slot++)
+        send_off(&worker->helpers[slot].child);
     supervisor_postpone(&worker->child, now);
     if (is_final(sup, status)) {
         stop(sup, now, WEXITSTATUS(status));
@@ -125,16 +130,13 @@ static void bury_worker(struct supervisor *sup, size_t index, int status, uint64
 
 static void bury_helper(struct supervisor *sup, size_t index, size_t slot, int status, uint64_t now)
 {
-    struct worker_child *worker = &sup->workers[index];
-    struct child *child = &worker->helpers[slot].child;
-    /* Ended with its worker: expected. */
-    if (worker->child.pid)
-        log_death(sup->is_stopping ? LOG_DEBUG : LOG_WARN, EV_helper_gone, index, child, status, now);
+    struct child *child = &sup->workers[index].helpers[slot].child;
+    log_death(child->is_sent_off || sup->is_stopping ? LOG_DEBUG : LOG_WARN, EV_helper_gone, index, child, status, now);
     child->pid = 0;
-    if (worker->child.pid)
-        supervisor_postpone(child, now);
-    else
+    if (child->is_sent_off)
         child->start_at_ms = now;
+    else
+        supervisor_postpone(child, now);
 }
 
 static void bury(struct supervisor *sup, pid_t pid, int status, uint64_t now)
@@ -206,7 +208,7 @@ static void take_messages(struct supervisor *sup, size_t index)
             note_ready(sup, index);
         else if (message.kind == SEAT_SAYS_KILL && message.slot < sup->plan->helpers &&
                  worker->helpers[message.slot].generation == message.generation)
-            send_signal(&worker->helpers[message.slot].child, SIGKILL);
+            send_off(&worker->helpers[message.slot].child);
     }
 }
 

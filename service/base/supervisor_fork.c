@@ -55,7 +55,7 @@ static void become_child(struct supervisor *sup, const char *process, const char
 static _Noreturn void run_worker(struct supervisor *sup, size_t index, int control_fd)
 {
     static char process[32], shown[16];
-    snprintf(process, sizeof(process), "worker %zu", index);
+    snprintf(process, sizeof(process), "worker.%zu", index);
     snprintf(shown, sizeof(shown), "glossd-w%u", (unsigned)index % 1000);
     become_child(sup, process, shown);
     listener_keep(sup->plan->listener, index);
@@ -107,7 +107,7 @@ void supervisor_start_worker(struct supervisor *sup, size_t index, uint64_t now)
 static _Noreturn void run_helper(struct supervisor *sup, size_t index, size_t slot, int fd)
 {
     static char process[48], shown[16];
-    snprintf(process, sizeof(process), "helper %zu.%zu", index, slot);
+    snprintf(process, sizeof(process), "helper.%zu.%zu", index, slot);
     snprintf(shown, sizeof(shown), "glossd-h%u.%u", (unsigned)index % 1000, (unsigned)slot % 100);
     become_child(sup, process, shown);
     listener_close(sup->plan->listener);
@@ -137,6 +137,7 @@ void supervisor_start_helper(struct supervisor *sup, size_t index, size_t slot, 
         supervisor_postpone(&helper->child, now);
     } else {
         helper->child.pid = pid;
+        helper->child.is_sent_off = false;
         helper->generation++;
         fcntl(pair[0], F_SETFL, O_NONBLOCK); /* of the worker's end alone */
         /* A worker that does not take the message never uses this helper: the helper sees the end of its socket and ends. */

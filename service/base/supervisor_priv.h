@@ -14,6 +14,7 @@ struct child {
     uint64_t started_ms;
     uint64_t start_at_ms; /* not before */
     unsigned falls;       /* times in a row that it died within a second */
+    bool is_sent_off;     /* its death is our doing */
 };
 struct helper_child {
     struct child child;
