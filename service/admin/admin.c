@@ -51,7 +51,7 @@ static bool say_unknown(const struct admin_verb *verb, const struct admin_option
     for (; options->name && count < NAMES_MAX - SETTING_COUNT; options++)
         names[count++] = options->name;
     for (size_t id = 0; id < SETTING_COUNT; id++) {
-        snprintf(flags[id], sizeof(flags[id]), "%s", settings_key(id));
+        snprintf(flags[id], sizeof(flags[id]), "%s", settings_key((enum setting_id)id));
         for (char *at = flags[id]; *at; at++)
             if (*at == '_')
                 *at = '-';

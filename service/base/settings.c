@@ -83,7 +83,8 @@ static enum gl_code read_number(const struct reading *r, uint64_t *number)
     if (!isdigit((unsigned char)*at))
         return not_a_number(r);
     for (; isdigit((unsigned char)*at); at++)
-        overflows |= __builtin_mul_overflow(digits, 10, &digits) | __builtin_add_overflow(digits, (uint64_t)(*at - '0'), &digits);
+        if (__builtin_mul_overflow(digits, 10, &digits) || __builtin_add_overflow(digits, (uint64_t)(*at - '0'), &digits))
+            overflows = true;
     while (*at == ' ')
         at++;
     const struct suffix *suffix = suffixes_of(r->row->type);
@@ -91,7 +92,8 @@ static enum gl_code read_number(const struct reading *r, uint64_t *number)
         suffix++;
     if (!suffix->name)
         return not_a_number(r);
-    overflows |= __builtin_mul_overflow(digits, suffix->factor, number);
+    if (__builtin_mul_overflow(digits, suffix->factor, number))
+        overflows = true;
     if (overflows || *number < r->row->min || *number > r->row->max)
         return gl_fail(r->err, GL_E_SETTING, "%s: %.80s is too %s for %s: it can be %llu to %llu%s%s", r->where, r->value,
                        !overflows && *number < r->row->min ? "small" : "large", r->row->name, (unsigned long long)r->row->min,
