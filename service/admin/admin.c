@@ -9,7 +9,7 @@
 
 enum { SENTENCE_MAX = 2048, NAMES_MAX = SETTING_COUNT + 32 };
 
-static void complain(const char *fmt, va_list args)
+static GL_PRINTF(1, 0) void complain(const char *fmt, va_list args)
 {
     char sentence[SENTENCE_MAX], safe[SENTENCE_MAX * 2];
     vsnprintf(sentence, sizeof(sentence), fmt, args);
