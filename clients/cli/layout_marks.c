@@ -44,7 +44,8 @@ static void add_marker(const struct marks *marks, const struct layout_mark *mark
     } else if (is_plain) {
         snprintf(text, sizeof text, "[%u||%u]", mark->number, mark->number);
     } else {
-        snprintf(text, sizeof text, "%s%s", marker == MARKER_EMPTY ? "‸" : "", superscript);
+        bool is_behind_another = pieces->count > 0 && pieces->items[pieces->count - 1].role != PIECE_CLUSTER;
+        snprintf(text, sizeof text, "%s%s%s", is_behind_another ? "·" : "", marker == MARKER_EMPTY ? "‸" : "", superscript);
     }
     struct piece *piece = pieces_add(pieces);
     char *copy = gl_arena_copy(arena, gl_slice_str(text));
