@@ -1,19 +1,26 @@
 /*
  * gloss.h - libgloss: read and mark up shared texts on a Gloss server from any program.
  *
- * Owns      a struct gloss owns its connection, its sessions, their replicas and the ops that wait for an answer. There are no globals; the library
- *           never prints, never exits, never starts a thread of yours and never waits, but in the functions whose name ends in _wait.
- * Lifetime  gloss_new / gloss_free. A struct gloss_session lives from gloss_join until gloss_leave or gloss_free. Strings and JSON that a function or an
- *           event lends are valid until the next call of gloss_process (or _wait); what a function hands over is said there.
+ * Owns      a struct gloss owns its connection, its sessions, their replicas and the ops that wait for an answer. There are no
+ *           globals; the library never prints, never exits and never waits, but in gloss_wait and the functions that end in
+ *           _wait.
+ *           It leaves signals and their handlers alone. A name of a host is looked up in a short-lived thread, nothing else is.
+ * Lifetime  gloss_new / gloss_free. A struct gloss_session lives from gloss_join until gloss_leave or gloss_free. What a callback
+ *           is
+ *           given is lent until it returns, what a function lends until the next gloss_process (or _wait); what is handed over is
+ *           said there.
  * Thread    one struct gloss belongs to one thread at a time; different ones may be used by different threads at once.
- * Loop      yours: watch gloss_fd() for reading, wake after gloss_timeout_ms() at the latest, then call gloss_process(). All callbacks come from inside
- *           gloss_process (or _wait, or gloss_free and gloss_leave for what they leave unanswered), never from the call that asked. A callback may call
- *           anything, gloss_free and gloss_leave included, but gloss_process and the _wait functions (they answer GLOSS_E_SETTING there).
- * Units     positions are Unicode code points, end exclusive. seq counts the ops of a session: 1, 2, 3 ... Times in *_ms are milliseconds.
+ * Loop      yours: watch gloss_fd() for reading, wake after gloss_timeout_ms() at the latest, then call gloss_process(). All
+ *           callbacks come from inside gloss_process (or _wait, or gloss_free and gloss_leave for what they leave unanswered),
+ *           never from the call that asked. A callback may call anything, gloss_free and gloss_leave included, but gloss_process
+ *           and what waits (they answer GLOSS_E_SETTING there).
+ * Units     positions are Unicode code points, end exclusive. seq counts the ops of a session: 1, 2, 3 ... Times in *_ms are
+ *           milliseconds.
  * Ids       UUIDs as text: 36 lower case characters. char[GLOSS_ID] has room for one and a NUL.
- * Errors    functions return 0 or one of enum gloss_code (the numbers of PROTOCOL.md, "Errors"); gloss_last_error() then has the sentence. Running out
- *           of memory is GLOSS_E_NOMEM; the connection then goes and comes back, so nothing is missed and nothing is done twice.
- * JSON      values are jansson's json_t. A json_t given to the library stays yours (it is copied or counted); a json_t from an event is lent.
+ * Errors    functions return 0 or one of enum gloss_code (the numbers of PROTOCOL.md, "Errors"); gloss_last_error() then has the
+ *           sentence. Running out of memory is GLOSS_E_NOMEM; when it happens inside gloss_process the connection goes and comes
+ *           back, so nothing is missed and nothing is done twice.
+ * JSON      values are jansson's json_t. A json_t given to the library stays yours (it is copied or counted up).
  * Source    PROTOCOL.md.
  *
  * The shortest useful program is clients/lib/example.c.
@@ -30,7 +37,7 @@
 extern "C" {
 #endif
 
-#define GLOSS_ID 37   /* room for a UUID as text */
+#define GLOSS_ID   37 /* room for a UUID as text */
 #define GLOSS_HASH 65 /* room for a SHA-256 as text: 64 lower case hex digits */
 
 struct gloss;         /* one client: a connection that comes back by itself */
@@ -38,7 +45,7 @@ struct gloss_session; /* one joined session */
 struct gl_annotation; /* one annotation, immutable and counted; see "Annotations" below */
 struct gl_text;       /* a document's text; see "Texts" below */
 
-/* ---- errors ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- errors ---------------------------------------------------------------------------------------------- */
 
 /* The numbers of the protocol (proto/errors.def; the build checks that they agree). 0 is success. */
 enum gloss_code {
@@ -92,176 +99,209 @@ enum gloss_code {
     GLOSS_E_SYSTEM = 1606
 };
 
-/* One error. A plain value but for data, which is lent (or yours where a function hands the error over: then gloss_error_clear). */
+/* One error. A plain value but for data, which is lent; where a function hands the error over: gloss_error_clear it. */
 struct gloss_error {
-    int code;            /* enum gloss_code, or a number that this version does not know */
-    char name[32];       /* "stale": as in error.data.name */
-    char message[512];   /* a sentence for people, without a newline; from the server: not made harmless for a terminal */
-    char path[128];      /* the offending member, or "" */
-    json_t *data;        /* the server's error.data: name, current, field, author, seq, candidates, retry_after_ms ...; NULL when there is none */
-    int retry_after_ms;  /* 0 when not said */
+    int code;           /* enum gloss_code, or a number that this version does not know */
+    char name[32];      /* "stale": as in error.data.name */
+    char message[512];  /* a sentence for people, without a newline; from the server: not made harmless for a terminal */
+    char path[128];     /* the offending member, or "" */
+    json_t *data;       /* the server's error.data: name, current, field, seq, candidates ...; NULL when there is none */
+    int retry_after_ms; /* 0 when not said */
 };
-const char *gloss_code_name(int code);     /* "stale"; "internal" for a number that this version does not know */
-const char *gloss_code_sentence(int code); /* what it means, in a sentence */
+const char *gloss_code_name(int code);             /* "stale"; "internal" for a number that this version does not know */
+const char *gloss_code_sentence(int code);         /* what it means, in a sentence */
 void gloss_error_clear(struct gloss_error *error); /* drops data and zeroes the rest */
 
-/* ---- events ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- events ---------------------------------------------------------------------------------------------- */
 
+/* What each event fills in of struct gloss_event, and what it says. */
 enum gloss_event_type {
-    GLOSS_EV_CONNECTED,    /* signed in: account, server, hello */
-    GLOSS_EV_DISCONNECTED, /* error says why, retry_in_ms when the next try is; also for every try that failed */
-    GLOSS_EV_JOINED,       /* session, seq; again after each reconnect (resumed is true) */
-    GLOSS_EV_SYNCED,       /* session, seq: the replica holds everything up to seq, checked against chain and state sum; ops follow from seq + 1.
-                            * Without replica: the ops up to the newest at joining were delivered. After a reconnect it comes again when caught up */
-    GLOSS_EV_OP,           /* session, seq, op, payload, annotation: one op, each once, in order, its hash chain checked */
-    GLOSS_EV_RESYNC,       /* session, error: the server's log is not the one that was here; the replica is being read anew, SYNCED follows */
-    GLOSS_EV_PROJECT,      /* session, seq, payload: an op of the project's stream; labels and members are up to date already */
-    GLOSS_EV_NOTICE,       /* session, notice: "resynchronise", "rights", "closing" ...; nothing needs to be done */
-    GLOSS_EV_ERROR         /* error is final. session NULL: the client stopped (bad credentials, untrusted certificate, upgrade); gloss_connect tries
-                            * again. Otherwise this session stopped (not found, forbidden, chain broken, upgrade): gloss_leave it */
+    /* account, server, hello: signed in. */
+    GLOSS_EV_CONNECTED,
+    /* error says why, retry_in_ms when the next try is; comes for every try that failed, too. */
+    GLOSS_EV_DISCONNECTED,
+    /* session, seq; again after each reconnect, then with resumed. */
+    GLOSS_EV_JOINED,
+    /* session, seq: the replica holds everything up to seq, checked against chain and state sum; ops follow from seq + 1. Without
+     * replica: the ops up to the newest at joining were told. Comes again after a reconnect, when caught up. */
+    GLOSS_EV_SYNCED,
+    /* session, seq, op, payload, annotation ...: one op, each once, in order, its hash chain checked. */
+    GLOSS_EV_OP,
+    /* session, error: the server's log is not the one that was here; the state is being read anew, SYNCED follows. Who reads the
+     * log (GLOSS_FROM_LOG) gets GLOSS_EV_ERROR with GLOSS_E_RESYNC instead: what was told cannot be taken back. */
+    GLOSS_EV_RESYNC,
+    /* session, seq, payload: an op of the project's stream (with join option names); label and member names follow it. */
+    GLOSS_EV_PROJECT,
+    /* session, notice: "resynchronise", "rights", "closing" ...; nothing needs to be done. */
+    GLOSS_EV_NOTICE,
+    /* error, final. session NULL: the client stopped (bad credentials, untrusted certificate ...); gloss_connect tries again.
+     * Otherwise this session stopped (not found, forbidden, chain broken, upgrade): its ops were called back; gloss_leave it. */
+    GLOSS_EV_ERROR
 };
 
 struct gloss_event {
     enum gloss_event_type type;
-    struct gloss_session *session;          /* NULL when it is about the connection */
+    struct gloss_session *session; /* NULL when it is about the connection */
     uint64_t seq;
-    bool resumed;                           /* JOINED: continues where it was */
-    bool erased;                            /* OP: words were erased from the log; payload and op are absent */
-    const char *op;                         /* OP: its id */
-    const char *kind;                       /* OP, PROJECT: "annotation.create" */
-    const char *account;                    /* CONNECTED: yourself; OP, PROJECT: the author's id */
-    const char *at;                         /* OP, PROJECT: when; RFC 3339 UTC */
-    const char *server;                     /* CONNECTED: name and version of the server */
-    json_t *payload;                        /* OP, PROJECT: all of it */
-    json_t *hello;                          /* CONNECTED: the result of hello */
-    json_t *logged;                         /* OP: as logged, with salt, or the leaf: what a verifier hashes */
-    struct gl_annotation *annotation;       /* OP: the (first) annotation after it; NULL without replica or when it is not about one */
-    struct gl_annotation *before;           /* OP: and before it; NULL for a new one */
-    const char *notice;                     /* NOTICE */
-    const char *role;                       /* NOTICE "rights": the role now, NULL for none */
-    const struct gloss_error *error;        /* DISCONNECTED, RESYNC, ERROR */
-    int retry_in_ms;                        /* DISCONNECTED: -1 when it will not try again */
+    bool resumed;                     /* JOINED: continues where it was */
+    bool erased;                      /* OP: words were erased from the log; payload and op are absent */
+    const char *op;                   /* OP: its id */
+    const char *kind;                 /* OP, PROJECT: "annotation.create" */
+    const char *account;              /* CONNECTED: yourself; OP, PROJECT: the author's id */
+    const char *at;                   /* OP, PROJECT: when; RFC 3339 UTC */
+    const char *server;               /* CONNECTED: name and version of the server */
+    json_t *payload;                  /* OP, PROJECT: all of it */
+    json_t *hello;                    /* CONNECTED: the result of hello */
+    json_t *logged;                   /* OP: as logged, with salt, or the leaf: what a verifier hashes */
+    struct gl_annotation *annotation; /* OP: the (first) annotation after it; NULL without replica or when it is not about one */
+    struct gl_annotation *before;     /* OP: and before it; NULL for a new one */
+    const char *notice;               /* NOTICE */
+    const char *role;                 /* NOTICE "rights": the role now, NULL for none */
+    const struct gloss_error *error;  /* DISCONNECTED, RESYNC, ERROR */
+    int retry_in_ms;                  /* DISCONNECTED: -1 when it will not try again */
 };
 typedef void (*gloss_event_fn)(struct gloss *g, const struct gloss_event *event, void *arg);
 
-/* ---- the client -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the client ------------------------------------------------------------------------------------------ */
 
 struct gloss_config {
-    size_t size;           /* sizeof(struct gloss_config): gloss_config_init sets it */
-    const char *url;       /* "https://host:port/" or "wss://host:port/ws"; the port may be left out */
-    const char *token;     /* or else account and password */
+    size_t size;       /* sizeof(struct gloss_config): gloss_config_init sets it */
+    const char *url;   /* "https://host:port/" or "wss://host:port/ws"; the port may be left out */
+    const char *token; /* or else account and password */
     const char *account;
     const char *password;
-    const char *ca_file;   /* PEM; NULL: the system's certificates */
-    const char *client;    /* name and version of the program, for the operator's log; NULL: libgloss */
+    const char *ca_file;     /* PEM; NULL: the system's certificates */
+    const char *client;      /* name and version of the program, for the operator's log; NULL: libgloss */
     gloss_event_fn on_event; /* may be NULL */
-    void *arg;             /* handed to on_event */
+    void *arg;               /* handed to on_event */
     int connect_timeout_ms;  /* one try, until signed in; 0: 10000 */
     int silence_timeout_ms;  /* a connection that says nothing for so long, not even to a ping, is given up; 0: 20000 */
-    bool once;             /* the first failure to connect is final (GLOSS_EV_ERROR) instead of trying again; later losses are not */
+    bool once; /* the first failure to connect is final (GLOSS_EV_ERROR) instead of trying again; later losses are not */
 };
 void gloss_config_init(struct gloss_config *config); /* zeroes, and sets size */
 
-/* *error (may be NULL) is filled in when NULL comes back: GLOSS_E_SETTING with what is wrong, GLOSS_E_NOMEM, GLOSS_E_SYSTEM; gloss_error_clear it.
+/* *error (may be NULL) is filled in when NULL comes back: GLOSS_E_SETTING with what is wrong, GLOSS_E_NOMEM, GLOSS_E_SYSTEM;
+ * gloss_error_clear it.
  * Copies everything. Does not connect. */
 struct gloss *gloss_new(const struct gloss_config *config, struct gloss_error *error);
-/* *g is NULL afterwards; NULL on entry is fine. What is unanswered is called back with GLOSS_E_DISCONNECTED (for ops: the outcome is not known). */
+/* *g is NULL afterwards; NULL on entry is fine. What is unanswered is called back with GLOSS_E_DISCONNECTED (for ops: the outcome
+ * is not known). */
 void gloss_free(struct gloss **g);
 
-/* Begins to connect, and to come back after every loss: at once first, then after 100 ms, growing to 5 s, each with jitter. When it already does: 0. */
+/* Begins to connect, and to come back after every loss: at once first, then after 100 ms, growing to 5 s, each with jitter. When
+ * it already does: 0. */
 int gloss_connect(struct gloss *g);
-bool gloss_is_connected(const struct gloss *g); /* signed in */
+bool gloss_is_connected(const struct gloss *g);   /* signed in */
 const char *gloss_account(const struct gloss *g); /* your account's id; NULL before the first CONNECTED */
 const char *gloss_account_name(const struct gloss *g);
-const json_t *gloss_limits(const struct gloss *g); /* of hello; NULL before */
+const json_t *gloss_limits(const struct gloss *g);                 /* of hello; NULL before */
 const struct gloss_error *gloss_last_error(const struct gloss *g); /* of the last function that failed; lent */
 
-int gloss_fd(const struct gloss *g);         /* one descriptor, the same for the client's life: readable when gloss_process has work */
-int gloss_timeout_ms(const struct gloss *g); /* call gloss_process no later than this; -1: only when gloss_fd is readable. Ask before each wait */
-int gloss_process(struct gloss *g);          /* does what can be done without waiting; 0, or the final error of a client that stopped */
-/* Polls and processes, once: returns after something was done or timeout_ms (-1: no limit) passed. Returns like gloss_process; GLOSS_E_TIMED_OUT. */
+int gloss_fd(const struct gloss *g); /* one descriptor, the same for the client's life: readable when gloss_process has work */
+int gloss_timeout_ms(
+    const struct gloss *g); /* call gloss_process no later than this; -1: only when gloss_fd is readable. Ask before each wait */
+int gloss_process(struct gloss *g); /* does what can be done without waiting; 0, or the final error of a client that stopped */
+/* Polls and processes, once: returns after something was done or timeout_ms (-1: no limit) passed. Returns like gloss_process;
+ * GLOSS_E_TIMED_OUT. */
 int gloss_wait(struct gloss *g, int timeout_ms);
 
-/* ---- any method of the protocol ---------------------------------------------------------------------------------------------------------------- */
+/* ---- any method of the protocol
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 /* Exactly once. error NULL: result is there. Both are lent. */
 typedef void (*gloss_answer_fn)(struct gloss *g, json_t *result, const struct gloss_error *error, void *arg);
 
-/* Asks; while there is no connection it waits for one. params may be NULL. deadline_ms 0: 30000; -1: none. When the connection is lost between question
+/* Asks; while there is no connection it waits for one. params may be NULL. deadline_ms 0: 30000; -1: none. When the connection is
+ * lost between question
  * and answer it is called back with GLOSS_E_DISCONNECTED: only the caller knows whether to ask again. */
 int gloss_call(struct gloss *g, const char *method, json_t *params, int deadline_ms, gloss_answer_fn fn, void *arg);
-/* The same, waiting (other events are delivered meanwhile); asks again by itself when the connection was lost and the method only reads.
+/* The same, waiting (other events are delivered meanwhile; a client that was not told to connect connects, as with all _wait
+ * functions); asks again by itself when the connection was lost and the method only reads.
  * *result (may be NULL) is yours: json_decref. *error (may be NULL): yours, gloss_error_clear. */
-int gloss_call_wait(struct gloss *g, const char *method, json_t *params, int timeout_ms, json_t **result, struct gloss_error *error);
+int gloss_call_wait(struct gloss *g, const char *method, json_t *params, int timeout_ms, json_t **result,
+                    struct gloss_error *error);
 
-/* ---- sessions ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- sessions -------------------------------------------------------------------------------------------- */
 
 enum gloss_from {
     GLOSS_FROM_STATE, /* the state as it is (replica), or nothing of the past (no replica), then live */
-    GLOSS_FROM_LOG    /* every op after `since`, then live. since 0: the whole log; with replica the state is then computed from it, not read */
+    GLOSS_FROM_LOG    /* every op after `since`, then live. 0: the whole log; a replica is then computed from it, not read */
 };
 struct gloss_join {
-    size_t size;          /* sizeof(struct gloss_join): gloss_join_init sets it */
+    size_t size; /* sizeof(struct gloss_join): gloss_join_init sets it */
     enum gloss_from from;
-    uint64_t since;       /* GLOSS_FROM_LOG: the last seq that you have */
-    const char *chain;    /* the chain at since (64 hex digits); needed with since above 0 */
-    bool replica;         /* keep the state (with GLOSS_FROM_LOG: only from 0) */
-    bool submit_only;     /* no ops are sent: only gloss_submit. No replica */
-    bool names;           /* keep labels and members current too: gloss_label_name, gloss_member_name. SYNCED waits for them */
+    uint64_t since;    /* GLOSS_FROM_LOG: the last seq that you have */
+    const char *chain; /* the chain at since (64 hex digits); needed with since above 0 */
+    bool replica;      /* keep the state (with GLOSS_FROM_LOG: only from 0) */
+    bool submit_only;  /* no ops are sent: only gloss_submit. No replica */
+    bool names;        /* keep labels and members current too: gloss_label_name, gloss_member_name. SYNCED waits for them */
 };
 void gloss_join_init(struct gloss_join *options); /* GLOSS_FROM_STATE, replica and names on */
 
-/* Joins, now or when connected, and again after every reconnect. Events: JOINED, SYNCED, OP ... *session is valid at once. Joining the same session
+/* Joins, now or when connected, and again after every reconnect. Events: JOINED, SYNCED, OP ... *session is valid at once.
+ * Joining the same session
  * twice at a time: GLOSS_E_EXISTS. */
 int gloss_join(struct gloss *g, const char *session, const struct gloss_join *options, struct gloss_session **out);
 /* *session is NULL afterwards. Ops without an answer are called back with GLOSS_E_DISCONNECTED. */
 void gloss_leave(struct gloss_session **session);
-/* Waits for SYNCED (for submit_only: JOINED). 0, the session's or client's final error, or GLOSS_E_TIMED_OUT. timeout_ms -1: no limit. */
+/* Waits for SYNCED (for submit_only: JOINED). 0, the session's or client's final error, or GLOSS_E_TIMED_OUT. timeout_ms -1: no
+ * limit. */
 int gloss_synced_wait(struct gloss_session *session, int timeout_ms);
 
 struct gloss *gloss_session_client(const struct gloss_session *session);
 void gloss_session_set_data(struct gloss_session *session, void *data); /* a pointer of yours */
 void *gloss_session_data(const struct gloss_session *session);
 const char *gloss_session_id(const struct gloss_session *session);
-const char *gloss_session_role(const struct gloss_session *session);     /* yours: "viewer" ...; "" before JOINED */
-const char *gloss_session_mode(const struct gloss_session *session);     /* "shared", "closed"; "" before JOINED */
+const char *gloss_session_role(const struct gloss_session *session);       /* yours: "viewer" ...; "" before JOINED */
+const char *gloss_session_mode(const struct gloss_session *session);       /* "shared", "closed"; "" before JOINED */
 const json_t *gloss_session_document(const struct gloss_session *session); /* document_info as of joining; NULL before JOINED */
 bool gloss_session_is_joined(const struct gloss_session *session);
 bool gloss_session_is_synced(const struct gloss_session *session);
-uint64_t gloss_session_seq(const struct gloss_session *session);          /* of the last op delivered, or what the replica is as of */
-void gloss_session_chain(const struct gloss_session *session, char hex[GLOSS_HASH]); /* the chain there: with seq, where to continue later */
-bool gloss_session_state_sum(const struct gloss_session *session, char hex[GLOSS_HASH]); /* computed here; false without replica */
-uint64_t gloss_session_head(const struct gloss_session *session);         /* the newest seq that the server told of */
+uint64_t gloss_session_seq(const struct gloss_session *session); /* of the last op delivered, or what the replica is as of */
+void gloss_session_chain(const struct gloss_session *session,
+                         char hex[GLOSS_HASH]); /* the chain there: with seq, where to continue later */
+bool gloss_session_state_sum(const struct gloss_session *session,
+                             char hex[GLOSS_HASH]);               /* computed here; false without replica */
+uint64_t gloss_session_head(const struct gloss_session *session); /* the newest seq that the server told of */
 
-/* ---- changes ----------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- changes --------------------------------------------------------------------------------------------- */
 
 struct gloss_result {
-    const char *op;         /* its id */
-    size_t index;           /* its place in the array given to gloss_submit */
-    uint64_t seq;           /* 0 when it was refused */
-    bool repeated;          /* it had been accepted before */
-    const char *annotation; /* the annotation that it made or changed, or NULL */
+    const char *op;                  /* its id */
+    size_t index;                    /* its place in the array given to gloss_submit */
+    uint64_t seq;                    /* 0 when it was refused */
+    bool repeated;                   /* it had been accepted before */
+    const char *annotation;          /* the annotation that it made or changed, or NULL */
     const struct gloss_error *error; /* NULL when it was accepted; lent */
 };
 /* Exactly once for each op, in the order of the ops. */
 typedef void (*gloss_result_fn)(struct gloss_session *session, const struct gloss_result *result, void *arg);
 
-/* Asks for changes: ops is an array of {"id"?, "base"?, "change"} (PROTOCOL.md, "Changes"). An op without id gets one; one that changes what is there and
- * has no base gets gloss_session_seq() as base. They are kept until answered: sent in order, as many at a time as the server takes, again after "busy",
- * and again with the same ids after a reconnect, so that each is applied once. atomic: all or none, in one message; otherwise each stands for itself and
- * may travel with others. Refused at once, and nothing kept: GLOSS_E_INVALID_PARAMS, GLOSS_E_TOO_LARGE (does not fit into a message), GLOSS_E_NOMEM. */
+/* Asks for changes; ops is an array of {"id"?, "base"?, "change"} (PROTOCOL.md, "Changes"). An op without id gets one; one that
+ * changes what is there and
+ * has no base gets gloss_session_seq() as base. They are kept until answered: sent in order, as many at a time as the server
+ * takes, again after "busy",
+ * and again with the same ids after a reconnect, so that each is applied once. atomic: all or none, in one message; otherwise
+ * each stands for itself and
+ * may travel with others. Refused at once, and nothing kept: GLOSS_E_INVALID_PARAMS, GLOSS_E_TOO_LARGE (does not fit into a
+ * message), GLOSS_E_NOMEM. */
 int gloss_submit(struct gloss_session *session, json_t *ops, bool atomic, gloss_result_fn fn, void *arg);
 /* One change; id_out (may be NULL) gets the op's id at once, to be used as base of the next. base NULL: as above. */
-int gloss_submit_change(struct gloss_session *session, json_t *change, json_t *base, char id_out[GLOSS_ID], gloss_result_fn fn, void *arg);
-/* One op ({"id"?, "base"?, "change"}), waiting for its answer. *seq and annotation (may be NULL) are filled in when it was accepted; *error (may be NULL)
+int gloss_submit_change(struct gloss_session *session, json_t *change, json_t *base, char id_out[GLOSS_ID], gloss_result_fn fn,
+                        void *arg);
+/* One op ({"id"?, "base"?, "change"}), waiting for its answer. *seq and annotation (may be NULL) are filled in when it was
+ * accepted; *error (may be NULL)
  * otherwise, and is yours: gloss_error_clear. Returns 0 or error's code. After GLOSS_E_TIMED_OUT the outcome is not known. */
-int gloss_submit_wait(struct gloss_session *session, json_t *op, int timeout_ms, uint64_t *seq, char annotation[GLOSS_ID], struct gloss_error *error);
-size_t gloss_unanswered(const struct gloss_session *session); /* ops that have no answer yet; keep it bounded: stop reading input above a few thousand */
-void gloss_new_id(char id[GLOSS_ID]);                         /* a new UUID, version 7 */
+int gloss_submit_wait(struct gloss_session *session, json_t *op, int timeout_ms, uint64_t *seq, char annotation[GLOSS_ID],
+                      struct gloss_error *error);
+size_t gloss_unanswered(const struct gloss_session
+                            *session); /* ops that have no answer yet; keep it bounded: stop reading input above a few thousand */
+void gloss_new_id(char id[GLOSS_ID]);  /* a new UUID, version 7 */
 
-/* ---- annotations ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- annotations ----------------------------------------------------------------------------------------- */
 
-/* The replica in the order in which the annotations were made, tombstones included (look at is_deleted). Lent; gloss_annotation_ref keeps one. */
+/* The replica in the order in which the annotations were made, tombstones included (look at is_deleted). Lent;
+ * gloss_annotation_ref keeps one. */
 size_t gloss_annotation_count(const struct gloss_session *session); /* all */
 size_t gloss_annotation_live(const struct gloss_session *session);  /* those that are not deleted */
 struct gl_annotation *gloss_annotation_at(const struct gloss_session *session, size_t index);
@@ -270,30 +310,36 @@ struct gl_annotation *gloss_annotation_find(const struct gloss_session *session,
 /* Programs inside this source tree may include proto/model/annotation.h instead and look inside. */
 struct gl_annotation *gloss_annotation_ref(struct gl_annotation *annotation);
 void gloss_annotation_unref(struct gl_annotation **annotation);
-const json_t *gloss_annotation_record(const struct gl_annotation *annotation); /* the canonical record: PROTOCOL.md, "Annotation records"; lent */
+const json_t *gloss_annotation_record(
+    const struct gl_annotation *annotation); /* the canonical record: PROTOCOL.md, "Annotation records"; lent */
 void gloss_annotation_id(const struct gl_annotation *annotation, char id[GLOSS_ID]);
 bool gloss_annotation_is_deleted(const struct gl_annotation *annotation);
 bool gloss_annotation_label(const struct gl_annotation *annotation, char id[GLOSS_ID]); /* false: has none */
 uint64_t gloss_annotation_begin(const struct gl_annotation *annotation); /* of the first span; 0 for the whole document */
 uint64_t gloss_annotation_end(const struct gl_annotation *annotation);   /* of the last span */
 
-/* ---- names (with join option names) -------------------------------------------------------------------------------------------------------------- */
+/* ---- names (with join option names)
+ * -------------------------------------------------------------------------------------------------------------- */
 
 const char *gloss_label_name(const struct gloss_session *session, const char *label_id); /* NULL: not known */
 const char *gloss_label_id(const struct gloss_session *session, const char *name);       /* NULL: not known */
 size_t gloss_label_count(const struct gloss_session *session);
-bool gloss_label_at(const struct gloss_session *session, size_t index, const char **id, const char **name); /* in no particular order */
+bool gloss_label_at(const struct gloss_session *session, size_t index, const char **id,
+                    const char **name); /* in no particular order */
 bool gloss_codebook_is_open(const struct gloss_session *session);
 uint64_t gloss_codebook_version(const struct gloss_session *session); /* the project's seq that is known */
-const char *gloss_member_name(const struct gloss_session *session, const char *account_id); /* members and former members; NULL: not known */
+const char *gloss_member_name(const struct gloss_session *session,
+                              const char *account_id); /* members and former members; NULL: not known */
 
-/* ---- texts ------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------------------- */
 
 /* error NULL: text is yours, gloss_text_free it; its SHA-256 was checked. document is document_info, lent. */
-typedef void (*gloss_text_fn)(struct gloss *g, struct gl_text *text, json_t *document, const struct gloss_error *error, void *arg);
+typedef void (*gloss_text_fn)(struct gloss *g, struct gl_text *text, json_t *document, const struct gloss_error *error,
+                              void *arg);
 /* Reads a document's text in windows; goes on after a reconnect. */
 int gloss_fetch_text(struct gloss *g, const char *document, gloss_text_fn fn, void *arg);
-int gloss_fetch_text_wait(struct gloss *g, const char *document, int timeout_ms, struct gl_text **text, struct gloss_error *error);
+int gloss_fetch_text_wait(struct gloss *g, const char *document, int timeout_ms, struct gl_text **text,
+                          struct gloss_error *error);
 
 /* Programs inside this source tree may include proto/model/text.h instead. */
 void gloss_text_free(struct gl_text **text);
@@ -314,10 +360,12 @@ struct gloss_import {
 void gloss_import_init(struct gloss_import *import);
 /* Exactly once. document is document_info, lent; existing: the project had these bytes already. */
 typedef void (*gloss_import_fn)(struct gloss *g, json_t *document, bool existing, const struct gloss_error *error, void *arg);
-/* Uploads a text: begin, chunks, commit; from the beginning again after a reconnect. The bytes are checked here first: GLOSS_E_INVALID_UTF8 and
+/* Uploads a text: begin, chunks, commit; from the beginning again after a reconnect. The bytes are checked here first:
+ * GLOSS_E_INVALID_UTF8 and
  * GLOSS_E_CONTAINS_NUL (with the byte offset in gloss_last_error), GLOSS_E_TOO_LARGE once the server's limit is known. */
 int gloss_import(struct gloss *g, const struct gloss_import *import, gloss_import_fn fn, void *arg);
-int gloss_import_wait(struct gloss *g, const struct gloss_import *import, int timeout_ms, json_t **document, bool *existing, struct gloss_error *error);
+int gloss_import_wait(struct gloss *g, const struct gloss_import *import, int timeout_ms, json_t **document, bool *existing,
+                      struct gloss_error *error);
 
 const char *gloss_version(void); /* of the library */
 

@@ -1,0 +1,276 @@
+/*
+ * lib_priv.h - what the files of libgloss share: the client, its calls, its sessions, and who calls whom.
+ *
+ * Owns      struct gloss owns everything below it. A session that was left and a client that was freed inside a callback live on
+ *           until gloss_process returns (is_left, is_doomed), so that whoever called the program back can still look; each loop
+ *           around a callback asks lg_is_over().
+ * Thread    one at a time.
+ * Errors    numbers of enum gloss_code; proto's enum gl_code becomes one with gl_code_wire(). What must end the connection says
+ *           lg_drop(): that is done by gloss_process once nothing else is on the stack.
+ *
+ * How a turn goes (client.c): run the transport, take its events (a message goes to the call it answers, or to its session), look
+ * at deadlines, then pump: join what is not joined, go on with jobs, send what waits.
+ */
+#ifndef LG_LIB_PRIV_H
+#define LG_LIB_PRIV_H
+
+#include "clients/lib/include/gloss.h"
+#include "clients/lib/transport.h"
+#include "proto/gl_wire.h"
+#include "proto/model/state.h"
+
+#define LG_NEVER            UINT64_MAX
+#define LG_CALL_DEADLINE_MS 30000
+#define LG_SEND_LOW         (1u << 20) /* below so many waiting bytes more is given to the transport */
+
+/* ---- errors (error.c) */
+
+void lg_error_set(struct gloss_error *error, int code, const char *fmt, ...) GL_PRINTF(3, 4); /* clears what was there */
+void lg_error_take_gl(struct gloss_error *error, const struct gl_err *err);
+void lg_error_take_json(struct gloss_error *error, json_t *wire); /* a JSON-RPC error object */
+void lg_error_copy(struct gloss_error *to, const struct gloss_error *from);
+bool lg_error_is_later(const struct gloss_error *error); /* the same may be asked again, later */
+/* Fills in last_error and returns code. */
+int lg_fail(struct gloss *g, int code, const char *fmt, ...) GL_PRINTF(3, 4);
+int lg_fail_gl(struct gloss *g, const struct gl_err *err);
+int lg_fail_nomem(struct gloss *g);
+
+/* ---- calls: requests that have no answer yet (call.c) */
+
+struct lg_call {
+    struct lg_call *next;
+    uint64_t id;
+    bool is_sent;
+    bool is_internal; /* when the connection goes it is forgotten: its owner starts anew by itself */
+    uint64_t deadline_ms;
+    gloss_answer_fn fn; /* NULL: nobody wants to know any more */
+    void *arg;
+    const void *owner; /* whose it is, for lg_calls_forget; NULL: the program's */
+    char *message;     /* until it is sent */
+    size_t len;
+};
+
+/* params is JSON text of an object. Internal calls are only made while signed in (but hello). Errors: too large, no memory. */
+int lg_call(struct gloss *g, const void *owner, const char *method, struct gl_slice params, int deadline_ms, gloss_answer_fn fn,
+            void *arg);
+void lg_calls_answer(struct gloss *g, const struct gl_envelope *envelope);
+void lg_calls_send(struct gloss *g); /* those that wait, while there is room */
+void lg_calls_timers(struct gloss *g, uint64_t now);
+void lg_calls_down(struct gloss *g,
+                   const struct gloss_error *error); /* the connection is gone: those that were sent have no answer */
+void lg_calls_fail(struct gloss *g, const struct gloss_error *error); /* all of the program's */
+void lg_calls_forget(struct gloss *g, const void *owner);             /* answers are not handed to owner any more */
+bool lg_calls_have(const struct gloss *g, const void *owner, gloss_answer_fn fn);
+
+/* ---- names (names.c): the labels and members of a project, for all its sessions */
+
+struct lg_names {
+    struct lg_names *next;
+    unsigned refs;
+    struct gloss *g;
+    char project[GLOSS_ID];
+    json_t *labels;    /* id -> name */
+    json_t *label_ids; /* name -> id */
+    json_t *order;     /* ids */
+    json_t *members;   /* account -> name */
+    bool is_open;
+    uint64_t version;    /* what is known of the project's stream */
+    uint64_t stream_seq; /* of the last op that came on this connection; 0: none */
+    bool is_loaded;      /* both were read on this connection (or cannot be) */
+    bool is_reading_labels, is_reading_members, reads_labels_again, reads_members_again;
+    uint64_t hold_until_ms;                            /* ops wait for a newer codebook; then it is asked for */
+    json_t *next_labels, *next_label_ids, *next_order; /* being read */
+    uint64_t next_version;
+};
+int lg_names_get(struct gloss *g, const char *project, struct lg_names **names);
+void lg_names_unref(struct lg_names **names);
+void lg_names_up(struct lg_names *names); /* a session of it was joined: read what is not known */
+void lg_names_down(struct gloss *g);
+void lg_names_timers(struct gloss *g, uint64_t now);
+void lg_names_on_ops(struct gloss *g, const json_t *params);
+/* Whether everything that the op names is known; if not it is being fetched, and lg_sessions_run goes on when it is there. */
+bool lg_names_know(struct lg_names *names, const json_t *payload);
+
+/* ---- ops that have no answer yet (submit.c) */
+
+enum lg_op_state { LG_OP_WAITING, LG_OP_SENT, LG_OP_DONE };
+
+struct lg_op {
+    struct lg_op *next;
+    enum lg_op_state state;
+    char id[GLOSS_ID];
+    char base[GLOSS_ID]; /* the op that it builds on, or "" */
+    char *request;       /* its JSON text; NULL when done */
+    size_t len;
+    uint64_t group;    /* of an atomic submit; 0: stands for itself */
+    size_t group_left; /* ops of the group from here on, itself included */
+    size_t index;
+    unsigned failures; /* of the server, in a row */
+    gloss_result_fn fn;
+    void *arg;
+    /* when done */
+    uint64_t seq;
+    bool is_repeated;
+    char annotation[GLOSS_ID];
+    struct gloss_error error;
+};
+
+/* ---- sessions (session.c: joining and resuming; replica.c: ops and pages) */
+
+enum lg_session_state { LG_AWAY, LG_JOINING, LG_JOINED, LG_FAILED };
+
+struct lg_frame { /* one session.ops, not yet applied to its end */
+    struct lg_frame *next;
+    json_t *params;
+    size_t at;
+};
+
+struct gloss_session {
+    struct gloss_session *next;
+    struct gloss *g;
+    char id[GLOSS_ID];
+    gl_uuid uuid;
+    void *data;
+    enum gloss_from from;
+    bool wants_replica, is_submit_only, wants_names;
+    enum lg_session_state state;
+    bool is_left;
+    struct gloss_error error; /* LG_FAILED */
+    uint64_t join_not_before_ms;
+    unsigned join_failures;
+
+    char role[17], mode[17];
+    json_t *document;
+    struct lg_names *names;
+
+    bool has_position; /* seq and chain are somewhere to continue from */
+    bool was_joined;   /* JOINED was told before */
+    uint64_t seq;
+    gl_hash chain;
+    struct gl_state *replica;
+    uint64_t head;
+
+    bool is_synced;
+    bool has_target; /* where the server stood when it was joined: checked on the way past */
+    uint64_t target_seq;
+    gl_hash target_chain, target_sum;
+    bool has_sum; /* a state sum that the server told, and its seq */
+    uint64_t sum_seq;
+    gl_hash sum;
+    uint64_t sum_due_ms; /* when to ask for one if none comes */
+
+    struct lg_frame *frames, **frames_end;
+
+    bool is_paging;
+    bool is_out_of_order; /* what was made meanwhile stands before what came with later pages */
+    uint64_t pages_as_of;
+    uint64_t page_not_before_ms;
+    json_t *meanwhile; /* payloads of the ops that came while paging */
+
+    struct lg_op *ops, **ops_end;
+    size_t unanswered;
+    uint64_t submit_not_before_ms;
+    unsigned submit_failures;
+};
+
+void lg_session_up(struct gloss_session *session); /* signed in: join */
+void lg_session_down(struct gloss_session *session);
+void lg_session_pump(struct gloss_session *session, uint64_t now);
+void lg_session_fail(struct gloss_session *session, const struct gloss_error *error);
+void lg_session_fail_gl(struct gloss_session *session, const struct gl_err *err); /* GL_E_NOMEM: the connection goes instead */
+void lg_session_read_anew(struct gloss_session *session, const struct gloss_error *why);
+void lg_session_rejoin(struct gloss_session *session);
+void lg_session_free(struct gloss_session *session);
+struct gloss_session *lg_session_find(struct gloss *g, const gl_uuid *id);
+void lg_session_on_notice(struct gloss *g, const json_t *params);
+void lg_sessions_run(struct gloss *g); /* ops that waited for names */
+
+void lg_replica_on_ops(struct gloss *g, json_t *params);
+void lg_replica_run(struct gloss_session *session);
+void lg_replica_page(struct gloss_session *session);    /* asks for pages */
+void lg_replica_arrived(struct gloss_session *session); /* joined, or an op further: is it the target? Is everything there? */
+void lg_replica_drop(struct gloss_session *session);    /* what belongs to the connection */
+bool lg_json_hash(const json_t *object, const char *name, gl_hash *hash);
+
+void lg_submit_pump(struct gloss_session *session, uint64_t now);
+void lg_submit_down(struct gloss_session *session);
+void lg_submit_fail(struct gloss_session *session, const struct gloss_error *error); /* everything unanswered gets it */
+void lg_submit_free(struct gloss_session *session);
+
+/* ---- jobs (text.c, import.c): several calls that make one */
+
+struct lg_job;
+struct lg_job_class {
+    void (*up)(struct lg_job *job);                                   /* signed in, or time to try again: go on */
+    void (*down)(struct lg_job *job);                                 /* the connection is gone; answers will not come */
+    void (*end)(struct lg_job *job, const struct gloss_error *error); /* calls back */
+    void (*free)(struct lg_job *job);
+};
+struct lg_job {
+    const struct lg_job_class *class;
+    struct lg_job *next;
+    struct gloss *g;
+    bool is_over;
+    bool is_running;
+    unsigned failures;
+    uint64_t not_before_ms;
+};
+void lg_job_add(struct gloss *g, struct lg_job *job);
+void lg_job_end(struct lg_job *job, const struct gloss_error *error);     /* NULL: it is done */
+void lg_job_trouble(struct lg_job *job, const struct gloss_error *error); /* tries again later if that helps, else ends */
+void lg_jobs_pump(struct gloss *g, uint64_t now);
+void lg_jobs_down(struct gloss *g);
+void lg_jobs_fail(struct gloss *g, const struct gloss_error *error);
+void lg_jobs_reap(struct gloss *g);
+void lg_import_cancel(struct gloss *g, const void *arg); /* the import that calls back with arg: its bytes go now */
+
+/* ---- the client (client.c) */
+
+enum lg_client_state { LG_IDLE, LG_WAITING, LG_CONNECTING, LG_GREETING, LG_READY, LG_STOPPED };
+
+struct gloss {
+    enum lg_client_state state;
+    struct lg_transport *transport;
+    char *token, *account, *password, *client;
+    gloss_event_fn on_event;
+    void *arg;
+    int connect_timeout_ms, silence_timeout_ms;
+    bool once;
+    bool is_inside; /* gloss_process is on the stack */
+    bool is_doomed; /* gloss_free was called inside it */
+    bool is_due;    /* something was asked for outside it */
+    uint64_t wake_ms;
+
+    unsigned failures; /* to connect, in a row */
+    bool was_ready;    /* ever */
+    uint64_t ready_ms, retry_ms, ping_ms;
+    uint64_t random;
+    bool drops; /* lg_drop was called */
+    struct gloss_error drop_error, complaint, last_error, final_error;
+
+    json_t *hello;
+    struct gl_limits limits;
+    char account_id[GLOSS_ID], account_name[257];
+    size_t ops_in_flight;
+    uint64_t next_call, next_group;
+    struct lg_call *calls;
+    struct gloss_session *sessions;
+    struct lg_names *names;
+    struct lg_job *jobs;
+    struct gl_arena arena; /* for reading one message */
+};
+
+bool lg_is_over(const struct gloss *g); /* no more callbacks: it was freed */
+bool lg_is_ready(const struct gloss *g);
+void lg_emit(struct gloss *g, const struct gloss_event *event);
+/* The connection is of no use any more; it ends and comes back. data.reason says why in one word. */
+void lg_drop(struct gloss *g, int code, const char *reason, const char *fmt, ...) GL_PRINTF(4, 5);
+void lg_drop_nomem(struct gloss *g);
+void lg_progress(struct gloss *g); /* the connection does what it is for: the next loss is the first in a row */
+void lg_wake_at(struct gloss *g, uint64_t ms);
+/* Exponential, with jitter: between half of and all of first_ms * 2^failures, at most cap_ms. */
+uint64_t lg_backoff(struct gloss *g, unsigned failures, uint64_t first_ms, uint64_t cap_ms);
+/* The same for something that the server asked to be sent again: not before it said. */
+uint64_t lg_retry_delay(struct gloss *g, const struct gloss_error *error, unsigned failures);
+
+#endif

@@ -1,0 +1,493 @@
+/*
+ * replica.c - what comes from a session's stream: ops in order, each checked against the chain; pages of the state; and when all
+ * of it is here.
+ *
+ * Frames wait in a list while an op in them names what is not known yet (a new label, a new member), so that nothing is told out
+ * of order. While pages come the ops are applied at once, but not told: SYNCED says from which seq on they are. A page may be
+ * older than an op that overtook it, so the ops of that time are kept and applied again to what a page brings; that changes
+ * nothing where they were in it.
+ */
+#include <stdlib.h>
+
+#include "clients/lib/lib_priv.h"
+
+#define PAGES_AT_ONCE 8
+#define SUM_WAIT_MS   1000 /* for a frame that has a state sum, before it is asked for */
+
+static void on_page(struct gloss *g, json_t *result, const struct gloss_error *error, void *arg);
+
+bool lg_json_hash(const json_t *object, const char *name, gl_hash *hash)
+{
+    const json_t *value = json_object_get(object, name);
+    return json_is_string(value) &&
+           gl_hex_decode(gl_slice_of(json_string_value(value), json_string_length(value)), hash->bytes, 32);
+}
+
+static void broken(struct gloss_session *session, const char *what)
+{
+    struct gloss_error error = {0};
+    lg_error_set(&error, GLOSS_E_CHAIN_BROKEN, "%s at op %llu is not what was computed from the ops received", what,
+                 (unsigned long long)session->seq);
+    lg_session_fail(session, &error);
+    gloss_error_clear(&error);
+}
+
+/* ---- is everything here? */
+
+static bool is_whole(const struct gloss_session *session)
+{
+    bool has_names = !session->wants_names || session->names->is_loaded;
+    return session->state == LG_JOINED && !session->is_paging && !session->frames && has_names &&
+           session->seq >= session->target_seq && (!session->replica || session->seq >= session->pages_as_of);
+}
+
+/* The newest sum that the server told, against ours. False: the session failed. */
+static bool check_sum(struct gloss_session *session)
+{
+    bool is_comparable = session->replica && !session->is_paging && session->has_sum && session->sum_seq == session->seq &&
+                         session->seq >= session->pages_as_of;
+    if (is_comparable && !gl_hash_equal(&session->sum, &session->replica->sum)) {
+        broken(session, "the state sum");
+        return false;
+    }
+    return true;
+}
+
+void lg_replica_arrived(struct gloss_session *session)
+{
+    if (session->state != LG_JOINED || session->is_left || lg_is_over(session->g)) {
+        return;
+    }
+    if (session->has_target && session->seq == session->target_seq) {
+        session->has_target = false;
+        session->has_sum = true;
+        session->sum_seq = session->target_seq;
+        session->sum = session->target_sum;
+        if (!gl_hash_equal(&session->chain, &session->target_chain)) {
+            broken(session, "the hash chain");
+            return;
+        }
+    }
+    if (!check_sum(session) || session->is_synced || !is_whole(session) || session->is_submit_only) {
+        return;
+    }
+    if (session->replica && (!session->has_sum || session->sum_seq != session->seq)) {
+        if (session->sum_due_ms == 0) {
+            session->sum_due_ms = lg_now_ms() + SUM_WAIT_MS;
+            lg_wake_at(session->g, session->sum_due_ms);
+        }
+        return;
+    }
+    session->sum_due_ms = 0;
+    session->is_synced = true;
+    const struct gloss_event event = {.type = GLOSS_EV_SYNCED, .session = session, .seq = session->seq};
+    lg_emit(session->g, &event);
+}
+
+/* ---- one op */
+
+static enum gl_code next_in_chain(const struct gloss_session *session, const json_t *logged, gl_hash *chain, struct gl_err *err)
+{
+    const json_t *payload = json_object_get(logged, "payload"), *salt_text = json_object_get(logged, "salt");
+    uint8_t salt[GL_SALT_BYTES];
+    gl_hash leaf;
+    if (payload) {
+        struct gl_buf bytes;
+        if (!gl_hex_decode(gl_slice_of(json_string_value(salt_text), json_string_length(salt_text)), salt, sizeof(salt)) ||
+            (uint64_t)json_integer_value(json_object_get(payload, "seq")) != session->seq + 1) {
+            return gl_fail(err, GL_E_CHAIN_BROKEN, "after op %llu came something that is not the next one",
+                           (unsigned long long)session->seq);
+        }
+        gl_buf_init(&bytes, SIZE_MAX);
+        gl_canon_write(&bytes, payload);
+        enum gl_code code = bytes.code;
+        leaf = gl_leaf(salt, gl_buf_peek(&bytes));
+        gl_buf_fini(&bytes);
+        if (code != GL_OK) {
+            return gl_fail(err, code == GL_E_NOMEM ? code : GL_E_MALFORMED, "op %llu cannot be read",
+                           (unsigned long long)session->seq + 1);
+        }
+    } else if (!lg_json_hash(logged, "leaf", &leaf)) {
+        return gl_fail(err, GL_E_MALFORMED, "op %llu has neither words nor their hash", (unsigned long long)session->seq + 1);
+    }
+    *chain = gl_chain_next(&session->chain, &leaf);
+    return GL_OK;
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+static bool first_annotation(const json_t *payload, gl_uuid *id)
+{
+    const json_t *effect = json_array_get(json_object_get(payload, "effects"), 0);
+    const char *text = json_string_value(json_array_get(json_object_get(effect, "ids"), 0));
+    return text && gl_uuid_parse(gl_slice_str(text), id);
+}
+
+static void tell(struct gloss_session *session, json_t *logged, struct gl_annotation *before, const gl_uuid *id)
+{
+    json_t *payload = json_object_get(logged, "payload");
+    const struct gloss_event event = {
+        .type = GLOSS_EV_OP,
+        .session = session,
+        .seq = session->seq,
+        .erased = payload == NULL,
+        .op = text_of(payload, "op"),
+        .kind = text_of(payload, "kind"),
+        .account = text_of(payload, "account"),
+        .at = text_of(payload, "at"),
+        .payload = payload,
+        .logged = logged,
+        .annotation = id ? gl_state_find(session->replica, id) : NULL,
+        .before = before,
+    };
+    lg_progress(session->g);
+    lg_emit(session->g, &event);
+}
+
+/* Applies and tells the op that follows. Not GL_OK: the session failed, or the connection goes; nothing was applied then. */
+static enum gl_code take_op(struct gloss_session *session, json_t *logged)
+{
+    struct gl_err err = {0};
+    gl_uuid id;
+    gl_hash chain;
+    bool has_id = session->replica && first_annotation(json_object_get(logged, "payload"), &id);
+    struct gl_annotation *before = has_id ? gl_state_find(session->replica, &id) : NULL;
+    json_t *payload = json_object_get(logged, "payload");
+    if (session->is_paging && payload && json_array_append(session->meanwhile, payload) != 0) {
+        lg_drop_nomem(session->g);
+        return GL_E_NOMEM;
+    }
+    if (before) {
+        gl_annotation_ref(before);
+    }
+    enum gl_code code =
+        session->replica ? gl_state_append(session->replica, logged, &err) : next_in_chain(session, logged, &chain, &err);
+    if (code == GL_OK) {
+        session->seq++;
+        session->chain = session->replica ? session->replica->chain : chain;
+        if (!session->is_paging) {
+            tell(session, logged, before, has_id ? &id : NULL);
+        }
+    } else {
+        lg_session_fail_gl(session, &err);
+    }
+    gl_annotation_unref(&before);
+    return code;
+}
+
+/* ---- frames of ops */
+
+static void pop_frame(struct gloss_session *session)
+{
+    struct lg_frame *frame = session->frames;
+    session->frames = frame->next;
+    if (!session->frames) {
+        session->frames_end = &session->frames;
+    }
+    json_decref(frame->params);
+    free(frame);
+}
+
+static bool goes_on(const struct gloss_session *session)
+{
+    return session->state == LG_JOINED && !session->is_left && !session->g->drops && !lg_is_over(session->g);
+}
+
+/* All of the frame was taken: the server says what chain and state are now. */
+static void end_frame(struct gloss_session *session)
+{
+    const json_t *params = session->frames->params;
+    uint64_t last =
+        (uint64_t)json_integer_value(json_object_get(params, "first")) + json_array_size(json_object_get(params, "ops")) - 1;
+    gl_hash chain, sum;
+    bool is_here = last == session->seq;
+    bool has_chain = lg_json_hash(params, "chain", &chain), has_sum = lg_json_hash(params, "state", &sum);
+    pop_frame(session);
+    if (is_here && (!has_chain || !gl_hash_equal(&chain, &session->chain))) {
+        broken(session, "the hash chain");
+        return;
+    }
+    if (is_here && has_sum) {
+        session->has_sum = true;
+        session->sum_seq = last;
+        session->sum = sum;
+        (void)check_sum(session);
+    }
+}
+
+/* False: it cannot go on now. */
+static bool run_frame(struct gloss_session *session)
+{
+    struct lg_frame *frame = session->frames;
+    json_t *ops = json_object_get(frame->params, "ops");
+    uint64_t first = (uint64_t)json_integer_value(json_object_get(frame->params, "first"));
+    while (frame->at < json_array_size(ops)) {
+        uint64_t seq = first + frame->at;
+        json_t *logged = json_array_get(ops, frame->at);
+        if (seq <= session->seq) {
+            frame->at++; /* had it already */
+            continue;
+        }
+        if (seq != session->seq + 1) {
+            lg_drop(session->g, GLOSS_E_DISCONNECTED, "gap", "after op %llu the server sent op %llu",
+                    (unsigned long long)session->seq, (unsigned long long)seq);
+            return false;
+        }
+        if (session->wants_names && !session->is_paging && !lg_names_know(session->names, json_object_get(logged, "payload"))) {
+            return false;
+        }
+        frame->at++;
+        if (take_op(session, logged) != GL_OK || !goes_on(session)) {
+            return false;
+        }
+        lg_replica_arrived(session);
+        if (!goes_on(session)) {
+            return false;
+        }
+    }
+    end_frame(session);
+    return goes_on(session);
+}
+
+void lg_replica_run(struct gloss_session *session)
+{
+    bool can_go_on = true;
+    while (can_go_on && goes_on(session) && session->frames) {
+        json_t *held = json_incref(session->frames->params); /* a callback that leaves the session still looks at its event */
+        can_go_on = run_frame(session);
+        json_decref(held);
+        lg_replica_arrived(session);
+    }
+}
+
+void lg_replica_on_ops(struct gloss *g, json_t *params)
+{
+    gl_uuid id;
+    const json_t *text = json_object_get(params, "session"), *first = json_object_get(params, "first");
+    struct gloss_session *session = NULL;
+    if (json_is_string(text) && gl_uuid_parse(gl_slice_of(json_string_value(text), json_string_length(text)), &id)) {
+        session = lg_session_find(g, &id);
+    }
+    if (!session || session->state != LG_JOINED || session->is_submit_only) {
+        return;
+    }
+    if (!json_is_integer(first) || json_integer_value(first) < 1 || json_array_size(json_object_get(params, "ops")) == 0) {
+        lg_drop(g, GLOSS_E_DISCONNECTED, "bad_message", "the server sent a session.ops that cannot be read");
+        return;
+    }
+    struct lg_frame *frame = calloc(1, sizeof(*frame));
+    if (!frame) {
+        lg_drop_nomem(g);
+        return;
+    }
+    frame->params = json_incref(params);
+    *session->frames_end = frame;
+    session->frames_end = &frame->next;
+    uint64_t last = (uint64_t)json_integer_value(first) + json_array_size(json_object_get(params, "ops")) - 1;
+    session->head = last > session->head ? last : session->head;
+    lg_replica_run(session);
+}
+
+/* ---- pages */
+
+static unsigned pages_waiting(const struct gloss_session *session)
+{
+    unsigned count = 0;
+    for (const struct lg_call *call = session->g->calls; call; call = call->next) {
+        count += call->owner == session && call->fn == on_page;
+    }
+    return count;
+}
+
+void lg_replica_page(struct gloss_session *session)
+{
+    struct gloss *g = session->g;
+    uint64_t most = g->limits.pages_in_flight < PAGES_AT_ONCE ? g->limits.pages_in_flight : PAGES_AT_ONCE;
+    if (!session->is_paging || session->state != LG_JOINED) {
+        return;
+    }
+    if (lg_now_ms() < session->page_not_before_ms) {
+        lg_wake_at(g, session->page_not_before_ms);
+        return;
+    }
+    if (!session->meanwhile && !(session->meanwhile = json_array())) {
+        lg_drop_nomem(g);
+        return;
+    }
+    for (uint64_t count = pages_waiting(session); count < (most > 0 ? most : 1) && !g->drops; count++) {
+        struct gl_session_page_params params = {.session = session->uuid};
+        struct gl_buf buf;
+        gl_buf_init(&buf, SIZE_MAX);
+        gl_session_page_params_write(&buf, &params);
+        if (buf.code != GL_OK ||
+            lg_call(g, session, "session.page", gl_buf_peek(&buf), LG_CALL_DEADLINE_MS, on_page, session) != GLOSS_OK) {
+            lg_drop_nomem(g);
+        }
+        gl_buf_fini(&buf);
+    }
+}
+
+static enum gl_code take_record(struct gloss_session *session, const json_t *record, struct gl_err *err)
+{
+    struct gl_state *state = session->replica;
+    struct gl_annotation *annotation = NULL;
+    enum gl_code code = gl_annotation_from_record(record, &annotation, err);
+    if (code != GL_OK) {
+        return code;
+    }
+    const struct gl_annotation *known = gl_state_find(state, &annotation->id);
+    if (!known || known->changed_seq < annotation->changed_seq) {
+        session->is_out_of_order |=
+            !known && state->count > 0 && state->items[state->count - 1]->created_seq > annotation->created_seq;
+        code = gl_state_put(state, annotation);
+        if (code != GL_OK) {
+            (void)gl_fail(err, code, "out of memory");
+        }
+    }
+    gl_annotation_unref(&annotation);
+    return code;
+}
+
+static enum gl_code apply_again(struct gloss_session *session, uint64_t as_of, struct gl_err *err)
+{
+    enum gl_code code = GL_OK;
+    for (size_t i = 0; i < json_array_size(session->meanwhile) && code == GL_OK; i++) {
+        json_t *payload = json_array_get(session->meanwhile, i);
+        struct gl_op op;
+        if ((uint64_t)json_integer_value(json_object_get(payload, "seq")) <= as_of) {
+            continue;
+        }
+        code = gl_op_read(payload, &op, err);
+        if (code == GL_OK) {
+            code = gl_state_apply(session->replica, &op, err);
+            gl_op_fini(&op);
+        }
+    }
+    return code;
+}
+
+struct place {
+    struct gl_annotation *annotation;
+    size_t at;
+};
+
+static int by_making(const void *a, const void *b)
+{
+    const struct place *left = a, *right = b;
+    uint64_t x = left->annotation->created_seq, y = right->annotation->created_seq;
+    return x != y ? (x < y ? -1 : 1) : (left->at < right->at ? -1 : left->at > right->at);
+}
+
+/* A copy of the state with its annotations in the order in which they were made. */
+static struct gl_state *in_order(const struct gl_state *from, struct place *places)
+{
+    static const uint8_t any[32];
+    struct gl_state *state = gl_state_new(&from->stream, any);
+    for (size_t i = 0; i < from->count; i++) {
+        places[i] = (struct place){from->items[i], i};
+    }
+    qsort(places, from->count, sizeof(*places), by_making);
+    for (size_t i = 0; state && i < from->count; i++) {
+        if (gl_state_put(state, places[i].annotation) != GL_OK) {
+            gl_state_free(&state);
+        }
+    }
+    if (state) {
+        gl_state_set_mode(state, from->mode, from->mode_seq);
+        state->seq = from->seq;
+        state->chain = from->chain;
+    }
+    return state;
+}
+
+static bool sort_replica(struct gloss_session *session)
+{
+    struct place *places = calloc(session->replica->count + 1, sizeof(*places));
+    struct gl_state *sorted = places ? in_order(session->replica, places) : NULL;
+    free(places);
+    if (!sorted) {
+        return false;
+    }
+    gl_state_free(&session->replica);
+    session->replica = sorted;
+    return true;
+}
+
+static void last_page(struct gloss_session *session)
+{
+    if (session->is_out_of_order && !sort_replica(session)) {
+        lg_drop_nomem(session->g);
+        return;
+    }
+    session->is_paging = session->is_out_of_order = false;
+    session->replica->is_partial = false;
+    session->has_position = true;
+    json_decref(session->meanwhile);
+    session->meanwhile = NULL;
+    lg_replica_arrived(session);
+}
+
+static void take_page(struct gloss_session *session, const struct gl_session_page_result *page)
+{
+    struct gl_err err = {0};
+    enum gl_code code = GL_OK;
+    for (size_t i = 0; i < json_array_size(page->records) && code == GL_OK; i++) {
+        code = take_record(session, json_array_get(page->records, i), &err);
+    }
+    if (code == GL_OK && page->as_of < session->seq) {
+        code = apply_again(session, page->as_of, &err);
+    }
+    if (code != GL_OK) {
+        lg_session_fail_gl(session, &err);
+        return;
+    }
+    session->pages_as_of = page->as_of > session->pages_as_of ? page->as_of : session->pages_as_of;
+    if (page->done) {
+        last_page(session);
+    } else {
+        lg_replica_page(session);
+    }
+}
+
+static void on_page(struct gloss *g, json_t *result, const struct gloss_error *error, void *arg)
+{
+    struct gloss_session *session = arg;
+    struct gl_session_page_result page;
+    struct gl_reader reader;
+    if (session->state != LG_JOINED || !session->is_paging) {
+        return; /* asked for behind the last one */
+    }
+    if (error && lg_error_is_later(error)) {
+        session->page_not_before_ms = lg_now_ms() + lg_retry_delay(g, error, 0);
+        lg_wake_at(g, session->page_not_before_ms);
+        return;
+    }
+    if (error) {
+        lg_session_fail(session, error);
+        return;
+    }
+    gl_reader_init(&reader, &g->arena);
+    if (gl_session_page_result_read(&reader, result, &page) != GL_OK) {
+        lg_session_fail_gl(session, &reader.err);
+        return;
+    }
+    take_page(session, &page);
+}
+
+/* ---- the connection is gone */
+
+void lg_replica_drop(struct gloss_session *session)
+{
+    while (session->frames) {
+        pop_frame(session);
+    }
+    json_decref(session->meanwhile);
+    session->meanwhile = NULL;
+    session->is_paging = session->is_out_of_order = false; /* what was read in part is read anew: it has no position */
+    session->pages_as_of = 0;
+    session->page_not_before_ms = session->sum_due_ms = 0;
+    session->has_target = session->has_sum = false;
+}
