@@ -131,7 +131,7 @@ grant execute on function gloss_project_create(uuid, text, uuid, timestamptz, by
 grant select (id, account, created_at, revoked_at), insert (id, account, label, secret_sha256, expires_at), update (revoked_at) on token to :"append";
 grant insert (account, action, subject, detail) on audit to :"append";
 grant select (id, epoch, codebook, is_open), update (epoch, codebook, is_open) on project to :"append";
-grant select (project, account), insert (project, account, role), update (role) on member to :"append";
+grant select (project, account, role), insert (project, account, role), update (role) on member to :"append";
 grant select (id, project, head, mode, mode_seq), insert (id, kind, project, chain_start, chain),
     update (head, chain, sum, mode, mode_seq, last_at, live) on stream to :"append";
 grant select (project, sha256), insert (id, project, title, filename, sha256, created_at, created_by) on document to :"append";

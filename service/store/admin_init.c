@@ -54,7 +54,7 @@ static enum gl_code ensure_role(PGconn *pg, const char *role, const char *passwo
     enum gl_code code = exists(pg, "select from pg_roles where rolname = $1", role, &is_there, err);
     *is_made = code == GL_OK && !is_there;
     if (*is_made) {
-        code = run_with(pg, err, "create role $1 login nosuperuser nocreatedb nocreaterole noinherit noreplication nobypassrls", &role, NULL);
+        code = run_with(pg, err, "create role $1 login nosuperuser nocreatedb nocreaterole noreplication nobypassrls", &role, NULL);
         if (code == GL_E_EXISTS) { /* another init was faster */
             *is_made = false;
             code = GL_OK;

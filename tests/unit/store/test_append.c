@@ -1,0 +1,388 @@
+/* test_append.c - the fenced append against a real PostgreSQL: every outcome, and that none of them touches another stream. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/model/op.h"
+#include "tests/unit/store/bench.h"
+
+static struct bench bench;
+static struct scribe ana, ben;
+
+static void setup(void)
+{
+    bench_init(&bench);
+    scribe_init(&ana, &bench, &bench.session, &bench.ana);
+    scribe_init(&ben, &bench, &bench.session, &bench.ben);
+}
+
+static void teardown(void)
+{
+    scribe_fini(&ana);
+    scribe_fini(&ben);
+    ck_assert_uint_eq(store_in_flight(bench.store), 0);
+    bench_fini(&bench);
+}
+
+static char *text_of(const gl_uuid *id)
+{
+    static char texts[4][GL_UUID_TEXT + 1];
+    static unsigned at;
+    char *text = texts[at++ % 4];
+    gl_uuid_format(id, text);
+    return text;
+}
+
+static uint64_t head_of(const gl_uuid *stream)
+{
+    return db_count(&bench.db, "select head from stream where id = '%s'", text_of(stream));
+}
+
+START_TEST(append__that_nobody_disturbs__is_committed_with_rows_and_stream)
+{
+    /* given */
+    scribe_write(&ana, 9);
+    /* when  */
+    enum gl_code code = append_wait(&bench, bench.store, &ana.stream, 1);
+    /* then  */
+    ck_assert_int_eq(code, GL_OK);
+    ck_assert_int_eq(ana.stream.outcome, APPEND_COMMITTED);
+    ck_assert_uint_eq(scribe_logged(&ana, &bench.db), 9);
+    scribe_committed(&ana);
+    const char *stream = text_of(&bench.session);
+    ck_assert_uint_eq(head_of(&bench.session), 9);
+    ck_assert_uint_eq(db_count(&bench.db, "select live from stream where id = '%s'", stream), ana.state->live_count);
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from annotation where stream = '%s' and project = '%s'", stream, text_of(&bench.project)),
+                      ana.state->count);
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from op where stream = '%s' and payload::jsonb->>'seq' = seq::text", stream), 9);
+}
+END_TEST
+
+START_TEST(append__of_an_update__changes_the_row_in_its_place)
+{
+    /* given */
+    scribe_write(&ana, 2);
+    append_wait(&bench, bench.store, &ana.stream, 1);
+    scribe_committed(&ana);
+    /* when  */
+    scribe_write(&ana, 6);
+    append_wait(&bench, bench.store, &ana.stream, 1);
+    scribe_committed(&ana);
+    /* then  */
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from annotation where record::jsonb->>'note' = 'another'"), 2);
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from annotation"), ana.state->count);
+}
+END_TEST
+
+START_TEST(append__when_somebody_was_faster__loses_the_fence_and_writes_nothing)
+{
+    /* given */
+    scribe_write(&ana, 3);
+    scribe_write(&ben, 2);
+    append_wait(&bench, bench.store, &ana.stream, 1);
+    /* when  */
+    append_wait(&bench, bench.store, &ben.stream, 1);
+    /* then  */
+    ck_assert_int_eq(ben.stream.outcome, APPEND_FENCE_LOST);
+    ck_assert_uint_eq(scribe_logged(&ben, &bench.db), 0);
+    ck_assert_uint_eq(head_of(&bench.session), 3);
+    ck_assert(scribe_catch_up(&ben, &bench, bench.store));
+    scribe_write(&ben, 2);
+    append_wait(&bench, bench.store, &ben.stream, 1);
+    ck_assert_int_eq(ben.stream.outcome, APPEND_COMMITTED);
+}
+END_TEST
+
+START_TEST(append__under_an_older_epoch__loses_the_fence)
+{
+    /* given */
+    bench_member(&bench, &bench.ben, GL_VIEWER);
+    /* when  */
+    scribe_write(&ben, 1);
+    append_wait(&bench, bench.store, &ben.stream, 1);
+    /* then  */
+    ck_assert_int_eq(ben.stream.outcome, APPEND_FENCE_LOST);
+    ck_assert_uint_eq(scribe_logged(&ben, &bench.db), 0);
+}
+END_TEST
+
+START_TEST(append__while_somebody_holds_the_row__is_locked_and_others_go_on)
+{
+    /* given */
+    gl_uuid document, revision, session;
+    bench_document(&bench, "Another text, of no length.", &document, &revision, &session);
+    struct scribe other;
+    scribe_init(&other, &bench, &session, &bench.ana);
+    gl_hash sha256 = gl_sha256("Another text, of no length.", 27);
+    other.state->chain = gl_chain_start(&session, sha256.bytes);
+    db_do(&bench.db, "begin");
+    db_do(&bench.db, "select from stream where id = '%s' for update", text_of(&bench.session));
+    /* when  */
+    scribe_write(&ana, 1);
+    scribe_write(&other, 1);
+    struct append_stream both[2] = {ana.stream, other.stream};
+    ck_assert_int_eq(append_wait(&bench, bench.store, both, 2), GL_OK);
+    /* then  */
+    ck_assert_int_eq(both[0].outcome, APPEND_LOCKED);
+    ck_assert_int_eq(both[1].outcome, APPEND_COMMITTED);
+    db_do(&bench.db, "rollback");
+    append_wait(&bench, bench.store, &ana.stream, 1);
+    ck_assert_int_eq(ana.stream.outcome, APPEND_COMMITTED);
+    scribe_fini(&other);
+}
+END_TEST
+
+struct found {
+    bool is_done;
+    size_t count;
+    struct append_found of[8];
+    enum append_outcome outcome;
+};
+
+static void on_found(void *ctx, enum gl_code code, struct append_stream *streams, size_t count)
+{
+    struct found *found = ctx;
+    ck_assert_int_eq(code, GL_OK);
+    ck_assert_uint_eq(count, 1);
+    found->is_done = true;
+    found->outcome = streams[0].outcome;
+    found->count = streams[0].found_count;
+    memcpy(found->of, streams[0].found, found->count * sizeof(found->of[0]));
+}
+
+START_TEST(append__of_ops_that_are_in_the_log__says_where_and_writes_nothing)
+{
+    /* given */
+    struct found found = {.is_done = false};
+    scribe_write(&ana, 3);
+    append_wait(&bench, bench.store, &ana.stream, 1);
+    struct append_op second = ana.ops[1];
+    scribe_committed(&ana);
+    scribe_write(&ana, 3);
+    ana.ops[2].id = second.id;
+    /* when  */
+    store_append(bench.store, &ana.stream, 1, on_found, &found);
+    ck_assert(loop_poll_run(bench.loop, &found.is_done, WAIT_MS));
+    /* then  */
+    ck_assert_int_eq(found.outcome, APPEND_FOUND);
+    ck_assert_uint_eq(found.count, 1);
+    ck_assert(gl_uuid_equal(&found.of[0].id, &second.id));
+    ck_assert_uint_eq(found.of[0].seq, 2);
+    ck_assert(gl_hash_equal(&found.of[0].request_hash, &second.request_hash));
+    ck_assert(gl_uuid_equal(&found.of[0].account, &bench.ana));
+    ck_assert_uint_eq(head_of(&bench.session), 3);
+}
+END_TEST
+
+START_TEST(append__that_the_database_refuses__fails_alone)
+{
+    /* given */
+    gl_uuid document, revision, session;
+    bench_document(&bench, "Another text, of no length.", &document, &revision, &session);
+    struct scribe other;
+    scribe_init(&other, &bench, &session, &bench.ana);
+    scribe_write(&ana, 2);
+    scribe_write(&other, 2);
+    other.ops[1].id = other.ops[0].id; /* the same op twice: a mistake of ours */
+    struct append_stream both[2] = {ana.stream, other.stream};
+    /* when  */
+    ck_assert_int_eq(append_wait(&bench, bench.store, both, 2), GL_OK);
+    /* then  */
+    ck_assert_int_eq(both[0].outcome, APPEND_COMMITTED);
+    ck_assert_int_eq(both[1].outcome, APPEND_FAILED);
+    ck_assert_uint_eq(head_of(&session), 0);
+    scribe_fini(&other);
+}
+END_TEST
+
+START_TEST(append__of_a_stream_that_is_not_there__loses_the_fence)
+{
+    /* given */
+    gl_uuid nowhere = gl_uuid_v7(1);
+    struct scribe lost;
+    scribe_init(&lost, &bench, &nowhere, &bench.ana);
+    /* when  */
+    scribe_write(&lost, 1);
+    append_wait(&bench, bench.store, &lost.stream, 1);
+    /* then  */
+    ck_assert_int_eq(lost.stream.outcome, APPEND_FENCE_LOST);
+    scribe_fini(&lost);
+}
+END_TEST
+
+START_TEST(append__with_another_project__loses_the_fence)
+{
+    /* given */
+    ana.project = bench.elsewhere;
+    ana.epoch = 1;
+    /* when  */
+    scribe_write(&ana, 1);
+    append_wait(&bench, bench.store, &ana.stream, 1);
+    /* then  */
+    ck_assert_int_eq(ana.stream.outcome, APPEND_FENCE_LOST);
+}
+END_TEST
+
+/* ---- project streams */
+
+static void with_labels(struct append_stream *stream, void *ctx)
+{
+    stream->labels = ctx;
+    stream->label_count = 1;
+}
+
+static enum append_outcome make_label(const char *name)
+{
+    struct append_label label = {gl_uuid_v7(1), gl_slice_str(name)};
+    json_t *change = json_pack("{s:s, s:s}", "kind", "label.create", "name", name);
+    enum append_outcome outcome = bench_project_op(&bench, GL_OP_LABEL_CREATE, change, with_labels, &label);
+    json_decref(change);
+    return outcome;
+}
+
+START_TEST(project_op__that_makes_a_label__moves_the_codebook_but_not_the_epoch)
+{
+    /* given */
+    uint64_t epoch = bench.epoch;
+    /* when  */
+    enum append_outcome outcome = make_label("claim");
+    /* then  */
+    ck_assert_int_eq(outcome, APPEND_COMMITTED);
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from label where name = 'claim'"), 1);
+    ck_assert_uint_eq(db_count(&bench.db, "select codebook from project where id = '%s'", text_of(&bench.project)), bench.project_head);
+    ck_assert_uint_eq(db_count(&bench.db, "select epoch from project where id = '%s'", text_of(&bench.project)), epoch);
+}
+END_TEST
+
+START_TEST(project_op__with_a_label_that_is_there__exists_and_leaves_no_trace)
+{
+    /* given */
+    make_label("claim");
+    uint64_t head = bench.project_head;
+    /* when  */
+    enum append_outcome outcome = make_label("claim");
+    /* then  */
+    ck_assert_int_eq(outcome, APPEND_EXISTS);
+    ck_assert_uint_eq(head_of(&bench.project), head);
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from op where stream = '%s'", text_of(&bench.project)), head);
+}
+END_TEST
+
+static void with_policy(struct append_stream *stream, void *ctx)
+{
+    stream->set_open = *(int *)ctx;
+}
+
+START_TEST(project_op__that_closes_the_codebook__moves_the_epoch)
+{
+    /* given */
+    int open = 0;
+    uint64_t epoch = bench.epoch;
+    json_t *change = json_pack("{s:s, s:b}", "kind", "codebook.policy", "open", 0);
+    /* when  */
+    enum append_outcome outcome = bench_project_op(&bench, GL_OP_CODEBOOK_POLICY, change, with_policy, &open);
+    /* then  */
+    ck_assert_int_eq(outcome, APPEND_COMMITTED);
+    ck_assert_uint_eq(db_count(&bench.db, "select epoch from project where id = '%s' and not is_open", text_of(&bench.project)), epoch + 1);
+    json_decref(change);
+}
+END_TEST
+
+static void with_same_document(struct append_stream *stream, void *ctx)
+{
+    stream->document = ctx;
+}
+
+START_TEST(project_op__with_bytes_that_are_there__exists_and_leaves_no_trace)
+{
+    /* given */
+    gl_hash sha256 = gl_sha256(TEXT, strlen(TEXT));
+    struct append_document again = {.document = gl_uuid_v7(1), .revision = gl_uuid_v7(2), .session = gl_uuid_v7(3), .title = GL_SLICE("again"),
+                                    .bytes = GL_SLICE(TEXT), .codepoints = strlen(TEXT)};
+    memcpy(again.sha256, sha256.bytes, 32);
+    json_t *change = json_pack("{s:s}", "kind", "document.create");
+    uint64_t head = bench.project_head;
+    /* when  */
+    enum append_outcome outcome = bench_project_op(&bench, GL_OP_DOCUMENT_CREATE, change, with_same_document, &again);
+    /* then  */
+    ck_assert_int_eq(outcome, APPEND_EXISTS);
+    ck_assert_uint_eq(head_of(&bench.project), head);
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from document"), 1);
+    json_decref(change);
+}
+END_TEST
+
+START_TEST(project_op__whose_fence_is_lost__writes_none_of_its_tables)
+{
+    /* given */
+    bench.project_head--; /* as somebody who has not seen the last op */
+    /* when  */
+    enum append_outcome outcome = make_label("late");
+    /* then  */
+    ck_assert_int_eq(outcome, APPEND_FENCE_LOST);
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from label"), 0);
+    ck_assert_uint_eq(db_count(&bench.db, "select codebook from project where id = '%s'", text_of(&bench.project)), 0);
+}
+END_TEST
+
+/* ---- two writers */
+
+START_TEST(two_writers__racing_for_one_stream__leave_a_log_without_a_gap)
+{
+    /* given */
+    struct store *other = bench_store(&bench, 2);
+    struct appended first, second;
+    size_t lost = 0;
+    /* when  */
+    for (int round = 0; round < 60; round++) {
+        size_t batch = 1 + (size_t)round % 7;
+        scribe_write(&ana, batch);
+        scribe_write(&ben, batch);
+        append_start(bench.store, &ana.stream, 1, &first);
+        append_start(other, &ben.stream, 1, &second);
+        ck_assert(loop_poll_run(bench.loop, &first.is_done, WAIT_MS) && loop_poll_run(bench.loop, &second.is_done, WAIT_MS));
+        ck_assert(!(ana.stream.outcome == APPEND_COMMITTED && ben.stream.outcome == APPEND_COMMITTED));
+        lost += ana.stream.outcome != APPEND_COMMITTED || ben.stream.outcome != APPEND_COMMITTED;
+        ck_assert_uint_eq(scribe_logged(&ana, &bench.db), ana.stream.outcome == APPEND_COMMITTED ? batch : 0);
+        ck_assert_uint_eq(scribe_logged(&ben, &bench.db), ben.stream.outcome == APPEND_COMMITTED ? batch : 0);
+        ck_assert(scribe_catch_up(&ana, &bench, bench.store) && scribe_catch_up(&ben, &bench, other));
+    }
+    /* then  */
+    ck_assert_uint_ge(lost, 60);
+    ck_assert_uint_eq(ana.state->seq, ben.state->seq);
+    ck_assert(gl_hash_equal(&ana.state->sum, &ben.state->sum));
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from op o where stream = '%s' and seq <= %llu", text_of(&bench.session),
+                               (unsigned long long)ana.state->seq),
+                      ana.state->seq);
+    store_free(&other);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("append");
+    TCase *tcase = tcase_create("append");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 120);
+    tcase_add_test(tcase, append__that_nobody_disturbs__is_committed_with_rows_and_stream);
+    tcase_add_test(tcase, append__of_an_update__changes_the_row_in_its_place);
+    tcase_add_test(tcase, append__when_somebody_was_faster__loses_the_fence_and_writes_nothing);
+    tcase_add_test(tcase, append__under_an_older_epoch__loses_the_fence);
+    tcase_add_test(tcase, append__while_somebody_holds_the_row__is_locked_and_others_go_on);
+    tcase_add_test(tcase, append__of_ops_that_are_in_the_log__says_where_and_writes_nothing);
+    tcase_add_test(tcase, append__that_the_database_refuses__fails_alone);
+    tcase_add_test(tcase, append__of_a_stream_that_is_not_there__loses_the_fence);
+    tcase_add_test(tcase, append__with_another_project__loses_the_fence);
+    tcase_add_test(tcase, project_op__that_makes_a_label__moves_the_codebook_but_not_the_epoch);
+    tcase_add_test(tcase, project_op__with_a_label_that_is_there__exists_and_leaves_no_trace);
+    tcase_add_test(tcase, project_op__that_closes_the_codebook__moves_the_epoch);
+    tcase_add_test(tcase, project_op__with_bytes_that_are_there__exists_and_leaves_no_trace);
+    tcase_add_test(tcase, project_op__whose_fence_is_lost__writes_none_of_its_tables);
+    tcase_add_test(tcase, two_writers__racing_for_one_stream__leave_a_log_without_a_gap);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
