@@ -169,12 +169,13 @@ static int check_database(const struct settings *settings)
     enum gl_code code = store_pg_preflight(&config, &err);
     if (!code)
         return ADMIN_OK;
-    if (code == GL_E_STORE_DOWN) {
+    bool is_schema = code == GL_E_SCHEMA_TOO_OLD || code == GL_E_SCHEMA_TOO_NEW;
+    if (!is_schema && code != GL_E_SETTING) {
         log_event(LOG_WARN, EV_store_lost, F_STR("detail", err.detail));
         return ADMIN_OK;
     }
     serve_fail(settings, "%s", err.detail);
-    return code == GL_E_SCHEMA_TOO_OLD || code == GL_E_SCHEMA_TOO_NEW ? ADMIN_SCHEMA : ADMIN_SETTINGS;
+    return is_schema ? ADMIN_SCHEMA : ADMIN_SETTINGS;
 }
 
 static struct core_limits core_limits(const struct settings *settings)

@@ -257,7 +257,7 @@ static void keep_group(struct supervisor *sup, size_t index, uint64_t now)
         return;
     for (size_t slot = 0; slot < sup->plan->helpers; slot++) {
         const struct child *helper = &worker->helpers[slot].child;
-        if (!helper->pid && !sup->is_killing && now >= helper->start_at_ms)
+        if (!helper->pid && !sup->is_stopping && now >= helper->start_at_ms)
             supervisor_start_helper(sup, index, slot, now);
     }
     if (!sup->is_stopping)
@@ -275,7 +275,7 @@ static uint64_t next_due(const struct supervisor *sup, uint64_t now)
             due = earlier(due, worker->child.start_at_ms);
         if (worker->child.pid && worker->kill_at_ms)
             due = earlier(due, worker->kill_at_ms);
-        for (size_t slot = 0; worker->child.pid && slot < sup->plan->helpers; slot++)
+        for (size_t slot = 0; worker->child.pid && !sup->is_stopping && slot < sup->plan->helpers; slot++)
             if (!worker->helpers[slot].child.pid)
                 due = earlier(due, worker->helpers[slot].child.start_at_ms);
     }
