@@ -3,7 +3,8 @@
 
 #include "proto/model/annotation_priv.h"
 
-#define RECORD_MAX_BYTES ((size_t)16 << 20)
+#define RECORD_MAX_BYTES   ((size_t)16 << 20)
+#define RECORD_USUAL_BYTES 900 /* reserved at once: growing in steps costs more than writing */
 
 static struct gl_slice text_of(const json_t *value)
 {
@@ -37,6 +38,8 @@ static enum gl_code write_canonical(struct gl_annotation *annotation)
 {
     struct gl_buf buf;
     gl_buf_init(&buf, RECORD_MAX_BYTES);
+    gl_buf_grow(&buf, RECORD_USUAL_BYTES);
+    gl_buf_clear(&buf);
     gl_canon_write(&buf, annotation->record);
     enum gl_code code = buf.code;
     char *exact = code == GL_OK ? malloc(buf.len) : NULL; /* the buffer has room to spare, and this one lives long */

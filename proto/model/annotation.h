@@ -6,7 +6,8 @@
  * Lifetime  gl_annotation_ref / gl_annotation_unref.
  * Thread    one at a time (the count is not atomic).
  * Units     seqs count ops of the session's stream; confidence is in thousandths; positions are code points.
- * Errors    GL_E_NOMEM; GL_E_MALFORMED from parsing a record that is none.
+ * Errors    GL_E_NOMEM; GL_E_MALFORMED for a record or effect that is none, GL_E_UPGRADE for a field, status or type of target that this
+ *           version does not know.
  * Source    PROTOCOL.md, "Annotation records"; vectors/annotation.json.
  */
 #ifndef GL_ANNOTATION_H
@@ -16,13 +17,13 @@
 #include "proto/model/hash.h"
 #include "proto/model/text.h"
 
-#define GL_SPANS_MAX 64
-#define GL_EXACT_MAX_CP 16384
-#define GL_NOTE_MAX_BYTES 65536
-#define GL_ATTRIBUTES_MAX 64
+#define GL_SPANS_MAX           64
+#define GL_EXACT_MAX_CP        16384
+#define GL_NOTE_MAX_BYTES      65536
+#define GL_ATTRIBUTES_MAX      64
 #define GL_ATTRIBUTE_MAX_BYTES 4096
-#define GL_LABEL_MAX_BYTES 256
-#define GL_AGENT_MAX_BYTES 256
+#define GL_LABEL_MAX_BYTES     256
+#define GL_AGENT_MAX_BYTES     256
 
 enum gl_status { GL_PROPOSED, GL_ACTIVE, GL_ACCEPTED, GL_REJECTED, GL_RESOLVED, GL_STATUS_COUNT };
 const char *gl_status_name(enum gl_status status);
@@ -50,7 +51,7 @@ void gl_annotation_unref(struct gl_annotation **annotation);
 /* From a record (a page, a row). Takes no reference to record's own object: it is copied. */
 enum gl_code gl_annotation_from_record(const json_t *record, struct gl_annotation **out, struct gl_err *err) GL_MUST_USE;
 
-/* Which op set a field last, 0 when none has; field is "label", "note", "status", "target", "deleted" or "attributes.NAME". */
+/* Which op set a field last, 0 (and nobody) when none has; field is "label", "note", "status", "target", "deleted" or "attributes.NAME". */
 uint64_t gl_annotation_field_seq(const struct gl_annotation *annotation, const char *field);
 gl_uuid gl_annotation_field_author(const struct gl_annotation *annotation, const char *field);
 /* The note (empty when there is none), lent. */
@@ -64,13 +65,13 @@ size_t gl_annotation_spans(const struct gl_annotation *annotation, struct gl_spa
 
 /* Applies one effect (of an op by account with this seq) to one annotation: before is NULL for a create, and is left as it is. This is the only
  * code that turns effects into state; the judge, the replicas and `glossd check` all call it. Unknown fields give GL_E_UPGRADE. */
-enum gl_code gl_annotation_apply(const struct gl_annotation *before, const gl_uuid *id, const json_t *set, const gl_uuid *account, uint64_t seq,
-                                 struct gl_annotation **after, struct gl_err *err) GL_MUST_USE;
+enum gl_code gl_annotation_apply(const struct gl_annotation *before, const gl_uuid *id, const json_t *set, const gl_uuid *account,
+                                 uint64_t seq, struct gl_annotation **after, struct gl_err *err) GL_MUST_USE;
 
 /* Resolves a requested target against the text: position, quote or both, each span to {"start","end","exact","prefix","suffix"}; the whole
- * becomes the stored form with "revision". *err has code, path (below prefix_path) and what stands there; *data (may be NULL) gets what helps:
+ * becomes the stored form with "revision". *err has code, path (below the target: "spans[0].start") and what is wrong; *data (may be NULL) gets what helps:
  * {"candidates":[...]} for an ambiguous quote, {"found":"..."} for a mismatch, {"length":n} out of range, {"nearest":[a,b]} for a split. */
-enum gl_code gl_target_resolve(const json_t *requested, const struct gl_text *text, const gl_uuid *revision, json_t **stored, json_t **data,
-                               struct gl_err *err) GL_MUST_USE;
+enum gl_code gl_target_resolve(const json_t *requested, const struct gl_text *text, const gl_uuid *revision, json_t **stored,
+                               json_t **data, struct gl_err *err) GL_MUST_USE;
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "proto/model/text_priv.h"
 
-#define WORK_MAX         ((size_t)200 << 20) /* words of 64 rows; a third of a second, or a whole one on a slow machine */
+#define WORK_MAX         ((size_t)100 << 20) /* words of 64 rows: some tenths of a second */
 #define LIST_MAX         64
 #define PIECES           3
 #define PLACES_PER_PIECE 8

@@ -118,6 +118,33 @@ START_TEST(find__agrees_with_a_simple_search)
 }
 END_TEST
 
+/* Enough places for the search to change its ways in the middle. */
+START_TEST(find__agrees_where_there_are_many_places)
+{
+    uint64_t seed = 0xA0761D6478BD642Fu + (uint64_t)_i;
+    char bytes[4096], quote[8];
+    for (size_t round = 0; round < 50; round++) {
+        static struct gl_match got[4096];
+        size_t quote_len = 1 + random_below(&seed, 7), expected = 0, count;
+        for (size_t i = 0; i < sizeof bytes; i++) {
+            bytes[i] = random_below(&seed, 4) ? 'a' : 'b';
+        }
+        size_t from = random_below(&seed, sizeof bytes - quote_len);
+        memcpy(quote, bytes + from, quote_len);
+        struct gl_text *text = text_from(gl_slice_of(bytes, sizeof bytes));
+        ck_assert_int_eq(gl_text_find(text, gl_slice_of(quote, quote_len), GL_SLICE(""), GL_SLICE(""), got, 4096, &count), GL_OK);
+        for (size_t at = 0; at + quote_len <= sizeof bytes; at++) {
+            if (memcmp(bytes + at, quote, quote_len) == 0) {
+                ck_assert_msg(expected < count && got[expected].begin_cp == at, "place %zu is at %zu", expected, at);
+                expected++;
+            }
+        }
+        ck_assert_uint_eq(count, expected);
+        gl_text_free(&text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     json_t *vectors = vectors_load("text.json");
@@ -129,6 +156,7 @@ int main(void)
     tcase_add_test(tcase, find__refuses_a_quote_that_is_no_text);
     tcase_add_test(tcase, find__is_quick_where_everything_almost_matches);
     tcase_add_loop_test(tcase, find__agrees_with_a_simple_search, 0, 8);
+    tcase_add_loop_test(tcase, find__agrees_where_there_are_many_places, 0, 4);
     suite_add_tcase(suite, tcase);
     int status = suite_run(suite);
     json_decref(vectors);

@@ -10,7 +10,7 @@
 
 #define ACCOUNTS    3
 #define ANNOTATIONS 40
-#define OPS         300
+#define OPS         200
 
 /* In the order of the canonical form. */
 enum { ATTRIBUTE_A, ATTRIBUTE_B, DELETED, LABEL, NOTE, STATUS, TARGET, FIELD_COUNT };
@@ -324,7 +324,7 @@ int main(void)
 {
     Suite *suite = suite_create("property");
     TCase *tcase = tcase_create("property");
-    tcase_add_loop_test(tcase, random_log__leads_to_the_state_of_the_model, 0, 20);
+    tcase_add_loop_test(tcase, random_log__leads_to_the_state_of_the_model, 0, 12);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

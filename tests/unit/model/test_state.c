@@ -59,6 +59,12 @@ START_TEST(log__leads_to_chain_and_state_of_the_vectors)
 }
 END_TEST
 
+static const json_t *effect_of(size_t entry)
+{
+    const json_t *payload = json_object_get(json_array_get(entries, entry), "payload");
+    return json_array_get(json_object_get(payload, "effects"), 0);
+}
+
 /* Each is op 7 of the log with something wrong; the state must be as it was, and take the right one afterwards. */
 static json_t *wrong_entry(int which)
 {
@@ -75,6 +81,10 @@ static json_t *wrong_entry(int which)
     case 7: json_object_set_new(payload, "kind", json_string("session.mode")); break;
     case 8: json_object_set_new(payload, "kind", json_string("session.dance")); break;
     case 9: json_object_del(entry, "payload"); break;
+    case 10: /* twice, with another one between */
+        json_array_append(json_object_get(effect, "ids"), json_array_get(json_object_get(effect_of(2), "ids"), 0));
+        json_array_append(json_object_get(effect, "ids"), json_array_get(json_object_get(effect, "ids"), 0));
+        break;
     default: break;
     }
     return entry;
@@ -82,8 +92,9 @@ static json_t *wrong_entry(int which)
 
 START_TEST(state__is_as_before_when_an_op_is_wrong)
 {
-    static const enum gl_code codes[] = {GL_E_CHAIN_BROKEN, GL_E_MALFORMED, GL_E_MALFORMED, GL_E_UPGRADE, GL_E_MALFORMED,
-                                         GL_E_MALFORMED,    GL_E_MALFORMED, GL_E_MALFORMED, GL_E_UPGRADE, GL_E_MALFORMED};
+    static const enum gl_code codes[] = {GL_E_CHAIN_BROKEN, GL_E_MALFORMED, GL_E_MALFORMED, GL_E_UPGRADE,
+                                         GL_E_MALFORMED,    GL_E_MALFORMED, GL_E_MALFORMED, GL_E_MALFORMED,
+                                         GL_E_UPGRADE,      GL_E_MALFORMED, GL_E_MALFORMED};
     struct gl_state *state = state_new();
     struct gl_err err = {.code = GL_OK};
     append_until(state, 6);
@@ -154,6 +165,43 @@ START_TEST(pages__and_ops_meet_in_the_same_state)
 }
 END_TEST
 
+START_TEST(pages__that_came_before_all_ops_are_left_alone)
+{
+    struct gl_state *server = state_new(), *replica = state_new();
+    size_t joined_at = 12, last = json_array_size(entries);
+    append_until(server, joined_at);
+    replica->seq = server->seq;
+    replica->chain = server->chain;
+    replica->is_partial = true;
+    append_until(server, last);
+    for (size_t i = 0; i < server->count; i++) {
+        ck_assert_int_eq(gl_state_put(replica, server->items[i]), GL_OK);
+    }
+    gl_state_set_mode(replica, server->mode, server->mode_seq);
+    append_until(replica, last);
+    assert_hash_equal("sum", replica->sum, server->sum);
+    for (size_t i = 0; i < server->count; i++) {
+        ck_assert_ptr_eq(replica->items[i], server->items[i]);
+    }
+    gl_state_free(&server);
+    gl_state_free(&replica);
+}
+END_TEST
+
+START_TEST(mode__that_is_newer_is_left_alone)
+{
+    struct gl_state *state = state_new();
+    struct gl_op op;
+    gl_state_set_mode(state, "shared", 12);
+    ck_assert_int_eq(gl_op_read(row_get(json_array_get(entries, 10), "payload"), &op, NULL),
+                     GL_OK); /* op 11 closes the session */
+    ck_assert_int_eq(gl_state_apply(state, &op, NULL), GL_OK);
+    ck_assert_str_eq(state->mode, "shared");
+    gl_op_fini(&op);
+    gl_state_free(&state);
+}
+END_TEST
+
 START_TEST(project__stream_has_a_chain_and_no_annotations)
 {
     gl_uuid stream = uuid_of(1), account = uuid_of(2);
@@ -204,7 +252,9 @@ int main(void)
     Suite *suite = suite_create("state");
     TCase *tcase = tcase_create("state");
     tcase_add_test(tcase, log__leads_to_chain_and_state_of_the_vectors);
-    tcase_add_loop_test(tcase, state__is_as_before_when_an_op_is_wrong, 0, 10);
+    tcase_add_loop_test(tcase, state__is_as_before_when_an_op_is_wrong, 0, 11);
+    tcase_add_test(tcase, pages__that_came_before_all_ops_are_left_alone);
+    tcase_add_test(tcase, mode__that_is_newer_is_left_alone);
     tcase_add_test(tcase, chain__goes_on_over_an_erased_op);
     tcase_add_test(tcase, pages__and_ops_meet_in_the_same_state);
     tcase_add_test(tcase, project__stream_has_a_chain_and_no_annotations);
