@@ -133,7 +133,8 @@ struct waiting_op { /* an op that has no outcome yet */
     gl_hash request_hash;
     uint64_t since_ms;
     bool is_atomic, is_step;
-    bool is_new; /* the log was asked: it is not there */
+    uint64_t new_as_of; /* the log was asked when it ended here, plus one: it is not there; 0: not asked */
+    unsigned lookups;
     gl_uuid step; /* the first op of an atomic request */
 };
 enum session_phase { SESSION_LOADING, SESSION_READY, SESSION_FAILED };
@@ -160,7 +161,8 @@ struct session {
     unsigned fences_lost; /* in a row */
     uint64_t not_before_ms;
     struct subscription *subscriptions;
-    struct session_waiter *waiters;
+    struct session_waiter *waiters;     /* for the state to be loaded */
+    struct session_waiter *catch_waiters; /* for the log's tail */
 };
 typedef void (*session_fn)(void *ctx, enum gl_code code, struct session *session);
 
@@ -171,6 +173,9 @@ void session_free(struct session *session);
 void session_sweep(struct core *core, uint64_t now_ms);
 /* Reads the log's tail until the head is reached; then the writer goes on. */
 void session_catch_up(struct session *session);
+/* Calls back once memory has what the log has now; code says when the store could not be asked. The caller holds a use of its own. */
+void session_refresh(struct session *session, const gl_uuid *account, session_fn fn, void *ctx);
+void session_refresh_if_free(struct session *session);
 struct subscription *subscription_find(const struct peer *peer, const gl_uuid *session);
 struct subscription *subscription_new(struct peer *peer, struct session *session, enum gl_role role);
 void subscription_free(struct subscription *subscription);
@@ -201,6 +206,7 @@ struct op_outcome {
     gl_uuid annotation;
 };
 void submit_settle(struct waiting_op *op, struct op_outcome *outcome); /* the op is free to be freed */
+bool submit_is_awaited(const struct submit *submit); /* somebody is there to be told */
 bool submit_has_refused(const struct submit *submit, const gl_uuid *op); /* on the same connection */
 void waiting_op_free(struct waiting_op **op);
 

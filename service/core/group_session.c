@@ -357,6 +357,25 @@ static void judge_waiting(struct part *part, size_t budget)
     mem_free(&block.askers);
 }
 
+/* Nobody waits for them any more: their client sends them again, perhaps to another worker, which may refuse them. Accepting them here later would
+ * contradict that; in an append they are judged on the state that everybody is judged on. */
+static void drop_abandoned(struct session *session)
+{
+    struct waiting_op **at = &session->waiting;
+    while (*at) {
+        struct waiting_op *op = *at;
+        if (submit_is_awaited(op->submit)) {
+            at = &op->next;
+            continue;
+        }
+        struct op_outcome outcome = {.code = GL_E_SHUTTING_DOWN};
+        *at = op->next;
+        submit_settle(op, &outcome);
+        waiting_op_free(&op);
+    }
+    session->waiting_tail = at;
+}
+
 static void settle_all(struct part *part)
 {
     for (size_t i = 0; i < part->tried_count; i++) {
@@ -405,6 +424,9 @@ static void fill_stream(struct part *part)
 
 struct part *part_from_session(struct session *session, size_t budget)
 {
+    drop_abandoned(session);
+    if (!session->waiting)
+        return NULL;
     struct part *part = mem_alloc(sizeof *part);
     part->session = session;
     map_init(&part->by_id);

@@ -81,7 +81,7 @@ static enum gl_code set_target(struct trial *trial, const json_t *target)
     if (code != GL_OK) {
         char path[GL_ERR_PATH_MAX];
         if (trial->err) {
-            snprintf(path, sizeof path, "change.%.*s", (int)sizeof path - 8, trial->err->path);
+            snprintf(path, sizeof path, "change.target%s%.*s", trial->err->path[0] ? "." : "", (int)sizeof path - 16, trial->err->path);
             memcpy(trial->err->path, path, sizeof path);
         }
         return code;

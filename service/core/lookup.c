@@ -1,20 +1,32 @@
 /*
- * lookup.c - a refusal is said only of ops that are not in the log.
+ * lookup.c - a refusal is said only after a look into the log.
  *
- * An op that was accepted long ago may be sent again by a client that never heard so. Judged anew it would be refused (somebody changed the field since), and
- * the client would believe that its work was lost. So when memory does not reach back to the log's beginning, the log is asked first.
+ * An op that was accepted may be sent again by a client that never heard so, perhaps to another worker, perhaps a day later. Judged anew it would often be
+ * refused (somebody changed the field since), and the client would believe that its work was lost. Memory knows the newest op ids only, and it may be behind
+ * what other workers appended. So the log is asked first whether it has the op, and where it ends: a refusal holds when the judge had seen all of it.
  */
 #include "service/core/group_priv.h"
 
 struct lookup {
     struct session *session;
-    gl_uuid *ids;
+    gl_uuid *ids; /* of the ops, and of those that they name as their base */
     size_t count;
 };
 
+#define LOOKUPS_MAX 8 /* while other workers append faster than this one reads, a refusal is said after so many looks */
+
 static bool is_doubtful(const struct session *session, const struct tried *tried)
 {
-    return tried->outcome.code != GL_OK && tried->outcome.code != GL_E_ID_REUSED && !tried->op->is_new && session->known_count < session->state->seq;
+    return tried->outcome.code != GL_OK && tried->outcome.code != GL_E_ID_REUSED && tried->op->new_as_of != session->state->seq + 1 &&
+           tried->op->lookups < LOOKUPS_MAX;
+}
+
+static void add_ids(struct lookup *lookup, const struct waiting_op *op)
+{
+    gl_uuid base;
+    lookup->ids[lookup->count++] = op->id;
+    if (json_is_string(op->base) && gl_uuid_parse(gl_slice_of(json_string_value(op->base), json_string_length(op->base)), &base))
+        lookup->ids[lookup->count++] = base;
 }
 
 static void mark_new(struct session *session, const struct lookup *lookup)
@@ -24,8 +36,20 @@ static void mark_new(struct session *session, const struct lookup *lookup)
     for (size_t i = 0; i < lookup->count; i++)
         map_put(&asked, &lookup->ids[i], session);
     for (struct waiting_op *op = session->waiting; op; op = op->next)
-        op->is_new |= map_get(&asked, &op->id) != NULL;
+        if (map_get(&asked, &op->id))
+            op->new_as_of = session->state->seq + 1;
     map_fini(&asked);
+}
+
+static void take_found(struct session *session, const struct store_rows *rows)
+{
+    for (size_t i = 0; i < store_rows_count(rows) && !store_is_null(rows, i, 1); i++) {
+        gl_uuid op = store_uuid(rows, i, 1);
+        struct gl_slice hash = store_bytes(rows, i, 3);
+        struct known_op known = {.seq = store_u64(rows, i, 2), .account = store_uuid(rows, i, 4)};
+        memcpy(known.request_hash.bytes, hash.data, hash.len < 32 ? hash.len : 32);
+        session_remember_op(session, &op, &known);
+    }
 }
 
 static void on_found(void *ctx, enum gl_code code, const struct store_rows *rows)
@@ -33,16 +57,14 @@ static void on_found(void *ctx, enum gl_code code, const struct store_rows *rows
     struct lookup *lookup = ctx;
     struct session *session = lookup->session;
     session->is_looking_up = false;
-    for (size_t i = 0; code == GL_OK && i < store_rows_count(rows); i++) {
-        gl_uuid op = store_uuid(rows, i, 0);
-        struct gl_slice hash = store_bytes(rows, i, 2);
-        struct known_op known = {.seq = store_u64(rows, i, 1), .account = store_uuid(rows, i, 3)};
-        memcpy(known.request_hash.bytes, hash.data, hash.len < 32 ? hash.len : 32);
-        session_remember_op(session, &op, &known);
+    if (code == GL_OK && store_rows_count(rows) > 0) {
+        take_found(session, rows); /* what is known is not judged again */
+        if (store_u64(rows, 0, 0) > session->state->seq)
+            session_catch_up(session); /* and then judged again, and looked up again */
+        else
+            mark_new(session, lookup);
     }
-    if (code == GL_OK)
-        mark_new(session, lookup); /* those that were found are known now, which is asked first */
-    writer_kick(session->core);    /* when the store is down: it comes back here, until the ops expire */
+    writer_kick(session->core); /* when the store is down it comes back here, until the ops expire */
     session_release(session);
     mem_free(&lookup->ids);
     mem_free(&lookup);
@@ -59,10 +81,11 @@ bool part_must_look_up(struct part *part)
         return false;
     struct lookup *lookup = mem_alloc(sizeof *lookup);
     lookup->session = session;
-    lookup->ids = mem_array(part->tried_count, sizeof *lookup->ids);
-    for (size_t i = 0; i < part->tried_count; i++)
-        if (!part->tried[i].op->is_new)
-            lookup->ids[lookup->count++] = part->tried[i].op->id;
+    lookup->ids = mem_array(part->tried_count * 2, sizeof *lookup->ids);
+    for (size_t i = 0; i < part->tried_count; i++) {
+        part->tried[i].op->lookups++;
+        add_ids(lookup, part->tried[i].op);
+    }
     session->is_looking_up = true;
     session->uses++;
     store_query(session->core->store, STORE_Q_ops_by_id, &account,

@@ -9,6 +9,7 @@ struct session_waiter {
     struct session_waiter *next;
     session_fn fn;
     void *ctx;
+    gl_uuid account; /* of those that wait for the log's tail */
 };
 
 /* ---- the recent ops, and what op ids stand for */
@@ -68,7 +69,8 @@ void session_remember_op(struct session *session, const gl_uuid *op, const struc
         return;
     }
     if (session->known_cap == 0) {
-        session->known_cap = session->core->limits.recent_ops * 4;
+        const struct core_limits *limits = &session->core->limits;
+        session->known_cap = limits->recent_ops * 4 + limits->append_max_ops * 4; /* what one lookup finds is not pushed out by itself */
         session->known_order = mem_array(session->known_cap, sizeof *session->known_order);
     }
     if (session->known_count == session->known_cap) {
@@ -370,15 +372,37 @@ static void follow_all(struct session *session, const struct store_tail *tail)
         writer_kick(session->core);
 }
 
+static void answer_catch_waiters(struct session *session, enum gl_code code)
+{
+    struct session_waiter *waiter = session->catch_waiters;
+    session->catch_waiters = NULL;
+    while (waiter) {
+        struct session_waiter *next = waiter->next;
+        waiter->fn(waiter->ctx, code, session);
+        mem_free(&waiter);
+        waiter = next;
+    }
+}
+
 static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
 {
     struct session *session = ctx;
     session->is_catching_up = false;
     if (code != GL_OK)
-        session->must_catch_up = true; /* the sweep tries again */
+        session->must_catch_up = true; /* the poll sees it again */
     else
         follow_all(session, tail);
+    if (!session->is_catching_up)
+        answer_catch_waiters(session, session->phase == SESSION_FAILED ? GL_E_RESYNC : code);
     session_release(session);
+}
+
+static void read_tail(struct session *session, const gl_uuid *account)
+{
+    session->is_catching_up = true;
+    session->uses++;
+    store_tail_read(session->core->store, account, &session->id, session->state->seq, session->core->limits.append_max_ops,
+                    session->core->limits.frame_bytes, on_tail, session);
 }
 
 void session_catch_up(struct session *session)
@@ -387,18 +411,31 @@ void session_catch_up(struct session *session)
     if (session->is_catching_up || session->is_in_flight || session->is_looking_up || session->phase != SESSION_READY)
         return;
     session->must_catch_up = !account;
-    if (!account)
-        return;
-    session->is_catching_up = true;
-    session->uses++;
-    store_tail_read(session->core->store, account, &session->id, session->state->seq, session->core->limits.append_max_ops,
-                    session->core->limits.frame_bytes, on_tail, session);
+    if (account)
+        read_tail(session, account);
+}
+
+void session_refresh(struct session *session, const gl_uuid *account, session_fn fn, void *ctx)
+{
+    struct session_waiter *waiter = mem_alloc(sizeof *waiter);
+    *waiter = (struct session_waiter){session->catch_waiters, fn, ctx, *account};
+    session->catch_waiters = waiter;
+    session_refresh_if_free(session);
+}
+
+/* Not while an append is under way: the tail could have its ops before its outcome is told. The writer looks here again. */
+void session_refresh_if_free(struct session *session)
+{
+    if (session->catch_waiters && !session->is_catching_up && !session->is_in_flight && !session->is_looking_up && session->phase == SESSION_READY)
+        read_tail(session, &session->catch_waiters->account);
 }
 
 const gl_uuid *session_any_account(const struct session *session)
 {
     if (session->waiting)
         return &session->waiting->account;
+    if (session->catch_waiters)
+        return &session->catch_waiters->account;
     return session->subscriptions ? &session->subscriptions->peer->account : NULL;
 }
 

@@ -53,9 +53,9 @@ static void subscribe(struct join *join, uint64_t cursor)
         subscription->is_live = !join->params.has_live || join->params.live;
         subscription->cursor = cursor;
     }
-    write_joined(request, session, role);
     if (!peer->is_closed)
         peer_pump_later(peer);
+    write_joined(request, session, role);
     finish(join);
 }
 
@@ -109,6 +109,20 @@ static void join_since(struct join *join)
     }
 }
 
+static void on_current(void *ctx, enum gl_code code, struct session *session)
+{
+    struct join *join = ctx;
+    if (code != GL_OK) {
+        request_fail(join->request, code, "%s", gl_code_sentence(code));
+        finish(join);
+    } else if (join->params.has_since) {
+        join_since(join);
+    } else {
+        subscribe(join, session->state->seq);
+    }
+}
+
+/* Another worker may have appended what this one has not read yet; whoever was told of it must find it here. */
 static void on_session(void *ctx, enum gl_code code, struct session *session)
 {
     struct join *join = ctx;
@@ -118,10 +132,11 @@ static void on_session(void *ctx, enum gl_code code, struct session *session)
         return;
     }
     join->session = session;
-    if (join->params.has_since)
-        join_since(join);
+    uint64_t known = join->request->scope.head > join->params.since ? join->request->scope.head : join->params.since;
+    if (known > session->state->seq)
+        session_refresh(session, &join->request->account, on_current, join);
     else
-        subscribe(join, session->state->seq);
+        on_current(join, GL_OK, session);
 }
 
 void handle_session_join(struct request *request)

@@ -138,6 +138,8 @@ void submit_settle(struct waiting_op *op, struct op_outcome *outcome)
         settled_one(submit);
 }
 
+bool submit_is_awaited(const struct submit *submit) { return submit && !submit->request->peer->is_closed; }
+
 bool submit_has_refused(const struct submit *submit, const gl_uuid *op) { return peer_has_refused(submit->request->peer, op); }
 
 void waiting_op_free(struct waiting_op **op)

@@ -112,6 +112,7 @@ static void gather(struct core *core, struct group *group)
         if (project->waiting && project->is_ready && !project->is_in_flight && !project->is_loading && project->not_before_ms <= now_ms)
             group_add(group, part_from_project(project));
     for (size_t at = 0; left > 0 && (session = map_next(&core->sessions, &at));) {
+        session_refresh_if_free(session);
         if (!session_may(session, now_ms))
             continue;
         struct part *part = part_from_session(session, left);

@@ -482,6 +482,7 @@ struct store_rows {
     size_t count;
     gl_uuid project;
     enum gl_role role;
+    uint64_t head;
     const struct logged *ops[1024];
 };
 
@@ -489,7 +490,7 @@ static void rows_now(void *ctx)
 {
     struct question *q = ctx;
     struct db *db = q->store->db;
-    struct store_rows rows = {.project = db->project.id, .role = role_of(db, &q->account)};
+    struct store_rows rows = {.project = db->project.id, .role = role_of(db, &q->account), .head = db->session.head};
     if (q->max == STORE_Q_accounts_disabled) {
         for (size_t i = 0; i < q->count; i++)
             rows.count |= gl_uuid_equal(&q->ids[i], &db->disabled);
@@ -501,6 +502,7 @@ static void rows_now(void *ctx)
     for (size_t i = 0; i < q->count; i++)
         if ((rows.ops[rows.count] = find_op(&db->session, &q->ids[i])))
             rows.count++;
+    rows.count += q->max == STORE_Q_ops_by_id && rows.count == 0;
     ((store_rows_fn)(uintptr_t)q->fn)(q->ctx, GL_OK, &rows);
     mem_free(&q->ids);
     mem_free(&q);
@@ -524,7 +526,7 @@ void store_query(struct store *store, enum store_query_id query, const gl_uuid *
 size_t store_rows_count(const struct store_rows *rows) { return rows->count; }
 gl_uuid store_uuid(const struct store_rows *rows, size_t row, size_t column)
 {
-    return !rows->ops[row] ? rows->project : column == 0 ? rows->ops[row]->id : rows->ops[row]->account;
+    return !rows->ops[row] ? rows->project : column == 1 ? rows->ops[row]->id : rows->ops[row]->account;
 }
 struct gl_slice store_text(const struct store_rows *rows, size_t row, size_t column)
 {
@@ -532,11 +534,10 @@ struct gl_slice store_text(const struct store_rows *rows, size_t row, size_t col
     (void)column;
     return gl_slice_str(gl_role_name(rows->role));
 }
-bool store_is_null(const struct store_rows *rows, size_t row, size_t column) { return !rows || row || column; }
+bool store_is_null(const struct store_rows *rows, size_t row, size_t column) { return column > 0 && !rows->ops[row]; }
 uint64_t store_u64(const struct store_rows *rows, size_t row, size_t column)
 {
-    (void)column;
-    return rows->ops[row]->seq;
+    return column == 0 ? rows->head : rows->ops[row]->seq;
 }
 bool store_bool(const struct store_rows *rows, size_t row, size_t column) { return !rows || row || column; }
 struct gl_slice store_bytes(const struct store_rows *rows, size_t row, size_t column)
