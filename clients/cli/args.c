@@ -232,6 +232,7 @@ bool args_parse(int argc, char **argv, struct args *args, struct gl_buf *problem
             return false;
         }
         args->verb = verb;
+        args->has_verb = !wants_help;
     }
     args->words = argv + 1;
     bool is_rest = false;

@@ -46,7 +46,8 @@ extern const struct verb_row verb_rows[VERB_COUNT];
 extern const enum option_id every_verb_takes[]; /* ending in OPT_COUNT */
 
 struct args {
-    const struct verb_row *verb;
+    const struct verb_row *verb; /* help when none was typed */
+    bool has_verb;
     char **words;
     size_t word_count;
     const char *values[OPT_COUNT]; /* NULL: not given; "" for one that has no value */

@@ -170,6 +170,11 @@ json_t *jsonld_annotation(const struct jsonld *jsonld, const struct gl_annotatio
     return object;
 }
 
+static json_t *page_id(const struct jsonld *jsonld)
+{
+    return json_sprintf("urn:uuid:%s#page-1", jsonld->brief->session);
+}
+
 json_t *jsonld_collection(const struct jsonld *jsonld, size_t total)
 {
     const char *modified = time_of(jsonld, jsonld->time_count);
@@ -178,11 +183,14 @@ json_t *jsonld_collection(const struct jsonld *jsonld, size_t total)
     if (modified) {
         json_object_set_new(object, "modified", json_string(modified));
     }
+    if (total > 0) {
+        json_object_set_new(object, "last", page_id(jsonld));
+    }
     return object;
 }
 
 json_t *jsonld_page(const struct jsonld *jsonld)
 {
-    return json_pack("{s:o, s:s, s:o, s:i}", "id", json_sprintf("urn:uuid:%s#page-1", jsonld->brief->session), "type",
-                     "AnnotationPage", "partOf", urn(jsonld->brief->session), "startIndex", 0);
+    return json_pack("{s:o, s:s, s:o, s:i}", "id", page_id(jsonld), "type", "AnnotationPage", "partOf",
+                     urn(jsonld->brief->session), "startIndex", 0);
 }

@@ -55,12 +55,12 @@ static int run(struct cli *cli, int argc, char **argv)
     int status;
     cli->is_json = wants_json(argc, argv);
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        argv[1] = (char[]){"version"};
+        argv[1] += strlen("--");
     }
     if (!args_parse(argc, argv, &cli->args, &problem)) {
         status = fail(cli, EXIT_COULD_NOT, "usage", "%s", gl_buf_cstr(&problem));
     } else if (cli_flag(cli, OPT_help)) {
-        status = help_verb(cli, argc > 1 && cli->args.verb != &verb_rows[VERB_help] ? cli->args.verb : NULL);
+        status = help_verb(cli, cli->args.has_verb ? cli->args.verb : NULL);
     } else if (argc == 1) {
         help_list(&cli->err);
         status = EXIT_COULD_NOT;

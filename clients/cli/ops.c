@@ -42,7 +42,7 @@ void seen_free(struct seen **seen)
 static const char *label_name_of(const struct gloss_session *session, const struct gl_annotation *annotation)
 {
     char label[GLOSS_ID];
-    return annotation && gloss_annotation_label(annotation, label) ? gloss_label_name(session, label) : NULL;
+    return gloss_annotation_label(annotation, label) ? gloss_label_name(session, label) : NULL;
 }
 
 bool seen_has_names(const struct gloss_session *session, const struct seen *seen)

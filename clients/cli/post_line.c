@@ -1,5 +1,7 @@
 #include "clients/cli/post_line.h"
 
+#include <assert.h>
+
 #include "clients/cli/args.h"
 #include "clients/cli/heap.h"
 #include "clients/cli/safe.h"
@@ -139,8 +141,10 @@ static json_t *make_change(const struct post_run *run, const json_t *line)
     }
     json_object_foreach((json_t *)line, name, value)
     {
+        const struct member *member = find_member(name);
+        assert(member); /* check_line has let nothing else through */
         if (strcmp(name, "id") != 0) {
-            json_object_set(find_member(name)->is_of_span ? span : change, name, value);
+            json_object_set(member->is_of_span ? span : change, name, value);
         }
     }
     json_object_set_new(change, "target", json_pack("{s:s, s:[o]}", "type", "spans", "spans", span));

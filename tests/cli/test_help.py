@@ -1,0 +1,74 @@
+#!/usr/bin/python3
+"""Help, manual page and exit statuses follow from one table; no server is needed."""
+import os
+import re
+import shutil
+import subprocess
+import unittest
+
+import case
+import server as support
+
+VERBS = ("login import ls info cat show tag note edit rm restore watch post log verify export help version").split()
+
+
+def gloss(*args, **env):
+    return subprocess.run([support.GLOSS, *args], capture_output=True, text=True, timeout=30, env={**support.Server.bare_env(), **env})
+
+
+class Help(unittest.TestCase):
+    def test_every_verb_is_listed(self):
+        done = gloss("help")
+        self.assertEqual(done.returncode, 0)
+        for verb in VERBS:
+            self.assertRegex(done.stdout, rf"(?m)^  {verb} ")
+        self.assertEqual(gloss("--help").stdout, done.stdout)
+
+    def test_nothing_typed_lists_them_on_stderr(self):
+        done = gloss()
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("  show ", done.stderr)
+
+    def test_every_verb_has_the_options_of_every_verb(self):
+        for verb in VERBS:
+            done = gloss(verb, "--help")
+            self.assertEqual(done.returncode, 0)
+            self.assertEqual(gloss("help", verb).stdout, done.stdout)
+            self.assertEqual(gloss(verb, "-h").stdout, done.stdout)
+            for option in ("--json", "--help", "--url", "--token-file", "--ca"):
+                self.assertIn(f"  {option}", done.stdout, verb)
+
+    def test_help_fits_the_width(self):
+        for columns in ("40", "60", "80", "200"):
+            for verb in VERBS:
+                for line in gloss(verb, "--help", COLUMNS=columns).stdout.splitlines()[1:]:
+                    self.assertLessEqual(len(line), int(columns), line)
+
+    def test_exit_statuses(self):
+        out = gloss("help", "exits").stdout
+        self.assertEqual(re.findall(r"(?m)^  (\d)", out), ["0", "1", "2", "3", "4", "5"])
+
+    def test_version(self):
+        self.assertRegex(gloss("version").stdout, r"^gloss \d+\.\d+\.\d+ \(libgloss ")
+        self.assertEqual(gloss("--version").stdout, gloss("version").stdout)
+
+    def test_the_manual_page_is_sound(self):
+        page = gloss("help", "--man").stdout
+        for verb in VERBS:
+            self.assertRegex(page, rf"(?m)^\.SS gloss {verb} ")
+        self.assertNotRegex(page, r"[^\x00-\x7f]")
+        if not shutil.which("groff"):
+            self.skipTest("groff is not installed")
+        done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z"], input=page, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_the_built_page_is_this_one(self):
+        path = os.path.join(os.path.dirname(support.GLOSS), "gloss.1")
+        if not os.path.exists(path):
+            self.skipTest("gloss.1 is not built")
+        with open(path) as file:
+            self.assertEqual(file.read(), gloss("help", "--man").stdout)
+
+
+if __name__ == "__main__":
+    case.main()
