@@ -529,6 +529,7 @@ def target_vectors():
         ("end cuts CR LF", BRIEF, spans({"start": 0, "end": at("\n")})),
         ("position and quote disagree", BRIEF, spans({"start": 0, "end": 6, "exact": "Beijing"})),
         ("one letter too short", BRIEF, spans({"start": 0, "end": 5, "exact": "Moscow"})),
+        ("only so much of a long span is told", "x" * 1500, spans({"start": 100, "end": 1400, "exact": "y"})),
         ("position and prefix disagree", BRIEF, spans({"start": 11, "end": 18, "exact": "Beijing", "prefix": "or "})),
         ("position and suffix disagree", BRIEF, spans({"start": 11, "end": 18, "exact": "Beijing", "suffix": "!"})),
         ("a prefix at the beginning", BRIEF, spans({"start": 0, "end": 6, "prefix": "x"})),

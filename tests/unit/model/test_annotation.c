@@ -53,6 +53,8 @@ START_TEST(record__read_again_is_the_same_annotation)
               read->has_label == made->has_label);
     ck_assert(read->status == made->status && read->is_deleted == made->is_deleted);
     ck_assert(read->begin_cp == made->begin_cp && read->end_cp == made->end_cp);
+    ck_assert(made->has_label == (json_object_get(made->record, "label") != NULL));
+    ck_assert(made->is_deleted == (json_object_get(made->record, "deleted") != NULL));
     ck_assert_msg(made->changed_seq == row_u64(row, "seq") ||
                       json_object_size(json_object_get(row_get(row, "set"), "attributes")) == 0,
                   "%s: changed at %u", row_what(row), (unsigned)made->changed_seq);

@@ -15,6 +15,7 @@ START_TEST(nearest__finds_what_was_meant)
         unsigned least, most;
     } rows[] = {
         {"straight quotes for curly ones", "\"frank and useful\"", "“frank and useful”", 990, 990},
+        {"a straight apostrophe", "Beijing's envoy", "Beijing’s envoy", 990, 990},
         {"another case", "the SUMMIT ended", "The summit ended", 990, 990},
         {"another dash", "useful” - a phrase", "useful” — a phrase", 990, 990},
         {"one space for many and a line's end", "envoy called the talks useless", "envoy called  the\n talks useless", 990, 990},
@@ -159,7 +160,7 @@ int main(void)
 {
     Suite *suite = suite_create("nearest");
     TCase *tcase = tcase_create("nearest");
-    tcase_add_loop_test(tcase, nearest__finds_what_was_meant, 0, 10);
+    tcase_add_loop_test(tcase, nearest__finds_what_was_meant, 0, 11);
     tcase_add_test(tcase, nearest__tells_each_place_once_best_first);
     tcase_add_loop_test(tcase, nearest__tells_nothing_where_nothing_is_like_it, 0, 5);
     tcase_add_test(tcase, nearest__never_cuts_a_character);

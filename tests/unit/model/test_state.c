@@ -138,7 +138,7 @@ START_TEST(chain__goes_on_over_an_erased_op)
 }
 END_TEST
 
-/* A reader that joined: pages of the state at the end, and ops from the middle on at the same time. */
+/* A reader that joined: pages of the state at the end, the latest annotations first, and ops from the middle on at the same time. */
 START_TEST(pages__and_ops_meet_in_the_same_state)
 {
     struct gl_state *server = state_new(), *replica = state_new();
@@ -152,7 +152,7 @@ START_TEST(pages__and_ops_meet_in_the_same_state)
     for (size_t i = 0; i < server->count; i++) {
         struct gl_annotation *page;
         append_until(replica, joined_at + i * 3 < last ? joined_at + i * 3 : last);
-        ck_assert_int_eq(gl_annotation_from_record(server->items[i]->record, &page, NULL), GL_OK);
+        ck_assert_int_eq(gl_annotation_from_record(server->items[server->count - 1 - i]->record, &page, NULL), GL_OK);
         ck_assert_int_eq(gl_state_put(replica, page), GL_OK);
         gl_annotation_unref(&page);
     }
