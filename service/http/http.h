@@ -29,7 +29,7 @@ enum http_method {
 struct http_request {
     enum http_method method;
     struct gl_slice path;  /* decoded */
-    struct gl_slice query; /* not decoded, without the question mark */
+    struct gl_slice query; /* its parameters, decoded, a line feed between them; none has a control character in it */
     struct gl_slice host;  /* as it came */
     struct gl_slice body;  /* whole; at most the route's max_body_bytes */
     const char *address;   /* of the other end, for the log */

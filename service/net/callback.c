@@ -36,7 +36,8 @@ int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void
         if ((conn = conn_of(wsi)))
             conn_heard(conn);
         return 0;
-    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return (conn = conn_of(wsi)) ? conn_closed_by_peer(conn) : -1;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        return (conn = conn_of(wsi)) ? conn_closed_by_peer(conn, gl_slice_of(in, len)) : -1;
 
     /* ---- ends */
     case LWS_CALLBACK_CLOSED:

@@ -1,11 +1,14 @@
 /* conn.c - one connection: its states, how long it may stay in each, and what comes in when it is a WebSocket. */
 #include <assert.h>
 
+#include "proto/model/text.h"
 #include "service/base/log.h"
 #include "service/base/mem.h"
 #include "service/net/net_priv.h"
 
+#define CLOSE_PROTOCOL    1002
 #define CLOSE_UNSUPPORTED 1003
+#define CLOSE_NOT_UTF8    1007
 #define CLOSE_TOO_LARGE   1009
 
 /* How long a connection may stay; 0: as long as it likes. ARRIVING is a setting. Whoever stays longer is cut off. */
@@ -92,7 +95,7 @@ void conn_move(struct conn *conn, enum conn_state to)
 void conn_heard(struct conn *conn)
 {
     uint64_t now = loop_now_ms(conn->server->loop);
-    if (!conn->is_pinged && now - conn->heard_ms < 1000)
+    if (!conn->is_pinged && now - conn->heard_ms < conn->server->config.ping_ms / 16)
         return; /* exact enough, and the list stays as it is */
     conn->heard_ms = now;
     conn->is_pinged = false;
@@ -113,6 +116,13 @@ bool conn_open(struct conn *conn)
     return true;
 }
 
+/* The library would check it piece by piece (LWS_SERVER_OPTION_VALIDATE_UTF8), but takes a pong that comes in between for a part of the
+ * text, and does not see that one ends within a character when its last frame is empty. A NUL is UTF-8; the core does not like it. */
+static bool is_utf8(struct gl_slice text)
+{
+    return gl_utf8_check(text, NULL) != GL_E_INVALID_UTF8;
+}
+
 int conn_receive(struct conn *conn, struct gl_slice piece)
 {
     struct net_server *server = conn->server;
@@ -130,7 +140,10 @@ int conn_receive(struct conn *conn, struct gl_slice piece)
     case ASSEMBLY_TOO_LARGE: conn_close(conn, CLOSE_TOO_LARGE, "the message is larger than the server takes"); break;
     case ASSEMBLY_WHOLE:
         server->counts.messages_in++;
-        peer_receive(conn->peer, message);
+        if (is_utf8(message))
+            peer_receive(conn->peer, message);
+        else
+            conn_close(conn, CLOSE_NOT_UTF8, "the message is not UTF-8");
         assembly_reset(&conn->incoming);
         break;
     }
@@ -170,12 +183,18 @@ void conn_kill(struct conn *conn)
     conn->server->has_killed = true; /* the library looks at its clock only when it is woken */
 }
 
-/* Says what the callback returns: 0 lets the library answer with a close frame, anything else hangs up. */
-int conn_closed_by_peer(struct conn *conn)
+/* Says what the callback returns: 0 lets the library answer with the same code, anything else hangs up. */
+int conn_closed_by_peer(struct conn *conn, struct gl_slice payload)
 {
+    bool has_reason = payload.len > 2;
     if (conn->state == CONN_CLOSED || conn->state == CONN_DEAD)
         return -1; /* it is the answer to ours */
     outgoing_drop(conn);
+    if (payload.len == 1 || (has_reason && !is_utf8(gl_slice_of(payload.data + 2, payload.len - 2)))) {
+        conn->close_code = payload.len == 1 ? CLOSE_PROTOCOL : CLOSE_NOT_UTF8;
+        outgoing_close(conn);
+        return -1;
+    }
     conn_move(conn, CONN_CLOSED);
     conn_detach(conn);
     return 0;

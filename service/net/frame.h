@@ -5,7 +5,7 @@
  * Thread    the loop thread; there is neither a socket nor libwebsockets here.
  * Units     bytes.
  * Errors    a message that is too large is refused as a whole.
- * Source    RFC 6455 5.2. The library checks masks, opcodes, lengths, order of fragments and UTF-8 before we see anything.
+ * Source    RFC 6455 5.2. The library checks opcodes, lengths and the order of fragments before we see anything.
  */
 #ifndef NET_FRAME_H
 #define NET_FRAME_H

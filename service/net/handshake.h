@@ -35,7 +35,7 @@ struct head {
     bool is_broken;          /* a name that is no token (RFC 9110), a control character, too long: trust nothing in here */
     enum http_method method; /* 0: none of those we know, or not exactly one */
     struct gl_slice path;    /* decoded */
-    struct gl_slice query;   /* without the question mark */
+    struct gl_slice query;   /* its parameters, decoded, a line feed between them */
     struct {
         unsigned lines; /* how often the header was there */
         struct gl_slice value;

@@ -73,25 +73,25 @@ static unsigned count_lines(struct lws *wsi, enum lws_token_indexes token)
     return lws_hdr_fragment_length(wsi, token, 0) == len ? 1 : 2;
 }
 
-/* The query, which the library has cut at each ampersand (its own joining of it complains). */
+/* The query, which the library has cut at each ampersand and decoded. */
 static struct gl_slice copy_query(struct lws *wsi, struct room *room)
 {
     char *begin = room->at;
-    for (int i = 0; lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i) > 0; i++) {
-        int len = lws_hdr_copy_fragment(wsi, room->at + (i > 0), (int)room->left - (i > 0), WSI_TOKEN_HTTP_URI_ARGS, i);
-        if (len < 0) {
-            room->is_broken = true;
-            break;
-        }
-        if (i > 0)
-            *room->at = '&';
-        room->at += len + (i > 0);
-        room->left -= (size_t)(len + (i > 0));
-    }
-    struct gl_slice query = gl_slice_of(begin, (size_t)(room->at - begin));
-    if (!head_value_is_printable(query))
+    int total = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS), len;
+    if (total <= 0)
+        return GL_SLICE("");
+    if ((size_t)total + 1 > room->left) {
         room->is_broken = true;
-    return query;
+        return GL_SLICE("");
+    }
+    for (int i = 0; (len = lws_hdr_copy_fragment(wsi, room->at, (int)room->left, WSI_TOKEN_HTTP_URI_ARGS, i)) >= 0; i++) {
+        if (!head_value_is_printable(gl_slice_of(room->at, (size_t)len)))
+            room->is_broken = true;
+        room->at[len] = '\n';
+        room->at += len + 1;
+        room->left -= (size_t)len + 1;
+    }
+    return gl_slice_of(begin, (size_t)(room->at - begin) - 1);
 }
 
 void head_read(struct lws *wsi, struct head *head, char *scratch, size_t space)

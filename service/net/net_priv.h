@@ -122,7 +122,7 @@ bool conn_open(struct conn *conn); /* the handshake is done */
 int conn_receive(struct conn *conn, struct gl_slice piece);
 void conn_close(struct conn *conn, unsigned code, const char *reason);
 void conn_kill(struct conn *conn);
-int conn_closed_by_peer(struct conn *conn);
+int conn_closed_by_peer(struct conn *conn, struct gl_slice payload);
 void conn_ended(struct conn *conn);  /* nothing more can be sent */
 void conn_detach(struct conn *conn); /* tells the core, once; not from within the core */
 void conn_sweep(struct net_server *server, uint64_t now_ms);
@@ -133,6 +133,7 @@ int outgoing_writable(struct conn *conn); /* what the library's callback returns
 void outgoing_at_end_of_turn(struct net_server *server);
 void outgoing_look_later(struct conn *conn);
 void outgoing_ping(struct conn *conn);
+void outgoing_close(struct conn *conn); /* not from within the core */
 void outgoing_drop(struct conn *conn);
 void outgoing_sweep(struct net_server *server, uint64_t now_ms);
 

@@ -209,14 +209,14 @@ void outgoing_ping(struct conn *conn)
 
 /* Ours, not the library's (lws_close_reason): its debugging aids close a second time at once, and then the frame is never
  * sent. It goes behind whatever the library still holds. */
-static void send_close(struct conn *conn)
+void outgoing_close(struct conn *conn)
 {
     char payload[2 + CLOSE_REASON_MAX] = {(char)(conn->close_code >> 8), (char)(conn->close_code & 0xff)};
     size_t len = conn->close_reason ? strlen(conn->close_reason) : 0;
     if (len > 0)
         memcpy(payload + 2, conn->close_reason, len);
     send_control(conn, FRAME_CLOSE, payload, 2 + len);
-    if (conn->state == CONN_CLOSING)
+    if (conn->state < CONN_CLOSED)
         conn_move(conn, CONN_CLOSED);
     conn_detach(conn);
 }
@@ -231,7 +231,7 @@ void outgoing_at_end_of_turn(struct net_server *server)
         if (conn->waiting_count > 0)
             flush(conn);
         if (conn->state == CONN_CLOSING)
-            send_close(conn);
+            outgoing_close(conn);
         else if (conn->state == CONN_OPEN && conn->is_full && !conn->is_paused)
             pause_reading(conn);
     }

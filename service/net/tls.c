@@ -50,11 +50,11 @@ static enum gl_code check_readable(const char *path, const char *setting, struct
 static enum gl_code read_key(SSL_CTX *scratch, const char *certificate_path, const char *key_path, struct gl_err *err)
 {
     char said[256];
-    if (SSL_CTX_use_PrivateKey_file(scratch, key_path, SSL_FILETYPE_PEM) == 1 && SSL_CTX_check_private_key(scratch) == 1)
-        return GL_OK;
+    bool is_read = SSL_CTX_use_PrivateKey_file(scratch, key_path, SSL_FILETYPE_PEM) == 1;
     unsigned long error = ERR_peek_last_error();
-    int reason = ERR_GET_REASON(error);
-    if (ERR_GET_LIB(error) == ERR_LIB_X509 && (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH))
+    if (is_read && SSL_CTX_check_private_key(scratch) == 1)
+        return GL_OK;
+    if (is_read || (ERR_GET_LIB(error) == ERR_LIB_X509 && ERR_GET_REASON(error) == X509_R_KEY_VALUES_MISMATCH))
         return gl_fail_at(err, GL_E_SETTING, "tls_key", "the key in %s does not belong to the certificate in %s", key_path,
                           certificate_path);
     return gl_fail_at(err, GL_E_SETTING, "tls_key",

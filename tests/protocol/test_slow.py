@@ -1,0 +1,229 @@
+"""Those who take their time: they are cut off, and nobody else notices."""
+import json
+import socket
+import ssl
+import time
+import unittest
+
+from target import EchoCore, wait_until
+from wire import CLOSE, Closed, Conn, PING, PONG, TEXT, frame, get, is_well, open_ws, upgrade
+
+HELLO_MS, STALL_MS, PING_MS, GONE_MS = 1500, 1500, 1000, 2000
+
+
+def small_window(server, **changes):
+    """A WebSocket whose machine takes little on credit."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    sock.settimeout(10)
+    sock.connect((server.host, server.port))
+    return Conn(server, server.tls(sock=sock)).open(**changes)
+
+
+def send_some(conn, data):
+    """As much as is taken now."""
+    conn.sock.settimeout(0.01)
+    try:
+        return conn.sock.send(data[:16384])
+    except (TimeoutError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+        return 0
+
+
+def seconds_until_closed(conn, dripping=None, most=10):
+    """How long the other end keeps it open, while a byte of dripping is sent now and then."""
+    begun = time.monotonic()
+    while time.monotonic() - begun < most:
+        try:
+            if dripping:
+                conn.send(dripping[:1])
+                dripping = dripping[1:]
+            conn.more(0.05)
+        except TimeoutError:
+            continue
+        except (Closed, OSError):
+            break
+    return time.monotonic() - begun
+
+
+class Slow(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = EchoCore("--hello-ms", HELLO_MS, "--stall-ms", STALL_MS, "--ping-ms", PING_MS, "--gone-ms", GONE_MS)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.end()
+
+    # ---- arriving
+
+    def test_no_tls(self):
+        self.assertTrue(1 < seconds_until_closed(Conn(self.server, self.server.tcp())) < 4)
+
+    def test_tls_byte_by_byte(self):
+        hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 500
+        self.assertTrue(1 < seconds_until_closed(Conn(self.server, self.server.tcp()), hello) < 4)
+
+    def test_no_request(self):
+        self.assertTrue(1 < seconds_until_closed(Conn(self.server)) < 4)
+
+    def test_request_byte_by_byte(self):
+        self.assertTrue(1 < seconds_until_closed(Conn(self.server), b"GET / HTTP/1.1\r\nX: " + b"y" * 1000) < 4)
+
+    def test_many_at_once_leave_others_alone(self):
+        """Slowloris: 300 that never finish their request."""
+        slow = []
+        for _ in range(300):
+            conn = Conn(self.server, self.server.tcp())
+            conn.send(b"\x16\x03\x01")
+            slow.append(conn)
+        begun = time.monotonic()
+        with open_ws(self.server) as conn:
+            self.assertEqual(conn.ask("am I heard?"), "am I heard?")
+        self.assertLess(time.monotonic() - begun, 2)
+        wait_until(lambda: self.server.counts()["arriving"] == 0, what="the end of the slow ones")
+        for conn in slow:
+            conn.close()
+
+    # ---- reading
+
+    def test_one_that_does_not_read_is_cut_off(self):
+        stalled = self.server.counts()["stalled"]
+        before = self.server.memory_kib()
+        with small_window(self.server) as slow, open_ws(self.server) as other:
+            slow.text("!flood 100000 1000")
+            wait_until(lambda: json.loads(other.ask("!counts"))["full"] == 1, what="being full")
+            worst = 0
+            while json.loads(other.ask("!counts"))["stalled"] == stalled:
+                begun = time.monotonic()
+                other.ask("x" * 300)
+                worst = max(worst, time.monotonic() - begun)
+            self.assertLess(worst, 0.5)
+            self.assertLess(self.server.memory_kib() - before, 20000)
+            # what it got is whole, in order, and ends with the reason or with nothing
+            numbers, code = [], 1006
+            try:
+                while True:
+                    first, payload = slow.recv_frame()
+                    if first & 0xF == CLOSE:
+                        code = int.from_bytes(payload[:2], "big")
+                    elif first & 0xF == TEXT:
+                        numbers.append(int(payload.split()[0]))
+            except Closed:
+                pass
+            self.assertEqual(numbers, list(range(len(numbers))))
+            self.assertIn(code, (1013, 1006))
+        self.server.wait_for_event("peer.stalled")
+
+    def test_one_that_reads_again_in_time_gets_everything(self):
+        with small_window(self.server) as slow:
+            slow.text("!flood 3000 1000")
+            time.sleep(STALL_MS / 1000 * 0.5)  # this is what is tested: nothing is read for a while, but not for too long
+            for i in range(3000):
+                self.assertTrue(slow.recv_text().startswith(f"{i} "))
+
+    def test_one_that_reads_slowly_is_not_cut_off(self):
+        with small_window(self.server) as slow:
+            slow.text("!flood 300 10000")
+            begun = time.monotonic()
+            for i in range(300):
+                self.assertTrue(slow.recv_text().startswith(f"{i} "))
+                if time.monotonic() - begun < 2 * STALL_MS / 1000:
+                    time.sleep(0.05)  # slower than the server writes, for longer than a stall may last
+
+    def test_one_that_sends_and_does_not_read_is_not_read_from(self):
+        """Its answers would pile up: instead its own sending comes to a halt, and goes on when it reads."""
+        texts = [f"{i} " + "x" * 3000 for i in range(4000)]
+        data = b"".join(frame(TEXT, text.encode()) for text in texts)
+        before = self.server.memory_kib()
+        with small_window(self.server) as conn:
+            sent, begun = 0, time.monotonic()
+            while time.monotonic() - begun < STALL_MS / 1000 * 0.6:
+                sent += send_some(conn, data[sent:])
+            self.assertLess(sent, len(data))
+            self.assertEqual(self.server.counts()["full"], 1)
+            self.assertLess(self.server.memory_kib() - before, 5000)
+            for text in texts:
+                while sent < len(data) and len(conn.buf) < 4000:
+                    sent += send_some(conn, data[sent:])
+                    try:
+                        conn.more(0.01)
+                    except TimeoutError:
+                        pass
+                self.assertEqual(conn.recv_text(), text)
+
+    def test_too_much_written_to_a_full_one_ends_it(self):
+        with small_window(self.server) as conn:
+            conn.text("!force 3000 2000")
+            self.server.wait_for_event("peer.stalled")
+            wait_until(lambda: self.server.counts()["websockets"] == 1, what="its end")
+        self.assertTrue(is_well(self.server))
+
+    def test_many_that_do_not_read_leave_others_alone(self):
+        before = self.server.memory_kib()
+        slow = [small_window(self.server) for _ in range(40)]
+        for conn in slow:
+            conn.text("!flood 100000 1000")
+        with open_ws(self.server) as other:
+            wait_until(lambda: json.loads(other.ask("!counts"))["full"] >= 35, what="being full")
+            for _ in range(50):
+                begun = time.monotonic()
+                other.ask("y" * 300)
+                self.assertLess(time.monotonic() - begun, 0.5)
+        self.assertLess(self.server.memory_kib() - before, 60000)
+        for conn in slow:
+            conn.close()
+
+    # ---- silence
+
+    def test_silence_is_pinged_and_then_given_up(self):
+        with open_ws(self.server) as conn:
+            begun = time.monotonic()
+            first, payload = conn.recv_frame()
+            self.assertEqual(first, 0x80 | PING)
+            self.assertTrue(payload)
+            self.assertTrue(0.8 < time.monotonic() - begun < 2)
+            with self.assertRaises(Closed):
+                conn.recv_frame()
+            self.assertTrue(1.8 < time.monotonic() - begun < 4)
+
+    def test_pongs_keep_it_open(self):
+        with open_ws(self.server) as conn:
+            begun = time.monotonic()
+            while time.monotonic() - begun < 2.5 * GONE_MS / 1000:
+                first, payload = conn.recv_frame()
+                self.assertEqual(first, 0x80 | PING)
+                conn.frame(PONG, payload)
+            self.assertEqual(conn.ask("still"), "still")
+
+    def test_talking_makes_pings_unnecessary(self):
+        with open_ws(self.server) as conn:
+            begun = time.monotonic()
+            while time.monotonic() - begun < 1.5 * GONE_MS / 1000:
+                conn.text("x")
+                self.assertEqual(conn.recv_frame(), (0x80 | TEXT, b"x"))
+                time.sleep(0.3)
+
+    # ---- plain requests
+
+    def test_an_answer_that_never_comes_does_not_keep_others_waiting(self):
+        with Conn(self.server) as conn:
+            conn.send(b"GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.assertTrue(is_well(self.server))
+
+    def test_a_large_answer_that_is_not_read(self):
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        sock.settimeout(10)
+        sock.connect((self.server.host, self.server.port))
+        body = b"z" * (1 << 20)
+        with Conn(self.server, self.server.tls(sock=sock)) as conn:
+            conn.send(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            cpu = self.server.cpu_s()
+            time.sleep(1)  # while it waits, nothing turns
+            self.assertLess(self.server.cpu_s() - cpu, 0.3)
+            self.assertEqual(conn.head()[0], 200)
+            self.assertEqual(conn.until_closed(20), body)
+
+
+if __name__ == "__main__":
+    unittest.main()
