@@ -303,6 +303,22 @@ static void append_free(struct append *append)
     mem_free(&append);
 }
 
+/* Calls back, and frees what was found. The streams belong to the caller, who may free them in the callback. */
+static void append_end(struct append *append, enum gl_code code)
+{
+    struct append_found **found = mem_array(append->count, sizeof(*found));
+    size_t count = append->count;
+    for (size_t i = 0; i < count; i++) {
+        found[i] = append->streams[i].found;
+    }
+    append->fn(append->ctx, code, append->streams, count);
+    for (size_t i = 0; i < count; i++) {
+        mem_free(&found[i]);
+    }
+    mem_free(&found);
+    mem_free(&append);
+}
+
 static void set_outcome(struct unit *unit, enum append_outcome outcome)
 {
     for (size_t i = 0; i < unit->count; i++) {
@@ -321,8 +337,7 @@ void unit_finish(struct unit *unit)
     }
     store->count--;
     /* Down is said only when nothing at all was written; else those streams look locked, which says the same of each. */
-    append->fn(append->ctx, append->down == append->count ? append->code : GL_OK, append->streams, append->count);
-    append_free(append);
+    append_end(append, append->down == append->count ? append->code : GL_OK);
 }
 
 static void unit_drop(struct request *request)
