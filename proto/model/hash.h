@@ -19,7 +19,10 @@ typedef struct {
     uint8_t bytes[32];
 } gl_hash;
 
-static inline bool gl_hash_equal(const gl_hash *a, const gl_hash *b) { return memcmp(a->bytes, b->bytes, 32) == 0; }
+static inline bool gl_hash_equal(const gl_hash *a, const gl_hash *b)
+{
+    return memcmp(a->bytes, b->bytes, 32) == 0;
+}
 gl_hash gl_sha256(const void *data, size_t len);
 gl_hash gl_leaf(const uint8_t salt[GL_SALT_BYTES], struct gl_slice payload);
 gl_hash gl_chain_start(const gl_uuid *stream, const uint8_t revision_sha256[32]); /* NULL: a project's stream, 32 zero bytes */

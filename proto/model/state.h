@@ -19,11 +19,11 @@ struct gl_state {
     gl_hash sum;
     char mode[16];
     uint64_t mode_seq;
-    bool is_partial;                  /* pages are still to come: a change to an annotation that is not here yet is skipped, its page has it */
-    size_t live_count;                /* annotations that are not deleted */
-    struct gl_annotation **items;     /* in the order made; tombstones stay in their place */
+    bool is_partial;   /* pages are still to come: a change to an annotation that is not here yet is skipped, its page has it */
+    size_t live_count; /* annotations that are not deleted */
+    struct gl_annotation **items; /* in the order made; tombstones stay in their place */
     size_t count;
-    struct gl_state_index *index;     /* id -> position */
+    struct gl_state_index *index; /* id -> position */
 };
 
 struct gl_state *gl_state_new(const gl_uuid *stream, const uint8_t revision_sha256[32]); /* at seq 0; NULL: out of memory */

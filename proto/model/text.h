@@ -26,10 +26,10 @@ size_t gl_utf8_count(struct gl_slice valid); /* code points of valid UTF-8 */
 enum gl_code gl_text_new(struct gl_slice bytes, struct gl_text **text, struct gl_err *err) GL_MUST_USE;
 void gl_text_free(struct gl_text **text);
 struct gl_slice gl_text_bytes(const struct gl_text *text);
-size_t gl_text_length(const struct gl_text *text);        /* code points */
-const uint8_t *gl_text_sha256(const struct gl_text *text); /* 32 bytes */
-size_t gl_text_byte_of(const struct gl_text *text, size_t cp);   /* cp <= length; O(1) */
-size_t gl_text_cp_of(const struct gl_text *text, size_t byte);   /* byte on a code point's first byte or the end; O(log n) */
+size_t gl_text_length(const struct gl_text *text);             /* code points */
+const uint8_t *gl_text_sha256(const struct gl_text *text);     /* 32 bytes */
+size_t gl_text_byte_of(const struct gl_text *text, size_t cp); /* cp <= length; O(1) */
+size_t gl_text_cp_of(const struct gl_text *text, size_t byte); /* byte on a code point's first byte or the end; O(log n) */
 struct gl_slice gl_text_slice(const struct gl_text *text, size_t begin_cp, size_t end_cp); /* lent; begin <= end <= length */
 /* Whether no grapheme cluster (UAX 29, extended) reaches across cp: 0, length, and every boundary between. A CR LF is one cluster. */
 bool gl_text_is_grapheme_boundary(const struct gl_text *text, size_t cp);
