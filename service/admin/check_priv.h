@@ -1,0 +1,53 @@
+/*
+ * check_priv.h - the parts of glossd check.
+ *
+ * Owns      struct checking owns what it has rebuilt of one stream; the report owns its sentences.
+ * Errors    what is wrong with the data is a problem in the report; a code other than GL_OK means that the database could not be read.
+ */
+#ifndef CHECK_PRIV_H
+#define CHECK_PRIV_H
+
+#include "proto/model/state.h"
+#include "service/admin/database.h"
+
+#define PROBLEMS_MAX 50
+
+struct report {
+    json_t *problems; /* array of texts */
+    size_t more;      /* beyond PROBLEMS_MAX */
+};
+void report_problem(struct report *report, const char *fmt, ...) GL_PRINTF(2, 3);
+
+/* A project's tables, as its log says they must be: objects from id to text. */
+struct project_mirror {
+    json_t *labels, *members, *documents;
+    char name[257];
+    bool is_open;
+    uint64_t codebook;
+};
+
+struct checking {
+    struct admin_db *db;
+    gl_uuid stream;
+    struct report report;
+    struct gl_state *state;
+    struct gl_text *text;    /* of a session; NULL for a project, and when the bytes are no text */
+    struct project_mirror project;
+    bool is_session, is_erased; /* some ops are erased: what they did cannot be rebuilt */
+    /* The stream's row: */
+    uint64_t head, mode_seq, live, retained_from, codepoints;
+    gl_hash chain, sum;
+    char mode[16];
+    int64_t last_at_ms, at_ms; /* of the row; of the op read last */
+    gl_hash row_sum;           /* over the annotation rows */
+    size_t rows, rows_live;
+};
+
+enum gl_code check_log(struct checking *checking, struct gl_err *err);     /* check_log.c */
+enum gl_code check_rows(struct checking *checking, struct gl_err *err);    /* check_rows.c: annotations against the log and the text */
+enum gl_code check_project(struct checking *checking, struct gl_err *err); /* check_project.c */
+void project_mirror_init(struct project_mirror *mirror);
+void project_mirror_fini(struct project_mirror *mirror);
+void project_mirror_apply(struct checking *checking, const struct gl_op *op);
+
+#endif

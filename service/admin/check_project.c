@@ -1,0 +1,129 @@
+/* check_project.c - a project's tables against its log: name, policy, codebook, members, documents. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "service/admin/check_priv.h"
+
+void project_mirror_init(struct project_mirror *mirror)
+{
+    *mirror = (struct project_mirror){.labels = json_object(), .members = json_object(), .documents = json_object(), .is_open = true};
+}
+
+void project_mirror_fini(struct project_mirror *mirror)
+{
+    json_decref(mirror->labels);
+    json_decref(mirror->members);
+    json_decref(mirror->documents);
+}
+
+static void keep(struct checking *checking, json_t *table, const struct gl_op *op, const char *id, const char *value)
+{
+    if (!id || !value) {
+        report_problem(&checking->report, "seq %" PRIu64 ": a %s lacks what it is about", op->seq, gl_op_kind_name(op->kind));
+        return;
+    }
+    json_object_set_new(table, id, json_string(value));
+}
+
+static const char *text_of(const json_t *set, const char *name)
+{
+    return json_string_value(json_object_get(set, name));
+}
+
+void project_mirror_apply(struct checking *checking, const struct gl_op *op)
+{
+    struct project_mirror *mirror = &checking->project;
+    const json_t *set = json_object_get(json_array_get(op->effects, 0), "set");
+    switch (op->kind) {
+    case GL_OP_PROJECT_CREATE: snprintf(mirror->name, sizeof(mirror->name), "%s", text_of(set, "name") ? text_of(set, "name") : ""); break;
+    case GL_OP_LABEL_CREATE:
+        keep(checking, mirror->labels, op, text_of(set, "label"), text_of(set, "name"));
+        mirror->codebook = op->seq;
+        break;
+    case GL_OP_CODEBOOK_POLICY:
+        mirror->is_open = json_is_true(json_object_get(set, "open"));
+        mirror->codebook = op->seq;
+        break;
+    case GL_OP_DOCUMENT_CREATE: keep(checking, mirror->documents, op, text_of(set, "document"), text_of(set, "sha256")); break;
+    case GL_OP_MEMBER_SET: keep(checking, mirror->members, op, text_of(set, "account"), text_of(set, "role") ? text_of(set, "role") : ""); break;
+    default: report_problem(&checking->report, "seq %" PRIu64 ": a %s in a project's log", op->seq, gl_op_kind_name(op->kind)); break;
+    }
+}
+
+/* ---- rows against the mirror: each one is taken out, and nothing may be left */
+
+struct comparing {
+    struct checking *checking;
+    const char *what;
+    json_t *expected;
+};
+
+static enum gl_code compare_row(void *ctx, const struct store_rows *row, struct gl_err *err)
+{
+    struct comparing *comparing = ctx;
+    char id[GL_UUID_TEXT + 1];
+    gl_uuid row_id = store_uuid(row, 0, 0);
+    (void)err;
+    gl_uuid_format(&row_id, id);
+    const json_t *expected = json_object_get(comparing->expected, id);
+    if (!expected) {
+        report_problem(&comparing->checking->report, "%s %s: the log does not know it", comparing->what, id);
+    } else if (!gl_slice_is(store_text(row, 0, 1), json_string_value(expected))) {
+        report_problem(&comparing->checking->report, "%s %s: the row is not what the log says", comparing->what, id);
+    }
+    json_object_del(comparing->expected, id);
+    return GL_OK;
+}
+
+static enum gl_code compare_table(struct checking *checking, const char *what, enum store_query_id query, json_t *expected, struct gl_err *err)
+{
+    struct comparing comparing = {checking, what, expected};
+    struct store_param param = P_UUID(checking->stream);
+    enum gl_code code = admin_db_each(checking->db, query, &param, 1, compare_row, &comparing, err);
+    const char *id;
+    json_t *value;
+    json_object_foreach (expected, id, value) {
+        report_problem(&checking->report, "%s %s: the log has it, but there is no row", what, id);
+    }
+    return code;
+}
+
+static void compare_project(struct checking *checking, const struct store_rows *row)
+{
+    const struct project_mirror *mirror = &checking->project;
+    if (!gl_slice_is(store_text(row, 0, 0), mirror->name)) {
+        report_problem(&checking->report, "the project's name is not the one in the log");
+    }
+    if (store_bool(row, 0, 1) != mirror->is_open) {
+        report_problem(&checking->report, "the codebook is %s, the log says otherwise", mirror->is_open ? "closed" : "open");
+    }
+    if (store_u64(row, 0, 2) != mirror->codebook) {
+        report_problem(&checking->report, "the codebook's version is %" PRIu64 ", the log says %" PRIu64, store_u64(row, 0, 2), mirror->codebook);
+    }
+}
+
+enum gl_code check_project(struct checking *checking, struct gl_err *err)
+{
+    struct store_rows *rows;
+    struct store_param param = P_UUID(checking->stream);
+    struct project_mirror *mirror = &checking->project;
+    if (checking->is_erased || checking->retained_from > 1) {
+        return GL_OK; /* what is gone cannot be compared */
+    }
+    enum gl_code code = admin_db_query(checking->db, STORE_Q_check_project, &param, 1, &rows, err);
+    if (code != GL_OK) {
+        return code;
+    }
+    if (store_rows_count(rows) > 0) {
+        compare_project(checking, rows);
+    } else {
+        report_problem(&checking->report, "there is no project of this stream");
+    }
+    admin_rows_free(&rows);
+    code = compare_table(checking, "label", STORE_Q_check_labels, mirror->labels, err);
+    if (code == GL_OK) {
+        code = compare_table(checking, "member", STORE_Q_check_members, mirror->members, err);
+    }
+    return code == GL_OK ? compare_table(checking, "document", STORE_Q_check_documents, mirror->documents, err) : code;
+}

@@ -1,0 +1,41 @@
+/*
+ * database.h - what the verbs that talk to the database share: opening it, exit codes, and rows of JSON.
+ *
+ * Thread    the main thread; everything blocks.
+ * Errors    functions that give an exit code have said on standard error what is wrong.
+ */
+#ifndef ADMIN_DATABASE_H
+#define ADMIN_DATABASE_H
+
+#include <jansson.h>
+
+#include "service/admin/admin.h"
+#include "service/store/admin_pg.h"
+
+/* As the owner, with the schema that this program needs. */
+int database_open(const struct settings *settings, struct admin_db **db) GL_MUST_USE;
+/* Says err->detail; gives the exit code that belongs to its code. */
+int database_failed(const struct gl_err *err);
+
+/* One object a line on standard output; takes the reference. */
+void print_json(json_t *object);
+json_t *json_id(const gl_uuid *id);
+json_t *json_text(struct gl_slice text);
+json_t *json_time(int64_t unix_ms);
+/* Text of others, made fit for a terminal. */
+void print_text(struct gl_slice text);
+
+/* The account of that name; false after saying that there is none. */
+int find_user(struct admin_db *db, const char *name, gl_uuid *account) GL_MUST_USE;
+/* The whole of a file ("-": standard input) without its last line end, at most max bytes; NULL after saying why not. Freed with mem_free. */
+char *read_secret(const char *path, size_t max, size_t *len);
+
+/* Verbs of two words: the first operand chooses. */
+struct subverb {
+    const char *name;
+    int (*run)(struct admin_db *db, int argc, char **argv, const void *options);
+    int min, max; /* operands behind it */
+};
+int run_subverb(const struct admin_verb *verb, const struct subverb *subverbs, const struct settings *settings, int argc, char **argv, const void *options);
+
+#endif
