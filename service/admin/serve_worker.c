@@ -248,7 +248,7 @@ static int open_all(struct worker *worker)
     worker->store = store_pg_new(worker->loop, &store);
     const struct core_limits core = core_limits(settings);
     const struct core_helpers helpers = helper_client_core(worker->helpers);
-    worker->core = core_new(worker->loop, worker->store, &core, &helpers, "glossd " GLOSS_VERSION);
+    worker->core = core_new(worker->loop, worker->store, &core, &helpers, "glossd/" GLOSS_VERSION);
     worker->http = http_new(&(struct http_config){"gloss " GLOSS_VERSION, is_ready, worker});
     return open_network(worker);
 }
