@@ -165,7 +165,11 @@ class Client:
         if "result" in message and asked["method"] == "session.join" and asked["replica"]:
             self.replicas[message["result"]["document"]["session"]] = asked["replica"](message["result"])
         if "result" in message and asked["method"] == "session.page":
-            self.replicas[asked["params"]["session"]].take_page(message["result"])
+            self.take_page(asked["params"]["session"], message["result"])
+
+    def take_page(self, session, page):
+        if session in self.replicas:
+            self.replicas[session].take_page(page)
 
     # ---- the test's side
 
@@ -208,6 +212,13 @@ class Client:
             self.answers[number] = {"method": method, "params": params or {}, "replica": replica}
         self.send_text(json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params or {}}, ensure_ascii=False))
         return number
+
+    def ask_text(self, text, number):
+        """A message written by hand, whose id is `number` (None: it can have none); gives the whole answer."""
+        with self.condition:
+            asked = self.answers[number] = {"method": "(by hand)", "params": {}, "replica": None}
+        self.send_text(text)
+        return self.wait(lambda: asked.get("answer"), f"the answer to {text[:80]}")
 
     def answer(self, number, seconds=DEADLINE_S):
         asked = self.answers[number]

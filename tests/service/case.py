@@ -1,0 +1,104 @@
+"""case.py - what the service's tests share: a server for each class, people in every role, and short words for what they do."""
+import os
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+for folder in ("support", "protocol"):
+    sys.path.insert(0, os.path.join(HERE, "..", folder))
+import server as support  # noqa: E402
+from client import Client, Refused, create, delete, mode, new_id, restore, update  # noqa: E402,F401
+from replica import Diverged, canonical, chain_start, derived_annotation  # noqa: E402,F401
+from server import Server, is_gone, wait_until  # noqa: E402,F401
+
+TEXT = """Whoever edits last wins.
+
+Nobody edits “last” on purpose 👩‍⚖️. The café was full; the cafe\u0301 was loud.
+Moscow and Beijing stood together.\r
+中国和俄罗斯都寻求与喀布尔的塔利班建立更密切的联系。
+مرحبا بالعالم هذا نص طويل 🇦🇫🇺🇸
+The end of it is near.
+"""
+ROLES = ("viewer", "annotator", "curator", "owner")
+
+
+class ServiceCase(unittest.TestCase):
+    """One server for all tests of the class; class variables say how it is made."""
+    workers = 1
+    settings = None
+    own_cluster = False
+    users = {"ana": "annotator", "ben": "annotator"}
+    maxDiff = 3000
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(workers=cls.workers, settings=cls.settings, own_cluster=cls.own_cluster)
+        cls.server.__enter__()
+        try:
+            for name, role in cls.users.items():
+                cls.server.user(name, role=role)
+            with Client(cls.server, "admin") as admin:
+                cls.project = next(found["project"] for found in admin.call("project.list")["projects"] if found["name"] == support.PROJECT)
+            cls.prepare()
+        except BaseException:
+            cls.server.end(check=False)
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__(None, None, None)
+
+    @classmethod
+    def prepare(cls):
+        """What all tests of the class need."""
+
+    # ---- given
+
+    def connect(self, user, **more):
+        """A client that the test need not close."""
+        client = Client(self.server, user, **more)
+        self.addCleanup(client.close)
+        return client
+
+    def people(self, *names):
+        return [self.connect(name) for name in names]
+
+    def new_session(self, text=None, user="admin"):
+        """A document of its own for this test, so that seqs begin at 1."""
+        with Client(self.server, user) as client:
+            done = client.upload(self.project, text if text is not None else f"{TEXT}{new_id()}\n", title=self.id())
+        return done["document"]["session"]
+
+    # ---- then
+
+    def assertError(self, error, name, path=None, **data):
+        """A Refused of this name; data members that must be so."""
+        self.assertEqual(error.name, name, error)
+        if path is not None:
+            self.assertEqual(error.data.get("path"), path, error)
+        for member, value in data.items():
+            self.assertEqual(error.data.get(member), value, error)
+        self.assertTrue(error.message and error.message == error.message.strip(), error)
+
+    def assertSame(self, *replicas):
+        places = [replica.place() for replica in replicas]
+        self.assertEqual([places[0]] * len(places), places)
+        for replica in replicas:
+            self.assertEqual(replica.recount(), replica.state)
+
+    def assertChecks(self, *replicas):
+        """glossd check finds nothing, and says of these sessions what the replicas say."""
+        status, lines = self.server.check()
+        self.assertEqual(status, 0, lines)
+        streams = {line["stream"]: line for line in lines if "stream" in line}
+        for replica in replicas:
+            line = streams[replica.session]
+            self.assertEqual({"seq": line["seq"], "chain": line["chain"], "state": line["state"]}, replica.place())
+
+
+def main():
+    reason = support.missing()
+    if reason:
+        print("skipped:", reason)
+        sys.exit(77)
+    unittest.main(verbosity=2)
