@@ -202,12 +202,12 @@ static void free_now(struct gloss *g)
     struct gloss_error error = {0};
     lg_error_set(&error, GLOSS_E_DISCONNECTED, "the client was closed before an answer came");
     g->is_doomed = true;
-    lg_calls_down(g, &error);
-    lg_calls_fail(g, &error);
-    lg_jobs_fail(g, &error);
     for (struct gloss_session *session = g->sessions; session; session = session->next) {
         lg_submit_fail(session, &error);
     }
+    lg_jobs_fail(g, &error);
+    lg_calls_down(g, &error);
+    lg_calls_fail(g, &error);
     gloss_error_clear(&error);
     reap_sessions(g, true);
     lg_jobs_reap(g);

@@ -320,7 +320,8 @@ static void tell(struct lg_names *names, uint64_t seq, json_t *payload)
 
 static void take_ops(struct lg_names *names, uint64_t first, json_t *ops)
 {
-    if (names->stream_seq != 0 && first > names->stream_seq + 1) { /* some were missed */
+    uint64_t known = names->stream_seq > names->version ? names->stream_seq : names->version;
+    if (known != 0 && first > known + 1) { /* some were missed */
         read_labels(names, (struct gl_slice){NULL, 0});
         read_members(names);
     }

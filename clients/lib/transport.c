@@ -14,7 +14,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "clients/lib/resolve.h"
@@ -46,6 +48,7 @@ struct lg_transport {
     uv_loop_t loop;
     bool has_loop;
     struct lws_context *context;
+    int forgotten_fd; /* of the context, which does not close it; -1: none */
     struct lws_protocols protocols[2];
     lws_log_cx_t silent;
 
@@ -63,6 +66,7 @@ struct lg_transport {
     struct outgoing *outbox, **outbox_end;
     size_t outbox_bytes;
     uint64_t heard_ms;
+    bool is_connected; /* the socket; TLS and the WebSocket are still to come */
     bool wants_ping;
     bool is_up_told;
     bool has_ended; /* ending is filled in and not told yet */
@@ -235,17 +239,29 @@ static void on_peer_close(struct lg_transport *t, const unsigned char *in, size_
         (int)(len - 2), (const char *)in + 2);
 }
 
+/* What the system said about connecting: in words of libwebsockets', or still in the socket. 0: it is not about that. */
+static int connect_errno(const struct lg_transport *t, struct lws *wsi, const char *why)
+{
+    int problem = 0;
+    socklen_t size = sizeof(problem);
+    if (sscanf(why, "conn fail: %d", &problem) == 1 || sscanf(why, "conn fail: errno %d", &problem) == 1) {
+        return problem;
+    }
+    bool is_asked = !t->is_connected && wsi && getsockopt(lws_get_socket_fd(wsi), SOL_SOCKET, SO_ERROR, &problem, &size) == 0;
+    return is_asked ? problem : 0;
+}
+
 /* libwebsockets says why in words only. */
 static void on_connect_error(struct lg_transport *t, struct lws *wsi, const char *why)
 {
     const char *at = t->url.authority;
-    int problem = 0;
+    int problem = connect_errno(t, wsi, why);
     unsigned status = wsi ? lws_http_client_http_response(wsi) : 0;
     if (t->ending.err.code == GL_E_UNTRUSTED) {
         t->has_ended = true;
         t->ending.type = LG_DOWN;
         t->ending.reason = LG_UNTRUSTED;
-    } else if (sscanf(why, "conn fail: %d", &problem) == 1 || sscanf(why, "conn fail: errno %d", &problem) == 1) {
+    } else if (problem != 0) {
         t->next_address = t->address_index + 1 < t->address_count;
         if (problem == ECONNREFUSED) {
             end(t, LG_REFUSED, GL_E_UNREACHABLE, "nothing listens at %.200s (connection refused)", at);
@@ -277,6 +293,7 @@ static int on_current(struct lg_transport *t, struct lws *wsi, enum lws_callback
         on_connect_error(t, wsi, in ? (const char *)in : "");
         t->wsi = NULL;
         return 0;
+    case LWS_CALLBACK_WSI_CREATE: t->is_connected = true; return 0;
     case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH:
         if (!accepts_subprotocol(wsi)) {
             end(t, LG_NO_WEBSOCKET, GL_E_UNREACHABLE, "%.200s opens WebSockets, but does not speak " SUBPROTOCOL,
@@ -322,20 +339,38 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 
 /* ---- making and ending */
 
+/* lws_context_destroy begins, and ends when it is asked again after everything on the loop is closed; then it clears t->context. */
 static void close_loop(struct lg_transport *t)
 {
-    if (!t->has_loop) {
-        return;
-    }
-    /* Everything on it is closing: a few turns, none of which waits. */
-    while (uv_loop_close(&t->loop) == UV_EBUSY) {
+    struct pipe_guard guard = block_sigpipe();
+    while (t->context) {
+        lws_context_destroy(t->context);
         (void)uv_run(&t->loop, UV_RUN_NOWAIT);
     }
+    while (t->has_loop && uv_loop_close(&t->loop) == UV_EBUSY) {
+        (void)uv_run(&t->loop, UV_RUN_NOWAIT); /* a few turns, none of which waits */
+    }
     t->has_loop = false;
+    if (t->forgotten_fd >= 0) {
+        (void)close(t->forgotten_fd);
+        t->forgotten_fd = -1;
+    }
+    restore_sigpipe(guard);
+}
+
+/* libwebsockets 4.3.5 opens an eventfd for waking a context from other threads, and with libuv never closes it: close.c sets it to
+ * invalid first and so hides it from lws_pt_destroy. Right after the context was made it is the one that is watched. */
+static void find_forgotten(uv_handle_t *handle, void *arg)
+{
+    struct lg_transport *t = arg;
+    uv_os_fd_t fd;
+    if (handle->type == UV_POLL && LWS_LIBRARY_VERSION_NUMBER <= 4003005 && uv_fileno(handle, &fd) == 0) {
+        t->forgotten_fd = fd;
+    }
 }
 
 /* lws_create_context makes SIGPIPE ignored; that is for the program to decide. */
-static struct lws_context *create_context(struct lg_transport *t)
+static void create_context(struct lg_transport *t)
 {
     void *loops[1] = {&t->loop};
     struct lws_context_creation_info info = {0};
@@ -348,6 +383,7 @@ static struct lws_context *create_context(struct lg_transport *t)
     info.provided_client_ssl_ctx = lg_trust_ssl_ctx(t->trust);
     info.foreign_loops = loops;
     info.user = t;
+    info.pcontext = &t->context;
     info.gid = (gid_t)-1;
     info.uid = (uid_t)-1;
     info.fd_limit_per_thread = 16; /* the connection and what is still closing; otherwise a table for every possible descriptor */
@@ -355,9 +391,11 @@ static struct lws_context *create_context(struct lg_transport *t)
     info.pt_serv_buf_size = 32768; /* above a TLS record, so that nothing stays behind in OpenSSL */
     info.log_cx = &t->silent;
     (void)sigaction(SIGPIPE, NULL, &sigpipe);
-    struct lws_context *context = lws_create_context(&info);
+    t->context = lws_create_context(&info);
     (void)sigaction(SIGPIPE, &sigpipe, NULL);
-    return context;
+    if (t->context) {
+        uv_walk(&t->loop, find_forgotten, t);
+    }
 }
 
 enum gl_code lg_transport_new(const struct lg_transport_config *config, struct lg_transport **out, struct gl_err *err)
@@ -368,6 +406,7 @@ enum gl_code lg_transport_new(const struct lg_transport_config *config, struct l
     if (!t) {
         return gl_fail(err, GL_E_NOMEM, "out of memory");
     }
+    t->forgotten_fd = -1;
     t->inbox_end = &t->inbox;
     t->outbox_end = &t->outbox;
     gl_buf_init(&t->message, LG_MESSAGE_MAX);
@@ -385,7 +424,9 @@ enum gl_code lg_transport_new(const struct lg_transport_config *config, struct l
         code = gl_fail(err, GL_E_SYSTEM, "no event loop: %s", strerror(errno));
         goto out;
     }
-    t->context = t->user_agent ? create_context(t) : NULL;
+    if (t->user_agent) {
+        create_context(t);
+    }
     if (!t->context) {
         code = gl_fail(err, GL_E_NOMEM, "out of memory, or of descriptors");
     }
@@ -471,12 +512,6 @@ void lg_transport_free(struct lg_transport **transport)
         return;
     }
     reset(t);
-    if (t->context) {
-        struct pipe_guard guard = block_sigpipe();
-        lws_context_destroy(t->context);
-        close_loop(t);
-        restore_sigpipe(guard);
-    }
     close_loop(t);
     lg_trust_free(&t->trust);
     lg_url_fini(&t->url);
@@ -496,6 +531,7 @@ static void connect_address(struct lg_transport *t)
     uint64_t share = left / (t->address_count - t->address_index);
     t->address_deadline_ms = now + (share < ADDRESS_LEAST_MS ? ADDRESS_LEAST_MS : share);
     t->state = CONNECTING;
+    t->is_connected = false;
     t->attempt++;
     info.context = t->context;
     info.address = t->addresses[t->address_index];
@@ -571,12 +607,20 @@ void lg_transport_connect(struct lg_transport *t, int timeout_ms)
 
 void lg_transport_close(struct lg_transport *t, unsigned code, const char *reason)
 {
-    if (t->wsi && t->state == UP) {
+    bool says_goodbye = t->wsi && t->state == UP && !t->has_ended;
+    if (says_goodbye) {
         char text[124];
         (void)snprintf(text, sizeof(text), "%s", reason ? reason : "");
         lws_close_reason(t->wsi, (enum lws_close_status)code, (unsigned char *)text, strlen(text));
     }
     reset(t);
+    if (says_goodbye) { /* the close frame goes out when the socket is writable: most often at once */
+        struct pipe_guard guard = block_sigpipe();
+        for (int turn = 0; turn < 3; turn++) {
+            (void)uv_run(&t->loop, UV_RUN_NOWAIT);
+        }
+        restore_sigpipe(guard);
+    }
 }
 
 /* ---- every turn */
