@@ -1,0 +1,266 @@
+/* test_script.c - the store against a libpq that breaks at every step, answers late, or in pieces: exactly one callback, and it tells the truth. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "service/base/log.h"
+#include "service/store/genesis.h"
+#include "service/store/store_pg.h"
+#include "tests/unit/store/loop_poll.h"
+#include "tests/unit/store/pq_script.h"
+
+#define WAIT_MS 5000
+
+static struct loop *loop;
+static struct store *store;
+static struct gl_buf payload;
+static struct append_op op;
+static struct append_stream stream;
+static struct answered {
+    bool is_done;
+    unsigned times;
+    enum gl_code code;
+    enum append_outcome outcome;
+} answered;
+
+static void setup(void)
+{
+    log_init(LOG_ERROR + 1, LOG_TEXT);
+    script_reset();
+    loop = loop_poll_new();
+    json_t *change = json_pack("{s:s}", "kind", "annotation.create");
+    op = (struct append_op){.id = gl_uuid_v7(1), .account = gl_uuid_v7(2), .seq = 1, .kind = GL_OP_ANNOTATION_CREATE};
+    gl_buf_init(&payload, 4096);
+    project_op_write(&payload, op.kind, &op.id, &op.account, 1, 1000, 0, change);
+    op.payload = gl_buf_peek(&payload);
+    json_decref(change);
+    stream = (struct append_stream){.stream = gl_uuid_v7(3), .project = gl_uuid_v7(4), .epoch = 1, .ops = &op, .op_count = 1, .set_open = -1};
+    answered = (struct answered){.is_done = false};
+}
+
+static void start(uint64_t statement_ms)
+{
+    static const struct store_pg_config config = {.conninfo = "host=nowhere", .append_role = "a", .reader_role = "r", .writers = 1, .readers = 1};
+    struct store_pg_config ours = config;
+    ours.statement_ms = statement_ms;
+    store = store_pg_new(loop, &ours);
+}
+
+static void teardown(void)
+{
+    store_free(&store);
+    loop_poll_free(&loop);
+    gl_buf_fini(&payload);
+}
+
+static void on_appended(void *ctx, enum gl_code code, struct append_stream *streams, size_t count)
+{
+    (void)ctx;
+    ck_assert_uint_eq(count, 1);
+    answered.is_done = true;
+    answered.times++;
+    answered.code = code;
+    answered.outcome = streams[0].outcome;
+}
+
+static void append_and_wait(void)
+{
+    store_append(store, &stream, 1, on_appended, NULL);
+    ck_assert_uint_eq(answered.times, 0);
+    ck_assert_msg(loop_poll_run(loop, &answered.is_done, WAIT_MS), "no answer");
+    loop_poll_run(loop, NULL, 5);
+    ck_assert_uint_eq(answered.times, 1);
+}
+
+static void expect_truth(const char *what, unsigned at)
+{
+    ck_assert_msg(answered.code == GL_OK, "%s %u: %s", what, at, gl_code_name(answered.code));
+    ck_assert_msg((answered.outcome == APPEND_COMMITTED) == script.is_logged, "%s %u: said %d, but the op is %sin the log", what, at, (int)answered.outcome,
+                  script.is_logged ? "" : "not ");
+}
+
+START_TEST(append__when_all_goes_well__is_one_statement)
+{
+    start(1000);
+    append_and_wait();
+    expect_truth("", 0);
+    ck_assert_int_eq(answered.outcome, APPEND_COMMITTED);
+    ck_assert_uint_eq(script.appends, 1);
+    ck_assert_uint_eq(script.settles, 0);
+}
+END_TEST
+
+START_TEST(append__with_the_connection_lost_at_every_call__tells_the_truth)
+{
+    /* given: as many calls as it takes undisturbed */
+    start(1000);
+    append_and_wait();
+    unsigned calls = script.calls, committed = 0, lost = 0;
+    ck_assert_uint_gt(calls, 60);
+    for (unsigned at = 1; at <= calls; at++) {
+        teardown();
+        setup();
+        script.break_at = at;
+        /* when  */
+        start(1000);
+        append_and_wait();
+        /* then  */
+        expect_truth("call", at);
+        committed += script.settles > 0 && script.is_logged;
+        lost += script.settles > 0 && !script.is_logged;
+    }
+    ck_assert_uint_gt(committed, 0); /* the answer was lost on its way */
+    ck_assert_uint_gt(lost, 0);      /* the statement was */
+}
+END_TEST
+
+START_TEST(append__with_half_a_flush_and_late_answers__is_the_same)
+{
+    script.partial_flush = 3;
+    script.busy_calls = 7;
+    start(1000);
+    append_and_wait();
+    ck_assert_int_eq(answered.outcome, APPEND_COMMITTED);
+}
+END_TEST
+
+START_TEST(append__with_both_and_the_connection_lost__tells_the_truth)
+{
+    for (unsigned at = 1; at <= 300; at++) {
+        teardown();
+        setup();
+        script.partial_flush = 1;
+        script.busy_calls = 2;
+        script.zombie_rounds = at % 2;
+        script.locked_rounds = at % 3 == 0;
+        script.break_at = at;
+        start(1000);
+        append_and_wait();
+        expect_truth("call", at);
+    }
+}
+END_TEST
+
+START_TEST(append__while_the_old_backend_lives__is_not_settled)
+{
+    start(1000);
+    loop_poll_run(loop, NULL, 50);
+    script.zombie_rounds = 3;
+    script.locked_rounds = 2; /* counted from the first round on */
+    script.break_at = script.calls + 5; /* behind the flush */
+    append_and_wait();
+    expect_truth("", 0);
+    ck_assert_uint_ge(script.settles, 4);
+}
+END_TEST
+
+START_TEST(append__that_is_never_answered__is_settled_after_the_deadline)
+{
+    start(300);
+    loop_poll_run(loop, NULL, 50);
+    script.is_deaf = true;
+    store_append(store, &stream, 1, on_appended, NULL);
+    loop_poll_run(loop, NULL, 600);
+    ck_assert(!answered.is_done);
+    script.is_deaf = false;
+    ck_assert(loop_poll_run(loop, &answered.is_done, WAIT_MS));
+    expect_truth("", 0);
+    ck_assert_int_eq(answered.outcome, APPEND_COMMITTED);
+}
+END_TEST
+
+static const struct {
+    const char *what, *sqlstate;
+    unsigned times;
+    enum gl_code code;
+    enum append_outcome outcome;
+} errors[] = {
+    {"a deadlock, twice", "40P01", 2, GL_OK, APPEND_COMMITTED},
+    {"a deadlock, always", "40P01", 100, GL_OK, APPEND_LOCKED},
+    {"a serialization failure, once", "40001", 1, GL_OK, APPEND_COMMITTED},
+    {"a lock timeout", "55P03", 1, GL_OK, APPEND_LOCKED},
+    {"a full disk", "53100", 1, GL_E_STORE_DOWN, APPEND_LOCKED},
+    {"a server that became a standby", "25006", 1, GL_E_STORE_DOWN, APPEND_LOCKED},
+    {"a cancelled statement", "57014", 1, GL_E_STORE_DOWN, APPEND_LOCKED},
+    {"bytes that are no text", "22021", 1, GL_OK, APPEND_FAILED},
+    {"a violated check", "23514", 1, GL_OK, APPEND_FAILED},
+    {"no right to do it", "42501", 1, GL_OK, APPEND_FAILED},
+};
+
+START_TEST(append__that_the_server_refuses__is_told_by_its_sqlstate)
+{
+    script.append_error = errors[_i].sqlstate;
+    script.append_errors = errors[_i].times;
+    start(1000);
+    append_and_wait();
+    ck_assert_msg(answered.code == errors[_i].code, "%s: %s", errors[_i].what, gl_code_name(answered.code));
+    ck_assert_msg(answered.outcome == errors[_i].outcome, "%s: %d", errors[_i].what, (int)answered.outcome);
+    ck_assert_int_eq(script.is_logged, answered.outcome == APPEND_COMMITTED);
+}
+END_TEST
+
+START_TEST(append__whose_commit_fails__was_not_written)
+{
+    script.sync_error = "53100";
+    start(1000);
+    append_and_wait();
+    ck_assert_int_eq(answered.code, GL_E_STORE_DOWN);
+    ck_assert(!script.is_logged);
+}
+END_TEST
+
+START_TEST(connection__to_a_server_that_will_not_do__is_never_up)
+{
+    script.is_old_server = _i == 0;
+    script.is_unsafe = _i == 1;
+    script.is_without_schema = _i == 2;
+    start(300);
+    append_and_wait();
+    ck_assert_int_eq(answered.code, GL_E_STORE_DOWN);
+    ck_assert(!store_is_up(store));
+    ck_assert_uint_eq(script.appends, 0);
+    ck_assert_uint_ge(script.connections, 2);
+}
+END_TEST
+
+START_TEST(store__that_is_freed_at_any_moment__calls_nobody_back)
+{
+    for (uint64_t ms = 0; ms < 12; ms++) {
+        teardown();
+        setup();
+        script.busy_calls = 3;
+        script.break_at = ms % 2 ? 90 : 0;
+        start(1000);
+        store_append(store, &stream, 1, on_appended, NULL);
+        loop_poll_run(loop, NULL, ms);
+        unsigned times = answered.times;
+        store_free(&store);
+        loop_poll_run(loop, NULL, 2);
+        ck_assert_uint_eq(answered.times, times);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("script");
+    TCase *tcase = tcase_create("script");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, append__when_all_goes_well__is_one_statement);
+    tcase_add_test(tcase, append__with_the_connection_lost_at_every_call__tells_the_truth);
+    tcase_add_test(tcase, append__with_half_a_flush_and_late_answers__is_the_same);
+    tcase_add_test(tcase, append__with_both_and_the_connection_lost__tells_the_truth);
+    tcase_add_test(tcase, append__while_the_old_backend_lives__is_not_settled);
+    tcase_add_test(tcase, append__that_is_never_answered__is_settled_after_the_deadline);
+    tcase_add_loop_test(tcase, append__that_the_server_refuses__is_told_by_its_sqlstate, 0, (int)(sizeof(errors) / sizeof(errors[0])));
+    tcase_add_test(tcase, append__whose_commit_fails__was_not_written);
+    tcase_add_loop_test(tcase, connection__to_a_server_that_will_not_do__is_never_up, 0, 3);
+    tcase_add_test(tcase, store__that_is_freed_at_any_moment__calls_nobody_back);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
