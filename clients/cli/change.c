@@ -102,16 +102,25 @@ static int make_op(struct cli *cli, const struct change *change, json_t **op)
     return status;
 }
 
+/* Whether the replica has the op, and the label has a name here: the label may be as new as the op. */
+static bool is_here(const struct gloss_session *session, uint64_t seq, const char *id)
+{
+    char label[GLOSS_ID];
+    const struct gl_annotation *annotation = gloss_annotation_find(session, id);
+    return gloss_session_seq(session) >= seq &&
+           (!annotation || !gloss_annotation_label(annotation, label) || gloss_label_name(session, label));
+}
+
 /* The annotation after the op; the result comes right behind the op, so it is here, or will be at once. NULL: it did not come. */
-static struct gl_annotation *wait_for(struct cli *cli, struct gloss_session *session, uint64_t seq, const char *annotation)
+static struct gl_annotation *wait_for(struct cli *cli, struct gloss_session *session, uint64_t seq, const char *id)
 {
     int64_t began = screen_now_ms();
-    while (gloss_session_seq(session) < seq && screen_now_ms() - began < SEEN_MS) {
+    while (!is_here(session, seq, id) && screen_now_ms() - began < SEEN_MS) {
         if (link_step(cli, STEP_MS, SEEN_MS)) {
             break;
         }
     }
-    return gloss_annotation_find(session, annotation);
+    return gloss_annotation_find(session, id);
 }
 
 static void print_done(struct cli *cli, const struct change *change, struct gloss_session *session, const char *op, uint64_t seq,

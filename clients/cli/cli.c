@@ -32,5 +32,6 @@ int cli_check_text(struct cli *cli, const char *what, const char *text)
     if (!text || gl_utf8_check(gl_slice_str(text), &err) == GL_OK) {
         return 0;
     }
-    return fail(cli, EXIT_COULD_NOT, gl_code_name(err.code), "%s is not valid UTF-8: %s", what, err.detail);
+    int first_part = (int)strcspn(err.detail, ";"); /* what follows is about files */
+    return fail(cli, EXIT_COULD_NOT, gl_code_name(err.code), "not valid UTF-8 in %s: %.*s", what, first_part, err.detail);
 }

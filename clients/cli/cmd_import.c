@@ -55,8 +55,7 @@ static int check_text(struct cli *cli, const char *path, const struct gl_buf *by
     if (gl_utf8_check(gl_buf_peek(bytes), &err) == GL_OK) {
         return 0;
     }
-    return fail(cli, EXIT_COULD_NOT, gl_code_name(err.code),
-                "%s is not a text in UTF-8: %s; convert it first (iconv -t UTF-8), nothing was imported", path, err.detail);
+    return fail(cli, EXIT_COULD_NOT, gl_code_name(err.code), "%s was not imported: %s", path, err.detail);
 }
 
 /* One upload under way. */

@@ -26,6 +26,7 @@
 struct post {
     struct cli *cli;
     struct post_run run;
+    char account[GLOSS_ID];
     struct gloss_session *session;
     struct lines lines;
     struct progress progress;
@@ -329,7 +330,8 @@ static int join(struct post *post, const struct brief *brief)
     options.names = false;
     options.submit_only = true;
     post->under_way_most = (uint64_t)(in_flight > 0 ? in_flight : 1) * UNDER_WAY_TIMES;
-    post->run.account = gloss_account(cli->gloss);
+    snprintf(post->account, sizeof post->account, "%s", gloss_account(cli->gloss));
+    post->run.account = post->account;
     post->run.session = brief->session;
     if (gloss_join(cli->gloss, brief->session, &options, &post->session) != 0) {
         return fail_error(cli, "the session cannot be opened", gloss_last_error(cli->gloss));

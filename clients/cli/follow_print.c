@@ -36,7 +36,9 @@ static void print_ready(struct printer *printer, const struct gloss_session *ses
 {
     while (printer->first) {
         struct seen *seen = printer->first;
-        if (!all && !seen_has_names(session, seen) && screen_now_ms() - seen->came_ms < NAME_MS) {
+        bool may_wait =
+            !gloss_session_is_synced(session) || screen_now_ms() - seen->came_ms < NAME_MS; /* names come before SYNCED */
+        if (!all && may_wait && !seen_has_names(session, seen)) {
             return;
         }
         printer->first = seen->next;

@@ -155,15 +155,28 @@ json_t *error_json(const struct gloss_error *error)
     return object;
 }
 
+/* What goes on behind the server's address; NULL: it is not about the server. */
+static const char *about_server(int code)
+{
+    switch (code) {
+    case GLOSS_E_UNREACHABLE: return " cannot be reached: ";
+    case GLOSS_E_UNTRUSTED: return " has a certificate that is not trusted: ";
+    case GLOSS_E_BAD_CREDENTIALS: return " does not let you in: ";
+    default: return NULL;
+    }
+}
+
 int fail_error(struct cli *cli, const char *doing, const struct gloss_error *error)
 {
     const char *what = error->message[0] ? error->message : gloss_code_sentence(error->code), *hint = advice(error->code);
-    bool about_server =
-        error->code == GLOSS_E_UNREACHABLE || error->code == GLOSS_E_UNTRUSTED || error->code == GLOSS_E_BAD_CREDENTIALS;
-    if (about_server) {
-        say(cli, "%s: %s: %s; %s", doing, cli->settings.url ? cli->settings.url : "no server", what, hint ? hint : "");
+    const char *server = about_server(error->code), *before = hint ? "; " : "";
+    hint = hint ? hint : "";
+    if (server) {
+        say(cli, "%s: %s%s%s%s%s", doing, cli->settings.url, server, what, before, hint);
+    } else if (error->code == GLOSS_E_FORBIDDEN) {
+        say(cli, "%s: your role does not allow it (%s)%s%s", doing, what, before, hint);
     } else {
-        say(cli, "%s: %s%s%s", doing, what, hint ? "; " : "", hint ? hint : "");
+        say(cli, "%s: %s%s%s", doing, what, before, hint);
     }
     if (cli->is_json) {
         out_json(cli, json_pack("{s:o}", "error", error_json(error)));

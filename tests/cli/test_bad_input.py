@@ -64,14 +64,14 @@ class BadInput(CliCase):
         self.refuse("tag", "plain.md", "Russia", status=2, says="--label LABEL")
 
     def test_words_that_are_not_utf8(self):
-        self.refuse("tag", "plain.md", b"bad \xff words", "--label", "x", status=2, says=["quoted words are not valid UTF-8", "byte 4"])
-        self.refuse("tag", "plain.md", "Russia", "--label", b"\xc3", status=2, says=["--label is not valid UTF-8"])
+        self.refuse("tag", "plain.md", b"bad \xff words", "--label", "x", status=2, says=["not valid UTF-8 in the quoted words", "byte 4"])
+        self.refuse("tag", "plain.md", "Russia", "--label", b"\xc3", status=2, says=["not valid UTF-8 in the value of --label"])
 
     # ---- rights
 
     def test_a_viewer_may_not_change(self):
-        self.refuse("tag", "plain.md", "neighbours", "--label", "x", user="vera", status=3, says=["role does not allow", "ask an owner"])
-        done = self.refuse("post", "plain.md", user="vera", status=2, stdin='{"label":"x","start":0,"end":3}\n', says=["role does not allow"])
+        self.refuse("tag", "plain.md", "neighbours", "--label", "x", user="vera", status=3, says=["your role does not allow it", "ask an owner"])
+        done = self.refuse("post", "plain.md", user="vera", status=2, stdin='{"label":"x","start":0,"end":3}\n', says=["your role does not allow it"])
         self.assertEqual(done.json["accepted"], 0)
 
     def test_a_stranger_sees_nothing(self):
@@ -118,13 +118,13 @@ class BadInput(CliCase):
         self.refuse("import", path, status=2, says=says)
 
     def test_a_file_that_is_no_text(self):
-        self.refuse_file(b"good\nbad \xff\xfe\n", ["not a text in UTF-8", "byte 9", "nothing was imported"])
+        self.refuse_file(b"good\nbad \xff\xfe\n", ["was not imported", "byte 9", "convert it first"])
         self.refuse_file(b"good\nnul \0 here\n", ["byte 9"])
         self.refuse_file(b"cut off \xe2\x80", ["byte 8"])
         self.refuse_file(b"", "is empty")
 
     def test_a_file_that_is_too_large(self):
-        self.refuse_file(b"x" * (9 * 1024 * 1024), "larger than")
+        self.refuse_file(b"x" * (9 * 1024 * 1024), "this server takes 8388608")
 
     def test_a_file_that_cannot_be_read(self):
         self.refuse("import", "/nowhere/at/all.md", status=2, says=["/nowhere/at/all.md cannot be read", "No such file"])

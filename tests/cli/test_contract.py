@@ -256,7 +256,7 @@ class Contract(CliCase):
 
     def test_an_unknown_label_in_an_open_codebook_makes_a_new_one(self):
         name = "new " + uuid.uuid4().hex
-        done = self.tag("wait", "--label", name)
+        done = self.tag("will wait", "--label", name)
         self.assertEqual(self.record(done["annotation"])["label_name"], name)
 
     # ---- JSON

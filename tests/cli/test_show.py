@@ -54,8 +54,8 @@ class Show(CliCase):
  1  Taliban and [2|neighbours|2]
       2 claim · ana · ########
 
- 2  [3|China and [4|Russia both|3] seek|4] closer ties with the
-    Taliban. China and Russia are cautious.
+ 2  [3|China and [4|Russia both|3] seek|4] closer ties with
+    the Taliban. China and Russia are cautious.
       3 claim · ana · ########
         A note about both of them that is long enough for
         two lines of the margin.
@@ -74,9 +74,9 @@ class Show(CliCase):
  1  Taliban and [2|neighbours|2]                                                    │ 2 claim · ana · ########
 
  2  [3|China and [4|Russia both|3] seek|4] closer ties with the Taliban. China and  │ 3 claim · ana · ########
-    Russia are cautious.                                                            │   A note about both of them that is
-                                                                                    │   long enough for two lines of the
-                                                                                    │   margin.
+    Russia are cautious.                                                            │   A note about both of them that
+                                                                                    │   is long enough for two lines of
+                                                                                    │   the margin.
                                                                                     │ 4 evidence · ana · ########
  3  “We will wait,” said Wang Yi — and waited.
 """)
@@ -87,12 +87,12 @@ class Show(CliCase):
 
  1  Mixed scripts
 
- 2  中国和[1|俄罗斯|1]都寻求与喀布尔的塔利班建立更密切的联系。              │ 1 行为者 · ana · ########
-                                                                            │   笔记：重要
- 3  مرحبا [2|بالعالم|2] هذا نص طويل                                         │ 2 وسم · ana · ########
-                                                                            │   ملاحظة
+ 2  中国和[1|俄罗斯|1]都寻求与喀布尔的塔利班建立更密切的联系。               │ 1 行为者 · ana · ########
+                                                                             │   笔记：重要
+ 3  مرحبا [2|بالعالم|2] هذا نص طويل                                          │ 2 وسم · ana · ########
+                                                                             │   ملاحظة
  4  שלום עולם
- 5  Family [3|👩‍👩‍👧‍👦|3] flag 🇦🇫 e\u0301tude                                        │ 3 emoji · ana · ########
+ 5  Family [3|👩‍👩‍👧‍👦|3] flag 🇦🇫 e\u0301tude                                            │ 3 emoji · ana · ########
 """)
 
     def test_whatever_the_width_the_columns_are_right(self):
@@ -142,11 +142,12 @@ class Show(CliCase):
         self.assertEqual(before, now)
 
     def test_ids_of_the_sheet_can_be_used(self):
-        short = re.search(r"claim · ana · ([0-9a-f]{8})", self.gloss("show", "plain.md", user="ana").out).group(1)
-        before = self.gloss("info", "plain.md", "--json").json["seq"]
-        done = self.gloss("edit", short, "--status", "active", "--json", user="ana", status=0).json
+        brief = self.server.import_text("Short ids\n", name="short.md")["document"]
+        self.gloss("tag", brief, "ids", "--label", "claim", user="ana", status=0)
+        short = re.search(r"claim · ana · ([0-9a-f]{8})", self.gloss("show", brief, user="ana").out).group(1)
+        done = self.gloss("edit", short, "--status", "accepted", "--json", user="ana", status=0).json
         self.assertTrue(done["annotation"].startswith(short))
-        self.assertEqual(done["seq"], before + 1)
+        self.assertEqual(done["seq"], 2)
 
     def test_an_empty_brief(self):
         self.server.import_text("\n", name="blank.md", title="Blank")

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """watch: every op once and in order, whatever happens to the connection or the server."""
 import json
+import os
 import random
 import threading
 
@@ -8,6 +9,7 @@ from case import CliCase, main
 from proxy import Proxy
 import server as support
 
+CUTS = int(os.environ.get("CUTS", "12"))  # each costs more than the one before: a client that keeps losing its connection waits longer
 TEXT = "Watched\n\n" + " ".join(f"word{i}" for i in range(400)) + "\n"
 
 
@@ -57,27 +59,23 @@ class Watch(CliCase):
         for line in lines:
             self.assertRegex(line["annotation"]["label_name"], r"^label \d$")
 
-    def test_cut_off_fifty_times(self):
+    def test_cut_off_many_times(self):
         before = self.head()
         with Proxy(self.server.port) as proxy:
             reader = Reader(self.server, "watched.md", "--since", before, GLOSS_URL=proxy.url)
-            chance = random.Random(1)
             support.wait_until("it is connected", lambda: proxy.connections, 30)
-            for round_number in range(50):
+            for round_number in range(CUTS):
                 self.post(300 if round_number % 2 else 350, 1 + round_number % 3, env={"GLOSS_URL": self.server.url})
-                if chance.random() < 0.3:
-                    at = proxy.passed + chance.randrange(1, 400)
-                    support.wait_until("bytes have passed", lambda: proxy.passed >= at or not proxy.pairs or True, 1)
                 support.wait_until("there is a connection to cut", proxy.cut, 30)
-                if round_number == 25:
+                if round_number == CUTS // 2:
                     self.tag_some(40)
             self.tag_some(20)
             last = self.head()
             support.wait_until("everything is there", lambda: reader.lines and reader.lines[-1]["seq"] >= last, 60)
             reader.end()
         self.check(reader.lines, before + 1, last)
-        self.assertGreaterEqual(sum("the connection was lost" in line for line in reader.err), 10)
-        self.assertGreaterEqual(sum("connected again" in line for line in reader.err), 10)
+        self.assertGreaterEqual(sum("the connection was lost" in line for line in reader.err), CUTS // 4)
+        self.assertGreaterEqual(sum("connected again" in line for line in reader.err), CUTS // 4)
 
     def tag_some(self, count):
         lines = "".join(json.dumps({"label": f"label {i % 7}", "start": i, "end": i + 1, "note": str(random.random())}) + "\n" for i in range(20, 20 + count))
