@@ -108,7 +108,7 @@ static void reload(struct worker *worker)
         log_set_level(level);
     /* Also when no setting has changed: the files may have. */
     if (!code)
-        code = net_server_reload_tls(worker->net, &err);
+        code = net_server_reload_tls(worker->net, worker->settings->tls_certificate, worker->settings->tls_key, &err);
     if (code)
         log_event(LOG_ERROR, EV_service_reloaded, F_STR("detail", err.detail));
     else

@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <unistd.h>
 
@@ -123,6 +124,7 @@ void accept_start(struct net_server *server)
         struct acceptor *acceptor = &server->acceptors[i];
         acceptor->server = server;
         acceptor->fd = server->config.listening[i];
+        fcntl(acceptor->fd, F_SETFL, fcntl(acceptor->fd, F_GETFL) | O_NONBLOCK);
         acceptor->watch = loop_watch_new(server->loop, acceptor->fd, on_listening, acceptor);
     }
     watch(server, true);

@@ -32,6 +32,7 @@ struct conn *conn_new(struct net_server *server, struct lws *wsi, const char *ad
     conn->server = server;
     conn->wsi = wsi;
     conn->state = CONN_ARRIVING;
+    conn->number = server->counts.accepted;
     conn->since_ms = conn->heard_ms = loop_now_ms(server->loop);
     snprintf(conn->address, sizeof conn->address, "%s", address);
     TAILQ_INSERT_TAIL(&server->states[CONN_ARRIVING], conn, of_state);
@@ -116,8 +117,9 @@ bool conn_open(struct conn *conn)
     return true;
 }
 
-/* The library would check it piece by piece (LWS_SERVER_OPTION_VALIDATE_UTF8), but takes a pong that comes in between for a part of the
- * text, and does not see that one ends within a character when its last frame is empty. A NUL is UTF-8; the core does not like it. */
+/* The library would check it piece by piece (LWS_SERVER_OPTION_VALIDATE_UTF8), but takes a pong that comes in between for a
+ * part of the text, and does not see that one ends within a character when its last frame is empty. A NUL is UTF-8; the core
+ * does not like it. */
 static bool is_utf8(struct gl_slice text)
 {
     return gl_utf8_check(text, NULL) != GL_E_INVALID_UTF8;
@@ -140,10 +142,12 @@ int conn_receive(struct conn *conn, struct gl_slice piece)
     case ASSEMBLY_TOO_LARGE: conn_close(conn, CLOSE_TOO_LARGE, "the message is larger than the server takes"); break;
     case ASSEMBLY_WHOLE:
         server->counts.messages_in++;
+        log_set_context(conn->number, 0);
         if (is_utf8(message))
             peer_receive(conn->peer, message);
         else
             conn_close(conn, CLOSE_NOT_UTF8, "the message is not UTF-8");
+        log_set_context(0, 0);
         assembly_reset(&conn->incoming);
         break;
     }

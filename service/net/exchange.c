@@ -6,6 +6,7 @@
  * handler runs; all bodies together are bounded.
  */
 #include <assert.h>
+#include <strings.h>
 
 #include "service/base/log.h"
 #include "service/base/mem.h"
@@ -124,6 +125,18 @@ static struct exchange *exchange_new(struct conn *conn, const struct head *head,
     return exchange;
 }
 
+/* curl waits a second for this before it sends a larger body. */
+static int go_on_if_asked(struct conn *conn)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct gl_slice expect = head_value(conn->wsi, "expect", conn->server->scratch, HEAD_BYTES);
+    unsigned char *bytes = conn->server->record + LWS_PRE;
+    if (expect.len != strlen("100-continue") || strncasecmp(expect.data, "100-continue", expect.len) != 0)
+        return 0;
+    memcpy(bytes, go_on, sizeof go_on - 1);
+    return lws_write(conn->wsi, bytes, sizeof go_on - 1, LWS_WRITE_HTTP_HEADERS) < 0 ? -1 : 0;
+}
+
 int exchange_begin(struct conn *conn)
 {
     struct net_server *server = conn->server;
@@ -147,7 +160,7 @@ int exchange_begin(struct conn *conn)
     if (announced == 0)
         return run_handler(conn->exchange);
     conn_move(conn, CONN_ASKING);
-    return 0;
+    return go_on_if_asked(conn);
 }
 
 int exchange_body(struct conn *conn, struct gl_slice piece)

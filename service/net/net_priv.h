@@ -21,7 +21,7 @@
 
 #define CONN_MAGIC       0x676c6f63u
 #define RECORD_BYTES     16384u /* the most that one TLS record carries */
-#define WAITING_FRAMES   8      /* of one connection within one turn; more are sent at once */
+#define FEW_FRAMES       4      /* of one connection within one turn; more take memory until they are sent */
 #define CLOSE_REASON_MAX 123    /* RFC 6455 5.5 */
 #define HEAD_BYTES       16384  /* all header values of one request that are looked at */
 
@@ -48,6 +48,7 @@ TAILQ_HEAD(conn_list, conn);
 struct conn {
     unsigned magic;
     enum conn_state state;
+    uint64_t number; /* in the log */
     struct net_server *server;
     struct lws *wsi;
     struct peer *peer;
@@ -58,9 +59,8 @@ struct conn {
     TAILQ_ENTRY(conn) of_turn; /* while is_in_turn: has something to send, or to be looked at, at the end of this turn */
     uint64_t since_ms;         /* in this state */
     uint64_t heard_ms;         /* anything */
-    struct frame *waiting[WAITING_FRAMES];
-    size_t waiting_bytes;
-    unsigned char waiting_count;
+    struct frame *few[FEW_FRAMES], **waiting; /* to be sent at the end of this turn; waiting may be few */
+    size_t waiting_bytes, waiting_count, waiting_cap;
     bool is_full;   /* the library still holds what the socket did not take */
     bool is_paused; /* not read from, because it is full */
     bool is_in_turn, is_pinged, upgrade_is_granted;

@@ -13,6 +13,7 @@
 #include <assert.h>
 
 #include "service/base/log.h"
+#include "service/base/mem.h"
 #include "service/net/net_priv.h"
 #include "service/net/socket.h"
 
@@ -30,11 +31,30 @@ void outgoing_look_later(struct conn *conn)
     TAILQ_INSERT_TAIL(&conn->server->turn, conn, of_turn);
 }
 
+static void add_waiting(struct conn *conn, struct frame *frame)
+{
+    if (conn->waiting_count == conn->waiting_cap) {
+        size_t cap = conn->waiting_cap ? 4 * conn->waiting_cap : FEW_FRAMES;
+        struct frame **more = cap == FEW_FRAMES ? conn->few : mem_array(cap, sizeof *more);
+        if (conn->waiting_count > 0)
+            memcpy(more, conn->waiting, conn->waiting_count * sizeof *more);
+        if (conn->waiting != conn->few)
+            mem_free(&conn->waiting);
+        conn->waiting = more;
+        conn->waiting_cap = cap;
+    }
+    conn->waiting[conn->waiting_count++] = frame_ref(frame);
+    conn->waiting_bytes += frame->len + FRAME_HEADER_MAX;
+}
+
 static void drop_waiting(struct conn *conn)
 {
     while (conn->waiting_count > 0)
         frame_unref(&conn->waiting[--conn->waiting_count]);
-    conn->waiting_bytes = 0;
+    if (conn->waiting != conn->few)
+        mem_free(&conn->waiting);
+    conn->waiting = NULL;
+    conn->waiting_cap = conn->waiting_bytes = 0;
 }
 
 void outgoing_drop(struct conn *conn)
@@ -131,7 +151,7 @@ static void flush(struct conn *conn)
     size_t used = 0;
     bool is_alone = conn->waiting_count == 1, is_well = true;
 
-    for (unsigned i = 0; i < conn->waiting_count && is_well; i++) {
+    for (size_t i = 0; i < conn->waiting_count && is_well; i++) {
         struct frame *frame = conn->waiting[i];
         unsigned char *data = (unsigned char *)frame->data;
         size_t header = frame_put_header(data, frame->len, FRAME_TEXT), total = header + frame->len;
@@ -172,12 +192,7 @@ static void link_write(void *ctx, struct frame *frame)
     struct conn *conn = ctx;
     if (conn->state != CONN_OPEN)
         return;
-    if (conn->waiting_count == WAITING_FRAMES)
-        flush(conn);
-    if (conn->state != CONN_OPEN)
-        return;
-    conn->waiting[conn->waiting_count++] = frame_ref(frame);
-    conn->waiting_bytes += frame->len;
+    add_waiting(conn, frame);
     outgoing_look_later(conn);
     if (conn->waiting_bytes >= RECORD_BYTES)
         flush(conn);

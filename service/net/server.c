@@ -2,7 +2,7 @@
 #include "service/net/server.h"
 
 #include <assert.h>
-#include <errno.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -168,9 +168,10 @@ struct net_server *net_server_new(struct loop *loop, struct core *core, const st
     *server = (struct net_server){.loop = loop, .core = core, .config = *config, .tls = tls};
     fill_in_defaults(&server->config);
     set_descriptor_limit(&server->config);
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without asking for silence */
     server->policy =
         (struct handshake_policy){config->host_names, config->host_name_count, config->origins, config->origin_count};
-    server->kept_max = 4 * server->config.max_frame_bytes + RECORD_BYTES * WAITING_FRAMES;
+    server->kept_max = 4 * server->config.max_frame_bytes + 8 * RECORD_BYTES;
     server->record = mem_alloc(LWS_PRE + RECORD_BYTES);
     server->scratch = mem_alloc(HEAD_BYTES);
     for (int i = 0; i < CONN_STATES; i++)
@@ -186,20 +187,21 @@ struct net_server *net_server_new(struct loop *loop, struct core *core, const st
     return server;
 }
 
-enum gl_code net_server_reload_tls(struct net_server *server, struct gl_err *err)
+enum gl_code net_server_reload_tls(struct net_server *server, const char *certificate_path, const char *key_path,
+                                   struct gl_err *err)
 {
     struct tls_pair pair;
     struct gl_err local;
     if (!err)
         err = &local;
-    enum gl_code code = tls_load(&pair, server->config.certificate_path, server->config.key_path, err);
+    enum gl_code code = tls_load(&pair, certificate_path, key_path, err);
     if (code) {
         log_event(LOG_ERROR, EV_tls_refused, F_STR("detail", err->detail));
         return code;
     }
     tls_free(&server->tls);
     server->tls = pair;
-    log_event(LOG_INFO, EV_tls_loaded, F_STR("file", server->config.certificate_path));
+    log_event(LOG_INFO, EV_tls_loaded, F_STR("file", certificate_path));
     return GL_OK;
 }
 

@@ -39,8 +39,10 @@ struct net_server;
 
 /* config is copied; the lists in it are not. */
 struct net_server *net_server_new(struct loop *loop, struct core *core, const struct net_config *config, struct gl_err *err);
-/* Certificate and key are read again. A good pair serves every handshake from now on; when it is bad, the old pair stays. */
-enum gl_code net_server_reload_tls(struct net_server *server, struct gl_err *err) GL_MUST_USE;
+/* Certificate and key are read again, from there. A good pair serves every handshake from now on; when it is bad, the old pair
+ * stays. */
+enum gl_code net_server_reload_tls(struct net_server *server, const char *certificate_path, const char *key_path,
+                                   struct gl_err *err) GL_MUST_USE;
 /* Takes no more connections; those without a WebSocket end once they were answered. Then, when none is left, done(ctx),
  * which may be NULL. The core says goodbye to the others (core_drain). */
 void net_server_drain(struct net_server *server, void (*done)(void *), void *ctx);

@@ -11,10 +11,11 @@ from target import EchoCore, wait_until
 from wire import BINARY, CLOSE, CONTINUATION, Closed, Conn, PING, PONG, TEXT, frame, is_well, upgrade
 
 PROBE_EVERY = 200
-WORDS = [b"Host: ", b"Origin: ", b"Upgrade: websocket", b"Upgrade: h2c", b"Connection: Upgrade", b"Content-Length: ", b"Transfer-Encoding: chunked", b"\r\n",
-         b"\r\n\r\n", b"\n", b"\0", b":", b"/ws", b"/echo", b"/../", b"%00", b"%", b"?", b"&", b"HTTP/1.1", b"HTTP/1.0", b"POST", b"GET", b"PUT", b"CONNECT",
-         b"HEAD", b"A: ", b"X", b"18446744073709551616", b"-1", b"4294967296", b"Expect: 100-continue", b"Sec-WebSocket-Key: ", b"Sec-WebSocket-Extensions: "
-         b"permessage-deflate", b" ", b"\t", b",", b"\xff", b"x" * 300]
+WORDS = [b"Host: ", b"Origin: ", b"Upgrade: websocket", b"Upgrade: h2c", b"Connection: Upgrade", b"Content-Length: ",
+         b"Transfer-Encoding: chunked", b"\r\n", b"\r\n\r\n", b"\n", b"\0", b":", b"/ws", b"/echo", b"/../", b"%00", b"%", b"?", b"&",
+         b"HTTP/1.1", b"HTTP/1.0", b"POST", b"GET", b"PUT", b"CONNECT", b"HEAD", b"A: ", b"X", b"18446744073709551616", b"-1",
+         b"4294967296", b"Expect: 100-continue", b"Sec-WebSocket-Key: ", b"Sec-WebSocket-Extensions: permessage-deflate", b" ", b"\t",
+         b",", b"\xff", b"x" * 300]
 HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(32) + bytes.fromhex("20") + bytes(32) + bytes.fromhex("0004130113020100007700") + bytes(80)
 
 
@@ -51,7 +52,8 @@ def request(rng):
 def frames(rng):
     out = b""
     for _ in range(rng.choice((1, 3, 20))):
-        payload = rng.choice((b"", b"hello", rng.randbytes(10), "ä€😀".encode() * 40, b"!burst 5", b"!flood 20 3000", b"!close 4000 x", b"!all x", b"y" * 70000))
+        payload = rng.choice((b"", b"hello", rng.randbytes(10), "ä€😀".encode() * 40, b"!burst 5", b"!flood 20 3000", b"!close 4000 x",
+                              b"!all x", b"y" * 70000))
         out += frame(rng.choice((TEXT, TEXT, TEXT, BINARY, CONTINUATION, PING, PONG, CLOSE, rng.randrange(16))), payload, fin=rng.random() < 0.8,
                      rsv=rng.choice((0, 0, 0, 0, rng.randrange(8))), masked=rng.random() < 0.95, wide=rng.choice((0, 0, 0, 2, 8)),
                      length=rng.choice((None, None, None, None, rng.randrange(1 << rng.choice((4, 16, 62))))))

@@ -19,11 +19,13 @@ class Http(unittest.TestCase):
         cls.server.end()
 
     def test_pages(self):
-        for path, kind in (("/", "text/html; charset=utf-8"), ("/start.css", "text/css; charset=utf-8"), ("/protocol.md", "text/plain; charset=utf-8")):
+        for path, kind in (("/", "text/html; charset=utf-8"), ("/start.css", "text/css; charset=utf-8"),
+                           ("/protocol.md", "text/plain; charset=utf-8")):
             with self.subTest(path):
                 status, headers, body = get(self.server, path)
                 self.assertEqual((status, headers["content-type"], headers["content-length"]), (200, kind, str(len(body))))
-                self.assertEqual((headers["connection"], headers["x-content-type-options"], headers["referrer-policy"]), ("close", "nosniff", "no-referrer"))
+                self.assertEqual((headers["connection"], headers["x-content-type-options"], headers["referrer-policy"]),
+                                 ("close", "nosniff", "no-referrer"))
                 self.assertIn("default-src 'none'", headers["content-security-policy"])
                 status, again, nothing = get(self.server, path, "HEAD")
                 self.assertEqual((status, nothing, again["content-length"]), (200, b"", headers["content-length"]))
@@ -57,7 +59,8 @@ class Http(unittest.TestCase):
                                           ("the wrong method", "/", {"method": "POST", "body": b""}, 405),
                                           ("PATCH a page", "/", {"method": "PATCH", "body": b""}, 405),
                                           ("OPTIONS", "/", {"method": "OPTIONS"}, 405), ("no length", "/echo", {"method": "POST"}, 411),
-                                          ("a body in GET", "/", {"body": b"x"}, 400), ("outside", "/../x", {}, (403, 404)), ("a line feed in the query", "/header/?a%0Ab", {}, 400),
+                                          ("a body in GET", "/", {"body": b"x"}, 400), ("outside", "/../x", {}, (403, 404)),
+                                          ("a line feed in the query", "/header/?a%0Ab", {}, 400),
                                           ("too large", "/later", {"method": "POST", "body": b"x" * 101}, 413)):
             with self.subTest(what):
                 status, headers, body = get(self.server, path, **how)
@@ -96,6 +99,17 @@ class Http(unittest.TestCase):
                         data = data[n:]
                     self.assertEqual(conn.head()[0], 200)
                     self.assertEqual(conn.until_closed(), body)
+
+    def test_who_asks_is_told_to_go_on(self):
+        with Conn(self.server) as conn:
+            conn.send(f"{POST}Content-Length: 5\r\nExpect: 100-continue\r\n\r\n".encode())
+            self.assertEqual(conn.head()[0], 100)
+            conn.send(b"hello")
+            self.assertEqual(conn.head()[0], 200)
+            self.assertEqual(conn.until_closed(), b"hello")
+        with Conn(self.server) as conn:
+            conn.send(f"{POST}Content-Length: 5000000\r\nExpect: 100-continue\r\n\r\n".encode())
+            self.assertEqual(conn.head()[0], 413)
 
     def test_more_than_was_announced(self):
         for size, more in ((5, 1), (0, 5), (100, 100000)):

@@ -8,7 +8,8 @@ import unittest
 from target import EchoCore, wait_until
 from wire import CLOSE, Closed, Conn, PING, PONG, TEXT, frame, get, is_well, open_ws, upgrade
 
-HELLO_MS, STALL_MS, PING_MS, GONE_MS = 1500, 1500, 1000, 2000
+HELLO_MS, STALL_MS, PING_MS, GONE_MS = 1500, 2500, 1000, 2000
+BUSY_S = 2  # what a busy machine may add to anything
 
 
 def small_window(server, **changes):
@@ -56,18 +57,23 @@ class Slow(unittest.TestCase):
 
     # ---- arriving
 
+    def check_cut_off(self, conn, dripping=None):
+        with conn:
+            seconds = seconds_until_closed(conn, dripping)
+        self.assertTrue(HELLO_MS / 1000 * 0.9 < seconds < HELLO_MS / 1000 + 1 + BUSY_S, seconds)
+
     def test_no_tls(self):
-        self.assertTrue(1 < seconds_until_closed(Conn(self.server, self.server.tcp())) < 4)
+        self.check_cut_off(Conn(self.server, self.server.tcp()))
 
     def test_tls_byte_by_byte(self):
         hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 500
-        self.assertTrue(1 < seconds_until_closed(Conn(self.server, self.server.tcp()), hello) < 4)
+        self.check_cut_off(Conn(self.server, self.server.tcp()), hello)
 
     def test_no_request(self):
-        self.assertTrue(1 < seconds_until_closed(Conn(self.server)) < 4)
+        self.check_cut_off(Conn(self.server))
 
     def test_request_byte_by_byte(self):
-        self.assertTrue(1 < seconds_until_closed(Conn(self.server), b"GET / HTTP/1.1\r\nX: " + b"y" * 1000) < 4)
+        self.check_cut_off(Conn(self.server), b"GET / HTTP/1.1\r\nX: " + b"y" * 1000)
 
     def test_many_at_once_leave_others_alone(self):
         """Slowloris: 300 that never finish their request."""
@@ -79,7 +85,7 @@ class Slow(unittest.TestCase):
         begun = time.monotonic()
         with open_ws(self.server) as conn:
             self.assertEqual(conn.ask("am I heard?"), "am I heard?")
-        self.assertLess(time.monotonic() - begun, 2)
+        self.assertLess(time.monotonic() - begun, BUSY_S)
         wait_until(lambda: self.server.counts()["arriving"] == 0, what="the end of the slow ones")
         for conn in slow:
             conn.close()
@@ -97,7 +103,7 @@ class Slow(unittest.TestCase):
                 begun = time.monotonic()
                 other.ask("x" * 300)
                 worst = max(worst, time.monotonic() - begun)
-            self.assertLess(worst, 0.5)
+            self.assertLess(worst, BUSY_S / 2)
             self.assertLess(self.server.memory_kib() - before, 20000)
             # what it got is whole, in order, and ends with the reason or with nothing
             numbers, code = [], 1006
@@ -117,7 +123,7 @@ class Slow(unittest.TestCase):
     def test_one_that_reads_again_in_time_gets_everything(self):
         with small_window(self.server) as slow:
             slow.text("!flood 3000 1000")
-            time.sleep(STALL_MS / 1000 * 0.5)  # this is what is tested: nothing is read for a while, but not for too long
+            time.sleep(STALL_MS / 1000 * 0.4)  # this is what is tested: nothing is read for a while, but not for too long
             for i in range(3000):
                 self.assertTrue(slow.recv_text().startswith(f"{i} "))
 
@@ -137,7 +143,7 @@ class Slow(unittest.TestCase):
         before = self.server.memory_kib()
         with small_window(self.server) as conn:
             sent, begun = 0, time.monotonic()
-            while time.monotonic() - begun < STALL_MS / 1000 * 0.6:
+            while time.monotonic() - begun < STALL_MS / 1000 * 0.4:
                 sent += send_some(conn, data[sent:])
             self.assertLess(sent, len(data))
             self.assertEqual(self.server.counts()["full"], 1)
@@ -168,7 +174,7 @@ class Slow(unittest.TestCase):
             for _ in range(50):
                 begun = time.monotonic()
                 other.ask("y" * 300)
-                self.assertLess(time.monotonic() - begun, 0.5)
+                self.assertLess(time.monotonic() - begun, BUSY_S / 2)
         self.assertLess(self.server.memory_kib() - before, 60000)
         for conn in slow:
             conn.close()
@@ -181,10 +187,10 @@ class Slow(unittest.TestCase):
             first, payload = conn.recv_frame()
             self.assertEqual(first, 0x80 | PING)
             self.assertTrue(payload)
-            self.assertTrue(0.8 < time.monotonic() - begun < 2)
+            self.assertTrue(0.8 < time.monotonic() - begun < 1.5 + BUSY_S)
             with self.assertRaises(Closed):
                 conn.recv_frame()
-            self.assertTrue(1.8 < time.monotonic() - begun < 4)
+            self.assertTrue(1.8 < time.monotonic() - begun < 2.5 + BUSY_S)
 
     def test_pongs_keep_it_open(self):
         with open_ws(self.server) as conn:

@@ -124,7 +124,8 @@ class Reload(unittest.TestCase):
             other = tempfile.mkdtemp()
             _, other_key = make_certificate(other, kind="rsa")
             _, other_kind = make_certificate(tempfile.mkdtemp(dir=other))
-            bad = [("another key", "key.pem", open(other_key).read(), "does not belong"), ("another kind of key", "key.pem", open(other_kind).read(), "does not belong"),
+            bad = [("another key", "key.pem", open(other_key).read(), "does not belong"),
+                   ("another kind of key", "key.pem", open(other_kind).read(), "does not belong"),
                    ("an empty key", "key.pem", "", "no usable private key"), ("garbage", "cert.pem", "garbage\n", "no usable certificate"),
                    ("half a certificate", "cert.pem", good["cert.pem"][:300], "no usable certificate"),
                    ("a key instead of a certificate", "cert.pem", good["key.pem"], "no usable certificate")]

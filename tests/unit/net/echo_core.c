@@ -36,6 +36,8 @@ struct peer {
     size_t flood_left, flood_bytes, flood_at;
 };
 
+static struct net_config config;
+
 struct core {
     struct peer *peers;
     struct net_server *server;
@@ -281,7 +283,7 @@ static void woken(void *ctx)
     struct core *core = ctx;
     if (got_hup) {
         got_hup = 0;
-        (void)!net_server_reload_tls(core->server, NULL);
+        (void)!net_server_reload_tls(core->server, config.certificate_path, config.key_path, NULL);
     }
     if (got_term) {
         got_term = 0;
@@ -318,8 +320,8 @@ int main(int argc, char **argv)
                                             {"max-frame", 1, NULL, 'f'}, {"not-ready", 0, NULL, 'n'},
                                             {"quiet", 0, NULL, 'q'},     {NULL, 0, NULL, 0}};
     const char *host = "gloss.test", *origin = "https://friend.test";
-    struct net_config config = {.host_names = &host, .host_name_count = 1, .origins = &origin, .origin_count = 1};
     enum log_level level = LOG_INFO;
+    config = (struct net_config){.host_names = &host, .host_name_count = 1, .origins = &origin, .origin_count = 1};
     struct gl_err err;
     struct core core = {0};
     int port = 0;
