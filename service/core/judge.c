@@ -167,6 +167,8 @@ static enum gl_code set_attributes(struct trial *trial, json_t *attributes)
             return refuse_member(trial->err, path, "must be a text of at most 4096 bytes, an integer, or true or false");
         if (!json_object_get(there, name))
             count += !json_is_null(value);
+        else
+            count -= json_is_null(value);
         note_field(trial, path);
     }
     if (count > GL_ATTRIBUTES_MAX)
