@@ -6,8 +6,9 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 for folder in ("support", "protocol"):
     sys.path.insert(0, os.path.join(HERE, "..", folder))
+import replica as replicas  # noqa: E402,F401
 import server as support  # noqa: E402
-from client import Client, Refused, create, delete, mode, new_id, restore, update  # noqa: E402,F401
+from client import Client, Closed, Refused, create, delete, mode, new_id, restore, update  # noqa: E402,F401
 from replica import Diverged, canonical, chain_start, derived_annotation  # noqa: E402,F401
 from server import Server, is_gone, wait_until  # noqa: E402,F401
 

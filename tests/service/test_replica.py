@@ -20,7 +20,7 @@ class Vectors(unittest.TestCase):
         self.log = vectors("log.json")
 
     def replica(self):
-        document = {"session": self.log["stream"], "revision": "r", "project": "p", "sha256": self.log["revision"]}
+        document = {"session": self.log["stream"], "document": "d", "revision": "r", "project": "p", "sha256": self.log["revision"]}
         return Replica({"seq": 0, "chain": "", "mode": "shared", "mode_seq": 0, "document": document}, since=0)
 
     def frame(self, index, **changes):

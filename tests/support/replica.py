@@ -86,7 +86,7 @@ class Replica:
 
     def __init__(self, begin, since=None, before=None):
         document = begin["document"]
-        self.session, self.revision = document["session"], document["revision"]
+        self.session, self.document, self.revision = document["session"], document["document"], document["revision"]
         self.project, self.sha256 = document["project"], document["sha256"]
         self.records, self.ops, self.sum = {}, [], 0
         self.mode, self.mode_seq = begin["mode"], begin["mode_seq"]
