@@ -524,7 +524,7 @@ START_TEST(drain__finishes_what_waits_and_says_goodbye)
 {
     store_mem_fault(bench.stores[0], FAULT_LATE, 1);
     uint64_t request = submit(ana, op_create("one", "harbour", NULL));
-    bool is_done = false;
+    static bool is_done;
     core_drain(bench.cores[0], set_true, &is_done);
     turn();
     ck_assert_uint_eq(ana->close_code, 0);
