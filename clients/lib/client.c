@@ -236,7 +236,7 @@ void gloss_free(struct gloss **client)
         g->is_doomed = true; /* gloss_process frees it on its way out */
     } else {
         if (g->transport && g->state >= LG_GREETING && g->state != LG_STOPPED) {
-            lg_transport_close(g->transport, 1000, "");
+            lg_transport_goodbye(g->transport);
         }
         free_now(g);
     }
@@ -284,7 +284,7 @@ static void down(struct gloss *g, const struct gloss_error *error, bool is_last)
 {
     uint64_t now = lg_now_ms();
     bool was_good = g->state == LG_READY && now - g->ready_ms >= GOOD_AFTER_MS;
-    lg_transport_close(g->transport, 1000, "");
+    lg_transport_close(g->transport);
     g->failures = was_good ? 0 : g->failures;
     uint64_t delay = g->failures == 0 ? next_random(g) % 50 : lg_backoff(g, g->failures - 1, RETRY_FIRST_MS, RETRY_CAP_MS);
     if ((uint64_t)error->retry_after_ms > delay) {
@@ -347,10 +347,15 @@ static void on_hello(struct gloss *g, json_t *result, const struct gloss_error *
         g->drop_error.retry_after_ms = error->retry_after_ms;
         return;
     }
+    const char *protocol = json_string_value(json_object_get(result, "protocol"));
     gl_reader_init(&reader, &g->arena);
-    if (gl_hello_result_read(&reader, result, &hello) != GL_OK || !gl_slice_is(hello.protocol, "gloss.v1")) {
-        lg_drop(g, GLOSS_E_UPGRADE, "upgrade",
-                "the server does not speak gloss.v1 as this program does; one of the two needs an upgrade");
+    if (protocol && strcmp(protocol, "gloss.v1") != 0) {
+        lg_drop(g, GLOSS_E_UPGRADE, "upgrade", "the server speaks %.32s, this program gloss.v1: one of the two needs an upgrade",
+                protocol);
+        return;
+    }
+    if (gl_hello_result_read(&reader, result, &hello) != GL_OK) {
+        lg_drop(g, GLOSS_E_DISCONNECTED, "bad_message", "the server's answer to hello cannot be read: %.300s", reader.err.detail);
         return;
     }
     take_hello(g, result, &hello);

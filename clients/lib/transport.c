@@ -339,7 +339,8 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 
 /* ---- making and ending */
 
-/* lws_context_destroy begins, and ends when it is asked again after everything on the loop is closed; then it clears t->context. */
+/* lws_context_destroy begins, and ends when it is asked again after everything on the loop is closed; then it clears t->context.
+ * */
 static void close_loop(struct lg_transport *t)
 {
     struct pipe_guard guard = block_sigpipe();
@@ -358,7 +359,8 @@ static void close_loop(struct lg_transport *t)
     restore_sigpipe(guard);
 }
 
-/* libwebsockets 4.3.5 opens an eventfd for waking a context from other threads, and with libuv never closes it: close.c sets it to
+/* libwebsockets 4.3.5 opens an eventfd for waking a context from other threads, and with libuv never closes it: close.c sets it
+ * to
  * invalid first and so hides it from lws_pt_destroy. Right after the context was made it is the one that is watched. */
 static void find_forgotten(uv_handle_t *handle, void *arg)
 {
@@ -605,22 +607,23 @@ void lg_transport_connect(struct lg_transport *t, int timeout_ms)
     (void)uv_poll_start(t->resolve_poll, UV_READABLE, on_resolve_readable);
 }
 
-void lg_transport_close(struct lg_transport *t, unsigned code, const char *reason)
+void lg_transport_close(struct lg_transport *t)
 {
-    bool says_goodbye = t->wsi && t->state == UP && !t->has_ended;
-    if (says_goodbye) {
-        char text[124];
-        (void)snprintf(text, sizeof(text), "%s", reason ? reason : "");
-        lws_close_reason(t->wsi, (enum lws_close_status)code, (unsigned char *)text, strlen(text));
-    }
     reset(t);
-    if (says_goodbye) { /* the close frame goes out when the socket is writable: most often at once */
+}
+
+void lg_transport_goodbye(struct lg_transport *t)
+{
+    if (t->wsi && t->state == UP && !t->has_ended) {
         struct pipe_guard guard = block_sigpipe();
-        for (int turn = 0; turn < 3; turn++) {
+        lws_close_reason(t->wsi, LWS_CLOSE_STATUS_NORMAL, NULL, 0);
+        abandon(t);
+        for (int turn = 0; turn < 3; turn++) { /* the close frame goes out when the socket is writable: most often at once */
             (void)uv_run(&t->loop, UV_RUN_NOWAIT);
         }
         restore_sigpipe(guard);
     }
+    reset(t);
 }
 
 /* ---- every turn */

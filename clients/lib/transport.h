@@ -66,7 +66,8 @@ bool lg_transport_next(struct lg_transport *transport, struct lg_transport_event
 /* Begins; LG_UP or LG_DOWN follows. What went before is forgotten without an event. */
 void lg_transport_connect(struct lg_transport *transport, int timeout_ms);
 /* Ends; no event follows. */
-void lg_transport_close(struct lg_transport *transport, unsigned code, const char *reason);
+void lg_transport_close(struct lg_transport *transport);
+void lg_transport_goodbye(struct lg_transport *transport); /* the same, telling the other end if that can be done at once */
 enum gl_code lg_transport_send(struct lg_transport *transport, struct gl_slice message) GL_MUST_USE; /* copies */
 void lg_transport_ping(struct lg_transport *transport);
 size_t lg_transport_waiting(const struct lg_transport *transport);    /* bytes not yet sent */

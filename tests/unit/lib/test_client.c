@@ -389,9 +389,8 @@ START_TEST(refusal_of_hello__is_final_or_not__as_the_table_says)
     struct client ana;
     fake_start(&fake);
     client_new(&ana, &fake);
-    fake_do(
-        &fake,
-        "{\"do\":\"fault\",\"fault\":\"refuse\",\"method\":\"hello\",\"name\":\"store_down\",\"times\":2,\"data\":{\"retry_after_ms\":30}}");
+    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"refuse\",\"method\":\"hello\",\"name\":\"store_down\",\"times\":2,"
+                   "\"data\":{\"retry_after_ms\":30}}");
     gloss_connect(ana.g);
     WAIT_FOR(&ana, gloss_is_connected(ana.g));
     ck_assert_uint_eq(ana.seen[GLOSS_EV_DISCONNECTED], 2);

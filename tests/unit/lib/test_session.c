@@ -4,7 +4,8 @@
 #include "tests/unit/lib/fake.h"
 
 #define NOTE_BY_BEN                                                                                                              \
-    "{\"do\":\"op\",\"count\":%d,\"each\":%s,\"change\":{\"kind\":\"annotation.create\",\"target\":{\"type\":\"document\"},\"note\":\"ben\"}}"
+    "{\"do\":\"op\",\"count\":%d,\"each\":%s,"                                                                                   \
+    "\"change\":{\"kind\":\"annotation.create\",\"target\":{\"type\":\"document\"},\"note\":\"ben\"}}"
 
 static void bens(struct fake *fake, int count, bool each)
 {
@@ -389,9 +390,8 @@ START_TEST(join__that_is_answered_busy__is_asked_again)
     struct fake fake;
     struct client ana;
     start(&fake, &ana, 25);
-    fake_do(
-        &fake,
-        "{\"do\":\"fault\",\"fault\":\"refuse\",\"method\":\"session.join\",\"name\":\"busy\",\"times\":2,\"data\":{\"retry_after_ms\":20}}");
+    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"refuse\",\"method\":\"session.join\",\"name\":\"busy\",\"times\":2,"
+                   "\"data\":{\"retry_after_ms\":20}}");
     fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"refuse\",\"method\":\"session.page\",\"name\":\"busy\",\"times\":1}");
     client_join(&ana, NULL);
     WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED]);
