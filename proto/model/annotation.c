@@ -82,6 +82,16 @@ static bool read_members(struct gl_annotation *annotation)
            (!label || gl_uuid_parse(text_of(label), &annotation->label));
 }
 
+json_t *record_copy(const json_t *object)
+{
+    json_t *copy = json_copy((json_t *)(uintptr_t)object);
+    if (copy && json_object_size(copy) != json_object_size(object)) {
+        json_decref(copy);
+        copy = NULL;
+    }
+    return copy;
+}
+
 enum gl_code annotation_freeze(json_t *record, struct gl_annotation **out, struct gl_err *err)
 {
     struct gl_annotation *made = calloc(1, sizeof *made);
@@ -116,7 +126,7 @@ enum gl_code gl_annotation_from_record(const json_t *record, struct gl_annotatio
         return code;
     }
     /* The members are shared: like everything that came off the wire or out of a payload they do not change any more. */
-    return annotation_freeze(json_copy((json_t *)(uintptr_t)record), out, err);
+    return annotation_freeze(record_copy(record), out, err);
 }
 
 uint64_t gl_annotation_field_seq(const struct gl_annotation *annotation, const char *field)

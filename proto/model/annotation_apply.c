@@ -38,7 +38,7 @@ static json_t *json_of_uuid(const gl_uuid *id)
 
 static json_t *copy_or_new(const json_t *object)
 {
-    return object ? json_copy(mutable(object)) : json_object();
+    return object ? record_copy(object) : json_object();
 }
 
 /* Who set field, and when. */
@@ -66,6 +66,7 @@ static enum gl_code merge_attributes(struct draft *draft, const json_t *set, str
 {
     json_t *all = copy_or_new(json_object_get(draft->record, "attributes"));
     enum gl_code code = GL_OK;
+    keep(draft, all ? 0 : -1);
     for (void *at = json_object_iter(mutable(set)); at && code == GL_OK; at = json_object_iter_next(mutable(set), at)) {
         const char *name = json_object_iter_key(at);
         char field[FIELD_NAME_MAX];
@@ -113,6 +114,7 @@ static void draft_begin(struct draft *draft, const struct gl_annotation *before,
     draft->record = copy_or_new(before ? before->record : NULL);
     draft->seqs = copy_or_new(before ? json_object_get(before->record, "seqs") : NULL);
     draft->who = copy_or_new(before ? json_object_get(before->record, "who") : NULL);
+    keep(draft, draft->record && draft->seqs && draft->who ? 0 : -1);
     if (!before) {
         keep(draft, json_object_set_new_nocheck(draft->record, "id", json_of_uuid(id)));
     }

@@ -44,6 +44,9 @@ struct field {
 enum gl_code fields_check(const json_t *object, unsigned place, struct gl_err *err) GL_MUST_USE;
 const struct field *field_find(const char *name);
 
+/* A copy of object that shares its members. jansson's own json_copy leaves out what it has no memory for, without a word. NULL: out of memory. */
+json_t *record_copy(const json_t *object) GL_MUST_USE;
+
 /* Makes the annotation of a record that was built or copied for it, and has the form of fields_check. The reference to record is taken, also on failure. */
 enum gl_code annotation_freeze(json_t *record, struct gl_annotation **out, struct gl_err *err) GL_MUST_USE;
 
