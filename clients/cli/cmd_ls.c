@@ -11,6 +11,7 @@
 #include "clients/cli/width.h"
 
 #define ID_COLUMNS      36
+#define ID_FROM_COLUMNS 110 /* narrower, the id is left out */
 #define NUMBER_COLUMNS  7
 #define PROJECT_COLUMNS 16
 
@@ -32,19 +33,36 @@ static void put_padded(struct gl_buf *out, const char *text, size_t columns)
     gl_buf_fini(&cell);
 }
 
-static void put_row(struct cli *cli, const json_t *info, const char *project)
+/* Title, annotations, project, and the id where there is room for it: the title is what people name a brief by. */
+static void put_row(struct cli *cli, const char *title, const char *count, const char *project, const char *id)
 {
     struct gl_buf line;
     gl_buf_init(&line, SIZE_MAX);
-    size_t fixed = ID_COLUMNS + 2 + NUMBER_COLUMNS + 2 + PROJECT_COLUMNS + 2;
-    size_t title_columns = cli->out.columns > fixed + 20 ? cli->out.columns - fixed : 20;
-    put_padded(&line, json_string_value(json_object_get(info, "document")), ID_COLUMNS);
-    gl_buf_printf(&line, "%*lld  ", NUMBER_COLUMNS, (long long)json_integer_value(json_object_get(info, "annotations")));
-    put_padded(&line, project, PROJECT_COLUMNS);
-    safe_put_short(&line, gl_slice_str(json_string_value(json_object_get(info, "title"))), title_columns);
+    bool has_id = cli->out.columns >= ID_FROM_COLUMNS;
+    size_t fixed = 2 + NUMBER_COLUMNS + 2 + PROJECT_COLUMNS + (has_id ? 2 + ID_COLUMNS : 0);
+    put_padded(&line, title, cli->out.columns - fixed);
+    gl_buf_printf(&line, "%*s  ", NUMBER_COLUMNS, count);
+    if (has_id) {
+        put_padded(&line, project, PROJECT_COLUMNS);
+        gl_buf_str(&line, id);
+    } else {
+        safe_put_short(&line, gl_slice_str(project), PROJECT_COLUMNS);
+    }
     gl_buf_byte(&line, '\n');
     screen_put(&cli->out, &line);
     gl_buf_fini(&line);
+}
+
+static void put_document(struct listing *listing, const json_t *info, const char *project)
+{
+    char count[32];
+    const char *title = json_string_value(json_object_get(info, "title")),
+               *id = json_string_value(json_object_get(info, "document"));
+    snprintf(count, sizeof count, "%lld", (long long)json_integer_value(json_object_get(info, "annotations")));
+    if (listing->count == 0 && listing->cli->out.is_terminal) {
+        put_row(listing->cli, "title", "marks", "project", "document");
+    }
+    put_row(listing->cli, title ? title : "", count, project ? project : "", id ? id : "");
 }
 
 static bool take_document(json_t *info, void *arg)
@@ -58,11 +76,7 @@ static bool take_document(json_t *info, void *arg)
         }
         out_json(listing->cli, line);
     } else {
-        if (listing->count == 0 && listing->cli->out.is_terminal) {
-            out_line(listing->cli, "%-*s  %*s  %-*s  %s", ID_COLUMNS, "document", NUMBER_COLUMNS, "notes", PROJECT_COLUMNS,
-                     "project", "title");
-        }
-        put_row(listing->cli, info, json_string_value(name));
+        put_document(listing, info, json_string_value(name));
     }
     listing->count++;
     return true;

@@ -11,6 +11,7 @@
 #include "clients/cli/say.h"
 #include "clients/cli/sheet.h"
 #include "clients/cli/words.h"
+#include "proto/model/hash.h"
 
 /* The state at one seq: what --at and now have in common. */
 struct moment {
@@ -41,6 +42,21 @@ static void moment_fini(struct moment *moment)
         gloss_annotation_unref(&moment->items[i]);
     }
     free(moment->items);
+}
+
+/* Before the first op: nothing was there, and the chain begins with the text. */
+static void take_beginning(struct moment *moment, const struct brief *brief)
+{
+    gl_uuid stream;
+    gl_hash sum = {{0}}, chain = sum;
+    uint8_t sha256[32];
+    const char *hex = json_string_value(json_object_get(brief->info, "sha256"));
+    if (gl_uuid_parse(gl_slice_str(brief->session), &stream) &&
+        gl_hex_decode(gl_slice_str(hex ? hex : ""), sha256, sizeof sha256)) {
+        chain = gl_chain_start(&stream, sha256);
+    }
+    hash_format(&chain, moment->chain);
+    hash_format(&sum, moment->state);
 }
 
 static void on_end(struct follow *follow)
@@ -104,9 +120,12 @@ static int read_moment(struct cli *cli, struct follow *follow, const struct brie
         }
         return status;
     }
+    follow->on_end = NULL;
     gloss_join_init(&options);
     int status = link_join(cli, brief->session, &options, &follow->session);
-    if (status == 0) {
+    if (status == 0 && follow->has_until) {
+        take_beginning(moment, brief);
+    } else if (status == 0) {
         take_moment(moment, follow->session);
     }
     return status;
@@ -117,7 +136,7 @@ int cmd_show(struct cli *cli)
     struct brief brief = {0};
     struct moment moment = {0};
     struct follow follow = {.cli = cli, .patience_ms = LINK_PATIENCE_MS, .on_end = on_end, .arg = &moment};
-    int status = cli_number(cli, OPT_at, 1, INT64_MAX, &follow.until, &follow.has_until);
+    int status = cli_number(cli, OPT_at, 0, INT64_MAX, &follow.until, &follow.has_until);
     status = status ? status : follow_open(&follow);
     status = status ? status : brief_find(cli, cli_word(cli, 0), &brief);
     status = status ? status : read_moment(cli, &follow, &brief, &moment);

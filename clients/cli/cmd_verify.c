@@ -40,23 +40,13 @@ static void on_end(struct follow *follow)
     verify->has_server_state = gloss_session_state_sum(follow->session, verify->server_state);
 }
 
-static void format_hash(const gl_hash *hash, char hex[GLOSS_HASH])
-{
-    struct gl_buf buf;
-    gl_buf_init(&buf, GLOSS_HASH);
-    gl_buf_hex(&buf, hash->bytes, sizeof hash->bytes);
-    gl_buf_byte(&buf, '\0');
-    memcpy(hex, buf.data, GLOSS_HASH);
-    gl_buf_fini(&buf);
-}
-
 static int report(struct verify *verify)
 {
     struct cli *cli = verify->cli;
     const struct gl_state *state = verify->state;
     char chain[GLOSS_HASH], sum[GLOSS_HASH];
-    format_hash(&state->chain, chain);
-    format_hash(&state->sum, sum);
+    hash_format(&state->chain, chain);
+    hash_format(&state->sum, sum);
     bool ok = verify->err.code == GL_OK && cli->link.final_code == 0 && strcmp(chain, verify->server_chain) == 0 &&
               verify->has_server_state && strcmp(sum, verify->server_state) == 0;
     if (cli->is_json) {

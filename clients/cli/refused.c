@@ -8,6 +8,7 @@
 
 #define WORDS_COLUMNS   40
 #define CONTEXT_COLUMNS 28
+#define LABELS_MAX      20
 
 static const char *string_of(const json_t *object, const char *name)
 {
@@ -113,6 +114,29 @@ static void say_stale(struct cli *cli, const struct gloss_session *session, cons
              cli_option(cli, OPT_base) ? " with a newer --base" : "");
 }
 
+/* The codebook is closed: which labels are there, and is one of them what was meant? */
+static void say_labels(struct cli *cli, const struct gloss_session *session)
+{
+    const char *asked = cli_option(cli, OPT_label) ? cli_option(cli, OPT_label) : cli_option(cli, OPT_new_label);
+    size_t count = session ? gloss_label_count(session) : 0;
+    const char **names = heap_alloc(count + 1, sizeof *names), *id;
+    for (size_t i = 0; i < count; i++) {
+        if (!gloss_label_at(session, i, &id, &names[i])) {
+            names[i] = "";
+        }
+    }
+    const char *nearest = asked ? args_nearest(asked, names) : NULL;
+    say(cli, "refused: the codebook is closed and has no label `%s`%s%s%s", asked ? asked : "", nearest ? "; did you mean `" : "",
+        nearest ? nearest : "",
+        nearest ? "`?"
+        : count ? "; it has:"
+                : "; a curator can open it");
+    for (size_t i = 0; i < count && i < LABELS_MAX && !nearest; i++) {
+        say_more(cli, "%s", names[i]);
+    }
+    free(names);
+}
+
 int refused_say(struct cli *cli, const struct gloss_session *session, const char *quote, const struct gloss_error *error)
 {
     const char *sentence = error->message[0] ? error->message : gloss_code_sentence(error->code);
@@ -134,6 +158,7 @@ int refused_say(struct cli *cli, const struct gloss_session *session, const char
         break;
     }
     case GLOSS_E_STALE: say_stale(cli, session, error); break;
+    case GLOSS_E_UNKNOWN_LABEL: say_labels(cli, session); break;
     default: return fail_error(cli, "refused", error);
     }
     if (cli->is_json) {

@@ -215,3 +215,10 @@ void out_json(struct cli *cli, json_t *value)
     gl_buf_fini(&line);
     json_decref(value);
 }
+
+void hash_format(const gl_hash *hash, char hex[GLOSS_HASH])
+{
+    for (size_t i = 0; i < sizeof hash->bytes; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", hash->bytes[i]);
+    }
+}

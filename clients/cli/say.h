@@ -8,6 +8,7 @@
 #define CLI_SAY_H
 
 #include "clients/cli/cli.h"
+#include "proto/model/hash.h"
 
 /* "gloss: sentence" */
 void say(struct cli *cli, const char *fmt, ...) GL_PRINTF(2, 3);
@@ -25,6 +26,7 @@ json_t *error_json(const struct gloss_error *error);
 /* One JSON value on a line of its own on stdout, flushed; value is taken. Control and bidirectional characters are escaped as \uXXXX. */
 void out_json(struct cli *cli, json_t *value);
 void put_json(struct gl_buf *out, const json_t *value);
+void hash_format(const gl_hash *hash, char hex[GLOSS_HASH]);
 /* Words for people on stdout, made harmless. */
 void out_line(struct cli *cli, const char *fmt, ...) GL_PRINTF(2, 3);
 

@@ -15,6 +15,7 @@
 #define PROGRESS_AFTER_MS 1000
 #define PROGRESS_EVERY_MS 100
 #define BAR_COLUMNS       20
+#define BAR_FROM_COLUMNS  72
 #define ANSWER_MAX        1024
 
 static unsigned clamp_columns(unsigned long columns)
@@ -143,7 +144,7 @@ void progress_step(struct progress *progress, uint64_t done, uint64_t total, con
     gl_buf_init(&line, 4096);
     gl_buf_str(&line, "\r");
     safe_put_short(&line, gl_slice_str(progress->what), progress->screen->columns / 2);
-    if (total > 0) {
+    if (total > 0 && progress->screen->columns >= BAR_FROM_COLUMNS) {
         put_bar(&line, done, total);
     }
     gl_buf_printf(&line, " %s", tail);

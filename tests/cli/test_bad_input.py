@@ -8,6 +8,7 @@ import threading
 import uuid
 
 from case import CliCase, PLAIN, main
+from client import Client, mode
 import server as support
 
 
@@ -19,6 +20,7 @@ class BadInput(CliCase):
         cls.server.user("otto")  # a member of nothing
         cls.brief = cls.server.import_text(PLAIN, name="plain.md")
         cls.server.import_text("Taliban and others\n", name="second.md")
+        cls.server.gloss("tag", "plain.md", "Wang Yi", "--label", "known", user="ana", status=0)
         cls.server.import_text("Graphemes\n\nFamily 👩‍👩‍👧‍👦 and e\u0301tude\r\nend\n", name="graphemes.md")
 
     def setUp(self):
@@ -80,7 +82,26 @@ class BadInput(CliCase):
         self.assertEqual(self.gloss("ls", "--json", user="otto", status=0).lines, [])
 
     def test_a_closed_codebook(self):
-        pass  # opened and closed by `gloss project` of the next issue; over the protocol in tests/service
+        project = self.gloss("info", "plain.md", "--json").json["project"]
+        with Client(self.server, "admin") as admin:
+            admin.call("codebook.policy", project=project, open=False)
+            done = self.refuse("tag", "plain.md", "neighbours", "--label", "never seen", user="ana", status=3, says="has no label `never seen`")
+            self.refuse("tag", "plain.md", "neighbours", "--label", "knowm", user="ana", status=3, says="did you mean `known`?")
+            self.assertEqual(self.gloss("tag", "plain.md", "neighbours", "--label", "never seen", "--json", user="ana").json["error"]["name"], "unknown_label")
+            self.assertEqual(done.out, "")
+            admin.call("codebook.policy", project=project, open=True)
+
+    def test_a_closed_session(self):
+        other = self.server.import_text("A closed one\n", name="closed.md")
+        with Client(self.server, "admin") as admin:
+            admin.join(other["session"])
+            admin.one(other["session"], mode("closed"))
+        self.refuse("tag", "closed.md", "closed", "--label", "x", user="ana", status=3, says="the session is closed")
+        done = self.gloss("post", "closed.md", stdin='{"label":"x","start":0,"end":1}\n' * 3, user="ana", status=2)
+        self.assertEqual(done.err.count("the session is closed"), 1)
+        self.assertRegex(self.gloss("log", "closed.md", status=0).out, "session.mode: closed")
+        self.assertEqual(self.gloss("log", "closed.md", "--json", status=0).json["kind"], "session.mode")
+        self.before = self.state()
 
     # ---- which brief, which annotation
 

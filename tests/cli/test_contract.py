@@ -246,7 +246,7 @@ class Contract(CliCase):
         self.gloss("edit", made["annotation"], "--label", "two", status=0)
         self.gloss("tag", brief, "words", "--label", "three", status=0)
         self.gloss("rm", made["annotation"], status=0)
-        expected = {1: ["one"], 2: ["two"], 3: ["two", "three"], 4: ["three"]}
+        expected = {0: [], 1: ["one"], 2: ["two"], 3: ["two", "three"], 4: ["three"]}
         for seq, labels in expected.items():
             shown = self.gloss("show", brief, "--at", seq, "--json", status=0).json
             self.assertEqual((shown["seq"], [record["label_name"] for record in shown["annotations"]]), (seq, labels))
