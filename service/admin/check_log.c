@@ -23,10 +23,16 @@ static gl_hash hash_of(struct gl_slice bytes)
 
 static struct logged logged_from(const struct store_rows *row)
 {
-    struct logged it = {.seq = store_u64(row, 0, 0), .op = store_uuid(row, 0, 1), .account = store_uuid(row, 0, 2), .kind = store_text(row, 0, 3),
-                        .payload = store_text(row, 0, 4), .chain = hash_of(store_bytes(row, 0, 7)), .is_erased = store_is_null(row, 0, 4)};
+    struct logged it = {.seq = store_u64(row, 0, 0),
+                        .op = store_uuid(row, 0, 1),
+                        .account = store_uuid(row, 0, 2),
+                        .kind = store_text(row, 0, 3),
+                        .payload = store_text(row, 0, 4),
+                        .chain = hash_of(store_bytes(row, 0, 7)),
+                        .is_erased = store_is_null(row, 0, 4)};
     struct gl_slice salt = store_bytes(row, 0, 5);
-    it.leaf = it.is_erased || salt.len != GL_SALT_BYTES ? hash_of(store_bytes(row, 0, 6)) : gl_leaf((const uint8_t *)salt.data, it.payload);
+    it.leaf = it.is_erased || salt.len != GL_SALT_BYTES ? hash_of(store_bytes(row, 0, 6))
+                                                        : gl_leaf((const uint8_t *)salt.data, it.payload);
     return it;
 }
 
@@ -36,7 +42,8 @@ static void check_columns(struct checking *checking, const struct logged *it, co
     if (op->seq != it->seq) {
         report_problem(report, "seq %" PRIu64 ": the payload says seq %" PRIu64, it->seq, op->seq);
     }
-    if (!gl_uuid_equal(&op->id, &it->op) || !gl_uuid_equal(&op->account, &it->account) || !gl_slice_is(it->kind, gl_op_kind_name(op->kind))) {
+    if (!gl_uuid_equal(&op->id, &it->op) || !gl_uuid_equal(&op->account, &it->account) ||
+        !gl_slice_is(it->kind, gl_op_kind_name(op->kind))) {
         report_problem(report, "seq %" PRIu64 ": id, account or kind are not those of the payload", it->seq);
     }
     if (op->at_ms < checking->at_ms) {
@@ -92,17 +99,18 @@ static enum gl_code check_op(void *ctx, const struct store_rows *row, struct gl_
     }
     gl_hash chain = gl_chain_next(&state->chain, &it.leaf);
     if (!gl_hash_equal(&chain, &it.chain)) {
-        report_problem(&checking->report, "seq %" PRIu64 ": the chain does not follow from the payload and the op before", it.seq);
+        report_problem(&checking->report, "seq %" PRIu64 ": the chain does not follow from the payload and the op before",
+                       it.seq);
     }
     if (!store_bool(row, 0, 8)) {
         report_problem(&checking->report, "seq %" PRIu64 ": the op belongs to another project than its stream", it.seq);
     }
     if (it.is_erased) {
         checking->is_erased = true;
-        checking->at_ms = checking->last_at_ms; /* went with the payload */
     } else {
         check_payload(checking, &it);
     }
+    checking->is_newest_erased = it.is_erased;
     state->seq = it.seq;
     state->chain = it.chain; /* so that one wrong op is one problem */
     return GL_OK;
@@ -160,7 +168,8 @@ static enum gl_code begin_at_snapshot(struct checking *checking, struct gl_err *
     if (store_rows_count(rows) > 0) {
         take_snapshot(checking, rows);
     } else {
-        report_problem(&checking->report, "ops below seq %" PRIu64 " are archived, but there is no snapshot there", checking->retained_from);
+        report_problem(&checking->report, "ops below seq %" PRIu64 " are archived, but there is no snapshot there",
+                       checking->retained_from);
     }
     admin_rows_free(&rows);
     return GL_OK;

@@ -31,9 +31,10 @@ struct checking {
     gl_uuid stream;
     struct report report;
     struct gl_state *state;
-    struct gl_text *text;    /* of a session; NULL for a project, and when the bytes are no text */
+    struct gl_text *text; /* of a session; NULL for a project, and when the bytes are no text */
     struct project_mirror project;
     bool is_session, is_erased; /* some ops are erased: what they did cannot be rebuilt */
+    bool is_newest_erased;       /* so is its time */
     /* The stream's row: */
     uint64_t head, mode_seq, live, retained_from, codepoints;
     gl_hash chain, sum;
@@ -43,8 +44,9 @@ struct checking {
     size_t rows, rows_live;
 };
 
-enum gl_code check_log(struct checking *checking, struct gl_err *err);     /* check_log.c */
-enum gl_code check_rows(struct checking *checking, struct gl_err *err);    /* check_rows.c: annotations against the log and the text */
+enum gl_code check_log(struct checking *checking, struct gl_err *err); /* check_log.c */
+enum gl_code check_rows(struct checking *checking,
+                        struct gl_err *err); /* check_rows.c: annotations against the log and the text */
 enum gl_code check_project(struct checking *checking, struct gl_err *err); /* check_project.c */
 void project_mirror_init(struct project_mirror *mirror);
 void project_mirror_fini(struct project_mirror *mirror);

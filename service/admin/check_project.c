@@ -7,7 +7,8 @@
 
 void project_mirror_init(struct project_mirror *mirror)
 {
-    *mirror = (struct project_mirror){.labels = json_object(), .members = json_object(), .documents = json_object(), .is_open = true};
+    *mirror =
+        (struct project_mirror){.labels = json_object(), .members = json_object(), .documents = json_object(), .is_open = true};
 }
 
 void project_mirror_fini(struct project_mirror *mirror)
@@ -36,7 +37,9 @@ void project_mirror_apply(struct checking *checking, const struct gl_op *op)
     struct project_mirror *mirror = &checking->project;
     const json_t *set = json_object_get(json_array_get(op->effects, 0), "set");
     switch (op->kind) {
-    case GL_OP_PROJECT_CREATE: snprintf(mirror->name, sizeof(mirror->name), "%s", text_of(set, "name") ? text_of(set, "name") : ""); break;
+    case GL_OP_PROJECT_CREATE:
+        snprintf(mirror->name, sizeof(mirror->name), "%s", text_of(set, "name") ? text_of(set, "name") : "");
+        break;
     case GL_OP_LABEL_CREATE:
         keep(checking, mirror->labels, op, text_of(set, "label"), text_of(set, "name"));
         mirror->codebook = op->seq;
@@ -46,8 +49,12 @@ void project_mirror_apply(struct checking *checking, const struct gl_op *op)
         mirror->codebook = op->seq;
         break;
     case GL_OP_DOCUMENT_CREATE: keep(checking, mirror->documents, op, text_of(set, "document"), text_of(set, "sha256")); break;
-    case GL_OP_MEMBER_SET: keep(checking, mirror->members, op, text_of(set, "account"), text_of(set, "role") ? text_of(set, "role") : ""); break;
-    default: report_problem(&checking->report, "seq %" PRIu64 ": a %s in a project's log", op->seq, gl_op_kind_name(op->kind)); break;
+    case GL_OP_MEMBER_SET:
+        keep(checking, mirror->members, op, text_of(set, "account"), text_of(set, "role") ? text_of(set, "role") : "");
+        break;
+    default:
+        report_problem(&checking->report, "seq %" PRIu64 ": a %s in a project's log", op->seq, gl_op_kind_name(op->kind));
+        break;
     }
 }
 
@@ -76,14 +83,16 @@ static enum gl_code compare_row(void *ctx, const struct store_rows *row, struct 
     return GL_OK;
 }
 
-static enum gl_code compare_table(struct checking *checking, const char *what, enum store_query_id query, json_t *expected, struct gl_err *err)
+static enum gl_code compare_table(struct checking *checking, const char *what, enum store_query_id query, json_t *expected,
+                                  struct gl_err *err)
 {
     struct comparing comparing = {checking, what, expected};
     struct store_param param = P_UUID(checking->stream);
     enum gl_code code = admin_db_each(checking->db, query, &param, 1, compare_row, &comparing, err);
     const char *id;
     json_t *value;
-    json_object_foreach (expected, id, value) {
+    json_object_foreach(expected, id, value)
+    {
         report_problem(&checking->report, "%s %s: the log has it, but there is no row", what, id);
     }
     return code;
@@ -99,7 +108,8 @@ static void compare_project(struct checking *checking, const struct store_rows *
         report_problem(&checking->report, "the codebook is %s, the log says otherwise", mirror->is_open ? "closed" : "open");
     }
     if (store_u64(row, 0, 2) != mirror->codebook) {
-        report_problem(&checking->report, "the codebook's version is %" PRIu64 ", the log says %" PRIu64, store_u64(row, 0, 2), mirror->codebook);
+        report_problem(&checking->report, "the codebook's version is %" PRIu64 ", the log says %" PRIu64, store_u64(row, 0, 2),
+                       mirror->codebook);
     }
 }
 

@@ -26,8 +26,9 @@ static struct gl_annotation *read_record(struct checking *checking, const char *
 static void check_columns(struct checking *checking, const char *id, const struct store_rows *row, const struct gl_annotation *it)
 {
     gl_uuid row_id = store_uuid(row, 0, 0), creator = store_uuid(row, 0, 1), label = store_uuid(row, 0, 3);
-    bool is_same = gl_uuid_equal(&row_id, &it->id) && gl_uuid_equal(&creator, &it->creator) && store_u64(row, 0, 2) == it->created_seq &&
-                   store_is_null(row, 0, 3) != it->has_label && (!it->has_label || gl_uuid_equal(&label, &it->label)) &&
+    bool is_same = gl_uuid_equal(&row_id, &it->id) && gl_uuid_equal(&creator, &it->creator) &&
+                   store_u64(row, 0, 2) == it->created_seq && store_is_null(row, 0, 3) != it->has_label &&
+                   (!it->has_label || gl_uuid_equal(&label, &it->label)) &&
                    gl_slice_is(store_text(row, 0, 4), gl_status_name(it->status)) && store_u64(row, 0, 5) == it->begin_cp &&
                    store_u64(row, 0, 6) == it->end_cp && store_bool(row, 0, 7) == it->is_deleted;
     if (!is_same) {
@@ -42,7 +43,8 @@ static void check_span(struct checking *checking, const char *id, const struct g
 {
     size_t length = gl_text_length(checking->text);
     if (span->begin_cp > span->end_cp || span->end_cp > length) {
-        report_problem(&checking->report, "annotation %s: %" PRIu64 " to %" PRIu64 " is outside the text", id, span->begin_cp, span->end_cp);
+        report_problem(&checking->report, "annotation %s: %" PRIu64 " to %" PRIu64 " is outside the text", id, span->begin_cp,
+                       span->end_cp);
         return;
     }
     size_t before = span->begin_cp < GL_CONTEXT_CP ? 0 : (size_t)span->begin_cp - GL_CONTEXT_CP;
@@ -96,7 +98,8 @@ static void compare_sum(struct checking *checking)
         report_problem(&checking->report, "the state sum over the rows is not the one in the stream's row");
     }
     if (checking->rows_live != checking->live) {
-        report_problem(&checking->report, "%zu rows are live, the stream's row says %" PRIu64, checking->rows_live, checking->live);
+        report_problem(&checking->report, "%zu rows are live, the stream's row says %" PRIu64, checking->rows_live,
+                       checking->live);
     }
 }
 
@@ -108,7 +111,8 @@ enum gl_code check_rows(struct checking *checking, struct gl_err *err)
         return code;
     }
     if (!checking->is_erased && checking->rows != checking->state->count) {
-        report_problem(&checking->report, "there are %zu rows, the log makes %zu annotations", checking->rows, checking->state->count);
+        report_problem(&checking->report, "there are %zu rows, the log makes %zu annotations", checking->rows,
+                       checking->state->count);
     }
     compare_sum(checking);
     return GL_OK;

@@ -108,13 +108,17 @@ char *read_secret(const char *path, size_t max, size_t *len)
         --*len;
     }
     if (!is_read || *len == 0 || *len > max) {
-        admin_complain("%s %s", path, !is_read ? "cannot be read" : *len == 0 ? "is empty" : "holds more than a password may have");
+        admin_complain("%s %s", path,
+                       !is_read    ? "cannot be read"
+                       : *len == 0 ? "is empty"
+                                   : "holds more than a password may have");
         mem_free(&secret);
     }
     return secret;
 }
 
-int run_subverb(const struct admin_verb *verb, const struct subverb *subverbs, const struct settings *settings, int argc, char **argv, const void *options)
+int run_subverb(const struct admin_verb *verb, const struct subverb *subverbs, const struct settings *settings, int argc,
+                char **argv, const void *options)
 {
     const struct subverb *subverb = subverbs;
     if (argc == 0) {

@@ -36,6 +36,7 @@ struct subverb {
     int (*run)(struct admin_db *db, int argc, char **argv, const void *options);
     int min, max; /* operands behind it */
 };
-int run_subverb(const struct admin_verb *verb, const struct subverb *subverbs, const struct settings *settings, int argc, char **argv, const void *options);
+int run_subverb(const struct admin_verb *verb, const struct subverb *subverbs, const struct settings *settings, int argc,
+                char **argv, const void *options);
 
 #endif

@@ -20,7 +20,8 @@ static void tell(const struct settings *settings, unsigned made, bool json)
         }
     }
     if (json) {
-        print_json(json_pack("{s:s, s:s, s:s, s:o}", "owner", settings->owner_role, "append", settings->append_role, "reader", settings->reader_role, "made", list));
+        print_json(json_pack("{s:s, s:s, s:s, s:o}", "owner", settings->owner_role, "append", settings->append_role, "reader",
+                             settings->reader_role, "made", list));
         return;
     }
     puts(made ? "roles and database are ready; `glossd migrate` comes next" : "roles and database were ready already");
@@ -39,7 +40,8 @@ static int run(struct settings *settings, int argc, char **argv)
         return admin_usage(&admin_init, "\"%s\" is one word too many", argv[0]);
     }
     if (!settings->database_admin[0]) {
-        admin_complain("the setting database_admin is empty; it must be the connection string of a role that may make roles and databases");
+        admin_complain(
+            "the setting database_admin is empty; it must be the connection string of a role that may make roles and databases");
         return ADMIN_SETTINGS;
     }
     size_t len = 0;

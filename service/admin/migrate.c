@@ -15,7 +15,8 @@ static void tell(void *ctx, const struct migration *migration)
     struct telling *telling = ctx;
     telling->count++;
     if (telling->json) {
-        print_json(json_pack("{s:s, s:i, s:b}", "migration", migration->name, "version", migration->version, "planned", telling->is_plan));
+        print_json(json_pack("{s:s, s:i, s:b}", "migration", migration->name, "version", migration->version, "planned",
+                             telling->is_plan));
     } else {
         printf("%s%s\n", telling->is_plan ? "would apply " : "applying ", migration->name);
     }

@@ -86,12 +86,13 @@ static void print_project(const struct store_rows *rows, size_t row, bool json)
     char text[GL_UUID_TEXT + 1];
     gl_uuid_format(&id, text);
     if (json) {
-        print_json(json_pack("{s:s, s:o, s:b, s:I, s:I, s:o}", "project", text, "name", json_text(store_text(rows, row, 1)), "open", store_bool(rows, row, 2),
-                             "members", (json_int_t)store_u64(rows, row, 3), "documents", (json_int_t)store_u64(rows, row, 4), "created",
-                             json_time(store_time(rows, row, 5))));
+        print_json(json_pack("{s:s, s:o, s:b, s:I, s:I, s:o}", "project", text, "name", json_text(store_text(rows, row, 1)),
+                             "open", store_bool(rows, row, 2), "members", (json_int_t)store_u64(rows, row, 3), "documents",
+                             (json_int_t)store_u64(rows, row, 4), "created", json_time(store_time(rows, row, 5))));
         return;
     }
-    printf("%s  %llu members, %llu documents  ", text, (unsigned long long)store_u64(rows, row, 3), (unsigned long long)store_u64(rows, row, 4));
+    printf("%s  %llu members, %llu documents  ", text, (unsigned long long)store_u64(rows, row, 3),
+           (unsigned long long)store_u64(rows, row, 4));
     print_text(store_text(rows, row, 1));
     putchar('\n');
 }
@@ -155,7 +156,9 @@ static enum gl_code judge(struct admin_db *db, struct change *change, uint64_t o
     }
     admin_rows_free(&rows);
     change->is_needed = now != change->role;
-    change->refusal = change->is_needed && now == GL_OWNER && owners <= 1 ? "a project keeps at least one owner; make somebody else owner first" : NULL;
+    change->refusal = change->is_needed && now == GL_OWNER && owners <= 1
+                          ? "a project keeps at least one owner; make somebody else owner first"
+                          : NULL;
     return GL_OK;
 }
 
@@ -163,7 +166,8 @@ static enum gl_code judge(struct admin_db *db, struct change *change, uint64_t o
 static enum gl_code append(struct admin_db *db, const struct change *change, const struct store_rows *head, struct gl_err *err)
 {
     struct append_member member = {change->account, change->role};
-    struct append_op op = {.id = gl_uuid_v7((uint64_t)clock_unix_ms()), .seq = store_u64(head, 0, 0) + 1, .kind = GL_OP_MEMBER_SET};
+    struct append_op op = {
+        .id = gl_uuid_v7((uint64_t)clock_unix_ms()), .seq = store_u64(head, 0, 0) + 1, .kind = GL_OP_MEMBER_SET};
     json_t *it = json_pack("{s:s, s:o, s:o}", "kind", gl_op_kind_name(op.kind), "account", json_id(&change->account), "role",
                            change->role == GL_NOBODY ? json_null() : json_string(gl_role_name(change->role)));
     struct gl_buf payload;
@@ -242,8 +246,8 @@ static int member(struct admin_db *db, int argc, char **argv, const void *given)
         return ADMIN_FAILED;
     }
     if (((const struct project_options *)given)->json) {
-        print_json(json_pack("{s:o, s:o, s:s, s:b}", "project", json_id(&change.project), "account", json_id(&change.account), "role", argv[2], "changed",
-                             change.is_needed));
+        print_json(json_pack("{s:o, s:o, s:s, s:b}", "project", json_id(&change.project), "account", json_id(&change.account),
+                             "role", argv[2], "changed", change.is_needed));
     } else {
         print_text(gl_slice_str(argv[1]));
         printf("%s %s\n", change.is_needed ? ": now" : ": already", argv[2]);

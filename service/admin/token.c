@@ -39,7 +39,8 @@ static void tell(const struct store_rows *rows, const char *secret, const struct
         return;
     }
     gl_uuid id = store_uuid(rows, 0, 0);
-    json_t *it = json_pack("{s:o, s:s, s:s}", "token", json_id(&id), "secret", secret, "label", options->label ? options->label : "");
+    json_t *it =
+        json_pack("{s:o, s:s, s:s}", "token", json_id(&id), "secret", secret, "label", options->label ? options->label : "");
     if (!store_is_null(rows, 0, 1)) {
         json_object_set_new(it, "expires", json_time(store_time(rows, 0, 1)));
     }
@@ -93,8 +94,9 @@ static void print_token(const struct store_rows *rows, size_t row, bool json)
         return;
     }
     const char *expires = json_string_value(json_object_get(it, "expires"));
-    printf("%s  made %.10s  %s%.10s%s  ", json_string_value(json_object_get(it, "token")), json_string_value(json_object_get(it, "created")),
-           expires ? "ends " : "does not end", expires ? expires : "", is_revoked ? "  (revoked)" : "");
+    printf("%s  made %.10s  %s%.10s%s  ", json_string_value(json_object_get(it, "token")),
+           json_string_value(json_object_get(it, "created")), expires ? "ends " : "does not end", expires ? expires : "",
+           is_revoked ? "  (revoked)" : "");
     print_text(store_text(rows, row, 1));
     putchar('\n');
     json_decref(it);
@@ -154,7 +156,8 @@ static const struct subverb subverbs[] = {{"add", add, 1, 1}, {"list", list, 1, 
 static int run(struct settings *settings, int argc, char **argv)
 {
     struct token_options it = {.json = false};
-    const struct admin_option options[] = {{"json", NULL, &it.json}, {"label", &it.label, NULL}, {"expires", &it.expires, NULL}, {0}};
+    const struct admin_option options[] = {
+        {"json", NULL, &it.json}, {"label", &it.label, NULL}, {"expires", &it.expires, NULL}, {0}};
     if (!admin_options(&admin_token, options, &argc, argv)) {
         return ADMIN_USAGE;
     }

@@ -22,8 +22,10 @@ static bool name_is_good(const char *name)
     for (const char *p = name; *p; p++) {
         has_control |= (unsigned char)*p < 0x20 || *p == 0x7f;
     }
-    if (slice.len == 0 || slice.len > NAME_MAX_BYTES || has_control || name[0] == ' ' || name[slice.len - 1] == ' ' || gl_utf8_check(slice, &err) != GL_OK) {
-        admin_complain("that is no name for a user; take 1 to %d bytes of UTF-8 without control characters or spaces at the ends", NAME_MAX_BYTES);
+    if (slice.len == 0 || slice.len > NAME_MAX_BYTES || has_control || name[0] == ' ' || name[slice.len - 1] == ' ' ||
+        gl_utf8_check(slice, &err) != GL_OK) {
+        admin_complain("that is no name for a user; take 1 to %d bytes of UTF-8 without control characters or spaces at the ends",
+                       NAME_MAX_BYTES);
         return false;
     }
     return true;
@@ -85,8 +87,9 @@ static void print_user(const struct store_rows *rows, size_t row, bool json)
 {
     gl_uuid id = store_uuid(rows, row, 0);
     if (json) {
-        print_json(json_pack("{s:o, s:o, s:b, s:b, s:b, s:o, s:I}", "account", json_id(&id), "name", json_text(store_text(rows, row, 1)), "admin",
-                             store_bool(rows, row, 2), "disabled", store_bool(rows, row, 3), "password", store_bool(rows, row, 4), "created",
+        print_json(json_pack("{s:o, s:o, s:b, s:b, s:b, s:o, s:I}", "account", json_id(&id), "name",
+                             json_text(store_text(rows, row, 1)), "admin", store_bool(rows, row, 2), "disabled",
+                             store_bool(rows, row, 3), "password", store_bool(rows, row, 4), "created",
                              json_time(store_time(rows, row, 5)), "tokens", (json_int_t)store_u64(rows, row, 6)));
         return;
     }
@@ -111,7 +114,8 @@ static int list(struct admin_db *db, int argc, char **argv, const void *given)
     return ADMIN_OK;
 }
 
-static int change(struct admin_db *db, const char *name, enum store_query_id query, struct store_param value, const char *done, bool json)
+static int change(struct admin_db *db, const char *name, enum store_query_id query, struct store_param value, const char *done,
+                  bool json)
 {
     gl_uuid account;
     struct gl_err err = {0};
@@ -156,16 +160,21 @@ static int password(struct admin_db *db, int argc, char **argv, const void *give
     if (!take_password(&options, record)) {
         return ADMIN_FAILED;
     }
-    return change(db, argv[0], STORE_Q_admin_user_password, record_param(record), record[0] ? "password set" : "password removed", options.json);
+    return change(db, argv[0], STORE_Q_admin_user_password, record_param(record), record[0] ? "password set" : "password removed",
+                  options.json);
 }
 
-static const struct subverb subverbs[] = {{"add", add, 1, 1},         {"list", list, 0, 0},         {"disable", disable, 1, 1},
+static const struct subverb subverbs[] = {{"add", add, 1, 1},       {"list", list, 0, 0},         {"disable", disable, 1, 1},
                                           {"enable", enable, 1, 1}, {"password", password, 1, 1}, {0}};
 
 static int run(struct settings *settings, int argc, char **argv)
 {
     struct user_options it = {.json = false};
-    const struct admin_option options[] = {{"json", NULL, &it.json}, {"admin", NULL, &it.admin}, {"none", NULL, &it.none}, {"password-file", &it.password_file, NULL}, {0}};
+    const struct admin_option options[] = {{"json", NULL, &it.json},
+                                           {"admin", NULL, &it.admin},
+                                           {"none", NULL, &it.none},
+                                           {"password-file", &it.password_file, NULL},
+                                           {0}};
     if (!admin_options(&admin_user, options, &argc, argv)) {
         return ADMIN_USAGE;
     }
@@ -174,7 +183,8 @@ static int run(struct settings *settings, int argc, char **argv)
 
 const struct admin_verb admin_user = {
     .name = "user",
-    .usage = "add NAME [--admin] [--password-file FILE] | list | disable NAME | enable NAME | password NAME [--password-file FILE | --none] [--json]",
+    .usage =
+        "add NAME [--admin] [--password-file FILE] | list | disable NAME | enable NAME | password NAME [--password-file FILE | --none] [--json]",
     .help = "add, list, disable and enable users, and set passwords (from a file, or standard input)",
     .run = run,
 };

@@ -9,9 +9,9 @@
 
 #define SALT_BYTES 16
 #define HASH_BYTES 32
-#define COST_LOG2 15
-#define BLOCK 8
-#define PARALLEL 1
+#define COST_LOG2  15
+#define BLOCK      8
+#define PARALLEL   1
 #define MEMORY_MAX ((uint64_t)256 << 20) /* a record that asks for more is none of ours */
 
 struct record {
@@ -21,8 +21,8 @@ struct record {
 
 static bool derive(const struct record *record, struct gl_slice password, unsigned char out[HASH_BYTES])
 {
-    return EVP_PBE_scrypt(password.len ? password.data : "", password.len, record->salt, SALT_BYTES, (uint64_t)1 << record->cost_log2,
-                          record->block, record->parallel, MEMORY_MAX, out, HASH_BYTES) == 1;
+    return EVP_PBE_scrypt(password.len ? password.data : "", password.len, record->salt, SALT_BYTES,
+                          (uint64_t)1 << record->cost_log2, record->block, record->parallel, MEMORY_MAX, out, HASH_BYTES) == 1;
 }
 
 void password_hash(struct gl_slice password, char text[PASSWORD_RECORD_MAX])
@@ -68,9 +68,10 @@ static bool parse(struct gl_slice stored, struct record *record)
     }
     memcpy(text, stored.data ? stored.data : "", stored.len);
     text[stored.len] = '\0';
-    return sscanf(text, "scrypt$%2u$%2u$%2u$%63[^$]$%63[^$]%n", &record->cost_log2, &record->block, &record->parallel, salt, hash, &end) == 5 &&
-           (size_t)end == stored.len && record->cost_log2 >= 1 && record->cost_log2 <= 20 && record->block > 0 && record->parallel > 0 &&
-           decode(salt, record->salt, SALT_BYTES) && decode(hash, record->hash, HASH_BYTES);
+    return sscanf(text, "scrypt$%2u$%2u$%2u$%63[^$]$%63[^$]%n", &record->cost_log2, &record->block, &record->parallel, salt, hash,
+                  &end) == 5 &&
+           (size_t)end == stored.len && record->cost_log2 >= 1 && record->cost_log2 <= 20 && record->block > 0 &&
+           record->parallel > 0 && decode(salt, record->salt, SALT_BYTES) && decode(hash, record->hash, HASH_BYTES);
 }
 
 bool password_verify(struct gl_slice stored, struct gl_slice password)
@@ -82,7 +83,8 @@ bool password_verify(struct gl_slice stored, struct gl_slice password)
     if (is_record) {
         record = parsed;
     }
-    bool is_right = password.len <= PASSWORD_MAX_BYTES && derive(&record, password, hash) && CRYPTO_memcmp(hash, record.hash, HASH_BYTES) == 0;
+    bool is_right = password.len <= PASSWORD_MAX_BYTES && derive(&record, password, hash) &&
+                    CRYPTO_memcmp(hash, record.hash, HASH_BYTES) == 0;
     OPENSSL_cleanse(hash, sizeof(hash));
     return is_record && is_right;
 }

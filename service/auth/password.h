@@ -10,7 +10,7 @@
 
 #include "proto/gl_buf.h"
 
-#define PASSWORD_MAX_BYTES 1024
+#define PASSWORD_MAX_BYTES  1024
 #define PASSWORD_RECORD_MAX 128
 
 /* What to store for password, with a salt of its own. */

@@ -6,11 +6,11 @@
 #include "proto/model/hash.h"
 #include "service/base/random.h"
 
-#define PREFIX "gls_"
-#define PREFIX_LEN 4
+#define PREFIX       "gls_"
+#define PREFIX_LEN   4
 #define SECRET_BYTES 32
-#define SECRET_TEXT 43
-#define CHECK_TEXT 6
+#define SECRET_TEXT  43
+#define CHECK_TEXT   6
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 

@@ -54,7 +54,8 @@ static enum gl_code ensure_role(PGconn *pg, const char *role, const char *passwo
     enum gl_code code = exists(pg, "select from pg_roles where rolname = $1", role, &is_there, err);
     *is_made = code == GL_OK && !is_there;
     if (*is_made) {
-        code = run_with(pg, err, "create role $1 login nosuperuser nocreatedb nocreaterole noreplication nobypassrls", &role, NULL);
+        code =
+            run_with(pg, err, "create role $1 login nosuperuser nocreatedb nocreaterole noreplication nobypassrls", &role, NULL);
         if (code == GL_E_EXISTS) { /* another init was faster */
             *is_made = false;
             code = GL_OK;
@@ -89,11 +90,13 @@ static enum gl_code grant(PGconn *pg, const char *database, const struct admin_r
     return code;
 }
 
-enum gl_code admin_db_init(const char *admin_conninfo, const char *text, const struct admin_roles *roles, unsigned *made, struct gl_err *err)
+enum gl_code admin_db_init(const char *admin_conninfo, const char *text, const struct admin_roles *roles, unsigned *made,
+                           struct gl_err *err)
 {
     const struct {
         const char *role, *password;
-    } wanted[] = {{roles->owner, roles->owner_password}, {roles->append, roles->append_password}, {roles->reader, roles->reader_password}};
+    } wanted[] = {
+        {roles->owner, roles->owner_password}, {roles->append, roles->append_password}, {roles->reader, roles->reader_password}};
     struct conninfo *conninfo;
     struct gl_err unused;
     err = err ? err : &unused;

@@ -100,10 +100,12 @@ enum gl_code schema_complain(int version, struct gl_err *err)
 {
     int newest = migrations_newest();
     if (version < newest) {
-        return gl_fail(err, GL_E_SCHEMA_TOO_OLD, "the database has schema %d, this program needs %d; run `glossd migrate`", version, newest);
+        return gl_fail(err, GL_E_SCHEMA_TOO_OLD, "the database has schema %d, this program needs %d; run `glossd migrate`",
+                       version, newest);
     }
     if (version > newest) {
-        return gl_fail(err, GL_E_SCHEMA_TOO_NEW, "the database has schema %d, this program knows only up to %d; use a newer glossd", version, newest);
+        return gl_fail(err, GL_E_SCHEMA_TOO_NEW,
+                       "the database has schema %d, this program knows only up to %d; use a newer glossd", version, newest);
     }
     return GL_OK;
 }
@@ -112,7 +114,8 @@ enum gl_code schema_complain(int version, struct gl_err *err)
 
 enum gl_code admin_db_open(const char *conninfo, const char *user, struct admin_db **db, struct gl_err *err)
 {
-    static const char settings[] = "set search_path = public; set timezone = 'UTC'; set lock_timeout = '10s'; set plan_cache_mode = force_generic_plan";
+    static const char settings[] =
+        "set search_path = public; set timezone = 'UTC'; set lock_timeout = '10s'; set plan_cache_mode = force_generic_plan";
     struct gl_err unused;
     err = err ? err : &unused;
     *db = NULL;
@@ -170,11 +173,12 @@ static PGresult *execute(struct admin_db *db, enum store_query_id query, struct 
     Oid types[PARAMS_MAX];
     query_types(&store_queries[query], types);
     params_finish(params);
-    return PQexecParams(db->pg, store_queries[query].sql, params->count, types, params->values, params->lengths, params->formats, 1);
+    return PQexecParams(db->pg, store_queries[query].sql, params->count, types, params->values, params->lengths, params->formats,
+                        1);
 }
 
-enum gl_code admin_db_query(struct admin_db *db, enum store_query_id query, const struct store_param *values, size_t count, struct store_rows **rows,
-                            struct gl_err *err)
+enum gl_code admin_db_query(struct admin_db *db, enum store_query_id query, const struct store_param *values, size_t count,
+                            struct store_rows **rows, struct gl_err *err)
 {
     struct params params;
     params_init(&params);
@@ -206,8 +210,8 @@ void admin_rows_free(struct store_rows **rows)
     }
 }
 
-enum gl_code admin_db_each(struct admin_db *db, enum store_query_id query, const struct store_param *values, size_t count, admin_row_fn fn, void *ctx,
-                           struct gl_err *err)
+enum gl_code admin_db_each(struct admin_db *db, enum store_query_id query, const struct store_param *values, size_t count,
+                           admin_row_fn fn, void *ctx, struct gl_err *err)
 {
     struct params params;
     Oid types[PARAMS_MAX];
@@ -215,7 +219,8 @@ enum gl_code admin_db_each(struct admin_db *db, enum store_query_id query, const
     params_from(&params, store_queries[query].params, values, count);
     params_finish(&params);
     query_types(&store_queries[query], types);
-    bool is_sent = PQsendQueryParams(db->pg, store_queries[query].sql, params.count, types, params.values, params.lengths, params.formats, 1) == 1;
+    bool is_sent = PQsendQueryParams(db->pg, store_queries[query].sql, params.count, types, params.values, params.lengths,
+                                     params.formats, 1) == 1;
     params_fini(&params);
     if (!is_sent || PQsetSingleRowMode(db->pg) != 1) {
         return pg_complain(db->pg, NULL, err);

@@ -21,18 +21,19 @@ void admin_db_close(struct admin_db **db); /* rolls back what was not committed 
 enum gl_code admin_db_check_schema(struct admin_db *db, struct gl_err *err) GL_MUST_USE;
 
 enum gl_code admin_db_begin(struct admin_db *db, struct gl_err *err) GL_MUST_USE;
-enum gl_code admin_db_begin_snapshot(struct admin_db *db, struct gl_err *err) GL_MUST_USE; /* read only, everything as of one moment */
+enum gl_code admin_db_begin_snapshot(struct admin_db *db,
+                                     struct gl_err *err) GL_MUST_USE; /* read only, everything as of one moment */
 enum gl_code admin_db_commit(struct admin_db *db, struct gl_err *err) GL_MUST_USE;
 void admin_db_rollback(struct admin_db *db);
 
 /* rows may be NULL when the answer does not matter. */
-enum gl_code admin_db_query(struct admin_db *db, enum store_query_id query, const struct store_param *params, size_t count, struct store_rows **rows,
-                            struct gl_err *err) GL_MUST_USE;
+enum gl_code admin_db_query(struct admin_db *db, enum store_query_id query, const struct store_param *params, size_t count,
+                            struct store_rows **rows, struct gl_err *err) GL_MUST_USE;
 void admin_rows_free(struct store_rows **rows);
 /* One call for each row (row number 0), as they come, so that a log of any length can be read. The first code that is not GL_OK ends it and is given. */
 typedef enum gl_code (*admin_row_fn)(void *ctx, const struct store_rows *row, struct gl_err *err);
-enum gl_code admin_db_each(struct admin_db *db, enum store_query_id query, const struct store_param *params, size_t count, admin_row_fn fn, void *ctx,
-                           struct gl_err *err) GL_MUST_USE;
+enum gl_code admin_db_each(struct admin_db *db, enum store_query_id query, const struct store_param *params, size_t count,
+                           admin_row_fn fn, void *ctx, struct gl_err *err) GL_MUST_USE;
 
 /* The service's own append, within the transaction that admin_db_begin() began. GL_E_BUSY: the fence was lost or the row locked; roll back, look, try again. */
 enum gl_code admin_db_append(struct admin_db *db, struct append_stream *stream, struct gl_err *err) GL_MUST_USE;
@@ -43,6 +44,7 @@ struct admin_roles {
     const char *owner_password, *append_password, *reader_password; /* NULL: left as it is */
 };
 /* made gets a bit for each thing that was not there: 1 owner, 2 append, 4 reader, 8 database. */
-enum gl_code admin_db_init(const char *admin_conninfo, const char *conninfo, const struct admin_roles *roles, unsigned *made, struct gl_err *err) GL_MUST_USE;
+enum gl_code admin_db_init(const char *admin_conninfo, const char *conninfo, const struct admin_roles *roles, unsigned *made,
+                           struct gl_err *err) GL_MUST_USE;
 
 #endif

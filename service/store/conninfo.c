@@ -10,9 +10,10 @@ static const struct {
     const char *keyword, *value;
     bool must; /* ours whatever the text says */
 } ours[] = {
-    {"client_encoding", "UTF8", true},     {"target_session_attrs", "read-write", false}, {"keepalives", "1", false},
-    {"keepalives_idle", "5", false},       {"keepalives_interval", "2", false},           {"keepalives_count", "3", false},
-    {"tcp_user_timeout", "10000", false},
+    {"client_encoding", "UTF8", true},    {"target_session_attrs", "read-write", false},
+    {"keepalives", "1", false},           {"keepalives_idle", "5", false},
+    {"keepalives_interval", "2", false},  {"keepalives_count", "3", false},
+    {"tcp_user_timeout", "10000", false}, {"connect_timeout", "5", false},
 };
 
 static void set(struct conninfo *conninfo, const char *keyword, const char *value, bool must)
@@ -69,13 +70,15 @@ static void take_text(struct conninfo *conninfo, const PQconninfoOption *options
     }
 }
 
-enum gl_code conninfo_new(const char *text, const char *user, const char *application, unsigned turn, struct conninfo **out, struct gl_err *err)
+enum gl_code conninfo_new(const char *text, const char *user, const char *application, unsigned turn, struct conninfo **out,
+                          struct gl_err *err)
 {
     char *complaint = NULL;
     PQconninfoOption *options = PQconninfoParse(text, &complaint);
     *out = NULL;
     if (!options) {
-        gl_fail(err, GL_E_SETTING, "the database's connection string cannot be read: %s", complaint ? complaint : "out of memory");
+        gl_fail(err, GL_E_SETTING, "the database's connection string cannot be read: %s",
+                complaint ? complaint : "out of memory");
         PQfreemem(complaint);
         return GL_E_SETTING;
     }

@@ -42,18 +42,26 @@ static json_t *effects_of(const json_t *change)
     return effects;
 }
 
-void project_op_write(struct gl_buf *buf, enum gl_op_kind kind, const gl_uuid *op, const gl_uuid *account, uint64_t seq, int64_t at_ms,
-                      uint64_t codebook, const json_t *change)
+void project_op_write(struct gl_buf *buf, enum gl_op_kind kind, const gl_uuid *op, const gl_uuid *account, uint64_t seq,
+                      int64_t at_ms, uint64_t codebook, const json_t *change)
 {
     json_t *intent = must(json_object());
     set(intent, "change", json_deep_copy(change));
-    struct gl_op it = {.id = *op, .account = *account, .seq = seq, .at_ms = at_ms, .codebook = codebook, .kind = kind, .effects = effects_of(change), .intent = intent};
+    struct gl_op it = {.id = *op,
+                       .account = *account,
+                       .seq = seq,
+                       .at_ms = at_ms,
+                       .codebook = codebook,
+                       .kind = kind,
+                       .effects = effects_of(change),
+                       .intent = intent};
     gl_op_write(buf, &it);
     json_decref(it.effects);
     json_decref(it.intent);
 }
 
-static void add_op(struct genesis *genesis, int i, const gl_uuid *op, enum gl_op_kind kind, const gl_uuid *owner, int64_t at_ms, const json_t *change)
+static void add_op(struct genesis *genesis, int i, const gl_uuid *op, enum gl_op_kind kind, const gl_uuid *owner, int64_t at_ms,
+                   const json_t *change)
 {
     gl_hash before = i > 0 ? genesis->chains[i - 1] : gl_chain_start(&genesis->project, NULL);
     struct store_param *params = &genesis->params[4 + 5 * i];

@@ -15,8 +15,8 @@
 #include "service/store/store.h"
 
 /* Appends the canonical payload of an op of a project's stream to buf. change is the whole change with "kind". */
-void project_op_write(struct gl_buf *buf, enum gl_op_kind kind, const gl_uuid *op, const gl_uuid *account, uint64_t seq, int64_t at_ms,
-                      uint64_t codebook, const json_t *change);
+void project_op_write(struct gl_buf *buf, enum gl_op_kind kind, const gl_uuid *op, const gl_uuid *account, uint64_t seq,
+                      int64_t at_ms, uint64_t codebook, const json_t *change);
 
 #define GENESIS_PARAMS 14
 struct genesis {

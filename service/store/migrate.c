@@ -99,12 +99,15 @@ static enum gl_code compare(const PGresult *known, int *version, struct gl_err *
             return schema_complain(number, err);
         }
         if (number != row + 1) {
-            return gl_fail(err, GL_E_CHECKSUM, "the database lacks migration %d although it has %d; restore it from a backup", row + 1, number);
+            return gl_fail(err, GL_E_CHECKSUM, "the database lacks migration %d although it has %d; restore it from a backup",
+                           row + 1, number);
         }
         gl_hash applied = row_hash(known, row, 1), ours = gl_sha256(migrations[row].sql, migrations[row].len);
         if (!gl_hash_equal(&applied, &ours)) {
-            return gl_fail(err, GL_E_CHECKSUM, "migration %s was applied in another form than this program has; use the glossd that belongs to the database",
-                           migrations[row].name);
+            return gl_fail(
+                err, GL_E_CHECKSUM,
+                "migration %s was applied in another form than this program has; use the glossd that belongs to the database",
+                migrations[row].name);
         }
         *version = number;
     }

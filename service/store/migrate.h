@@ -32,6 +32,7 @@ struct migrate_config {
 /* Called for each migration that is missing: before it is run, or (plan) instead. */
 typedef void (*migrate_tell_fn)(void *ctx, const struct migration *migration);
 /* *version is the database's schema afterwards (plan: now). */
-enum gl_code migrate(const struct migrate_config *config, migrate_tell_fn tell, void *ctx, int *version, struct gl_err *err) GL_MUST_USE;
+enum gl_code migrate(const struct migrate_config *config, migrate_tell_fn tell, void *ctx, int *version,
+                     struct gl_err *err) GL_MUST_USE;
 
 #endif

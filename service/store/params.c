@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define COPIES_MAX ((size_t)1 << 30)
+#define COPIES_MAX    ((size_t)1 << 30)
 #define EPOCH_2000_MS INT64_C(946684800000)
 
 static const struct type {
@@ -229,7 +229,8 @@ static void add_ids(struct params *params, struct gl_slice ids)
 
 static void add(struct params *params, char letter, const struct store_param *from)
 {
-    static const char letters[] = {[STORE_TEXT] = 't', [STORE_U64] = 'n', [STORE_UUID] = 'u', [STORE_BYTES] = 'b', [STORE_BOOL] = 'o', [STORE_TIME] = 'm'};
+    static const char letters[] = {
+        [STORE_TEXT] = 't', [STORE_U64] = 'n', [STORE_UUID] = 'u', [STORE_BYTES] = 'b', [STORE_BOOL] = 'o', [STORE_TIME] = 'm'};
     if (from->type == STORE_NULL) {
         params_null(params);
         return;

@@ -37,7 +37,7 @@ void params_fini(struct params *params);
 void params_clear(struct params *params);
 
 void params_null(struct params *params);
-void params_text(struct params *params, struct gl_slice text); /* lent */
+void params_text(struct params *params, struct gl_slice text);           /* lent */
 void params_bytes(struct params *params, const void *bytes, size_t len); /* lent */
 void params_u64(struct params *params, uint64_t value);
 void params_uuid(struct params *params, const gl_uuid *id);

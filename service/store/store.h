@@ -28,8 +28,8 @@ struct append_op {
     enum gl_op_kind kind;
     gl_hash request_hash;
     uint8_t salt[GL_SALT_BYTES];
-    gl_hash chain;          /* after this op */
-    gl_hash sum;            /* likewise; the caller's, not stored */
+    gl_hash chain; /* after this op */
+    gl_hash sum;   /* likewise; the caller's, not stored */
     struct gl_slice payload;
 };
 struct append_label {
@@ -52,8 +52,8 @@ enum append_outcome {
     APPEND_FENCE_LOST, /* somebody else appended first, or the epoch moved: nothing of this stream was written */
     APPEND_LOCKED,     /* the row was locked by somebody: nothing was written; try again after a pause */
     APPEND_FOUND,      /* some of the ops are in the log already (see found): nothing of this stream was written */
-    APPEND_EXISTS,     /* project streams: a document with these bytes, or a label of that name, is there already: nothing of this stream was written */
-    APPEND_FAILED,     /* the database refused what was given (a mistake of ours, logged): nothing of this stream was written, sending it again is no use */
+    APPEND_EXISTS, /* project streams: a document with these bytes, or a label of that name, is there already: nothing of this stream was written */
+    APPEND_FAILED, /* the database refused what was given (a mistake of ours, logged): nothing of this stream was written, sending it again is no use */
 };
 struct append_found {
     gl_uuid id;
@@ -65,12 +65,12 @@ struct append_stream {
     void *owner; /* the caller's */
     gl_uuid stream;
     gl_uuid project;
-    uint64_t epoch;          /* the project's epoch that the ops were judged under */
+    uint64_t epoch; /* the project's epoch that the ops were judged under */
     uint64_t expected_head;
-    gl_hash chain;           /* after the last op */
-    gl_hash sum;             /* state sum after the last op (zero for a project's stream) */
-    struct gl_slice mode;    /* session's mode after the last op; empty: unchanged */
-    uint64_t live_count;     /* annotations that are not deleted, after the last op */
+    gl_hash chain;        /* after the last op */
+    gl_hash sum;          /* state sum after the last op (zero for a project's stream) */
+    struct gl_slice mode; /* session's mode after the last op; empty: unchanged */
+    uint64_t live_count;  /* annotations that are not deleted, after the last op */
     struct append_op *ops;
     size_t op_count;
     struct gl_annotation **annotations; /* the last state of each one touched */
@@ -108,7 +108,7 @@ struct store_tail_op {
     gl_hash chain;           /* after this op */
     struct gl_slice payload; /* empty when it was erased */
     uint8_t salt[GL_SALT_BYTES];
-    gl_hash leaf;            /* only when it was erased */
+    gl_hash leaf; /* only when it was erased */
     gl_uuid op, account;
     gl_hash request_hash;
 };
@@ -127,17 +127,18 @@ struct store_state {
     int64_t last_at_ms; /* at of the newest op, or 0 */
 };
 typedef void (*store_state_fn)(void *ctx, enum gl_code code, const struct store_state *state);
-void store_session_load(struct store *store, const gl_uuid *account, const gl_uuid *session, size_t recent_max, store_state_fn fn, void *ctx);
+void store_session_load(struct store *store, const gl_uuid *account, const gl_uuid *session, size_t recent_max, store_state_fn fn,
+                        void *ctx);
 
 struct store_tail {
     struct store_tail_op *ops; /* seq after+1 and on, without a gap; fewer than asked for only at the head */
     size_t count;
-    gl_hash chain_before;      /* chain(after): the caller compares it with what it has */
+    gl_hash chain_before; /* chain(after): the caller compares it with what it has */
     uint64_t head;
 };
 typedef void (*store_tail_fn)(void *ctx, enum gl_code code, const struct store_tail *tail);
-void store_tail_read(struct store *store, const gl_uuid *account, const gl_uuid *stream, uint64_t after, size_t max_ops, size_t max_bytes,
-                     store_tail_fn fn, void *ctx);
+void store_tail_read(struct store *store, const gl_uuid *account, const gl_uuid *stream, uint64_t after, size_t max_ops,
+                     size_t max_bytes, store_tail_fn fn, void *ctx);
 
 struct store_project {
     gl_uuid project;
@@ -174,13 +175,13 @@ struct store_param {
     uint64_t u64; /* STORE_U64, STORE_BOOL; STORE_TIME: unix ms */
     gl_uuid uuid;
 };
-#define P_TEXT(s) ((struct store_param){.type = STORE_TEXT, .slice = (s)})
+#define P_TEXT(s)     ((struct store_param){.type = STORE_TEXT, .slice = (s)})
 #define P_BYTES(p, n) ((struct store_param){.type = STORE_BYTES, .slice = gl_slice_of((p), (n))})
-#define P_U64(v) ((struct store_param){.type = STORE_U64, .u64 = (v)})
-#define P_BOOL(v) ((struct store_param){.type = STORE_BOOL, .u64 = (v)})
-#define P_UUID(v) ((struct store_param){.type = STORE_UUID, .uuid = (v)})
-#define P_TIME(v) ((struct store_param){.type = STORE_TIME, .u64 = (uint64_t)(v)})
-#define P_NULL ((struct store_param){.type = STORE_NULL})
+#define P_U64(v)      ((struct store_param){.type = STORE_U64, .u64 = (v)})
+#define P_BOOL(v)     ((struct store_param){.type = STORE_BOOL, .u64 = (v)})
+#define P_UUID(v)     ((struct store_param){.type = STORE_UUID, .uuid = (v)})
+#define P_TIME(v)     ((struct store_param){.type = STORE_TIME, .u64 = (uint64_t)(v)})
+#define P_NULL        ((struct store_param){.type = STORE_NULL})
 
 struct store_rows;
 size_t store_rows_count(const struct store_rows *rows);
@@ -194,11 +195,11 @@ int64_t store_time(const struct store_rows *rows, size_t row, size_t column); /*
 
 typedef void (*store_rows_fn)(void *ctx, enum gl_code code, const struct store_rows *rows); /* rows is NULL unless GL_OK */
 /* account: whose rows may be seen (row-level security); NULL only for the queries that sign somebody in. */
-void store_query(struct store *store, enum store_query_id query, const gl_uuid *account, const struct store_param *params, size_t count,
-                 store_rows_fn fn, void *ctx);
+void store_query(struct store *store, enum store_query_id query, const gl_uuid *account, const struct store_param *params,
+                 size_t count, store_rows_fn fn, void *ctx);
 
 /* ---- the rest */
-bool store_is_up(const struct store *store);            /* can commit, as far as is known */
+bool store_is_up(const struct store *store);              /* can commit, as far as is known */
 int64_t store_clock_offset_ms(const struct store *store); /* the database's clock minus ours, estimated */
 size_t store_in_flight(const struct store *store);
 void store_free(struct store **store);

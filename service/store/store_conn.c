@@ -124,8 +124,9 @@ static void lose(struct conn *conn, const char *why)
     hang_up(conn);
     enter(conn, CONN_DOWN);
     conn->turn++;
-    log_event(was_ready || conn->failures % 8 == 0 ? LOG_WARN : LOG_DEBUG, EV_store_lost, F_STR("role", conn->role == STORE_APPEND ? "append" : "reader"),
-              F_U64("connection", conn->index), F_STR("why", conn->refusal[0] ? conn->refusal : why));
+    log_event(was_ready || conn->failures % 8 == 0 ? LOG_WARN : LOG_DEBUG, EV_store_lost,
+              F_STR("role", conn->role == STORE_APPEND ? "append" : "reader"), F_U64("connection", conn->index),
+              F_STR("why", conn->refusal[0] ? conn->refusal : why));
     loop_timer_start(conn->timer, was_ready ? retry_after_ms(0) / 2 : retry_after_ms(conn->failures), 0);
     conn->failures++;
     for (struct request *request; (request = list_take(&lost));) {
@@ -196,8 +197,8 @@ static void connect_now(void *ctx)
     struct conninfo *conninfo;
     struct gl_err err;
     enter(conn, CONN_CONNECTING);
-    if (conninfo_new(store->conninfo, role_user(store, conn->role), conn->role == STORE_APPEND ? "glossd append" : "glossd reader", conn->turn, &conninfo,
-                     &err) != GL_OK) {
+    if (conninfo_new(store->conninfo, role_user(store, conn->role),
+                     conn->role == STORE_APPEND ? "glossd append" : "glossd reader", conn->turn, &conninfo, &err) != GL_OK) {
         lose(conn, "connection string cannot be read");
         return;
     }
@@ -230,8 +231,8 @@ void conn_send(struct conn *conn, struct request *request, enum store_query_id q
         assert(params->count == (int)strlen(row->params));
     }
     request->statements++;
-    if (PQsendQueryPrepared(conn->pg, row->name, params ? params->count : 0, params ? params->values : NULL, params ? params->lengths : NULL,
-                            params ? params->formats : NULL, 1) != 1) {
+    if (PQsendQueryPrepared(conn->pg, row->name, params ? params->count : 0, params ? params->values : NULL,
+                            params ? params->lengths : NULL, params ? params->formats : NULL, 1) != 1) {
         conn->is_broken = true;
     }
 }
@@ -273,7 +274,8 @@ void conn_submit(struct conn *conn, struct request *request)
 static void keep_error(struct conn *conn, const PGresult *result)
 {
     struct request *request = conn->in_flight.first;
-    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE), *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE),
+               *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
     if (request->sqlstate[0]) {
         return;
     }
@@ -301,9 +303,7 @@ static void take_result(struct conn *conn, PGresult *result)
         return;
     case PGRES_COMMAND_OK:
     case PGRES_TUPLES_OK:
-    case PGRES_SINGLE_TUPLE:
-        is_kept = !request->sqlstate[0] && request->kind->result(request, conn->statement, result);
-        break;
+    case PGRES_SINGLE_TUPLE: is_kept = !request->sqlstate[0] && request->kind->result(request, conn->statement, result); break;
     case PGRES_PIPELINE_ABORTED: break;
     default: keep_error(conn, result); break;
     }
@@ -322,7 +322,8 @@ static void next_statement(struct conn *conn)
     }
     const struct request *request = conn->in_flight.first;
     if (conn->statement < 32 && request->streamed & 1u << conn->statement) {
-        PQsetSingleRowMode(conn->pg); /* refused where there is nothing to read yet: then the rows come in one piece, which is as right */
+        PQsetSingleRowMode(
+            conn->pg); /* refused where there is nothing to read yet: then the rows come in one piece, which is as right */
     }
 }
 

@@ -32,5 +32,6 @@ enum gl_code sqlstate_code(const char *sqlstate)
 /* PostgreSQL's own words are not logged: they can quote values, and values are people's words. */
 void log_failure(enum log_level level, const char *query, const char *sqlstate, const char *constraint)
 {
-    log_event(level, EV_store_failed, F_STR("query", query), F_STR("sqlstate", sqlstate), F_STR("constraint", constraint ? constraint : ""));
+    log_event(level, EV_store_failed, F_STR("query", query), F_STR("sqlstate", sqlstate),
+              F_STR("constraint", constraint ? constraint : ""));
 }

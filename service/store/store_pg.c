@@ -365,8 +365,8 @@ static void rows_lost(struct request *request, struct conn *conn)
 static const struct request_kind rows_kind = {
     .name = "query", .send = rows_send, .result = rows_result, .done = rows_done, .lost = rows_lost, .drop = rows_drop};
 
-void store_query(struct store *store, enum store_query_id query, const gl_uuid *account, const struct store_param *params, size_t count, store_rows_fn fn,
-                 void *ctx)
+void store_query(struct store *store, enum store_query_id query, const gl_uuid *account, const struct store_param *params,
+                 size_t count, store_rows_fn fn, void *ctx)
 {
     struct rows_request *rows = mem_alloc(sizeof(*rows));
     rows->request.kind = &rows_kind;

@@ -15,12 +15,12 @@
 #include "service/store/store.h"
 
 struct store_pg_config {
-    const char *conninfo;     /* of the server, without user; several hosts are fine */
+    const char *conninfo; /* of the server, without user; several hosts are fine */
     const char *append_role, *reader_role;
     unsigned writers, readers; /* connections; 0: 1 and 2 */
-    uint64_t statement_ms;    /* without any answer: the connection counts as lost; 0: 5000 */
-    uint64_t connect_ms;      /* one attempt; 0: 5000 */
-    bool allow_unsafe;        /* take a server without fsync, or a role that may do everything: for tests */
+    uint64_t statement_ms;     /* without any answer: the connection counts as lost; 0: 5000 */
+    uint64_t connect_ms;       /* one attempt; 0: 5000 */
+    bool allow_unsafe;         /* take a server without fsync, or a role that may do everything: for tests */
 };
 
 struct store *store_pg_new(struct loop *loop, const struct store_pg_config *config);

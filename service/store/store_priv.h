@@ -58,9 +58,10 @@ struct request_kind {
     void (*send)(struct request *request, struct conn *conn); /* conn_send() for each statement */
     /* A result with rows, or a single row of a streamed statement. True: keeps it (and frees it with PQclear). */
     bool (*result)(struct request *request, unsigned statement, PGresult *result);
-    void (*done)(struct request *request, struct conn *conn, enum gl_code code); /* the transaction has ended, by commit or (code) by rollback */
-    void (*lost)(struct request *request, struct conn *conn);                    /* the connection ended first: the outcome is unknown */
-    void (*drop)(struct request *request);                                       /* frees it without a word */
+    void (*done)(struct request *request, struct conn *conn,
+                 enum gl_code code);                          /* the transaction has ended, by commit or (code) by rollback */
+    void (*lost)(struct request *request, struct conn *conn); /* the connection ended first: the outcome is unknown */
+    void (*drop)(struct request *request);                    /* frees it without a word */
 };
 struct request {
     const struct request_kind *kind;
@@ -70,8 +71,8 @@ struct request {
     unsigned statements;    /* sent */
     uint32_t streamed;      /* bit of each statement whose rows come one by one */
     unsigned tries;
-    bool is_big;            /* may bring megabytes: has a connection to itself */
-    char sqlstate[6];       /* of the first error, or empty */
+    bool is_big;      /* may bring megabytes: has a connection to itself */
+    char sqlstate[6]; /* of the first error, or empty */
     char constraint[64];
 };
 struct request_list {
@@ -100,11 +101,11 @@ struct conn {
     int64_t backend_start_us; /* as PostgreSQL writes it */
     struct request_list in_flight;
     size_t in_flight_count;
-    unsigned statement;  /* of the first in flight, whose results are being read */
+    unsigned statement; /* of the first in flight, whose results are being read */
     bool has_result;
-    struct request_list queue;     /* writers: what waits for this connection */
-    struct request_list unsettled; /* writers: appends of unknown outcome */
-    uint64_t settle_at_ms;         /* not before */
+    struct request_list queue;       /* writers: what waits for this connection */
+    struct request_list unsettled;   /* writers: appends of unknown outcome */
+    uint64_t settle_at_ms;           /* not before */
     char refusal[GL_ERR_DETAIL_MAX]; /* why the server will not do */
 };
 void conn_init(struct conn *conn, struct store *store, enum store_role role, unsigned index);
@@ -146,9 +147,10 @@ struct store {
     } clock[CLOCK_SAMPLES];
     size_t clock_count;
 };
-void store_read(struct store *store, struct request *request);                     /* queues a request for the readers */
+void store_read(struct store *store, struct request *request);                       /* queues a request for the readers */
 void store_write(struct store *store, struct conn *writer, struct request *request); /* and one for a writer */
-void store_read_again(struct store *store, struct request *request);               /* its connection was lost: first in the queue, or store_down */
+void store_read_again(struct store *store,
+                      struct request *request); /* its connection was lost: first in the queue, or store_down */
 void store_dispatch(struct store *store);
 void store_dispatch_later(struct store *store);
 void store_take_clock(struct store *store, int64_t database_ms, uint64_t sent_at_ms);

@@ -6,7 +6,7 @@
 #define OWNER  STORE_OWNER
 
 const struct query store_queries[STORE_QUERY_COUNT] = {
-#define STORE_QUERY(query_name, query_role, query_params, query_sql, doc)                                                                                \
+#define STORE_QUERY(query_name, query_role, query_params, query_sql, doc)                                                        \
     [STORE_Q_##query_name] = {.name = #query_name, .role = query_role, .params = query_params, .sql = query_sql},
 #include "service/store/queries.def"
 #undef STORE_QUERY

@@ -49,7 +49,8 @@ static struct gl_slice keep(struct read *read, struct gl_slice slice)
 
 /* ---- life */
 
-static struct read *read_new(struct store *store, const struct request_kind *kind, const gl_uuid *account, const gl_uuid *stream, void *ctx)
+static struct read *read_new(struct store *store, const struct request_kind *kind, const gl_uuid *account, const gl_uuid *stream,
+                             void *ctx)
 {
     struct read *read = mem_alloc(sizeof(*read));
     read->request.kind = kind;
@@ -191,8 +192,12 @@ static void session_done(struct request *request, struct conn *conn, enum gl_cod
     read_drop(request);
 }
 
-static const struct request_kind session_kind = {
-    .name = "session_open", .send = session_send, .result = session_result, .done = session_done, .lost = read_lost, .drop = read_drop};
+static const struct request_kind session_kind = {.name = "session_open",
+                                                 .send = session_send,
+                                                 .result = session_result,
+                                                 .done = session_done,
+                                                 .lost = read_lost,
+                                                 .drop = read_drop};
 
 void store_session_open(struct store *store, const gl_uuid *account, const gl_uuid *session, store_session_fn fn, void *ctx)
 {
@@ -275,7 +280,8 @@ static void state_done(struct request *request, struct conn *conn, enum gl_code 
 static const struct request_kind state_kind = {
     .name = "session_load", .send = state_send, .result = state_result, .done = state_done, .lost = read_lost, .drop = read_drop};
 
-void store_session_load(struct store *store, const gl_uuid *account, const gl_uuid *session, size_t recent_max, store_state_fn fn, void *ctx)
+void store_session_load(struct store *store, const gl_uuid *account, const gl_uuid *session, size_t recent_max, store_state_fn fn,
+                        void *ctx)
 {
     struct read *read = read_new(store, &state_kind, account, session, ctx);
     read->request.is_big = true;
@@ -329,8 +335,8 @@ static void tail_done(struct request *request, struct conn *conn, enum gl_code c
 static const struct request_kind tail_kind = {
     .name = "tail_read", .send = tail_send, .result = tail_result, .done = tail_done, .lost = read_lost, .drop = read_drop};
 
-void store_tail_read(struct store *store, const gl_uuid *account, const gl_uuid *stream, uint64_t after, size_t max_ops, size_t max_bytes,
-                     store_tail_fn fn, void *ctx)
+void store_tail_read(struct store *store, const gl_uuid *account, const gl_uuid *stream, uint64_t after, size_t max_ops,
+                     size_t max_bytes, store_tail_fn fn, void *ctx)
 {
     struct read *read = read_new(store, &tail_kind, account, stream, ctx);
     read->after = after;
@@ -393,8 +399,12 @@ static void project_done(struct request *request, struct conn *conn, enum gl_cod
     read_drop(request);
 }
 
-static const struct request_kind project_kind = {
-    .name = "project_load", .send = project_send, .result = project_result, .done = project_done, .lost = read_lost, .drop = read_drop};
+static const struct request_kind project_kind = {.name = "project_load",
+                                                 .send = project_send,
+                                                 .result = project_result,
+                                                 .done = project_done,
+                                                 .lost = read_lost,
+                                                 .drop = read_drop};
 
 void store_project_load(struct store *store, const gl_uuid *account, const gl_uuid *project, store_project_fn fn, void *ctx)
 {

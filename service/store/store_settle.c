@@ -135,18 +135,5 @@ static void settle_lost(struct request *request, struct conn *conn)
     settle_again(request, conn); /* still about the first backend: the one lost now wrote nothing */
 }
 
-static void settle_drop(struct request *request)
-{
-    struct unit *unit = (struct unit *)request;
-    struct append *append = unit->append;
-    unit_free(unit);
-    if (--append->units == 0) {
-        for (size_t i = 0; i < append->count; i++) {
-            append_forget(&append->streams[i]);
-        }
-        mem_free(&append);
-    }
-}
-
 static const struct request_kind settle_kind = {
-    .name = "settle", .send = settle_send, .result = settle_result, .done = settle_done, .lost = settle_lost, .drop = settle_drop};
+    .name = "settle", .send = settle_send, .result = settle_result, .done = settle_done, .lost = settle_lost, .drop = unit_drop};

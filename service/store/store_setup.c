@@ -52,13 +52,16 @@ bool server_will_do(const PGresult *check, bool allow_unsafe, struct gl_err *err
     } else if (row_u64(check, 0, 0) < SERVER_VERSION_MIN) {
         gl_fail(err, GL_E_SETTING, "PostgreSQL is older than 15");
     } else if (!allow_unsafe && !(row_bool(check, 0, 1) && row_bool(check, 0, 2))) {
-        gl_fail(err, GL_E_SETTING, "PostgreSQL runs without fsync or full_page_writes, so a crash loses what was acknowledged; switch them on");
+        gl_fail(err, GL_E_SETTING,
+                "PostgreSQL runs without fsync or full_page_writes, so a crash loses what was acknowledged; switch them on");
     } else if (!allow_unsafe && !row_bool(check, 0, 3)) {
         gl_fail(err, GL_E_SETTING, "synchronous_commit is off, so a crash loses what was acknowledged; switch it on");
     } else if (!allow_unsafe && row_bool(check, 0, 4)) {
-        gl_fail(err, GL_E_SETTING, "the service's role is a superuser or bypasses row-level security; let `glossd init` make the roles");
+        gl_fail(err, GL_E_SETTING,
+                "the service's role is a superuser or bypasses row-level security; let `glossd init` make the roles");
     } else if (row_u64(check, 0, 7) < (uint64_t)newest) {
-        gl_fail(err, GL_E_SCHEMA_TOO_OLD, "the database has schema %u, this program needs %d; run `glossd migrate`", (unsigned)row_u64(check, 0, 7), newest);
+        gl_fail(err, GL_E_SCHEMA_TOO_OLD, "the database has schema %u, this program needs %d; run `glossd migrate`",
+                (unsigned)row_u64(check, 0, 7), newest);
     } else {
         return true;
     }
@@ -84,10 +87,12 @@ static void setup_done(struct request *request, struct conn *conn, enum gl_code 
     if (code == GL_OK && setup->refusal.code == GL_OK) {
         conn->state = CONN_READY;
         conn->failures = 0;
-        log_event(LOG_INFO, EV_store_connected, F_STR("role", conn->role == STORE_APPEND ? "append" : "reader"), F_U64("connection", conn->index));
+        log_event(LOG_INFO, EV_store_connected, F_STR("role", conn->role == STORE_APPEND ? "append" : "reader"),
+                  F_U64("connection", conn->index));
     } else {
         /* A schema that is too old shows as a missing table before the check can say so. */
-        snprintf(conn->refusal, sizeof(conn->refusal), "%s", setup->refusal.code ? setup->refusal.detail : "the schema is not the one that is needed");
+        snprintf(conn->refusal, sizeof(conn->refusal), "%s",
+                 setup->refusal.code ? setup->refusal.detail : "the schema is not the one that is needed");
         if (code != GL_OK) {
             log_failure(LOG_WARN, "setup", request->sqlstate, NULL);
         }
@@ -108,7 +113,8 @@ static void plain_drop(struct request *request)
     mem_free(&request);
 }
 
-const struct request_kind setup_kind = {.name = "setup", .send = setup_send, .result = setup_result, .done = setup_done, .lost = setup_lost, .drop = plain_drop};
+const struct request_kind setup_kind = {
+    .name = "setup", .send = setup_send, .result = setup_result, .done = setup_done, .lost = setup_lost, .drop = plain_drop};
 
 /* ---- the database's clock, which also shows that the connection lives */
 
@@ -146,4 +152,5 @@ static void clock_done(struct request *request, struct conn *conn, enum gl_code 
     mem_free(&request);
 }
 
-const struct request_kind clock_kind = {.name = "clock", .send = clock_send, .result = clock_result, .done = clock_done, .lost = setup_lost, .drop = plain_drop};
+const struct request_kind clock_kind = {
+    .name = "clock", .send = clock_send, .result = clock_result, .done = clock_done, .lost = setup_lost, .drop = plain_drop};

@@ -51,7 +51,8 @@ static void on_rows(void *ctx, enum gl_code code, const struct store_rows *from)
     }
 }
 
-void query_wait(struct bench *bench, enum store_query_id query, const gl_uuid *account, const struct store_param *params, size_t count, struct rows *rows)
+void query_wait(struct bench *bench, enum store_query_id query, const gl_uuid *account, const struct store_param *params,
+                size_t count, struct rows *rows)
 {
     *rows = (struct rows){.is_done = false};
     store_query(bench->store, query, account, params, count, on_rows, rows);
@@ -95,7 +96,8 @@ gl_uuid bench_project(struct bench *bench, const gl_uuid *owner, const char *nam
     return id;
 }
 
-enum append_outcome bench_project_op(struct bench *bench, enum gl_op_kind kind, const json_t *change, void (*extra)(struct append_stream *, void *), void *ctx)
+enum append_outcome bench_project_op(struct bench *bench, enum gl_op_kind kind, const json_t *change,
+                                     void (*extra)(struct append_stream *, void *), void *ctx)
 {
     struct gl_buf payload;
     gl_buf_init(&payload, 1 << 20);
@@ -106,8 +108,14 @@ enum append_outcome bench_project_op(struct bench *bench, enum gl_op_kind kind, 
     random_bytes(op.salt, sizeof(op.salt));
     gl_hash leaf = gl_leaf(op.salt, op.payload);
     op.chain = gl_chain_next(&bench->project_chain, &leaf);
-    struct append_stream stream = {.stream = bench->project, .project = bench->project, .epoch = bench->epoch, .expected_head = bench->project_head,
-                                   .chain = op.chain, .ops = &op, .op_count = 1, .set_open = -1};
+    struct append_stream stream = {.stream = bench->project,
+                                   .project = bench->project,
+                                   .epoch = bench->epoch,
+                                   .expected_head = bench->project_head,
+                                   .chain = op.chain,
+                                   .ops = &op,
+                                   .op_count = 1,
+                                   .set_open = -1};
     extra(&stream, ctx);
     ck_assert_int_eq(append_wait(bench, bench->store, &stream, 1), GL_OK);
     if (stream.outcome == APPEND_COMMITTED) {
@@ -126,14 +134,22 @@ static void add_document(struct append_stream *stream, void *ctx)
 
 void bench_document(struct bench *bench, const char *text, gl_uuid *document, gl_uuid *revision, gl_uuid *session)
 {
-    struct append_document it = {.title = gl_slice_str(text), .filename = GL_SLICE("a.txt"), .bytes = gl_slice_str(text), .codepoints = strlen(text)};
+    struct append_document it = {
+        .title = gl_slice_str(text), .filename = GL_SLICE("a.txt"), .bytes = gl_slice_str(text), .codepoints = strlen(text)};
     gl_hash sha256 = gl_sha256(text, strlen(text));
     it.document = *document = gl_uuid_v7(1);
     it.revision = *revision = gl_uuid_v7(2);
     it.session = *session = gl_uuid_v7(3);
     memcpy(it.sha256, sha256.bytes, 32);
     it.session_chain = gl_chain_start(session, it.sha256);
-    json_t *change = json_pack("{s:s, s:s}", "kind", "document.create", "title", text);
+    struct gl_buf hex;
+    char id[GL_UUID_TEXT + 1];
+    gl_buf_init(&hex, 65);
+    gl_buf_hex(&hex, sha256.bytes, 32);
+    gl_uuid_format(document, id);
+    json_t *change =
+        json_pack("{s:s, s:s, s:s, s:s}", "kind", "document.create", "document", id, "sha256", gl_buf_cstr(&hex), "title", text);
+    gl_buf_fini(&hex);
     ck_assert_int_eq(bench_project_op(bench, GL_OP_DOCUMENT_CREATE, change, add_document, &it), APPEND_COMMITTED);
     json_decref(change);
 }
@@ -146,7 +162,9 @@ static void add_member(struct append_stream *stream, void *ctx)
 void bench_member(struct bench *bench, const gl_uuid *account, enum gl_role role)
 {
     struct append_member member = {*account, role};
-    json_t *change = json_pack("{s:s, s:s}", "kind", "member.set", "role", role ? gl_role_name(role) : "none");
+    char id[GL_UUID_TEXT + 1];
+    gl_uuid_format(account, id);
+    json_t *change = json_pack("{s:s, s:s, s:s?}", "kind", "member.set", "account", id, "role", role ? gl_role_name(role) : NULL);
     ck_assert_int_eq(bench_project_op(bench, GL_OP_MEMBER_SET, change, add_member, &member), APPEND_COMMITTED);
     json_decref(change);
 }
@@ -210,9 +228,9 @@ static json_t *create_set(const struct scribe *scribe, uint64_t seq, const gl_uu
     char account[GL_UUID_TEXT + 1], revision[GL_UUID_TEXT + 1];
     gl_uuid_format(&scribe->account, account);
     gl_uuid_format(session, revision);
-    return json_pack("{s:I, s:s, s:s, s:s, s:{s:s, s:s, s:[{s:i, s:s, s:s, s:i, s:s}]}}", "created", (json_int_t)seq, "creator", account, "note", "a word",
-                     "status", "active", "target", "type", "spans", "revision", revision, "spans", "end", 11, "exact", "harbour", "prefix", "The ", "start", 4,
-                     "suffix", " is");
+    return json_pack("{s:I, s:s, s:s, s:s, s:{s:s, s:s, s:[{s:i, s:s, s:s, s:i, s:s}]}}", "created", (json_int_t)seq, "creator",
+                     account, "note", "a word", "status", "active", "target", "type", "spans", "revision", revision, "spans",
+                     "end", 11, "exact", "harbour", "prefix", "The ", "start", 4, "suffix", " is loud. The quay is long. Ship");
 }
 
 static struct gl_annotation *find(const struct scribe *scribe, const gl_uuid *id)
@@ -263,7 +281,13 @@ static void write_op(struct scribe *scribe, size_t i)
     ck_assert_msg(gl_annotation_apply(before, &id, set, &op->account, op->seq, &after, &err) == GL_OK, "%s", err.detail);
     json_t *effects = json_pack("[{s:[s], s:{}, s:o}]", "ids", text, "prev", "set", set);
     json_t *intent = json_pack("{s:{s:s}}", "change", "kind", gl_op_kind_name(op->kind));
-    struct gl_op it = {.id = op->id, .account = op->account, .seq = op->seq, .at_ms = clock_unix_ms(), .kind = op->kind, .effects = effects, .intent = intent};
+    struct gl_op it = {.id = op->id,
+                       .account = op->account,
+                       .seq = op->seq,
+                       .at_ms = clock_unix_ms(),
+                       .kind = op->kind,
+                       .effects = effects,
+                       .intent = intent};
     gl_buf_clear(&scribe->payloads[i]);
     gl_op_write(&scribe->payloads[i], &it);
     op->payload = gl_buf_peek(&scribe->payloads[i]);
@@ -280,9 +304,16 @@ void scribe_write(struct scribe *scribe, size_t count)
 {
     forget(scribe);
     struct append_stream *stream = &scribe->stream;
-    *stream = (struct append_stream){.stream = scribe->state->stream, .project = scribe->project, .epoch = scribe->epoch,
-                                     .expected_head = scribe->state->seq, .chain = scribe->state->chain, .sum = scribe->state->sum,
-                                     .live_count = scribe->state->live_count, .ops = scribe->ops, .set_open = -1, .annotations = scribe->touched};
+    *stream = (struct append_stream){.stream = scribe->state->stream,
+                                     .project = scribe->project,
+                                     .epoch = scribe->epoch,
+                                     .expected_head = scribe->state->seq,
+                                     .chain = scribe->state->chain,
+                                     .sum = scribe->state->sum,
+                                     .live_count = scribe->state->live_count,
+                                     .ops = scribe->ops,
+                                     .set_open = -1,
+                                     .annotations = scribe->touched};
     for (size_t i = 0; i < count; i++) {
         write_op(scribe, i);
         stream->op_count++;
@@ -357,7 +388,8 @@ size_t scribe_logged(const struct scribe *scribe, struct db *db)
         char stream[GL_UUID_TEXT + 1], op[GL_UUID_TEXT + 1];
         gl_uuid_format(&scribe->stream.stream, stream);
         gl_uuid_format(&scribe->ops[i].id, op);
-        count += db_count(db, "select count(*) from op where stream = '%s' and op_id = '%s' and seq = %llu", stream, op, (unsigned long long)scribe->ops[i].seq);
+        count += db_count(db, "select count(*) from op where stream = '%s' and op_id = '%s' and seq = %llu", stream, op,
+                          (unsigned long long)scribe->ops[i].seq);
     }
     return count;
 }

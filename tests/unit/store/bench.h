@@ -29,7 +29,8 @@ struct store *bench_store(struct bench *bench, unsigned writers); /* another one
 gl_uuid bench_account(struct bench *bench, const char *name);
 gl_uuid bench_project(struct bench *bench, const gl_uuid *owner, const char *name);
 /* Appends one op to bench->project's stream with whatever extra says; the outcome. */
-enum append_outcome bench_project_op(struct bench *bench, enum gl_op_kind kind, const json_t *change, void (*extra)(struct append_stream *, void *), void *ctx);
+enum append_outcome bench_project_op(struct bench *bench, enum gl_op_kind kind, const json_t *change,
+                                     void (*extra)(struct append_stream *, void *), void *ctx);
 void bench_document(struct bench *bench, const char *text, gl_uuid *document, gl_uuid *revision, gl_uuid *session);
 void bench_member(struct bench *bench, const gl_uuid *account, enum gl_role role);
 
@@ -50,7 +51,8 @@ struct rows { /* a copy of an answer */
     char text[256];        /* second column of the first row, when it is text */
     uint64_t number;       /* first column of the first row, when it is a number */
 };
-void query_wait(struct bench *bench, enum store_query_id query, const gl_uuid *account, const struct store_param *params, size_t count, struct rows *rows);
+void query_wait(struct bench *bench, enum store_query_id query, const gl_uuid *account, const struct store_param *params,
+                size_t count, struct rows *rows);
 
 struct scribe {
     struct gl_state *state; /* what it knows to be in the log */

@@ -35,7 +35,8 @@ static void make_conninfo(struct db *db)
     struct conninfo *parsed;
     ck_assert_int_eq(conninfo_new(admin(), NULL, "test", 0, &parsed, NULL), GL_OK);
     const char *host = conninfo_get(parsed, "host"), *port = conninfo_get(parsed, "port");
-    snprintf(db->conninfo, sizeof(db->conninfo), "host='%s' port='%s' dbname='%s'", host ? host : "", port ? port : "5432", db->name);
+    snprintf(db->conninfo, sizeof(db->conninfo), "host='%s' port='%s' dbname='%s'", host ? host : "", port ? port : "5432",
+             db->name);
     conninfo_free(&parsed);
 }
 
@@ -64,7 +65,8 @@ static void tell_nothing(void *ctx, const struct migration *migration)
 
 void db_migrate(struct db *db)
 {
-    struct migrate_config config = {.conninfo = db->conninfo, .owner_role = db->owner, .append_role = db->append, .reader_role = db->reader};
+    struct migrate_config config = {
+        .conninfo = db->conninfo, .owner_role = db->owner, .append_role = db->append, .reader_role = db->reader};
     struct gl_err err;
     int version;
     ck_assert_msg(migrate(&config, tell_nothing, NULL, &version, &err) == GL_OK, "%s", err.detail);
@@ -94,7 +96,7 @@ void db_fini(struct db *db)
     PQfinish(pg);
 }
 
-static PGresult *vrun(struct db *db, const char *fmt, va_list args)
+static GL_PRINTF(2, 0) PGresult *vrun(struct db *db, const char *fmt, va_list args)
 {
     char sql[4096];
     vsnprintf(sql, sizeof(sql), fmt, args);
@@ -107,7 +109,8 @@ void db_do(struct db *db, const char *fmt, ...)
     va_start(args, fmt);
     PGresult *result = vrun(db, fmt, args);
     va_end(args);
-    ck_assert_msg(PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK, "%s: %s", fmt, PQerrorMessage(db->super));
+    ck_assert_msg(PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK, "%s: %s", fmt,
+                  PQerrorMessage(db->super));
     PQclear(result);
 }
 
@@ -148,5 +151,6 @@ const char *db_try(struct db *db, const char *role, const gl_uuid *account, cons
 
 struct store_pg_config db_config(const struct db *db)
 {
-    return (struct store_pg_config){.conninfo = db->conninfo, .append_role = db->append, .reader_role = db->reader, .allow_unsafe = true};
+    return (struct store_pg_config){
+        .conninfo = db->conninfo, .append_role = db->append, .reader_role = db->reader, .allow_unsafe = true};
 }

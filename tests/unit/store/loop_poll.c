@@ -160,7 +160,8 @@ static void run_watches(struct loop *loop, int timeout_ms)
         return;
     }
     for (nfds_t i = 0; i < count; i++) {
-        int events = (polled[i].revents & (POLLIN | POLLERR | POLLHUP) ? LOOP_READ : 0) | (polled[i].revents & (POLLOUT | POLLERR) ? LOOP_WRITE : 0);
+        int events = (polled[i].revents & (POLLIN | POLLERR | POLLHUP) ? LOOP_READ : 0) |
+                     (polled[i].revents & (POLLOUT | POLLERR) ? LOOP_WRITE : 0);
         if (events && is_alive(loop, watches[i], polled[i].fd) && events & watches[i]->events) {
             watches[i]->fn(watches[i]->ctx, events & watches[i]->events);
         }

@@ -48,8 +48,8 @@ static void measure_shape(struct bench *bench, struct scribe *scribes, size_t st
         }
     }
     qsort(took, rounds, sizeof(took[0]), by_size);
-    printf("%3zu streams x %3zu ops: p50 %7.3f ms  p99 %7.3f ms  %8.0f ops/s\n", streams, batch, took[rounds / 2] * 1e3, took[rounds * 99 / 100] * 1e3,
-           (double)(streams * batch * rounds) / total);
+    printf("%3zu streams x %3zu ops: p50 %7.3f ms  p99 %7.3f ms  %8.0f ops/s\n", streams, batch, took[rounds / 2] * 1e3,
+           took[rounds * 99 / 100] * 1e3, (double)(streams * batch * rounds) / total);
 }
 
 START_TEST(measure__groups_of_several_shapes)

@@ -14,7 +14,7 @@
 struct script script;
 
 struct pg_conn {
-    int fd; /* always readable and writable while something may be there */
+    int fd; /* readable while there is something to fetch, always writable */
     bool is_broken;
     const char *sent[QUEUE_MAX]; /* not flushed yet */
     size_t sent_count;
@@ -28,11 +28,22 @@ void script_reset(void)
     script = (struct script){.break_at = 0};
 }
 
+static void make_readable(PGconn *conn, bool is_readable)
+{
+    eventfd_t ignored;
+    if (is_readable) {
+        eventfd_write(conn->fd, 1);
+    } else {
+        eventfd_read(conn->fd, &ignored);
+    }
+}
+
 /* Every call counts; one of them is the last that works. */
 static bool works(PGconn *conn)
 {
     if (++script.calls == script.break_at) {
         conn->is_broken = true;
+        make_readable(conn, true);
     }
     return !conn->is_broken;
 }
@@ -192,6 +203,7 @@ static void execute(PGconn *conn)
     }
     conn->sent_count = 0;
     conn->busy = script.busy_calls;
+    make_readable(conn, true);
 }
 
 /* ---- libpq, as far as the store calls it on connections */
@@ -200,7 +212,7 @@ PGconn *PQconnectStartParams(const char *const *keywords, const char *const *val
 {
     (void)keywords, (void)values, (void)expand;
     PGconn *conn = mem_alloc(sizeof(*conn));
-    conn->fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    conn->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     conn->partial = script.partial_flush;
     script.connections++;
     works(conn);
@@ -266,13 +278,15 @@ int PQsendPrepare(PGconn *conn, const char *name, const char *sql, int count, co
     return send_statement(conn, "prepare");
 }
 
-int PQsendQueryParams(PGconn *conn, const char *sql, int count, const Oid *types, const char *const *values, const int *lengths, const int *formats, int format)
+int PQsendQueryParams(PGconn *conn, const char *sql, int count, const Oid *types, const char *const *values, const int *lengths,
+                      const int *formats, int format)
 {
     (void)count, (void)types, (void)values, (void)lengths, (void)formats, (void)format;
     return send_statement(conn, strstr(sql, "server_version_num") ? "check" : "settings");
 }
 
-int PQsendQueryPrepared(PGconn *conn, const char *name, int count, const char *const *values, const int *lengths, const int *formats, int format)
+int PQsendQueryPrepared(PGconn *conn, const char *name, int count, const char *const *values, const int *lengths,
+                        const int *formats, int format)
 {
     (void)count, (void)values, (void)lengths, (void)formats, (void)format;
     return send_statement(conn, name);
@@ -298,12 +312,20 @@ int PQflush(PGconn *conn)
 
 int PQconsumeInput(PGconn *conn)
 {
+    if (conn->answer_at == conn->answer_count) {
+        make_readable(conn, false);
+    }
     return works(conn);
 }
 
 int PQisBusy(PGconn *conn)
 {
-    if (script.is_deaf || (conn->answer_at == conn->answer_count && !conn->is_broken)) {
+    if (conn->answer_at == conn->answer_count && !conn->is_broken) {
+        make_readable(conn, false);
+        return 1;
+    }
+    if (script.is_deaf) {
+        usleep(1000);
         return 1;
     }
     if (conn->busy > 0) {

@@ -17,19 +17,19 @@
 
 struct script {
     /* What shall go wrong: */
-    unsigned break_at;     /* the call with this number, of all calls on connections, breaks its connection; 0: none */
-    unsigned busy_calls;   /* so often PQisBusy says yes before every answer: answers are late */
-    unsigned partial_flush; /* so often PQflush leaves something to be sent */
-    unsigned zombie_rounds; /* so often the backend of a lost connection is still there */
-    unsigned locked_rounds; /* so often somebody else holds the row while an append is settled */
+    unsigned break_at;        /* the call with this number, of all calls on connections, breaks its connection; 0: none */
+    unsigned busy_calls;      /* so often PQisBusy says yes before every answer: answers are late */
+    unsigned partial_flush;   /* so often PQflush leaves something to be sent */
+    unsigned zombie_rounds;   /* so often the backend of a lost connection is still there */
+    unsigned locked_rounds;   /* so often somebody else holds the row while an append is settled */
     const char *append_error; /* SQLSTATE that the append answers with, append_errors times */
     unsigned append_errors;
-    const char *sync_error;   /* SQLSTATE that the commit itself answers with, once */
+    const char *sync_error; /* SQLSTATE that the commit itself answers with, once */
     bool is_old_server, is_unsafe, is_without_schema;
-    bool is_deaf;             /* nothing is ever answered any more */
+    bool is_deaf; /* nothing is ever answered any more */
     /* What happened: */
     unsigned calls, connections, appends, settles;
-    bool is_logged;           /* the op is in the log */
+    bool is_logged; /* the op is in the log */
 };
 extern struct script script;
 void script_reset(void);

@@ -52,9 +52,11 @@ START_TEST(append__that_nobody_disturbs__is_committed_with_rows_and_stream)
     const char *stream = text_of(&bench.session);
     ck_assert_uint_eq(head_of(&bench.session), 9);
     ck_assert_uint_eq(db_count(&bench.db, "select live from stream where id = '%s'", stream), ana.state->live_count);
-    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from annotation where stream = '%s' and project = '%s'", stream, text_of(&bench.project)),
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from annotation where stream = '%s' and project = '%s'", stream,
+                               text_of(&bench.project)),
                       ana.state->count);
-    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from op where stream = '%s' and payload::jsonb->>'seq' = seq::text", stream), 9);
+    ck_assert_uint_eq(
+        db_count(&bench.db, "select count(*) from op where stream = '%s' and payload::jsonb->>'seq' = seq::text", stream), 9);
 }
 END_TEST
 
@@ -249,7 +251,8 @@ START_TEST(project_op__that_makes_a_label__moves_the_codebook_but_not_the_epoch)
     /* then  */
     ck_assert_int_eq(outcome, APPEND_COMMITTED);
     ck_assert_uint_eq(db_count(&bench.db, "select count(*) from label where name = 'claim'"), 1);
-    ck_assert_uint_eq(db_count(&bench.db, "select codebook from project where id = '%s'", text_of(&bench.project)), bench.project_head);
+    ck_assert_uint_eq(db_count(&bench.db, "select codebook from project where id = '%s'", text_of(&bench.project)),
+                      bench.project_head);
     ck_assert_uint_eq(db_count(&bench.db, "select epoch from project where id = '%s'", text_of(&bench.project)), epoch);
 }
 END_TEST
@@ -283,7 +286,8 @@ START_TEST(project_op__that_closes_the_codebook__moves_the_epoch)
     enum append_outcome outcome = bench_project_op(&bench, GL_OP_CODEBOOK_POLICY, change, with_policy, &open);
     /* then  */
     ck_assert_int_eq(outcome, APPEND_COMMITTED);
-    ck_assert_uint_eq(db_count(&bench.db, "select epoch from project where id = '%s' and not is_open", text_of(&bench.project)), epoch + 1);
+    ck_assert_uint_eq(db_count(&bench.db, "select epoch from project where id = '%s' and not is_open", text_of(&bench.project)),
+                      epoch + 1);
     json_decref(change);
 }
 END_TEST
@@ -297,8 +301,12 @@ START_TEST(project_op__with_bytes_that_are_there__exists_and_leaves_no_trace)
 {
     /* given */
     gl_hash sha256 = gl_sha256(TEXT, strlen(TEXT));
-    struct append_document again = {.document = gl_uuid_v7(1), .revision = gl_uuid_v7(2), .session = gl_uuid_v7(3), .title = GL_SLICE("again"),
-                                    .bytes = GL_SLICE(TEXT), .codepoints = strlen(TEXT)};
+    struct append_document again = {.document = gl_uuid_v7(1),
+                                    .revision = gl_uuid_v7(2),
+                                    .session = gl_uuid_v7(3),
+                                    .title = GL_SLICE("again"),
+                                    .bytes = GL_SLICE(TEXT),
+                                    .codepoints = strlen(TEXT)};
     memcpy(again.sha256, sha256.bytes, 32);
     json_t *change = json_pack("{s:s}", "kind", "document.create");
     uint64_t head = bench.project_head;
@@ -351,8 +359,8 @@ START_TEST(two_writers__racing_for_one_stream__leave_a_log_without_a_gap)
     ck_assert_uint_ge(lost, 60);
     ck_assert_uint_eq(ana.state->seq, ben.state->seq);
     ck_assert(gl_hash_equal(&ana.state->sum, &ben.state->sum));
-    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from op o where stream = '%s' and seq <= %llu", text_of(&bench.session),
-                               (unsigned long long)ana.state->seq),
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from op o where stream = '%s' and seq <= %llu",
+                               text_of(&bench.session), (unsigned long long)ana.state->seq),
                       ana.state->seq);
     store_free(&other);
 }

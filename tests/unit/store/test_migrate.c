@@ -16,7 +16,8 @@ static struct gl_err err;
 static void setup(void)
 {
     db_init_empty(&db);
-    config = (struct migrate_config){.conninfo = db.conninfo, .owner_role = db.owner, .append_role = db.append, .reader_role = db.reader};
+    config = (struct migrate_config){
+        .conninfo = db.conninfo, .owner_role = db.owner, .append_role = db.append, .reader_role = db.reader};
     told = 0;
     err = (struct gl_err){0};
 }
@@ -118,10 +119,18 @@ END_TEST
 START_TEST(roles__may_connect_and_others_may_not)
 {
     db_do(&db, "create role stranger_%d login", getpid());
-    ck_assert_uint_eq(db_count(&db, "select count(*) from pg_roles where has_database_privilege(oid, current_database(), 'connect') and not rolsuper "
-                                    "and rolname not like 'pg\\_%%'"), 3);
-    ck_assert_uint_eq(db_count(&db, "select count(*) from pg_roles where has_database_privilege(oid, current_database(), 'temp') and rolname in ('%s', '%s')",
-                               db.append, db.reader), 0);
+    ck_assert_uint_eq(
+        db_count(
+            &db,
+            "select count(*) from pg_roles where has_database_privilege(oid, current_database(), 'connect') and not rolsuper "
+            "and rolname not like 'pg\\_%%'"),
+        3);
+    ck_assert_uint_eq(
+        db_count(
+            &db,
+            "select count(*) from pg_roles where has_database_privilege(oid, current_database(), 'temp') and rolname in ('%s', '%s')",
+            db.append, db.reader),
+        0);
     db_do(&db, "drop role stranger_%d", getpid());
 }
 END_TEST

@@ -114,7 +114,8 @@ START_TEST(append__whose_backend_is_killed__is_settled_right_every_time)
         scribe_write(&ana, batch);
         append_start(store, &ana.stream, 1, &appended);
         usleep(round * 37 % 3000);
-        db_do(&bench.db, "select pg_terminate_backend(pid) from pg_stat_activity where usename = '%s' and state <> 'idle'", bench.db.append);
+        db_do(&bench.db, "select pg_terminate_backend(pid) from pg_stat_activity where usename = '%s' and state <> 'idle'",
+              bench.db.append);
         ck_assert_msg(loop_poll_run(bench.loop, &appended.is_done, WAIT_MS), "not settled");
         unknown += !store_is_up(store) || ana.stream.outcome != APPEND_COMMITTED;
         committed += ana.stream.outcome == APPEND_COMMITTED;
@@ -135,7 +136,8 @@ START_TEST(append__whose_backend_hangs__is_settled_after_our_own_deadline)
     struct store *hasty = store_pg_new(bench.loop, &config);
     struct appended appended;
     loop_poll_run(bench.loop, NULL, 300);
-    db_do(&bench.db, "create function hang() returns trigger language plpgsql as $$ begin perform pg_sleep(30); return new; end $$");
+    db_do(&bench.db,
+          "create function hang() returns trigger language plpgsql as $$ begin perform pg_sleep(30); return new; end $$");
     db_do(&bench.db, "grant execute on function hang() to public");
     db_do(&bench.db, "create trigger hang before insert on op for each row execute function hang()");
     /* when  */
@@ -165,7 +167,8 @@ START_TEST(append__of_another_stream__goes_on_while_one_is_unsettled)
     append_start(store, &ana.stream, 1, &first);
     loop_poll_run(bench.loop, NULL, 15);
     db_do(&bench.db, "begin");
-    db_do(&bench.db, "select from stream where id = (select stream from op where seq = 1 and kind like 'annotation%%') for update");
+    db_do(&bench.db,
+          "select from stream where id = (select stream from op where seq = 1 and kind like 'annotation%%') for update");
     /* when  */
     proxy_cut(proxy);
     append_start(store, &other.stream, 1, &second);
@@ -197,8 +200,9 @@ START_TEST(query__that_reads__is_asked_again_and_one_that_writes_says_that_it_do
     proxy_set(proxy, PROXY_LOSE_ANSWERS);
     /* when  */
     store_query(store, STORE_Q_project_list, &bench.ana, (struct store_param[]){P_NULL, P_NULL, P_U64(10)}, 3, on_rows, &reading);
-    store_query(store, STORE_Q_token_create, &bench.ana, (struct store_param[]){P_UUID(token), P_TEXT(GL_SLICE("t")), P_BYTES(hash.bytes, 32), P_NULL}, 4,
-                on_rows, &writing);
+    store_query(store, STORE_Q_token_create, &bench.ana,
+                (struct store_param[]){P_UUID(token), P_TEXT(GL_SLICE("t")), P_BYTES(hash.bytes, 32), P_NULL}, 4, on_rows,
+                &writing);
     loop_poll_run(bench.loop, NULL, 15);
     proxy_cut(proxy);
     /* then  */

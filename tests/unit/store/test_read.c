@@ -232,7 +232,10 @@ START_TEST(project__is_loaded_with_its_codebook)
 {
     char text[GL_UUID_TEXT + 1];
     gl_uuid_format(&bench.project, text);
-    db_do(&bench.db, "insert into label (id, project, name) values (gen_random_uuid(), '%s', 'evidence'), (gen_random_uuid(), '%s', 'claim')", text, text);
+    db_do(
+        &bench.db,
+        "insert into label (id, project, name) values (gen_random_uuid(), '%s', 'evidence'), (gen_random_uuid(), '%s', 'claim')",
+        text, text);
     store_project_load(bench.store, &bench.ben, &bench.project, on_project, NULL);
     ck_assert(loop_poll_run(bench.loop, &project_done, WAIT_MS));
 }
@@ -271,7 +274,8 @@ static void on_session(void *ctx, enum gl_code code, const struct store_session 
     ck_assert_int_eq(code, GL_OK);
     ck_assert_int_eq(session->role, GL_ANNOTATOR);
     ck_assert(gl_uuid_equal(&session->project, &bench.project) && gl_uuid_equal(&session->document.document, &bench.document));
-    ck_assert(gl_uuid_equal(&session->document.revision, &bench.revision) && gl_uuid_equal(&session->document.session, &bench.session));
+    ck_assert(gl_uuid_equal(&session->document.revision, &bench.revision) &&
+              gl_uuid_equal(&session->document.session, &bench.session));
     ck_assert(gl_slice_is(session->document.title, TEXT) && gl_slice_is(session->document.filename, "a.txt"));
     ck_assert_uint_eq(session->document.bytes, strlen(TEXT));
     ck_assert_uint_eq(session->epoch, bench.epoch);
@@ -292,8 +296,9 @@ END_TEST
 
 static size_t documents(const char *prefix, const char *after, const gl_uuid *after_id, uint64_t limit)
 {
-    struct store_param params[] = {P_NULL, prefix ? P_TEXT(gl_slice_str(prefix)) : P_NULL, after ? P_TEXT(gl_slice_str(after)) : P_NULL,
-                                   after_id ? P_UUID(*after_id) : P_NULL, P_U64(limit)};
+    struct store_param params[] = {P_NULL, prefix ? P_TEXT(gl_slice_str(prefix)) : P_NULL,
+                                   after ? P_TEXT(gl_slice_str(after)) : P_NULL, after_id ? P_UUID(*after_id) : P_NULL,
+                                   P_U64(limit)};
     query_wait(&bench, STORE_Q_document_list, &bench.ana, params, 5, &rows);
     ck_assert_int_eq(rows.code, GL_OK);
     return rows.count;
@@ -322,7 +327,8 @@ START_TEST(plain_queries__find_what_is_there)
     struct store_param project = P_UUID(bench.project), document = P_UUID(bench.document), revision = P_UUID(bench.revision);
     query_wait(&bench, STORE_Q_project_list, &bench.ana, (struct store_param[]){P_NULL, P_NULL, P_U64(10)}, 3, &rows);
     ck_assert(rows.count == 1 && gl_uuid_equal(&rows.ids[0], &bench.project));
-    query_wait(&bench, STORE_Q_project_list, &bench.ana, (struct store_param[]){P_TEXT(GL_SLICE("harbour")), P_UUID(bench.project), P_U64(10)}, 3, &rows);
+    query_wait(&bench, STORE_Q_project_list, &bench.ana,
+               (struct store_param[]){P_TEXT(GL_SLICE("harbour")), P_UUID(bench.project), P_U64(10)}, 3, &rows);
     ck_assert_uint_eq(rows.count, 0);
     query_wait(&bench, STORE_Q_role_of_project, &bench.ben, &project, 1, &rows);
     ck_assert_uint_eq(rows.count, 1);
@@ -372,7 +378,8 @@ END_TEST
 
 START_TEST(store__without_a_server__says_so_after_its_deadline)
 {
-    struct store_pg_config config = {.conninfo = "host=/nonexistent dbname=x", .append_role = "a", .reader_role = "b", .statement_ms = 300};
+    struct store_pg_config config = {
+        .conninfo = "host=/nonexistent dbname=x", .append_role = "a", .reader_role = "b", .statement_ms = 300};
     struct store *store = store_pg_new(bench.loop, &config);
     struct appended appended;
     struct loaded loaded = {.is_done = false};

@@ -26,8 +26,8 @@ static void teardown(void)
 
 /* ---- rows: as the reader role, with no WHERE at all */
 
-static const char *const tables[] = {"project", "member",     "stream", "document", "revision", "session", "op",
-                                     "annotation", "label",   "snapshot", "run",    "token"};
+static const char *const tables[] = {"project", "member",     "stream", "document", "revision", "session",
+                                     "op",      "annotation", "label",  "snapshot", "run",      "token"};
 
 static uint64_t count_as(const gl_uuid *account, const char *table)
 {
@@ -52,11 +52,19 @@ START_TEST(reader__without_a_where__sees_only_what_the_account_may)
     char text[GL_UUID_TEXT + 1];
     gl_uuid_format(&bench.project, text);
     db_do(&bench.db, "insert into label (id, project, name) values (gen_random_uuid(), '%s', 'claim')", text);
-    db_do(&bench.db, "insert into snapshot (stream, project, seq, chain, sum, mode, mode_seq, records) select id, project, 1, chain, sum, mode, 0, '' from stream "
-                     "where project = '%s'", text);
-    db_do(&bench.db, "insert into run (id, stream, project, account, name) select gen_random_uuid(), s.id, s.project, m.account, 'r' from stream s join member m "
-                     "on m.project = s.project and m.role = 'owner' where s.project = '%s'", text);
-    db_do(&bench.db, "insert into token (id, account, secret_sha256) select gen_random_uuid(), id, sha256(name::bytea) from account where name = 'ana'");
+    db_do(
+        &bench.db,
+        "insert into snapshot (stream, project, seq, chain, sum, mode, mode_seq, records) select id, project, 1, chain, sum, mode, 0, '' from stream "
+        "where project = '%s'",
+        text);
+    db_do(
+        &bench.db,
+        "insert into run (id, stream, project, account, name) select gen_random_uuid(), s.id, s.project, m.account, 'r' from stream s join member m "
+        "on m.project = s.project and m.role = 'owner' where s.project = '%s'",
+        text);
+    db_do(
+        &bench.db,
+        "insert into token (id, account, secret_sha256) select gen_random_uuid(), id, sha256(name::bytea) from account where name = 'ana'");
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         /* then */
         ck_assert_msg(count_as(&bench.ana, tables[i]) > 0, "%s: its owner sees nothing", tables[i]);
@@ -90,13 +98,34 @@ static const struct {
     struct store_param params[5];
     size_t count;
 } foreign[] = {
-#define PROJECT  {.type = STORE_UUID}
-#define DOCUMENT {.type = STORE_UUID, .u64 = 1}
-#define REVISION {.type = STORE_UUID, .u64 = 2}
-#define SESSION  {.type = STORE_UUID, .u64 = 3}
-#define ANA      {.type = STORE_UUID, .u64 = 4}
-#define NUMBER   {.type = STORE_U64, .u64 = 100}
-#define NOTHING  {.type = STORE_NULL}
+#define PROJECT                                                                                                                  \
+    {                                                                                                                            \
+        .type = STORE_UUID                                                                                                       \
+    }
+#define DOCUMENT                                                                                                                 \
+    {                                                                                                                            \
+        .type = STORE_UUID, .u64 = 1                                                                                             \
+    }
+#define REVISION                                                                                                                 \
+    {                                                                                                                            \
+        .type = STORE_UUID, .u64 = 2                                                                                             \
+    }
+#define SESSION                                                                                                                  \
+    {                                                                                                                            \
+        .type = STORE_UUID, .u64 = 3                                                                                             \
+    }
+#define ANA                                                                                                                      \
+    {                                                                                                                            \
+        .type = STORE_UUID, .u64 = 4                                                                                             \
+    }
+#define NUMBER                                                                                                                   \
+    {                                                                                                                            \
+        .type = STORE_U64, .u64 = 100                                                                                            \
+    }
+#define NOTHING                                                                                                                  \
+    {                                                                                                                            \
+        .type = STORE_NULL                                                                                                       \
+    }
     {"role_of_project", STORE_Q_role_of_project, {PROJECT}, 1},
     {"role_of_document", STORE_Q_role_of_document, {DOCUMENT}, 1},
     {"role_of_session", STORE_Q_role_of_session, {SESSION}, 1},
@@ -156,7 +185,8 @@ START_TEST(token__of_somebody_else__can_not_be_revoked_or_made)
 {
     gl_hash hash = gl_sha256("secret", 6);
     gl_uuid id = gl_uuid_v7(1);
-    query_wait(&bench, STORE_Q_token_create, &bench.ana, (struct store_param[]){P_UUID(id), P_TEXT(GL_SLICE("t")), P_BYTES(hash.bytes, 32), P_NULL}, 4, &rows);
+    query_wait(&bench, STORE_Q_token_create, &bench.ana,
+               (struct store_param[]){P_UUID(id), P_TEXT(GL_SLICE("t")), P_BYTES(hash.bytes, 32), P_NULL}, 4, &rows);
     ck_assert_int_eq(rows.code, GL_OK);
     ck_assert_uint_eq(rows.count, 1);
     query_wait(&bench, STORE_Q_token_revoke, &bench.eve, (struct store_param[]){P_UUID(id)}, 1, &rows);
@@ -169,7 +199,8 @@ START_TEST(token__of_somebody_else__can_not_be_revoked_or_made)
     ck_assert_uint_eq(rows.count, 0);
     query_wait(&bench, STORE_Q_tokens_ended, NULL, (struct store_param[]){P_BYTES(id.bytes, 16)}, 1, &rows);
     ck_assert_uint_eq(rows.count, 1);
-    query_wait(&bench, STORE_Q_token_create, NULL, (struct store_param[]){P_UUID(bench.eve), P_TEXT(GL_SLICE("t")), P_BYTES(hash.bytes, 31), P_NULL}, 4, &rows);
+    query_wait(&bench, STORE_Q_token_create, NULL,
+               (struct store_param[]){P_UUID(bench.eve), P_TEXT(GL_SLICE("t")), P_BYTES(hash.bytes, 31), P_NULL}, 4, &rows);
     ck_assert_int_ne(rows.code, GL_OK);
 }
 END_TEST
@@ -218,7 +249,8 @@ static const struct {
     {"reader writes an op", false, "insert into op (stream) values (gen_random_uuid())"},
     {"reader changes a project", false, "update project set name = 'x'"},
     {"reader deletes", false, "delete from annotation"},
-    {"reader makes a project", false, "select gloss_project_create(null,null,null,null,null,null,null,null,null,null,null,null,null,null,null)"},
+    {"reader makes a project", false,
+     "select gloss_project_create(null,null,null,null,null,null,null,null,null,null,null,null,null,null,null)"},
     {"reader makes a temporary table", false, "create temporary table mine (id int)"},
     {"reader makes a function", false, "create function mine() returns int language sql as 'select 1'"},
     {"reader reads files", false, "select pg_read_file('/etc/passwd')"},
@@ -237,19 +269,31 @@ START_TEST(append_role__that_writes_a_token_for_somebody_else__is_refused)
 {
     char eve[GL_UUID_TEXT + 1];
     gl_uuid_format(&bench.eve, eve);
-    ck_assert_str_eq(db_try(&bench.db, bench.db.append, &bench.ana, "insert into token (id, account, label, secret_sha256, expires_at) values "
-                            "(gen_random_uuid(), '%s', '', sha256(''), null)", eve), "42501");
+    ck_assert_str_eq(db_try(&bench.db, bench.db.append, &bench.ana,
+                            "insert into token (id, account, label, secret_sha256, expires_at) values "
+                            "(gen_random_uuid(), '%s', '', sha256(''), null)",
+                            eve),
+                     "42501");
 }
 END_TEST
 
 START_TEST(every_table__has_row_level_security_forced)
 {
-    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'public' and "
-                                          "c.relkind = 'r' and c.relname <> 'schema_version' and not (c.relrowsecurity and c.relforcerowsecurity)"), 0);
-    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'public' and "
-                                          "p.prosecdef and not exists (select from unnest(p.proconfig) c where c like 'search_path=%%')"), 0);
-    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'public' and "
-                                          "has_function_privilege('public', p.oid, 'execute')"), 0);
+    ck_assert_uint_eq(
+        db_count(&bench.db,
+                 "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'public' and "
+                 "c.relkind = 'r' and c.relname <> 'schema_version' and not (c.relrowsecurity and c.relforcerowsecurity)"),
+        0);
+    ck_assert_uint_eq(
+        db_count(&bench.db,
+                 "select count(*) from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'public' and "
+                 "p.prosecdef and not exists (select from unnest(p.proconfig) c where c like 'search_path=%%')"),
+        0);
+    ck_assert_uint_eq(
+        db_count(&bench.db,
+                 "select count(*) from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'public' and "
+                 "has_function_privilege('public', p.oid, 'execute')"),
+        0);
 }
 END_TEST
 

@@ -34,13 +34,15 @@ static void setup(void)
     project_op_write(&payload, op.kind, &op.id, &op.account, 1, 1000, 0, change);
     op.payload = gl_buf_peek(&payload);
     json_decref(change);
-    stream = (struct append_stream){.stream = gl_uuid_v7(3), .project = gl_uuid_v7(4), .epoch = 1, .ops = &op, .op_count = 1, .set_open = -1};
+    stream = (struct append_stream){
+        .stream = gl_uuid_v7(3), .project = gl_uuid_v7(4), .epoch = 1, .ops = &op, .op_count = 1, .set_open = -1};
     answered = (struct answered){.is_done = false};
 }
 
 static void start(uint64_t statement_ms)
 {
-    static const struct store_pg_config config = {.conninfo = "host=nowhere", .append_role = "a", .reader_role = "r", .writers = 1, .readers = 1};
+    static const struct store_pg_config config = {
+        .conninfo = "host=nowhere", .append_role = "a", .reader_role = "r", .writers = 1, .readers = 1};
     struct store_pg_config ours = config;
     ours.statement_ms = statement_ms;
     store = store_pg_new(loop, &ours);
@@ -75,8 +77,8 @@ static void append_and_wait(void)
 static void expect_truth(const char *what, unsigned at)
 {
     ck_assert_msg(answered.code == GL_OK, "%s %u: %s", what, at, gl_code_name(answered.code));
-    ck_assert_msg((answered.outcome == APPEND_COMMITTED) == script.is_logged, "%s %u: said %d, but the op is %sin the log", what, at, (int)answered.outcome,
-                  script.is_logged ? "" : "not ");
+    ck_assert_msg((answered.outcome == APPEND_COMMITTED) == script.is_logged, "%s %u: said %d, but the op is %sin the log", what,
+                  at, (int)answered.outcome, script.is_logged ? "" : "not ");
 }
 
 START_TEST(append__when_all_goes_well__is_one_statement)
@@ -146,7 +148,7 @@ START_TEST(append__while_the_old_backend_lives__is_not_settled)
     start(1000);
     loop_poll_run(loop, NULL, 50);
     script.zombie_rounds = 3;
-    script.locked_rounds = 2; /* counted from the first round on */
+    script.locked_rounds = 2;           /* counted from the first round on */
     script.break_at = script.calls + 5; /* behind the flush */
     append_and_wait();
     expect_truth("", 0);
@@ -253,7 +255,8 @@ int main(void)
     tcase_add_test(tcase, append__with_both_and_the_connection_lost__tells_the_truth);
     tcase_add_test(tcase, append__while_the_old_backend_lives__is_not_settled);
     tcase_add_test(tcase, append__that_is_never_answered__is_settled_after_the_deadline);
-    tcase_add_loop_test(tcase, append__that_the_server_refuses__is_told_by_its_sqlstate, 0, (int)(sizeof(errors) / sizeof(errors[0])));
+    tcase_add_loop_test(tcase, append__that_the_server_refuses__is_told_by_its_sqlstate, 0,
+                        (int)(sizeof(errors) / sizeof(errors[0])));
     tcase_add_test(tcase, append__whose_commit_fails__was_not_written);
     tcase_add_loop_test(tcase, connection__to_a_server_that_will_not_do__is_never_up, 0, 3);
     tcase_add_test(tcase, store__that_is_freed_at_any_moment__calls_nobody_back);
