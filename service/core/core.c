@@ -11,6 +11,7 @@ static void sweep_peers(struct core *core, uint64_t now_ms)
 {
     for (struct peer *peer = core->peers, *next; peer; peer = next) {
         next = peer->next;
+        upload_sweep(peer, now_ms);
         if (!peer->is_signed_in && now_ms - peer->since_ms > core->limits.hello_ms)
             peer_end(peer, 1008, gl_code_name(GL_E_SIGN_IN_TIMEOUT));
         else
@@ -95,10 +96,14 @@ struct core *core_new(struct loop *loop, struct store *store, const struct core_
 static bool has_work(struct core *core)
 {
     struct session *session;
+    struct project *project;
     if (core->append_is_in_flight)
         return true;
     for (size_t at = 0; (session = map_next(&core->sessions, &at));)
         if (session->waiting)
+            return true;
+    for (size_t at = 0; (project = map_next(&core->projects, &at));)
+        if (project->waiting)
             return true;
     return false;
 }

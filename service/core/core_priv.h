@@ -31,6 +31,7 @@ struct core {
     struct loop_timer *sweep;
     struct loop_timer *poll;
     struct group *group; /* the append in flight */
+    size_t gather_at;    /* where in sessions the next group begins, so that everybody's turn comes */
     struct loop_timer *retry; /* of the writer, after a locked row or a store that is down */
     bool writer_is_scheduled;
     bool append_is_in_flight;
@@ -67,12 +68,15 @@ struct peer {
     struct subscription *subscriptions;
     size_t subscription_count;
     struct upload *upload; /* upload.c */
+    struct submit *submits, **submits_tail; /* not answered yet, as they came */
     gl_uuid *refused;      /* ring of the ids of ops that were refused on this connection */
     size_t refused_at;
 };
 #define REFUSED_KEPT 1024
 #define PROJECT_RECENT 64
 #define PAGES_IN_FLIGHT 16
+#define READ_BACK_OFF_MS 50 /* when the store could not be read */
+#define UPLOAD_IDLE_MS 60000
 #define CHUNK_BYTES (128 * 1024)
 
 void peer_send(struct peer *peer, struct frame **frame); /* takes the frame */
@@ -85,6 +89,7 @@ void peer_remember_refused(struct peer *peer, const gl_uuid *op);
 bool peer_has_refused(const struct peer *peer, const gl_uuid *op);
 void send_session_notice(struct peer *peer, const struct gl_session_notice_notice *notice);
 void upload_free(struct upload **upload);
+void upload_sweep(struct peer *peer, uint64_t now_ms);
 
 void revoked_look(struct core *core);
 
@@ -150,6 +155,7 @@ struct session {
     struct gl_text *text;
     struct gl_state *state;
     int64_t last_at_ms;
+    uint64_t codebook; /* of the newest op: no later one may name an older version */
     struct recent_op *recent; /* ring, recent_at is the oldest */
     size_t recent_cap, recent_at, recent_count, recent_bytes;
     gl_hash recent_chain; /* before the oldest; when the ring is empty: the chain at the head */
@@ -157,7 +163,8 @@ struct session {
     gl_uuid *known_order; /* ring of the ids in known, oldest first */
     size_t known_cap, known_at, known_count;
     struct waiting_op *waiting, **waiting_tail;
-    bool is_in_flight, is_catching_up, must_catch_up, is_looking_up;
+    bool is_in_flight, is_catching_up, is_looking_up;
+    gl_uuid tail_account; /* who asks, while it is catching up */
     unsigned fences_lost; /* in a row */
     uint64_t not_before_ms;
     struct subscription *subscriptions;
@@ -176,6 +183,7 @@ void session_catch_up(struct session *session);
 /* Calls back once memory has what the log has now; code says when the store could not be asked. The caller holds a use of its own. */
 void session_refresh(struct session *session, const gl_uuid *account, session_fn fn, void *ctx);
 void session_refresh_if_free(struct session *session);
+void session_expire(struct session *session, uint64_t before_ms); /* whoever has waited for that too long */
 struct subscription *subscription_find(const struct peer *peer, const gl_uuid *session);
 struct subscription *subscription_new(struct peer *peer, struct session *session, enum gl_role role);
 void subscription_free(struct subscription *subscription);
@@ -206,6 +214,7 @@ struct op_outcome {
     gl_uuid annotation;
 };
 void submit_settle(struct waiting_op *op, struct op_outcome *outcome); /* the op is free to be freed */
+void submit_flush(struct peer *peer, const gl_uuid *session); /* answers what can be: in order, and behind the ops themselves */
 bool submit_is_awaited(const struct submit *submit); /* somebody is there to be told */
 bool submit_has_refused(const struct submit *submit, const gl_uuid *op); /* on the same connection */
 void waiting_op_free(struct waiting_op **op);
@@ -215,6 +224,8 @@ void waiting_op_free(struct waiting_op **op);
 struct project_op { /* an op of a project's stream that waits */
     struct project_op *next;
     gl_uuid id, account;
+    enum gl_role asker_role; /* of account, when the project had asker_epoch; kept up to date while the op waits */
+    uint64_t asker_epoch;    /* 0: the role was judged in memory */
     enum gl_op_kind kind;
     struct gl_slice name;  /* label.create: owned */
     gl_uuid label;
@@ -230,7 +241,7 @@ struct project_op { /* an op of a project's stream that waits */
 struct project {
     struct core *core;
     gl_uuid id;
-    bool is_ready, is_loading, is_in_flight;
+    bool is_ready, is_loading, is_in_flight, is_looking;
     size_t uses;
     uint64_t head, epoch, codebook;
     gl_hash chain;
@@ -242,8 +253,10 @@ struct project {
     struct project_op *waiting, **waiting_tail;
     uint64_t not_before_ms, idle_since_ms;
     size_t refreshing; /* roles being read anew; until then nothing of the project is judged */
+    bool must_refresh; /* some could not be read: likewise */
     struct frame *recent[PROJECT_RECENT]; /* project.ops, one a group: at [n % PROJECT_RECENT] */
     uint64_t recent_first[PROJECT_RECENT], recent_last[PROJECT_RECENT];
+    uint64_t told; /* the last op that became a frame in recent; that of the first load, when none did */
     size_t recent_count;
     struct project_waiter *waiters;
 };
@@ -257,16 +270,22 @@ void project_add_label(struct project *project, const gl_uuid *id, struct gl_sli
 void project_want_label(struct project *project, const gl_uuid *account, struct gl_slice name); /* makes it, unless that is under way */
 void project_enqueue(struct project *project, const struct project_op *op);
 void project_reload(struct project *project);        /* the log moved, or the epoch: read what is new, refresh roles, tell subscribers */
-void project_refresh_roles(struct project *project); /* of everybody who has joined a session of it */
+void project_look(struct project *project);          /* did the log or the epoch move? Until that is known nothing of the project is judged */
+void project_refresh_roles(struct project *project); /* of everybody who has joined a session of it, or whose op waits or is in flight */
+void project_refresh_account(struct project *project, const gl_uuid *account);
 void project_push_recent(struct project *project, uint64_t first, const gl_hash *chain, const struct gl_slice *logged, size_t count);
 void project_deliver_all(struct project *project);
 void project_deliver(struct subscription *subscription); /* project.ops that its peer lacks */
+uint64_t project_cursor(const struct peer *peer, const struct project *project); /* the last op that the peer was told, over whichever session */
 void project_sweep(struct core *core, uint64_t now_ms);
 void project_op_free(struct project_op **op);
 
 /* ---- the writer: writer.c */
 void writer_kick(struct core *core);
 void writer_kick_from_timer(void *core);
+/* Every op of the project and its sessions that has no outcome yet: those that wait, and those in flight, which may come back. */
+void writer_each_op(const struct project *project, void (*fn)(void *ctx, struct waiting_op *op), void (*fn_of_project)(void *ctx, struct project_op *op),
+                    void *ctx);
 void writer_expire(struct core *core, uint64_t now_ms); /* answers what has waited for the store too long */
 void writer_free(struct core *core); /* gives back what is in flight */
 void core_look_drained(struct core *core);

@@ -94,6 +94,8 @@ static void send_ops(struct subscription *subscription, struct frame *frame, uin
     subscription->peer->core->counts.deliveries += last - subscription->cursor;
     subscription->cursor = last;
     subscription->peer->link.write(subscription->peer->link.ctx, frame);
+    if (subscription->peer->submits)
+        submit_flush(subscription->peer, &subscription->session->id);
 }
 
 bool peer_has_room(const struct peer *peer)
@@ -131,11 +133,14 @@ static void send_tail(struct subscription *subscription, const struct store_tail
 {
     const struct session *session = subscription->session;
     struct gl_slice logged[TAIL_OPS];
-    size_t count = tail->count < TAIL_OPS ? tail->count : TAIL_OPS;
+    size_t count = 0, bytes = 0;
+    while (count < tail->count && count < TAIL_OPS && (count == 0 || bytes + tail->ops[count].payload.len <= OPS_FRAME_BYTES)) {
+        bytes += tail->ops[count].payload.len + 64;
+        logged[count] = logged_op(&tail->ops[count]);
+        count++;
+    }
     if (count == 0)
         return;
-    for (size_t i = 0; i < count; i++)
-        logged[i] = logged_op(&tail->ops[i]);
     struct frame *frame = ops_frame("session.ops", "session", &session->id, tail->ops[0].seq, &tail->ops[count - 1].chain, NULL, logged, count);
     send_ops(subscription, frame, tail->ops[count - 1].seq);
     frame_unref(&frame);

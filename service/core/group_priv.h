@@ -28,6 +28,7 @@ struct part {
     struct map by_id; /* op id -> index in tried, plus one */
     struct append_op *rows;
     size_t row_count, row_cap;
+    int64_t last_at_ms; /* of the newest row */
     struct gl_annotation **annotations;
     struct project_op *project_ops; /* taken */
     struct append_label *labels;

@@ -48,9 +48,20 @@ static void drop(struct project_op *op, enum gl_code code, uint64_t seq)
     project_op_free(&op);
 }
 
+static enum gl_role role_needed(enum gl_op_kind kind)
+{
+    return kind == GL_OP_MEMBER_SET ? GL_OWNER : kind == GL_OP_CODEBOOK_POLICY ? GL_CURATOR : GL_ANNOTATOR;
+}
+
 /* Still right, with all that has happened since it was asked? Otherwise it is answered and gone. */
 static bool holds(struct project *project, struct project_op *op)
 {
+    if (op->asker_role < role_needed(op->kind)) {
+        gl_uuid key = gl_uuid_derive("gloss.label.name", op->name.data, op->name.len);
+        map_remove(&project->wanted, &key);
+        drop(op, GL_E_FORBIDDEN, 0);
+        return false;
+    }
     if (op->kind == GL_OP_LABEL_CREATE && (project_label_by_name(project, op->name) || !project->is_open)) {
         gl_uuid key = gl_uuid_derive("gloss.label.name", op->name.data, op->name.len);
         map_remove(&project->wanted, &key);

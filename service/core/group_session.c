@@ -72,7 +72,9 @@ static enum gl_code resolve_base_op(struct part *part, const struct waiting_op *
 {
     const struct tried *here = tried_find(part, id);
     const struct known_op *known = session_known_op(part->session, id);
-    if (here && here->outcome.code == GL_OK && gl_uuid_equal(&here->op->account, &op->account)) {
+    if (here && !gl_uuid_equal(&here->op->account, &op->account))
+        here = NULL;
+    if (here && here->outcome.code == GL_OK && here->op != op) {
         *seq = here->outcome.seq;
         return GL_OK;
     }
@@ -80,7 +82,7 @@ static enum gl_code resolve_base_op(struct part *part, const struct waiting_op *
         *seq = known->seq;
         return GL_OK;
     }
-    if (here || (op->submit && submit_has_refused(op->submit, id)))
+    if ((here && here->op != op) || (op->submit && submit_has_refused(op->submit, id)))
         return gl_fail_at(err, GL_E_DEPENDS_ON_REFUSED, "base", "%s", gl_code_sentence(GL_E_DEPENDS_ON_REFUSED));
     return gl_fail_at(err, GL_E_INVALID_PARAMS, "base", "base names no op of yours that is known here; name a seq instead");
 }
@@ -174,8 +176,8 @@ static enum gl_code append_row(struct part *part, const struct tried *tried, con
     struct gl_op op = {.id = tried->op->id,
                        .account = tried->op->account,
                        .seq = part->view.seq,
-                       .at_ms = core_stream_time(session->core, session->last_at_ms),
-                       .codebook = session->project->codebook,
+                       .at_ms = core_stream_time(session->core, part->last_at_ms),
+                       .codebook = part->view.codebook,
                        .kind = verdict->kind,
                        .effects = verdict->effects,
                        .intent = intent_of(tried->op)};
@@ -187,6 +189,7 @@ static enum gl_code append_row(struct part *part, const struct tried *tried, con
     gl_buf_init(&payload, PAYLOAD_MAX_BYTES);
     gl_op_write(&payload, &op);
     json_decref(op.intent);
+    part->last_at_ms = op.at_ms;
     return part_push_row(part, &row, &payload, &part->view.chain);
 }
 
@@ -277,7 +280,8 @@ static void refuse_block(struct part *part, size_t from, size_t rows, const stru
     drop_rows(part, rows);
     for (size_t i = from; i < part->tried_count; i++) {
         struct op_outcome *outcome = &part->tried[i].outcome;
-        if (outcome->code != GL_OK || (outcome->is_repeated && !part->tried[i].is_same))
+        bool stands = part->tried[i].is_same ? part->tried[i].same_as < from : outcome->is_repeated; /* outside of this request */
+        if (outcome->code != GL_OK || stands)
             continue;
         part->tried[i].is_accepted = false;
         part->tried[i].is_same = false;
@@ -434,7 +438,8 @@ struct part *part_from_session(struct session *session, size_t budget)
     part->view.text = session->text;
     part->view.revision = session->document.revision;
     part->view.others_may_edit = session->project->others_may_edit;
-    part->view.codebook = session->project->codebook;
+    part->view.codebook = session->project->codebook > session->codebook ? session->project->codebook : session->codebook;
+    part->last_at_ms = session->last_at_ms;
     judge_waiting(part, budget);
     if (part_must_look_up(part))
         return NULL;
@@ -476,7 +481,8 @@ void part_commit(struct part *part)
     assert(gl_hash_equal(&state->sum, &part->view.sum));
     state->seq = part->view.seq;
     state->chain = part->view.chain;
-    session->last_at_ms = core_stream_time(session->core, session->last_at_ms);
+    session->last_at_ms = part->last_at_ms;
+    session->codebook = part->view.codebook;
     session->fences_lost = 0;
     session->is_in_flight = false;
     keep_recent(part);

@@ -6,6 +6,7 @@
 
 #define LIMIT_DEFAULT 100
 #define LABELS_A_PAGE 1000
+#define LABELS_BYTES (128 * 1024) /* likewise: each byte of a name may need six in JSON */
 
 /* ---- what they share */
 
@@ -215,7 +216,7 @@ static void on_member_role(void *ctx, enum gl_code code, const struct store_rows
         return;
     }
     struct project_op op = {.id = gl_uuid_v7((uint64_t)loop_unix_ms(project->core->loop)), .account = change->request->account,
-                            .kind = GL_OP_MEMBER_SET, .member = change->account, .role = change->role, .checked_head = change->head,
+                            .asker_role = change->request->role, .asker_epoch = change->request->scope.epoch, .kind = GL_OP_MEMBER_SET, .member = change->account, .role = change->role, .checked_head = change->head,
                             .done = on_member_set, .ctx = change};
     project_enqueue(project, &op);
 }
@@ -280,12 +281,14 @@ static void on_labels(void *ctx, enum gl_code code, const struct store_rows *row
         return;
     size_t count = store_rows_count(rows);
     struct gl_label *labels = gl_arena_alloc(&request->arena, (count + 1) * sizeof *labels);
-    for (size_t i = 0; i < count; i++)
-        labels[i] = (struct gl_label){.label = store_uuid(rows, i, 0), .name = store_text(rows, i, 1)};
-    struct gl_codebook_get_result result = {.version = page->version, .open = page->is_open, .labels = labels};
-    result.labels_count = count < LABELS_A_PAGE ? count : LABELS_A_PAGE;
-    if ((result.has_next = count > LABELS_A_PAGE))
-        result.next = cursor_write(request, labels[LABELS_A_PAGE - 1].name, &labels[LABELS_A_PAGE - 1].label);
+    size_t taken = 0, bytes = 0;
+    for (; taken < count && taken < LABELS_A_PAGE && bytes < LABELS_BYTES; taken++) {
+        labels[taken] = (struct gl_label){.label = store_uuid(rows, taken, 0), .name = store_text(rows, taken, 1)};
+        bytes += labels[taken].name.len;
+    }
+    struct gl_codebook_get_result result = {.version = page->version, .open = page->is_open, .labels = labels, .labels_count = taken};
+    if ((result.has_next = count > taken))
+        result.next = cursor_write(request, labels[taken - 1].name, &labels[taken - 1].label);
     request_reply(request, codebook_get, &result);
 }
 
@@ -343,7 +346,7 @@ static void on_policy_project(void *ctx, enum gl_code code, struct project *proj
         return;
     }
     struct project_op op = {.id = gl_uuid_v7((uint64_t)loop_unix_ms(project->core->loop)), .account = change->request->account,
-                            .kind = GL_OP_CODEBOOK_POLICY, .open = change->open, .done = on_policy_set, .ctx = change};
+                            .asker_role = change->request->role, .asker_epoch = change->request->scope.epoch, .kind = GL_OP_CODEBOOK_POLICY, .open = change->open, .done = on_policy_set, .ctx = change};
     project_enqueue(project, &op);
 }
 

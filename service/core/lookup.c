@@ -9,6 +9,7 @@
 
 struct lookup {
     struct session *session;
+    gl_uuid account;
     gl_uuid *ids; /* of the ops, and of those that they name as their base */
     size_t count;
 };
@@ -18,7 +19,7 @@ struct lookup {
 static bool is_doubtful(const struct session *session, const struct tried *tried)
 {
     return tried->outcome.code != GL_OK && tried->outcome.code != GL_E_ID_REUSED && tried->op->new_as_of != session->state->seq + 1 &&
-           tried->op->lookups < LOOKUPS_MAX;
+           tried->op->lookups < LOOKUPS_MAX && tried->op->role >= GL_VIEWER; /* what one may not see does not exist */
 }
 
 static void add_ids(struct lookup *lookup, const struct waiting_op *op)
@@ -29,15 +30,21 @@ static void add_ids(struct lookup *lookup, const struct waiting_op *op)
         lookup->ids[lookup->count++] = base;
 }
 
-static void mark_new(struct session *session, const struct lookup *lookup)
+/* Those asked for are not in the log up to here; or, when it could not be asked, have not been looked for. */
+static void mark(struct session *session, const struct lookup *lookup, bool has_asked)
 {
     struct map asked;
     map_init(&asked);
     for (size_t i = 0; i < lookup->count; i++)
         map_put(&asked, &lookup->ids[i], session);
-    for (struct waiting_op *op = session->waiting; op; op = op->next)
-        if (map_get(&asked, &op->id))
+    for (struct waiting_op *op = session->waiting; op; op = op->next) {
+        if (!map_get(&asked, &op->id))
+            continue;
+        if (has_asked)
             op->new_as_of = session->state->seq + 1;
+        else
+            op->lookups -= op->lookups > 0;
+    }
     map_fini(&asked);
 }
 
@@ -62,7 +69,12 @@ static void on_found(void *ctx, enum gl_code code, const struct store_rows *rows
         if (store_u64(rows, 0, 0) > session->state->seq)
             session_catch_up(session); /* and then judged again, and looked up again */
         else
-            mark_new(session, lookup);
+            mark(session, lookup, true);
+    } else if (code == GL_OK) { /* hidden from that account */
+        project_refresh_account(session->project, &lookup->account);
+    } else {
+        mark(session, lookup, false);
+        session->not_before_ms = loop_now_ms(session->core->loop) + READ_BACK_OFF_MS;
     }
     writer_kick(session->core); /* when the store is down it comes back here, until the ops expire */
     session_release(session);
@@ -70,17 +82,28 @@ static void on_found(void *ctx, enum gl_code code, const struct store_rows *rows
     mem_free(&lookup);
 }
 
+/* Another worker may have made the label a moment ago, and the author seen it. */
+static bool doubtful_label(const struct part *part)
+{
+    for (size_t i = 0; i < part->tried_count; i++)
+        if (part->tried[i].outcome.code == GL_E_UNKNOWN_LABEL && is_doubtful(part->session, &part->tried[i]))
+            return true;
+    return false;
+}
+
 bool part_must_look_up(struct part *part)
 {
     struct session *session = part->session;
-    const gl_uuid account = part->tried_count > 0 ? part->tried[0].op->account : session->id;
-    size_t doubtful = 0;
-    for (size_t i = 0; i < part->tried_count; i++)
-        doubtful += is_doubtful(session, &part->tried[i]);
-    if (doubtful == 0)
+    const struct tried *doubtful = NULL;
+    for (size_t i = 0; i < part->tried_count && !doubtful; i++)
+        doubtful = is_doubtful(session, &part->tried[i]) ? &part->tried[i] : NULL;
+    if (!doubtful)
         return false;
+    const gl_uuid account = doubtful->op->account;
+    const bool is_label_unknown = doubtful_label(part);
     struct lookup *lookup = mem_alloc(sizeof *lookup);
     lookup->session = session;
+    lookup->account = account;
     lookup->ids = mem_array(part->tried_count * 2, sizeof *lookup->ids);
     for (size_t i = 0; i < part->tried_count; i++) {
         part->tried[i].op->lookups++;
@@ -91,5 +114,7 @@ bool part_must_look_up(struct part *part)
     store_query(session->core->store, STORE_Q_ops_by_id, &account,
                 (struct store_param[]){P_UUID(session->id), P_BYTES(lookup->ids, lookup->count * sizeof *lookup->ids)}, 2, on_found, lookup);
     part_give_back(part);
+    if (is_label_unknown)
+        project_look(session->project);
     return true;
 }

@@ -14,6 +14,7 @@ struct peer *peer_new(struct core *core, const struct peer_link *link)
     peer->refs = 1;
     peer->since_ms = loop_now_ms(core->loop);
     peer->outbox_tail = &peer->outbox;
+    peer->submits_tail = &peer->submits;
     peer->next = core->peers;
     if (core->peers)
         core->peers->prev = peer;

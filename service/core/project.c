@@ -67,7 +67,8 @@ void project_want_label(struct project *project, const gl_uuid *account, struct 
     if (map_get(&project->by_name, &key) || map_put(&project->wanted, &key, project))
         return;
     uint64_t now_ms = (uint64_t)loop_unix_ms(project->core->loop);
-    struct project_op op = {.id = gl_uuid_v7(now_ms), .account = *account, .kind = GL_OP_LABEL_CREATE, .label = gl_uuid_v7(now_ms)};
+    struct project_op op = {.id = gl_uuid_v7(now_ms), .account = *account, .asker_role = GL_ANNOTATOR, .kind = GL_OP_LABEL_CREATE,
+                            .label = gl_uuid_v7(now_ms)};
     op.name = gl_slice_of(mem_copy(name.data, name.len), name.len);
     project_enqueue(project, &op);
 }
@@ -82,6 +83,8 @@ void project_enqueue(struct project *project, const struct project_op *op)
     kept->since_ms = loop_now_ms(project->core->loop);
     *project->waiting_tail = kept;
     project->waiting_tail = &kept->next;
+    if (op->asker_epoch > 0 && op->asker_epoch < project->epoch)
+        project_refresh_account(project, &op->account);
     writer_kick(project->core);
 }
 
@@ -117,6 +120,8 @@ void project_sweep(struct core *core, uint64_t now_ms)
     struct project *project;
     for (size_t at = 0; (project = map_next(&core->projects, &at));) {
         expire(project, now_ms);
+        if (project->must_refresh && project->is_ready)
+            project_refresh_roles(project);
         if (project->uses > 0 || project->waiting || project->is_in_flight || project->is_loading || project->refreshing > 0 || !project->is_ready ||
             now_ms - project->idle_since_ms < core->limits.idle_session_ms)
             continue;
@@ -161,6 +166,7 @@ static void on_first_load(void *ctx, enum gl_code code, const struct store_proje
     project->is_loading = false;
     if (code == GL_OK) {
         take(project, from);
+        project->told = project->head;
         project->is_ready = true;
         project->idle_since_ms = loop_now_ms(project->core->loop);
         answer_waiters(project, GL_OK);
@@ -241,8 +247,9 @@ void project_free(struct project *project)
 static const gl_uuid *any_account(const struct project *project)
 {
     struct session *session;
-    if (project->waiting)
-        return &project->waiting->account;
+    for (const struct project_op *op = project->waiting; op; op = op->next)
+        if (op->asker_role >= GL_VIEWER)
+            return &op->account;
     for (size_t at = 0; (session = map_next(&project->core->sessions, &at));)
         if (session->project == project && session->phase == SESSION_READY && session_any_account(session))
             return session_any_account(session);
@@ -254,9 +261,20 @@ struct reload {
     gl_uuid account;
 };
 
+/* A moment's pause: what would be judged now would lose the fence, and be read in vain again. */
+static void put_off(struct project *project)
+{
+    struct session *session;
+    project->not_before_ms = loop_now_ms(project->core->loop) + READ_BACK_OFF_MS;
+    for (size_t at = 0; (session = map_next(&project->core->sessions, &at));)
+        if (session->project == project)
+            session->not_before_ms = project->not_before_ms;
+}
+
 static void on_reloaded(void *ctx, enum gl_code code, const struct store_project *from)
 {
-    struct project *project = ctx;
+    struct reload *reload = ctx;
+    struct project *project = reload->project;
     uint64_t epoch = project->epoch;
     project->is_loading = false;
     if (code == GL_OK) {
@@ -264,9 +282,16 @@ static void on_reloaded(void *ctx, enum gl_code code, const struct store_project
         if (project->epoch != epoch)
             project_refresh_roles(project);
         project_deliver_all(project);
-    } /* else the poll sees it again */
+        if (project->told < project->head)
+            project_reload(project); /* more was appended between the two questions */
+    } else if (code == GL_E_NOT_FOUND) { /* hidden from that account: then somebody else must be asked for */
+        project_refresh_account(project, &reload->account);
+    } else {
+        put_off(project);
+    }
     project_release(project);
     writer_kick(project->core);
+    mem_free(&reload);
 }
 
 static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
@@ -282,8 +307,26 @@ static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
             free((void *)logged[i].data);
         mem_free(&logged);
     }
-    store_project_load(project->core->store, &reload->account, &project->id, on_reloaded, project);
-    mem_free(&reload);
+    store_project_load(project->core->store, &reload->account, &project->id, on_reloaded, reload);
+}
+
+static void on_looked(void *ctx, enum gl_code code, const struct store_head *heads, size_t count)
+{
+    struct project *project = ctx;
+    project->is_looking = false;
+    if (code == GL_OK && count > 0 && (heads[0].head != project->head || heads[0].epoch != project->epoch))
+        project_reload(project);
+    project_release(project);
+    writer_kick(project->core);
+}
+
+void project_look(struct project *project)
+{
+    if (project->is_looking)
+        return;
+    project->is_looking = true;
+    project->uses++;
+    store_heads_read(project->core->store, &project->id, 1, on_looked, project);
 }
 
 void project_reload(struct project *project)
@@ -295,5 +338,5 @@ void project_reload(struct project *project)
     *reload = (struct reload){project, *account};
     project->is_loading = true;
     project->uses++;
-    store_tail_read(project->core->store, account, &project->id, project->head, 256, project->core->limits.frame_bytes / 2, on_tail, reload);
+    store_tail_read(project->core->store, account, &project->id, project->told, 256, project->core->limits.frame_bytes / 2, on_tail, reload);
 }

@@ -20,15 +20,33 @@ static void set_role(struct subscription *subscription, enum gl_role role)
         subscription_free(subscription);
 }
 
+struct given {
+    gl_uuid account;
+    enum gl_role role;
+};
+
+static void give_role(void *ctx, struct waiting_op *op)
+{
+    const struct given *given = ctx;
+    if (gl_uuid_equal(&op->account, &given->account))
+        op->role = given->role;
+}
+
+static void give_asker_role(void *ctx, struct project_op *op)
+{
+    const struct given *given = ctx;
+    if (gl_uuid_equal(&op->account, &given->account))
+        op->asker_role = given->role;
+}
+
 static void set_roles(struct project *project, const gl_uuid *account, enum gl_role role)
 {
     struct session *session;
+    struct given given = {*account, role};
+    writer_each_op(project, give_role, give_asker_role, &given);
     for (size_t at = 0; (session = map_next(&project->core->sessions, &at));) {
         if (session->project != project)
             continue;
-        for (struct waiting_op *op = session->waiting; op; op = op->next)
-            if (gl_uuid_equal(&op->account, account))
-                op->role = role;
         for (struct subscription *it = session->subscriptions, *next; it; it = next) {
             next = it->next_of_session;
             if (gl_uuid_equal(&it->peer->account, account))
@@ -42,23 +60,20 @@ static void on_role(void *ctx, enum gl_code code, const struct store_rows *rows)
     struct refresh *refresh = ctx;
     struct project *project = refresh->project;
     enum gl_role role = GL_NOBODY;
-    if (code != GL_OK && code != GL_E_NOT_FOUND) { /* not known: ask again rather than judge with an old right */
-        store_query(project->core->store, STORE_Q_role_of_project, &refresh->account, (struct store_param[]){P_UUID(project->id)}, 1, on_role, refresh);
-        return;
-    }
     if (code == GL_OK && store_rows_count(rows) > 0 && !gl_role_parse(store_text(rows, 0, 1), &role))
         role = GL_NOBODY;
-    set_roles(project, &refresh->account, role);
+    if (code == GL_OK || code == GL_E_NOT_FOUND)
+        set_roles(project, &refresh->account, role);
+    else
+        project->must_refresh = true; /* not known: the sweep asks again; nothing is judged with an old right meanwhile */
     project->refreshing--;
     project_release(project);
     mem_free(&refresh);
     writer_kick(project->core);
 }
 
-static void refresh_account(struct project *project, struct map *seen, const gl_uuid *account)
+void project_refresh_account(struct project *project, const gl_uuid *account)
 {
-    if (map_put(seen, account, project))
-        return;
     struct refresh *refresh = mem_alloc(sizeof *refresh);
     *refresh = (struct refresh){project, *account};
     project->refreshing++;
@@ -66,20 +81,34 @@ static void refresh_account(struct project *project, struct map *seen, const gl_
     store_query(project->core->store, STORE_Q_role_of_project, account, (struct store_param[]){P_UUID(project->id)}, 1, on_role, refresh);
 }
 
+struct seen {
+    struct project *project;
+    struct map accounts;
+};
+
+static void refresh_once(struct seen *seen, const gl_uuid *account)
+{
+    if (!map_put(&seen->accounts, account, seen->project))
+        project_refresh_account(seen->project, account);
+}
+
+static void refresh_of_op(void *ctx, struct waiting_op *op) { refresh_once(ctx, &op->account); }
+static void refresh_of_project_op(void *ctx, struct project_op *op) { refresh_once(ctx, &op->account); }
+
 void project_refresh_roles(struct project *project)
 {
     struct session *session;
-    struct map seen;
-    map_init(&seen);
+    struct seen seen = {.project = project};
+    project->must_refresh = false;
+    map_init(&seen.accounts);
+    writer_each_op(project, refresh_of_op, refresh_of_project_op, &seen);
     for (size_t at = 0; (session = map_next(&project->core->sessions, &at));) {
         if (session->project != project)
             continue;
-        for (struct waiting_op *op = session->waiting; op; op = op->next)
-            refresh_account(project, &seen, &op->account);
         for (struct subscription *it = session->subscriptions; it; it = it->next_of_session)
-            refresh_account(project, &seen, &it->peer->account);
+            refresh_once(&seen, &it->peer->account);
     }
-    map_fini(&seen);
+    map_fini(&seen.accounts);
 }
 
 /* ---- project.ops */
@@ -90,7 +119,7 @@ void project_push_recent(struct project *project, uint64_t first, const gl_hash 
     frame_unref(&project->recent[at]);
     project->recent[at] = ops_frame("project.ops", "project", &project->id, first, chain, NULL, logged, count);
     project->recent_first[at] = first;
-    project->recent_last[at] = first + count - 1;
+    project->recent_last[at] = project->told = first + count - 1;
 }
 
 /* A peer that has joined several sessions of a project hears of it once. */
@@ -100,6 +129,19 @@ static struct subscription *first_of_project(const struct peer *peer, const stru
     while (it && (it->session->project != project || !it->is_live))
         it = it->next_of_peer;
     return it;
+}
+
+uint64_t project_cursor(const struct peer *peer, const struct project *project)
+{
+    const struct subscription *first = first_of_project(peer, project);
+    return first ? first->project_cursor : project->head;
+}
+
+static void was_told(struct peer *peer, const struct project *project, uint64_t seq)
+{
+    for (struct subscription *it = peer->subscriptions; it; it = it->next_of_peer)
+        if (it->session->project == project)
+            it->project_cursor = seq;
 }
 
 void project_deliver(struct subscription *subscription)
@@ -113,7 +155,7 @@ void project_deliver(struct subscription *subscription)
         if (project->recent_first[at] <= subscription->project_cursor)
             continue; /* had it: who lacks older ones sees the gap and reads the codebook */
         subscription->peer->link.write(subscription->peer->link.ctx, project->recent[at]);
-        subscription->project_cursor = project->recent_last[at];
+        was_told(subscription->peer, project, project->recent_last[at]);
     }
 }
 

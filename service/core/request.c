@@ -152,6 +152,8 @@ static void on_scope_role(void *ctx, enum gl_code code, const struct store_rows 
         return;
     }
     request->project = store_uuid(rows, 0, 0);
+    if (request->method->scope == GL_SCOPE_PROJECT)
+        request->scope.epoch = store_u64(rows, 0, 3);
     if (!gl_role_parse(store_text(rows, 0, 1), &role))
         role = GL_SIGNED_IN;
     if (has_role(request, role))

@@ -10,6 +10,7 @@ struct session_waiter {
     session_fn fn;
     void *ctx;
     gl_uuid account; /* of those that wait for the log's tail */
+    uint64_t since_ms;
 };
 
 /* ---- the recent ops, and what op ids stand for */
@@ -116,6 +117,27 @@ static void take_recent(struct session *session, const struct store_tail_op *ops
     }
 }
 
+/* What the next op must not fall behind: the time and the codebook's version of this one. */
+static void take_stamp(struct session *session, const json_t *logged)
+{
+    const json_t *payload = json_object_get(logged, "payload"), *at = json_object_get(payload, "at");
+    json_int_t codebook = json_integer_value(json_object_get(payload, "codebook"));
+    int64_t at_ms;
+    if (json_is_string(at) && gl_time_parse(gl_slice_of(json_string_value(at), json_string_length(at)), &at_ms) && at_ms > session->last_at_ms)
+        session->last_at_ms = at_ms;
+    if (codebook > 0 && (uint64_t)codebook > session->codebook)
+        session->codebook = (uint64_t)codebook;
+}
+
+static void take_newest_stamp(struct session *session)
+{
+    json_t *logged = NULL;
+    struct gl_err err = {0};
+    if (session->recent_count > 0 && gl_json_load(recent_at(session, session->recent_count - 1)->logged, &logged, &err) == GL_OK)
+        take_stamp(session, logged);
+    json_decref(logged);
+}
+
 static enum gl_code take_state(struct session *session, const struct store_state *from, struct gl_err *err)
 {
     enum gl_code code = gl_text_new(from->text, &session->text, err);
@@ -147,6 +169,7 @@ static enum gl_code take_state(struct session *session, const struct store_state
     session->last_at_ms = from->last_at_ms;
     session->recent_chain = from->chain;
     take_recent(session, from->recent, from->recent_count, from->sum);
+    take_newest_stamp(session);
     return GL_OK;
 }
 
@@ -229,7 +252,10 @@ struct ready { /* the answer for who asks for a session that is there: never ins
 static void say_ready(void *ctx)
 {
     struct ready *ready = ctx;
-    ready->fn(ready->ctx, GL_OK, ready->session);
+    const bool has_failed = ready->session->phase == SESSION_FAILED; /* meanwhile: nothing would ever come of it */
+    ready->fn(ready->ctx, has_failed ? GL_E_RESYNC : GL_OK, has_failed ? NULL : ready->session);
+    if (has_failed)
+        session_release(ready->session);
     mem_free(&ready);
 }
 
@@ -309,6 +335,8 @@ static enum gl_code follow(struct session *session, const struct store_tail_op *
         code = gl_state_append(session->state, parsed, err);
     if (code == GL_OK && !gl_hash_equal(&session->state->chain, &from->chain))
         code = gl_fail(err, GL_E_CHAIN_BROKEN, "the chain of op %llu is not the one in the database", (unsigned long long)from->seq);
+    if (code == GL_OK)
+        take_stamp(session, parsed);
     json_decref(parsed);
     if (code != GL_OK) {
         free((void *)logged.data);
@@ -372,16 +400,33 @@ static void follow_all(struct session *session, const struct store_tail *tail)
         writer_kick(session->core);
 }
 
-static void answer_catch_waiters(struct session *session, enum gl_code code)
+/* account: only those of it; NULL: all. */
+static void answer_catch_waiters(struct session *session, enum gl_code code, const gl_uuid *account)
 {
-    struct session_waiter *waiter = session->catch_waiters;
+    struct session_waiter *waiter = session->catch_waiters, *next;
     session->catch_waiters = NULL;
-    while (waiter) {
-        struct session_waiter *next = waiter->next;
+    for (; waiter; waiter = next) {
+        next = waiter->next;
+        if (account && !gl_uuid_equal(&waiter->account, account)) {
+            waiter->next = session->catch_waiters;
+            session->catch_waiters = waiter;
+            continue;
+        }
         waiter->fn(waiter->ctx, code, session);
         mem_free(&waiter);
-        waiter = next;
     }
+}
+
+static void tail_failed(struct session *session, enum gl_code code)
+{
+    if (code == GL_E_NOT_FOUND) { /* hidden from that account only: its role is read anew, and somebody else asked for */
+        project_refresh_account(session->project, &session->tail_account);
+        answer_catch_waiters(session, code, &session->tail_account);
+        session_refresh_if_free(session);
+        return;
+    }
+    session->not_before_ms = loop_now_ms(session->core->loop) + READ_BACK_OFF_MS; /* the poll sees it again */
+    answer_catch_waiters(session, code, NULL);
 }
 
 static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
@@ -389,17 +434,18 @@ static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
     struct session *session = ctx;
     session->is_catching_up = false;
     if (code != GL_OK)
-        session->must_catch_up = true; /* the poll sees it again */
+        tail_failed(session, code);
     else
         follow_all(session, tail);
-    if (!session->is_catching_up)
-        answer_catch_waiters(session, session->phase == SESSION_FAILED ? GL_E_RESYNC : code);
+    if (code == GL_OK && !session->is_catching_up)
+        answer_catch_waiters(session, session->phase == SESSION_FAILED ? GL_E_RESYNC : code, NULL);
     session_release(session);
 }
 
 static void read_tail(struct session *session, const gl_uuid *account)
 {
     session->is_catching_up = true;
+    session->tail_account = *account;
     session->uses++;
     store_tail_read(session->core->store, account, &session->id, session->state->seq, session->core->limits.append_max_ops,
                     session->core->limits.frame_bytes, on_tail, session);
@@ -410,7 +456,6 @@ void session_catch_up(struct session *session)
     const gl_uuid *account = session_any_account(session);
     if (session->is_catching_up || session->is_in_flight || session->is_looking_up || session->phase != SESSION_READY)
         return;
-    session->must_catch_up = !account;
     if (account)
         read_tail(session, account);
 }
@@ -418,9 +463,27 @@ void session_catch_up(struct session *session)
 void session_refresh(struct session *session, const gl_uuid *account, session_fn fn, void *ctx)
 {
     struct session_waiter *waiter = mem_alloc(sizeof *waiter);
-    *waiter = (struct session_waiter){session->catch_waiters, fn, ctx, *account};
+    *waiter = (struct session_waiter){session->catch_waiters, fn, ctx, *account, loop_now_ms(session->core->loop)};
     session->catch_waiters = waiter;
     session_refresh_if_free(session);
+}
+
+void session_expire(struct session *session, uint64_t before_ms)
+{
+    struct session_waiter **at = &session->catch_waiters, *waiter, *late = NULL;
+    while ((waiter = *at)) {
+        if (waiter->since_ms > before_ms) {
+            at = &waiter->next;
+            continue;
+        }
+        *at = waiter->next;
+        waiter->next = late;
+        late = waiter;
+    }
+    for (; (waiter = late); mem_free(&waiter)) {
+        late = waiter->next;
+        waiter->fn(waiter->ctx, GL_E_STORE_DOWN, session);
+    }
 }
 
 /* Not while an append is under way: the tail could have its ops before its outcome is told. The writer looks here again. */
@@ -432,8 +495,9 @@ void session_refresh_if_free(struct session *session)
 
 const gl_uuid *session_any_account(const struct session *session)
 {
-    if (session->waiting)
-        return &session->waiting->account;
+    for (const struct waiting_op *op = session->waiting; op; op = op->next)
+        if (op->role >= GL_VIEWER)
+            return &op->account;
     if (session->catch_waiters)
         return &session->catch_waiters->account;
     return session->subscriptions ? &session->subscriptions->peer->account : NULL;
@@ -456,7 +520,7 @@ struct subscription *subscription_new(struct peer *peer, struct session *session
     subscription->session = session;
     subscription->role = role;
     subscription->cursor = session->state->seq;
-    subscription->project_cursor = session->project->head;
+    subscription->project_cursor = project_cursor(peer, session->project);
     subscription->pages_tail = &subscription->pages;
     subscription->next_of_peer = peer->subscriptions;
     peer->subscriptions = subscription;
@@ -472,11 +536,12 @@ struct subscription *subscription_new(struct peer *peer, struct session *session
 void subscription_free(struct subscription *subscription)
 {
     struct session *session = subscription->session;
-    struct subscription **at = &subscription->peer->subscriptions;
+    struct peer *peer = subscription->peer;
+    struct subscription **at = &peer->subscriptions;
     while (*at != subscription)
         at = &(*at)->next_of_peer;
     *at = subscription->next_of_peer;
-    subscription->peer->subscription_count--;
+    peer->subscription_count--;
     if (subscription->reading)
         *subscription->reading = NULL;
     if (subscription->prev_of_session)
@@ -490,6 +555,7 @@ void subscription_free(struct subscription *subscription)
         subscription->pages = page->next;
         request_fail(page, GL_E_RESYNC, "the session was left before this page was sent");
     }
-    session_release(session);
     mem_free(&subscription);
+    submit_flush(peer, &session->id);
+    session_release(session);
 }

@@ -41,6 +41,7 @@ static void subscribe(struct join *join, uint64_t cursor)
     struct session *session = join->session;
     struct subscription *joined = subscription_find(peer, &session->id);
     enum gl_role role = joined ? joined->role : request->role;
+    const uint64_t told = joined && joined->is_live ? joined->project_cursor : project_cursor(peer, session->project);
     if (joined)
         subscription_free(joined); /* joined again: from the new place */
     if (!peer->is_closed && peer->subscription_count >= peer->core->limits.sessions) {
@@ -52,6 +53,9 @@ static void subscribe(struct join *join, uint64_t cursor)
         struct subscription *subscription = subscription_new(peer, session, role);
         subscription->is_live = !join->params.has_live || join->params.live;
         subscription->cursor = cursor;
+        subscription->project_cursor = told;
+        if (request->scope.epoch > 0 && request->scope.epoch < session->project->epoch)
+            project_refresh_account(session->project, &request->account); /* the role is from before the last change */
     }
     if (!peer->is_closed)
         peer_pump_later(peer);
@@ -79,6 +83,8 @@ static void compare_chain(struct join *join, const gl_hash *chain)
 static void on_old_chain(void *ctx, enum gl_code code, const struct store_tail *tail)
 {
     struct join *join = ctx;
+    if (code == GL_OK && join->session->phase == SESSION_FAILED)
+        code = GL_E_RESYNC;
     if (code == GL_OK) {
         compare_chain(join, &tail->chain_before);
         return;

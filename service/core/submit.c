@@ -7,7 +7,10 @@
 #define DETAILS_BYTES_MAX (128 * 1024) /* answers beyond this size leave out the current values */
 
 struct submit {
+    struct submit *next; /* of the same peer */
     struct request *request;
+    gl_uuid session;
+    uint64_t newest; /* the last seq that the answer names */
     size_t count, pending;
     bool is_atomic;
     struct op_outcome *outcomes;
@@ -52,10 +55,39 @@ static void answer(struct submit *submit)
     mem_free(&submit);
 }
 
+/* Who has joined gets an op before its result, also when the socket is full and the op still has to wait. */
+static bool may_answer(const struct submit *submit)
+{
+    const struct peer *peer = submit->request->peer;
+    const struct subscription *joined = subscription_find(peer, &submit->session);
+    return submit->pending == 0 && (peer->is_closed || peer->is_closing || !joined || !joined->is_live || joined->cursor >= submit->newest);
+}
+
+void submit_flush(struct peer *peer, const gl_uuid *session)
+{
+    struct submit **at = &peer->submits;
+    peer_ref(peer);
+    while (*at) {
+        struct submit *submit = *at;
+        if (!gl_uuid_equal(&submit->session, session)) {
+            at = &submit->next;
+            continue;
+        }
+        if (!may_answer(submit))
+            break;
+        *at = submit->next;
+        if (!*at)
+            peer->submits_tail = at;
+        answer(submit);
+    }
+    peer_unref(peer);
+}
+
 static void settled_one(struct submit *submit)
 {
+    const gl_uuid session = submit->session;
     if (--submit->pending == 0)
-        answer(submit);
+        submit_flush(submit->request->peer, &session);
 }
 
 /* ---- "not there, but here is what looks like it": asked of a helper, and only added when it comes */
@@ -129,6 +161,8 @@ void submit_settle(struct waiting_op *op, struct op_outcome *outcome)
     counts->ops_accepted += outcome->code == GL_OK && !outcome->is_repeated;
     if (outcome->code != GL_OK && gl_code_retry(outcome->code) != GL_LATER)
         peer_remember_refused(submit->request->peer, &op->id);
+    if (outcome->code == GL_OK && outcome->seq > submit->newest)
+        submit->newest = outcome->seq;
     submit->outcomes[op->index] = *outcome;
     outcome->data = NULL;
     op->submit = NULL;
@@ -171,18 +205,34 @@ static struct waiting_op *wait_for(struct session *session, struct submit *submi
     return op;
 }
 
+static bool has_room(struct request *request, size_t count)
+{
+    const struct peer *peer = request->peer;
+    const size_t limit = request->core->limits.ops_in_flight;
+    struct gl_err err = {0};
+    if (peer->ops_in_flight + count <= limit)
+        return true;
+    gl_fail(&err, GL_E_BUSY, "%zu ops of this connection wait for their results; at most %zu may", peer->ops_in_flight, limit);
+    request_fail_data(request, &err, json_pack("{s:i, s:I}", "retry_after_ms", 20, "limit", (json_int_t)limit));
+    return false;
+}
+
 static void enqueue(struct request *request, struct session *session, enum gl_role role)
 {
     struct gl_session_submit_params params = {0};
-    if (!request_read(request, session_submit, &params))
+    if (!request_read(request, session_submit, &params) || !has_room(request, params.ops_count))
         return;
+    struct peer *peer = request->peer;
     struct submit *submit = mem_alloc(sizeof *submit);
-    *submit = (struct submit){.request = request, .count = params.ops_count, .pending = params.ops_count, .is_atomic = params.atomic};
+    *submit = (struct submit){
+        .request = request, .session = session->id, .count = params.ops_count, .pending = params.ops_count, .is_atomic = params.atomic};
+    *peer->submits_tail = submit;
+    peer->submits_tail = &submit->next;
     submit->outcomes = mem_array(params.ops_count + 1, sizeof *submit->outcomes);
     submit->ids = mem_array(params.ops_count + 1, sizeof *submit->ids);
-    request->peer->ops_in_flight += params.ops_count;
+    peer->ops_in_flight += params.ops_count;
     if (params.ops_count == 0) {
-        answer(submit);
+        submit_flush(peer, &session->id);
         return;
     }
     for (size_t i = 0; i < params.ops_count; i++) {
@@ -201,7 +251,12 @@ static void on_opened(void *ctx, enum gl_code code, struct session *session)
         request_fail(request, code, "%s", gl_code_sentence(code));
         return;
     }
+    struct project *project = session->project;
+    const gl_uuid account = request->account;
+    const bool is_old = request->scope.epoch < project->epoch; /* the role is from before the last change */
     enqueue(request, session, request->scope.role);
+    if (is_old)
+        project_refresh_account(project, &account);
     session_release(session); /* what waits keeps it */
 }
 
@@ -211,12 +266,6 @@ void handle_session_submit(struct request *request)
     size_t count = json_array_size(json_object_get(request->params, "ops"));
     if (count > limits->ops_in_flight) {
         request_fail_at(request, GL_E_TOO_LARGE, "ops", "%zu ops in one request; at most %zu are taken", count, limits->ops_in_flight);
-        return;
-    }
-    if (request->peer->ops_in_flight + count > limits->ops_in_flight) {
-        struct gl_err err = {0};
-        gl_fail(&err, GL_E_BUSY, "%zu ops of this connection wait for their results; at most %zu may", request->peer->ops_in_flight, limits->ops_in_flight);
-        request_fail_data(request, &err, json_pack("{s:i, s:I}", "retry_after_ms", 20, "limit", (json_int_t)limits->ops_in_flight));
         return;
     }
     const struct subscription *joined = request->scope_is_joined;

@@ -12,6 +12,7 @@ struct upload {
     struct gl_slice title_slice, filename_slice;
     struct gl_buf bytes;
     size_t expected;
+    uint64_t touched_ms; /* when it began, or the last piece came */
     uint8_t sha256[32];
     /* while it is being committed: */
     struct request *request;
@@ -38,6 +39,13 @@ void upload_free(struct upload **address)
     if (upload->project)
         project_release(upload->project);
     mem_free(&upload);
+}
+
+/* What it announced is kept free for it, of a sum that everybody shares: whoever does not go on gives it back. */
+void upload_sweep(struct peer *peer, uint64_t now_ms)
+{
+    if (peer->upload && !peer->upload->request && now_ms - peer->upload->touched_ms >= UPLOAD_IDLE_MS)
+        upload_free(&peer->upload);
 }
 
 static void upload_done(struct upload *upload)
@@ -90,6 +98,7 @@ static void start_upload(struct request *request, const struct gl_document_begin
     upload->project_id = request->project;
     upload->account = request->account;
     upload->expected = params->bytes;
+    upload->touched_ms = loop_now_ms(request->core->loop);
     memcpy(upload->sha256, params->sha256, sizeof upload->sha256);
     upload->title = mem_copy(params->title.data, params->has_title ? params->title.len : 0);
     upload->title_slice = gl_slice_of(upload->title, params->has_title ? params->title.len : 0);
@@ -159,6 +168,7 @@ void handle_document_chunk(struct request *request)
         request_fail_data(request, &err, NULL);
         return;
     }
+    upload->touched_ms = loop_now_ms(request->core->loop);
     struct gl_document_chunk_result result = {.offset = upload->bytes.len};
     request_reply(request, document_chunk, &result);
 }
@@ -223,16 +233,23 @@ static void on_appended(void *ctx, enum gl_code code, uint64_t seq)
                 (struct store_param[]){P_UUID(upload->project_id), P_BYTES(upload->sha256, 32)}, 2, on_stored, upload);
 }
 
-static void on_project(void *ctx, enum gl_code code, struct project *project)
+static void refuse(struct upload *upload, enum gl_code code)
+{
+    request_fail(upload->request, code, "%s", gl_code_sentence(code));
+    upload_done(upload);
+}
+
+/* The right was checked when the upload began; that may be long ago. */
+static void on_role(void *ctx, enum gl_code code, const struct store_rows *rows)
 {
     struct upload *upload = ctx;
+    struct project *project = upload->project;
     uint64_t now_ms = (uint64_t)loop_unix_ms(upload->core->loop);
-    if (code != GL_OK) {
-        request_fail(upload->request, code, "%s", gl_code_sentence(code));
-        upload_done(upload);
+    enum gl_role role = GL_NOBODY;
+    if (code != GL_OK || store_rows_count(rows) == 0 || !gl_role_parse(store_text(rows, 0, 1), &role)) {
+        refuse(upload, code == GL_OK ? GL_E_NOT_FOUND : code);
         return;
     }
-    upload->project = project;
     struct append_document *document = &upload->document;
     document->document = gl_uuid_v7(now_ms);
     document->revision = gl_uuid_v7(now_ms);
@@ -243,9 +260,20 @@ static void on_project(void *ctx, enum gl_code code, struct project *project)
     memcpy(document->sha256, upload->sha256, sizeof document->sha256);
     document->codepoints = gl_text_length(upload->text);
     document->session_chain = gl_chain_start(&document->session, upload->sha256);
-    struct project_op op = {.id = gl_uuid_v7(now_ms), .account = upload->account, .kind = GL_OP_DOCUMENT_CREATE, .document = document,
-                            .done = on_appended, .ctx = upload};
+    struct project_op op = {.id = gl_uuid_v7(now_ms), .account = upload->account, .asker_role = role, .asker_epoch = store_u64(rows, 0, 3),
+                            .kind = GL_OP_DOCUMENT_CREATE, .document = document, .done = on_appended, .ctx = upload};
     project_enqueue(project, &op);
+}
+
+static void on_project(void *ctx, enum gl_code code, struct project *project)
+{
+    struct upload *upload = ctx;
+    if (code != GL_OK) {
+        refuse(upload, code);
+        return;
+    }
+    upload->project = project;
+    store_query(upload->core->store, STORE_Q_role_of_project, &upload->account, (struct store_param[]){P_UUID(upload->project_id)}, 1, on_role, upload);
 }
 
 static enum gl_code check(struct upload *upload, struct gl_err *err)

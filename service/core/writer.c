@@ -96,10 +96,15 @@ static void on_appended(void *ctx, enum gl_code code, struct append_stream *stre
 
 /* ---- building one */
 
+static bool project_may(const struct project *project)
+{
+    return project->is_ready && !project->is_loading && !project->is_looking && project->refreshing == 0 && !project->must_refresh;
+}
+
 static bool session_may(const struct session *session, uint64_t now_ms)
 {
-    return session->waiting && session->phase == SESSION_READY && !session->is_in_flight && !session->is_catching_up &&
-           !session->is_looking_up && session->not_before_ms <= now_ms && session->project->is_ready && !session->project->is_loading && session->project->refreshing == 0;
+    return session->waiting && session->phase == SESSION_READY && !session->is_in_flight && !session->is_catching_up && !session->is_looking_up &&
+           session->not_before_ms <= now_ms && project_may(session->project);
 }
 
 static void gather(struct core *core, struct group *group)
@@ -109,18 +114,20 @@ static void gather(struct core *core, struct group *group)
     struct project *project;
     struct session *session;
     for (size_t at = 0; (project = map_next(&core->projects, &at));)
-        if (project->waiting && project->is_ready && !project->is_in_flight && !project->is_loading && project->not_before_ms <= now_ms)
+        if (project->waiting && !project->is_in_flight && project->not_before_ms <= now_ms && project_may(project))
             group_add(group, part_from_project(project));
-    for (size_t at = 0; left > 0 && (session = map_next(&core->sessions, &at));) {
+    size_t at = core->gather_at < core->sessions.cap ? core->gather_at : 0;
+    for (size_t seen = 0; left > 0 && seen < core->sessions.count; seen++) {
+        if (!(session = map_next(&core->sessions, &at))) {
+            at = 0;
+            session = map_next(&core->sessions, &at);
+        }
         session_refresh_if_free(session);
-        if (!session_may(session, now_ms))
-            continue;
-        struct part *part = part_from_session(session, left);
-        if (!part)
-            continue;
-        left -= part->row_count < left ? part->row_count : left;
+        struct part *part = session_may(session, now_ms) ? part_from_session(session, left) : NULL;
+        left -= !part ? 0 : part->row_count < left ? part->row_count : left;
         group_add(group, part);
     }
+    core->gather_at = at;
 }
 
 static bool anybody_waits(struct core *core)
@@ -175,6 +182,25 @@ void writer_kick(struct core *core)
 
 void writer_kick_from_timer(void *core) { writer_kick(core); }
 
+void writer_each_op(const struct project *project, void (*fn)(void *ctx, struct waiting_op *op), void (*fn_of_project)(void *ctx, struct project_op *op),
+                    void *ctx)
+{
+    const struct group *group = project->core->group;
+    struct session *session;
+    for (size_t at = 0; (session = map_next(&project->core->sessions, &at));)
+        for (struct waiting_op *op = session->project == project ? session->waiting : NULL; op; op = op->next)
+            fn(ctx, op);
+    for (struct project_op *op = project->waiting; op; op = op->next)
+        fn_of_project(ctx, op);
+    for (size_t i = 0; group && i < group->count; i++) {
+        const struct part *part = group->parts[i];
+        for (struct project_op *op = part->project == project ? part->project_ops : NULL; op; op = op->next)
+            fn_of_project(ctx, op);
+        for (size_t k = 0; part->session && part->session->project == project && k < part->tried_count; k++)
+            fn(ctx, part->tried[k].op);
+    }
+}
+
 /* ---- deadlines of our own: nobody waits for ever */
 
 static void expire(struct waiting_op *op, enum gl_code code)
@@ -192,7 +218,7 @@ static void expire_waiting(struct session *session, uint64_t before_ms)
     struct waiting_op **at = &session->waiting;
     while (*at) {
         struct waiting_op *op = *at;
-        if (op->since_ms > before_ms) {
+        if (op->since_ms > before_ms && submit_is_awaited(op->submit)) { /* whose peer is gone leave their memory, too */
             at = &op->next;
             continue;
         }
@@ -209,6 +235,8 @@ void writer_expire(struct core *core, uint64_t now_ms)
     if (now_ms < core->limits.append_ms)
         return;
     uint64_t before_ms = now_ms - core->limits.append_ms;
+    for (size_t at = 0; (session = map_next(&core->sessions, &at));)
+        session_expire(session, before_ms);
     for (size_t at = 0; (session = map_next(&core->sessions, &at));)
         expire_waiting(session, before_ms);
     struct group *group = core->group;

@@ -2,11 +2,14 @@
 #include "tests/unit/core/store_mem.h"
 
 #include <check.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "service/base/loop.h"
 #include "service/base/map.h"
 #include "service/base/mem.h"
+
+#define OTHER_SESSIONS 3
 
 struct logged {
     uint64_t seq;
@@ -32,7 +35,7 @@ struct role {
     enum gl_role role;
 };
 struct db {
-    struct log session, project;
+    struct log session, project, others[OTHER_SESSIONS]; /* the others are of the same document; they have no modes */
     gl_uuid document, revision;
     char *text;
     uint8_t sha256[32];
@@ -42,6 +45,7 @@ struct db {
     char mode[16];
     uint64_t mode_seq;
     struct gl_annotation *records[4096]; /* in the order made */
+    const struct log *record_of[4096];
     size_t record_count;
     struct label labels[512];
     size_t label_count;
@@ -62,8 +66,10 @@ struct store {
     struct db *db;
     struct loop *loop;
     enum store_fault fault;
-    unsigned fault_times, appends;
+    unsigned fault_times, appends, questions;
     bool is_down, is_freed;
+    unsigned readable_until; /* so many questions; 0: all */
+    int64_t clock_ms;
     struct pending *late;
 };
 
@@ -83,6 +89,10 @@ struct db *db_new(const char *text)
     db->document = fixed_id("document");
     db->revision = fixed_id("revision");
     db->session.chain = db->session.chain_start = gl_chain_start(&db->session.id, db->sha256);
+    for (int i = 0; i < OTHER_SESSIONS; i++) {
+        db->others[i].id = gl_uuid_derive("session", &i, sizeof i);
+        db->others[i].chain = db->others[i].chain_start = gl_chain_start(&db->others[i].id, db->sha256);
+    }
     db->project.chain = db->project.chain_start = gl_chain_start(&db->project.id, NULL);
     db->epoch = 1;
     db->is_open = true;
@@ -105,11 +115,15 @@ void db_free(struct db **db)
         mem_free(&(*db)->labels[i].name);
     log_fini(&(*db)->session);
     log_fini(&(*db)->project);
+    for (int i = 0; i < OTHER_SESSIONS; i++)
+        log_fini(&(*db)->others[i]);
     mem_free(&(*db)->text);
     mem_free(db);
 }
 
 const gl_uuid *db_session(const struct db *db) { return &db->session.id; }
+const gl_uuid *db_other_session(const struct db *db, size_t n) { return &db->others[n].id; }
+uint64_t db_project_head(const struct db *db) { return db->project.head; }
 const gl_uuid *db_project(const struct db *db) { return &db->project.id; }
 uint64_t db_head(const struct db *db) { return db->session.head; }
 size_t db_label_count(const struct db *db) { return db->label_count; }
@@ -173,7 +187,13 @@ struct gl_state *db_replay(const struct db *db)
 
 /* ---- the fence */
 
-static struct log *log_of(struct db *db, const gl_uuid *id) { return gl_uuid_equal(id, &db->session.id) ? &db->session : &db->project; }
+static struct log *log_of(struct db *db, const gl_uuid *id)
+{
+    for (int i = 0; i < OTHER_SESSIONS; i++)
+        if (gl_uuid_equal(id, &db->others[i].id))
+            return &db->others[i];
+    return gl_uuid_equal(id, &db->session.id) ? &db->session : &db->project;
+}
 
 static const struct logged *find_op(const struct log *log, const gl_uuid *id)
 {
@@ -183,15 +203,16 @@ static const struct logged *find_op(const struct log *log, const gl_uuid *id)
     return NULL;
 }
 
-static void keep_record(struct db *db, struct gl_annotation *annotation)
+static void keep_record(struct db *db, const struct log *log, struct gl_annotation *annotation)
 {
     for (size_t i = 0; i < db->record_count; i++) {
-        if (gl_uuid_equal(&db->records[i]->id, &annotation->id)) {
+        if (db->record_of[i] == log && gl_uuid_equal(&db->records[i]->id, &annotation->id)) {
             gl_annotation_unref(&db->records[i]);
             db->records[i] = gl_annotation_ref(annotation);
             return;
         }
     }
+    db->record_of[db->record_count] = log;
     db->records[db->record_count++] = gl_annotation_ref(annotation);
 }
 
@@ -209,7 +230,7 @@ static void write_rows(struct db *db, struct log *log, const struct append_strea
     log->chain = stream->chain;
     log->sum = stream->sum;
     for (size_t i = 0; i < stream->annotation_count; i++)
-        keep_record(db, stream->annotations[i]);
+        keep_record(db, log, stream->annotations[i]);
     for (size_t i = 0; i < stream->label_count; i++)
         db->labels[db->label_count++] = (struct label){stream->labels[i].id, mem_copy(stream->labels[i].name.data, stream->labels[i].name.len)};
     if (stream->label_count > 0)
@@ -314,13 +335,16 @@ void store_mem_fault(struct store *store, enum store_fault fault, unsigned times
     store->fault_times = times;
 }
 
+void store_mem_set_readable(struct store *store, bool is_readable) { store_mem_readable_for(store, is_readable ? UINT_MAX - store->questions : 0); }
+void store_mem_readable_for(struct store *store, unsigned questions) { store->readable_until = 1 + store->questions + questions; }
+void store_mem_set_clock(struct store *store, int64_t ms) { store->clock_ms = ms; }
 void store_mem_set_up(struct store *store, bool is_up) { store->is_down = !is_up; }
+unsigned store_mem_questions(const struct store *store) { return store->questions; }
 unsigned store_mem_appends(const struct store *store) { return store->appends; }
 bool store_is_up(const struct store *store) { return !store->is_down; }
 int64_t store_clock_offset_ms(const struct store *store)
 {
-    (void)store;
-    return 0;
+    return store->clock_ms;
 }
 
 /* ---- reading: each question waits one turn */
@@ -328,6 +352,7 @@ int64_t store_clock_offset_ms(const struct store *store)
 struct question {
     struct store *store;
     gl_uuid account, id;
+    bool is_unreadable;
     uint64_t after;
     size_t max;
     void *fn, *ctx;
@@ -338,7 +363,9 @@ struct question {
 static struct question *ask(struct store *store, const gl_uuid *account, const gl_uuid *id, void *fn, void *ctx)
 {
     struct question *question = mem_alloc(sizeof *question);
+    ck_assert_uint_lt(++store->questions, 1000000); /* asked in a circle */
     question->store = store;
+    question->is_unreadable = store->readable_until > 0 && store->questions >= store->readable_until;
     if (account)
         question->account = *account;
     if (id)
@@ -348,9 +375,15 @@ static struct question *ask(struct store *store, const gl_uuid *account, const g
     return question;
 }
 
-static struct gl_document_info info_of(const struct db *db)
+/* Row-level security: who is no member finds nothing. */
+static enum gl_code may_read(const struct question *q)
 {
-    struct gl_document_info info = {.document = db->document, .project = db->project.id, .session = db->session.id, .revision = db->revision,
+    return q->is_unreadable ? GL_E_STORE_DOWN : role_of(q->store->db, &q->account) < GL_VIEWER ? GL_E_NOT_FOUND : GL_OK;
+}
+
+static struct gl_document_info info_of(const struct db *db, const struct log *log)
+{
+    struct gl_document_info info = {.document = db->document, .project = db->project.id, .session = log->id, .revision = db->revision,
                                     .title = GL_SLICE("A brief"), .bytes = strlen(db->text), .codepoints = db->codepoints};
     memcpy(info.sha256, db->sha256, 32);
     return info;
@@ -362,10 +395,11 @@ static void open_now(void *ctx)
     struct db *db = q->store->db;
     store_session_fn fn = (store_session_fn)(uintptr_t)q->fn;
     enum gl_role role = role_of(db, &q->account);
-    struct store_session session = {.session = db->session.id, .project = db->project.id, .role = role, .epoch = db->epoch,
-                                    .head = db->session.head, .document = info_of(db)};
-    if (role < GL_VIEWER || !gl_uuid_equal(&q->id, &db->session.id))
-        fn(q->ctx, GL_E_NOT_FOUND, NULL);
+    const struct log *log = log_of(db, &q->id);
+    struct store_session session = {.session = log->id, .project = db->project.id, .role = role, .epoch = db->epoch, .head = log->head,
+                                    .document = info_of(db, log)};
+    if (may_read(q) != GL_OK || !gl_uuid_equal(&q->id, &log->id) || log == &db->project)
+        fn(q->ctx, q->is_unreadable ? GL_E_STORE_DOWN : GL_E_NOT_FOUND, NULL);
     else
         fn(q->ctx, GL_OK, &session);
     mem_free(&q);
@@ -388,17 +422,20 @@ static void load_now(void *ctx)
 {
     struct question *q = ctx;
     struct db *db = q->store->db;
-    struct log *log = &db->session;
+    struct log *log = log_of(db, &q->id);
+    const bool is_main = log == &db->session;
     size_t recent = log->head < q->max ? (size_t)log->head : q->max;
     struct store_state state = {.text = gl_slice_str(db->text), .head = log->head, .chain = log->chain, .sum = log->sum, .epoch = db->epoch,
-                                .mode = gl_slice_str(db->mode), .mode_seq = db->mode_seq, .record_count = db->record_count, .recent_count = recent};
+                                .mode = gl_slice_str(is_main ? db->mode : "shared"), .mode_seq = is_main ? db->mode_seq : 0, .recent_count = recent};
     state.records = mem_array(db->record_count + 1, sizeof *state.records);
     state.recent = mem_array(recent + 1, sizeof *state.recent);
     for (size_t i = 0; i < db->record_count; i++)
-        state.records[i] = db->records[i]->canonical;
+        if (db->record_of[i] == log)
+            state.records[state.record_count++] = db->records[i]->canonical;
     for (size_t i = 0; i < recent; i++)
         state.recent[i] = tail_op(&log->ops[log->head - recent + i]);
-    ((store_state_fn)(uintptr_t)q->fn)(q->ctx, GL_OK, &state);
+    enum gl_code code = may_read(q);
+    ((store_state_fn)(uintptr_t)q->fn)(q->ctx, code, code == GL_OK ? &state : NULL);
     mem_free(&state.records);
     mem_free(&state.recent);
     mem_free(&q);
@@ -422,7 +459,8 @@ static void tail_now(void *ctx)
         tail.ops[tail.count] = tail_op(&log->ops[q->after + tail.count]);
         tail.count++;
     }
-    ((store_tail_fn)(uintptr_t)q->fn)(q->ctx, GL_OK, &tail);
+    enum gl_code code = may_read(q);
+    ((store_tail_fn)(uintptr_t)q->fn)(q->ctx, code, code == GL_OK ? &tail : NULL);
     mem_free(&tail.ops);
     mem_free(&q);
 }
@@ -447,7 +485,8 @@ static void project_now(void *ctx)
     struct store_project project = {.project = db->project.id, .name = GL_SLICE("Test"), .head = db->project.head, .epoch = db->epoch,
                                     .codebook = db->codebook, .chain = db->project.chain, .is_open = db->is_open, .others_may_edit = true,
                                     .labels = labels, .label_count = db->label_count};
-    ((store_project_fn)(uintptr_t)q->fn)(q->ctx, GL_OK, &project);
+    enum gl_code code = may_read(q);
+    ((store_project_fn)(uintptr_t)q->fn)(q->ctx, code, code == GL_OK ? &project : NULL);
     mem_free(&q);
 }
 
@@ -482,28 +521,28 @@ struct store_rows {
     size_t count;
     gl_uuid project;
     enum gl_role role;
-    uint64_t head;
-    const struct logged *ops[1024];
+    uint64_t head, epoch;
+    const struct logged *ops[2048];
 };
 
 static void rows_now(void *ctx)
 {
     struct question *q = ctx;
     struct db *db = q->store->db;
-    struct store_rows rows = {.project = db->project.id, .role = role_of(db, &q->account), .head = db->session.head};
+    struct store_rows rows = {.project = db->project.id, .role = role_of(db, &q->account), .head = log_of(db, &q->id)->head, .epoch = db->epoch};
     if (q->max == STORE_Q_accounts_disabled) {
         for (size_t i = 0; i < q->count; i++)
             rows.count |= gl_uuid_equal(&q->ids[i], &db->disabled);
         rows.project = db->disabled;
         q->count = 0;
     } else {
-        rows.count = !q->ids && rows.role >= GL_VIEWER;
+        rows.count = !q->ids && q->max == STORE_Q_role_of_project && rows.role >= GL_VIEWER;
     }
-    for (size_t i = 0; i < q->count; i++)
-        if ((rows.ops[rows.count] = find_op(&db->session, &q->ids[i])))
+    for (size_t i = 0; i < q->count && may_read(q) == GL_OK; i++)
+        if ((rows.ops[rows.count] = find_op(log_of(db, &q->id), &q->ids[i])))
             rows.count++;
-    rows.count += q->max == STORE_Q_ops_by_id && rows.count == 0;
-    ((store_rows_fn)(uintptr_t)q->fn)(q->ctx, GL_OK, &rows);
+    rows.count += q->max == STORE_Q_ops_by_id && rows.count == 0 && may_read(q) == GL_OK;
+    ((store_rows_fn)(uintptr_t)q->fn)(q->ctx, q->is_unreadable ? GL_E_STORE_DOWN : GL_OK, q->is_unreadable ? NULL : &rows);
     mem_free(&q->ids);
     mem_free(&q);
 }
@@ -515,10 +554,11 @@ void store_query(struct store *store, enum store_query_id query, const gl_uuid *
     question->max = query;
     if (query == STORE_Q_ops_by_id || query == STORE_Q_accounts_disabled) {
         struct gl_slice ids = params[count - 1].slice;
+        question->id = params[0].uuid;
         question->ids = (gl_uuid *)(void *)mem_copy(ids.data, ids.len);
         question->count = ids.len / sizeof *question->ids;
     } else {
-        ck_assert_msg(query == STORE_Q_role_of_project, "these tests ask for roles and ops only");
+        ck_assert_msg(query == STORE_Q_role_of_project || query == STORE_Q_document_by_sha, "these tests ask for roles, ops and new documents only");
     }
     loop_defer(store->loop, rows_now, question);
 }
@@ -537,7 +577,7 @@ struct gl_slice store_text(const struct store_rows *rows, size_t row, size_t col
 bool store_is_null(const struct store_rows *rows, size_t row, size_t column) { return column > 0 && !rows->ops[row]; }
 uint64_t store_u64(const struct store_rows *rows, size_t row, size_t column)
 {
-    return column == 0 ? rows->head : rows->ops[row]->seq;
+    return column == 0 ? rows->head : column == 3 ? rows->epoch : rows->ops[row]->seq;
 }
 bool store_bool(const struct store_rows *rows, size_t row, size_t column) { return !rows || row || column; }
 struct gl_slice store_bytes(const struct store_rows *rows, size_t row, size_t column)

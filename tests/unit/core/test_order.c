@@ -1,0 +1,249 @@
+/* test_order.c - what comes before what: results behind ops, stamps that never go back, everybody's turn. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "service/base/log.h"
+#include "service/base/mem.h"
+#include "tests/unit/core/peer_sim.h"
+
+static const char TEXT[] = "The harbour is loud. The quay is long. Ships come by night.";
+static struct bench bench;
+static struct client *ana, *ben;
+
+static void setup_with(size_t workers, const struct core_limits *limits)
+{
+    bench_init(&bench, TEXT, workers, limits);
+    ana = client_new(&bench, 0, "ana", GL_CURATOR);
+    ben = client_new(&bench, workers - 1, "ben", GL_ANNOTATOR);
+    client_join(ana, NULL);
+    client_join(ben, NULL);
+}
+static void setup(void) { setup_with(1, NULL); }
+static void setup_two(void) { setup_with(2, NULL); }
+
+static void teardown(void)
+{
+    store_mem_answer(bench.stores[0]);
+    client_free(&ana);
+    client_free(&ben);
+    bench_fini(&bench);
+}
+
+static void turn(void) { loop_sim_run(bench.loop, 0); }
+
+static uint64_t send_op(struct client *client, json_t *op) { return client_submit(client, json_pack("[o]", op), false); }
+
+static uint64_t seq_of(struct client *client, uint64_t request, size_t index)
+{
+    json_t *outcome = client_outcome(client, request, index);
+    char *text = json_dumps(outcome, JSON_COMPACT);
+    ck_assert_msg(json_object_get(outcome, "seq") != NULL, "refused: %s", text);
+    free(text);
+    return (uint64_t)json_integer_value(json_object_get(outcome, "seq"));
+}
+
+static void expect_error(struct client *client, uint64_t request, size_t index, const char *name)
+{
+    json_t *data = json_object_get(json_object_get(client_outcome(client, request, index), "error"), "data");
+    ck_assert_msg(data != NULL, "accepted, but %s was expected", name);
+    ck_assert_str_eq(json_string_value(json_object_get(data, "name")), name);
+}
+
+static json_t *last_payload(struct client *client) { return client_op(client, client_op_count(client) - 1); }
+
+START_TEST(result__of_a_reader_whose_socket_is_full__comes_behind_the_op)
+{
+    ana->is_full = true;
+    uint64_t first = send_op(ana, op_create("one", "harbour", NULL));
+    turn();
+    uint64_t refused = send_op(ana, op_create("two", "not there", NULL));
+    turn();
+    ana->is_full = false;
+    peer_writable(ana->peer);
+    turn();
+    ck_assert_uint_eq(seq_of(ana, first, 0), 1);
+    size_t at = client_position(ana, client_answer(ana, first));
+    ck_assert_uint_gt(at, client_position(ana, client_notice(ana, "session.ops", 0)));
+    ck_assert_uint_gt(client_position(ana, client_answer(ana, refused)), at);
+}
+END_TEST
+
+START_TEST(op__twice_in_one_group__once_in_an_atomic_request_that_is_refused__keeps_its_seq)
+{
+    uint64_t first = send_op(ana, op_create("one", "harbour", NULL));
+    uint64_t second = client_submit(ana, json_pack("[o, o, o]", op_create("one", "harbour", NULL), op_create("two", "quay", NULL), op_create("three", "not there", NULL)), true);
+    turn();
+    ck_assert_uint_eq(seq_of(ana, first, 0), 1);
+    ck_assert_uint_eq(seq_of(ana, second, 0), 1);
+    expect_error(ana, second, 1, "atomic_refused");
+    expect_error(ana, second, 2, "quote_not_found");
+}
+END_TEST
+
+START_TEST(base__that_names_somebody_elses_op_of_the_same_group__is_no_base)
+{
+    send_op(ana, op_create("one", "harbour", NULL));
+    uint64_t request = send_op(ben, op_update("two", json_string(op_id("one")), "one", "note", json_string("x")));
+    turn();
+    expect_error(ben, request, 0, "invalid_params");
+    request = send_op(ben, op_update("three", json_string(op_id("three")), "one", "note", json_string("x"))); /* nor is itself */
+    turn();
+    expect_error(ben, request, 0, "invalid_params");
+}
+END_TEST
+
+START_TEST(ops_in_flight__are_bounded_also_for_who_has_not_joined)
+{
+    struct core_limits limits = bench_limits();
+    limits.ops_in_flight = 2;
+    teardown();
+    setup_with(1, &limits);
+    struct client *late = client_new(&bench, 0, "late", GL_ANNOTATOR);
+    uint64_t one = send_op(late, op_create("one", "harbour", NULL)), two = send_op(late, op_create("two", "harbour", NULL));
+    uint64_t three = send_op(late, op_create("three", "harbour", NULL));
+    loop_sim_run(bench.loop, 200);
+    seq_of(late, one, 0);
+    seq_of(late, two, 0);
+    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(json_object_get(client_answer(late, three), "error"), "data"), "name")), "busy");
+    client_free(&late);
+}
+END_TEST
+
+START_TEST(time__of_ops__never_goes_back_when_another_workers_clock_is_ahead)
+{
+    store_mem_set_clock(bench.stores[1], 3000);
+    send_op(ben, op_create("one", "harbour", NULL));
+    loop_sim_run(bench.loop, 600);
+    send_op(ana, op_create("two", "quay", NULL));
+    loop_sim_run(bench.loop, 600);
+    ck_assert_int_ge(strcmp(json_string_value(json_object_get(client_op(ana, 1), "at")), json_string_value(json_object_get(client_op(ana, 0), "at"))), 0);
+}
+END_TEST
+
+START_TEST(codebook__in_a_sessions_ops__never_goes_back)
+{
+    send_op(ana, op_create("one", "harbour", "claim"));
+    turn();
+    struct client *late = client_new(&bench, 1, "ben", GL_ANNOTATOR);
+    client_result(late, client_join(late, NULL)); /* reads the session's log; the project's is read with the next poll */
+    send_op(late, op_create("two", "quay", NULL));
+    turn();
+    loop_sim_run(bench.loop, 1000);
+    ck_assert_int_eq(json_integer_value(json_object_get(last_payload(ana), "seq")), 2);
+    ck_assert_int_ge(json_integer_value(json_object_get(client_op(ana, 1), "codebook")), json_integer_value(json_object_get(client_op(ana, 0), "codebook")));
+    client_free(&late);
+}
+END_TEST
+
+START_TEST(label__by_the_id_that_another_worker_gave_it_a_moment_ago__is_known)
+{
+    send_op(ana, op_create("one", "harbour", "claim"));
+    turn();
+    json_t *set = json_object_get(json_array_get(json_object_get(client_op(ana, 0), "effects"), 0), "set");
+    uint64_t request = send_op(ben, op_create("two", "quay", json_string_value(json_object_get(set, "label"))));
+    loop_sim_run(bench.loop, 100);
+    ck_assert_uint_eq(seq_of(ben, request, 0), 2);
+}
+END_TEST
+
+START_TEST(project_ops__are_not_lost_when_a_reader_with_a_full_socket_joins_again)
+{
+    ben->is_full = true;
+    send_op(ana, op_create("one", "harbour", "claim"));
+    turn();
+    client_join(ben, NULL);
+    ben->is_full = false;
+    peer_writable(ben->peer);
+    turn();
+    ck_assert_ptr_nonnull(client_notice(ben, "project.ops", 0));
+}
+END_TEST
+
+static uint64_t in_session(struct client *client, const char *method, size_t other, json_t *ops)
+{
+    char session[GL_UUID_TEXT + 1];
+    gl_uuid_format(db_other_session(bench.db, other), session);
+    json_t *params = json_pack("{s:s}", "session", session);
+    if (ops)
+        json_object_set_new(params, "ops", ops);
+    return client_send(client, method, params);
+}
+
+START_TEST(project_ops__come_once_to_who_has_left_one_of_two_sessions)
+{
+    in_session(ben, "session.join", 0, NULL);
+    turn();
+    send_op(ana, op_create("one", "harbour", "claim"));
+    turn();
+    in_session(ben, "session.leave", 0, NULL);
+    send_op(ana, op_create("two", "harbour", "evidence"));
+    turn();
+    ck_assert_ptr_nonnull(client_notice(ben, "project.ops", 1));
+    ck_assert_ptr_null(client_notice(ben, "project.ops", 2));
+}
+END_TEST
+
+START_TEST(sessions__with_more_ops_than_one_append_takes__take_turns)
+{
+    struct core_limits limits = bench_limits();
+    limits.append_max_ops = 4;
+    teardown();
+    setup_with(1, &limits);
+    for (size_t i = 0; i < 3; i++)
+        in_session(ana, "session.join", i, NULL);
+    turn();
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1);
+    send_op(ana, op_create("first", "harbour", NULL));
+    turn();
+    for (int i = 0; i < 120; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "op %d", i);
+        in_session(ana, "session.submit", (size_t)i % 3, json_pack("[o]", op_create(name, "quay", NULL)));
+    }
+    turn();
+    store_mem_answer(bench.stores[0]);
+    store_mem_fault(bench.stores[0], FAULT_LATE, 100);
+    for (int i = 0; i < 6; i++) { /* six appends of four ops each */
+        turn();
+        store_mem_answer(bench.stores[0]);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        char id[GL_UUID_TEXT + 1];
+        size_t ops = 0;
+        json_t *notice;
+        gl_uuid_format(db_other_session(bench.db, i), id);
+        for (size_t n = 0; (notice = client_notice(ana, "session.ops", n)); n++)
+            if (strcmp(json_string_value(json_object_get(json_object_get(notice, "params"), "session")), id) == 0)
+                ops += json_array_size(json_object_get(json_object_get(notice, "params"), "ops"));
+        ck_assert_msg(ops >= 4, "session %zu: %zu ops", i, ops);
+    }
+    store_mem_fault(bench.stores[0], FAULT_NONE, 0);
+    turn();
+}
+END_TEST
+
+int main(void)
+{
+    log_init(LOG_ERROR, LOG_TEXT);
+    Suite *suite = suite_create("core, order");
+    TCase *one = tcase_create("one worker"), *two = tcase_create("two workers");
+    tcase_add_checked_fixture(one, setup, teardown);
+    tcase_add_checked_fixture(two, setup_two, teardown);
+    tcase_add_test(one, result__of_a_reader_whose_socket_is_full__comes_behind_the_op);
+    tcase_add_test(one, op__twice_in_one_group__once_in_an_atomic_request_that_is_refused__keeps_its_seq);
+    tcase_add_test(one, base__that_names_somebody_elses_op_of_the_same_group__is_no_base);
+    tcase_add_test(one, ops_in_flight__are_bounded_also_for_who_has_not_joined);
+    tcase_add_test(one, project_ops__are_not_lost_when_a_reader_with_a_full_socket_joins_again);
+    tcase_add_test(one, project_ops__come_once_to_who_has_left_one_of_two_sessions);
+    tcase_add_test(one, sessions__with_more_ops_than_one_append_takes__take_turns);
+    tcase_add_test(two, time__of_ops__never_goes_back_when_another_workers_clock_is_ahead);
+    tcase_add_test(two, codebook__in_a_sessions_ops__never_goes_back);
+    tcase_add_test(two, label__by_the_id_that_another_worker_gave_it_a_moment_ago__is_known);
+    suite_add_tcase(suite, one);
+    suite_add_tcase(suite, two);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}

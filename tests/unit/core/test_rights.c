@@ -1,0 +1,225 @@
+/* test_rights.c - rights that change while something is under way, and a store that can be written but not read. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "service/base/log.h"
+#include "service/base/mem.h"
+#include "tests/unit/core/peer_sim.h"
+
+static const char TEXT[] = "The harbour is loud. The quay is long. Ships come by night.";
+static struct bench bench;
+static struct client *ana, *ben;
+
+static void setup_with(size_t workers, const struct core_limits *limits)
+{
+    bench_init(&bench, TEXT, workers, limits);
+    ana = client_new(&bench, 0, "ana", GL_CURATOR);
+    ben = client_new(&bench, workers - 1, "ben", GL_ANNOTATOR);
+    client_join(ana, NULL);
+    client_join(ben, NULL);
+}
+static void setup(void) { setup_with(1, NULL); }
+
+static void teardown(void)
+{
+    store_mem_answer(bench.stores[0]);
+    client_free(&ana);
+    client_free(&ben);
+    bench_fini(&bench);
+}
+
+static void turn(void) { loop_sim_run(bench.loop, 0); }
+
+static uint64_t send_op(struct client *client, json_t *op) { return client_submit(client, json_pack("[o]", op), false); }
+
+static uint64_t seq_of(struct client *client, uint64_t request, size_t index)
+{
+    json_t *outcome = client_outcome(client, request, index);
+    char *text = json_dumps(outcome, JSON_COMPACT);
+    ck_assert_msg(json_object_get(outcome, "seq") != NULL, "refused: %s", text);
+    free(text);
+    return (uint64_t)json_integer_value(json_object_get(outcome, "seq"));
+}
+
+static void expect_error(struct client *client, uint64_t request, size_t index, const char *name)
+{
+    json_t *data = json_object_get(json_object_get(client_outcome(client, request, index), "error"), "data");
+    ck_assert_msg(data != NULL, "accepted, but %s was expected", name);
+    ck_assert_str_eq(json_string_value(json_object_get(data, "name")), name);
+}
+
+static void expect_refusal(struct client *client, uint64_t request, const char *name)
+{
+    json_t *answer = client_answer(client, request);
+    ck_assert_msg(answer != NULL, "no answer");
+    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(json_object_get(answer, "error"), "data"), "name")), name);
+}
+
+START_TEST(member__removed_elsewhere__does_not_hold_up_the_others)
+{
+    db_set_role(bench.db, &ben->account, GL_NOBODY); /* by another worker: this one does not know yet */
+    uint64_t bens = send_op(ben, op_create("one", "harbour", NULL)), anas = send_op(ana, op_create("two", "quay", NULL));
+    loop_sim_run(bench.loop, 200);
+    ck_assert_uint_eq(seq_of(ana, anas, 0), 1);
+    expect_error(ben, bens, 0, "forbidden");
+    loop_sim_run(bench.loop, 600);
+    ck_assert_uint_eq(client_op_count(ben), 0);
+}
+END_TEST
+
+START_TEST(op_in_flight__when_the_role_is_lost__is_not_judged_again_with_the_old_one)
+{
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1);
+    db_set_role(bench.db, &ben->account, GL_VIEWER);
+    uint64_t bens = send_op(ben, op_create("one", "harbour", NULL));
+    loop_sim_run(bench.loop, 1000); /* the fence was lost, but the answer is under way; meanwhile the poll sees the epoch */
+    store_mem_answer(bench.stores[0]);
+    loop_sim_run(bench.loop, 200);
+    expect_error(ben, bens, 0, "forbidden");
+    ck_assert_uint_eq(db_head(bench.db), 0);
+}
+END_TEST
+
+static void lose_role(void *client) { db_set_role(bench.db, &((struct client *)client)->account, GL_VIEWER); }
+
+START_TEST(role__lost_while_the_session_is_being_loaded__is_noticed)
+{
+    teardown();
+    bench_init(&bench, TEXT, 1, NULL);
+    ana = client_new(&bench, 0, "ana", GL_CURATOR);
+    ben = client_new(&bench, 0, "ben", GL_ANNOTATOR);
+    char session[GL_UUID_TEXT + 1];
+    gl_uuid_format(db_session(bench.db), session);
+    uint64_t join = client_send(ben, "session.join", json_pack("{s:s}", "session", session));
+    loop_defer(bench.loop, lose_role, ben); /* behind the question for the role, before that for the project */
+    turn();
+    client_result(ben, join);
+    expect_refusal(ben, send_op(ben, op_create("one", "harbour", NULL)), "forbidden");
+    ck_assert_uint_eq(db_head(bench.db), 0);
+}
+END_TEST
+
+START_TEST(roles__that_cannot_be_read__are_asked_for_again_without_haste_and_nothing_is_judged_meanwhile)
+{
+    db_set_role(bench.db, &ben->account, GL_VIEWER);
+    store_mem_readable_for(bench.stores[0], 3); /* heads, the project's log, the project; not the roles */
+    loop_sim_run(bench.loop, 600);
+    unsigned before = store_mem_questions(bench.stores[0]);
+    uint64_t bens = send_op(ben, op_create("one", "harbour", NULL));
+    loop_sim_run(bench.loop, 1000);
+    ck_assert_uint_lt(store_mem_questions(bench.stores[0]) - before, 20);
+    ck_assert_ptr_null(client_answer(ben, bens));
+    store_mem_set_readable(bench.stores[0], true);
+    loop_sim_run(bench.loop, 1500);
+    expect_error(ben, bens, 0, "forbidden");
+}
+END_TEST
+
+START_TEST(refusal__when_the_log_cannot_be_asked__waits)
+{
+    struct core_limits limits = bench_limits();
+    limits.recent_ops = 1;
+    limits.append_max_ops = 1; /* eight op ids in memory */
+    teardown();
+    setup_with(1, &limits);
+    send_op(ana, op_create("one", "harbour", NULL));
+    turn();
+    send_op(ana, op_update("edit", json_integer(1), "one", "note", json_string("a")));
+    turn();
+    send_op(ben, op_update("other", json_integer(2), "one", "note", json_string("b")));
+    for (int i = 0; i < 20; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "op %d", i);
+        send_op(ana, op_create(name, "quay", NULL));
+    }
+    turn();
+    store_mem_set_readable(bench.stores[0], false);
+    unsigned before = store_mem_questions(bench.stores[0]);
+    uint64_t again = send_op(ana, op_update("edit", json_integer(1), "one", "note", json_string("a"))); /* accepted long ago; anew it is stale */
+    loop_sim_run(bench.loop, 1000);
+    ck_assert_ptr_null(client_answer(ana, again));
+    ck_assert_uint_lt(store_mem_questions(bench.stores[0]) - before, 60);
+    store_mem_set_readable(bench.stores[0], true);
+    loop_sim_run(bench.loop, 500);
+    ck_assert_uint_eq(seq_of(ana, again, 0), 2);
+}
+END_TEST
+
+START_TEST(join__when_the_log_cannot_be_read__is_answered_in_time)
+{
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1);
+    send_op(ana, op_create("one", "harbour", NULL)); /* stored, but the answer does not come */
+    turn();
+    struct client *late = client_new(&bench, 0, "late", GL_VIEWER);
+    uint64_t join = client_join(late, NULL); /* the log has it, so who joins must find it */
+    ck_assert_ptr_null(client_answer(late, join));
+    loop_sim_run(bench.loop, 7000);
+    expect_refusal(late, join, "store_down");
+    store_mem_answer(bench.stores[0]);
+    turn();
+    client_free(&late);
+}
+END_TEST
+
+/* ---- uploads */
+
+static uint64_t begin(struct client *client, size_t bytes, const char *text)
+{
+    char project[GL_UUID_TEXT + 1];
+    struct gl_buf hex;
+    gl_hash sha256 = gl_sha256(text, strlen(text));
+    gl_uuid_format(db_project(bench.db), project);
+    gl_buf_init(&hex, 65);
+    gl_buf_hex(&hex, sha256.bytes, 32);
+    uint64_t request = client_send(client, "document.begin", json_pack("{s:s, s:I, s:s}", "project", project, "bytes", (json_int_t)bytes, "sha256", gl_buf_cstr(&hex)));
+    gl_buf_fini(&hex);
+    turn();
+    return request;
+}
+
+START_TEST(upload__whose_author_lost_the_right__is_not_stored)
+{
+    const char *upload = json_string_value(json_object_get(client_result(ben, begin(ben, 3, "abc")), "upload"));
+    client_result(ben, client_send(ben, "document.chunk", json_pack("{s:s, s:i, s:s}", "upload", upload, "offset", 0, "data", "YWJj")));
+    db_set_role(bench.db, &ben->account, GL_VIEWER);
+    uint64_t commit = client_send(ben, "document.commit", json_pack("{s:s}", "upload", upload));
+    loop_sim_run(bench.loop, 1000);
+    expect_refusal(ben, commit, "forbidden");
+    ck_assert_uint_eq(db_project_head(bench.db), 0);
+}
+END_TEST
+
+START_TEST(upload__that_does_not_go_on__makes_room_for_others)
+{
+    struct core_limits limits = bench_limits();
+    limits.uploads_bytes = limits.document_bytes;
+    teardown();
+    setup_with(1, &limits);
+    client_result(ana, begin(ana, limits.uploads_bytes, "abc"));
+    expect_refusal(ben, begin(ben, 3, "abc"), "busy");
+    loop_sim_run(bench.loop, 70000);
+    client_result(ben, begin(ben, 3, "abc"));
+}
+END_TEST
+
+int main(void)
+{
+    log_init(LOG_ERROR, LOG_TEXT);
+    Suite *suite = suite_create("core, rights");
+    TCase *one = tcase_create("one worker");
+    tcase_add_checked_fixture(one, setup, teardown);
+    tcase_add_test(one, member__removed_elsewhere__does_not_hold_up_the_others);
+    tcase_add_test(one, op_in_flight__when_the_role_is_lost__is_not_judged_again_with_the_old_one);
+    tcase_add_test(one, role__lost_while_the_session_is_being_loaded__is_noticed);
+    tcase_add_test(one, roles__that_cannot_be_read__are_asked_for_again_without_haste_and_nothing_is_judged_meanwhile);
+    tcase_add_test(one, refusal__when_the_log_cannot_be_asked__waits);
+    tcase_add_test(one, join__when_the_log_cannot_be_read__is_answered_in_time);
+    tcase_add_test(one, upload__whose_author_lost_the_right__is_not_stored);
+    tcase_add_test(one, upload__that_does_not_go_on__makes_room_for_others);
+    suite_add_tcase(suite, one);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
