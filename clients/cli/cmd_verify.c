@@ -60,7 +60,7 @@ static int report(struct verify *verify)
         out_line(cli, "%s", ok ? "ok: computed here from the log, and the server says the same" : "NOT OK");
     }
     if (!ok) {
-        say(cli, "the log does not verify behind op %llu: %s", (unsigned long long)state->seq,
+        say(cli, "the log does not verify: %s",
             verify->err.code != GL_OK   ? verify->err.detail[0] ? verify->err.detail : gl_code_sentence(verify->err.code)
               : cli->link.final_code != 0 ? cli->link.final_error.message
                                         : "the server's chain or state sum is another");
@@ -90,15 +90,23 @@ static int verify_brief(struct cli *cli, const struct brief *brief, struct follo
     follow->session_id = brief->session;
     int status = follow_run(follow);
     progress_end(&verify->progress);
-    return status == 0 || is_about_the_log(cli->link.final_code) ? report(verify) : status;
+    if (status == 0 || is_about_the_log(cli->link.final_code)) {
+        return report(verify);
+    }
+    return cli->link.final_code ? fail_error(cli, "the log cannot be read", &cli->link.final_error) : status;
 }
 
 int cmd_verify(struct cli *cli)
 {
     struct brief brief = {0};
     struct verify verify = {.cli = cli};
-    struct follow follow = {
-        .cli = cli, .to_head = true, .patience_ms = LINK_PATIENCE_MS, .on_op = on_op, .on_end = on_end, .arg = &verify};
+    struct follow follow = {.cli = cli,
+                            .to_head = true,
+                            .is_quiet = true,
+                            .patience_ms = LINK_PATIENCE_MS,
+                            .on_op = on_op,
+                            .on_end = on_end,
+                            .arg = &verify};
     int status = follow_open(&follow);
     if (status == 0) {
         status = brief_find(cli, cli_word(cli, 0), &brief);

@@ -93,5 +93,9 @@ int follow_run(struct follow *follow)
             follow->on_turn(follow);
         }
     }
-    return follow->is_over ? 0 : fail_error(cli, "the log cannot be read", &cli->link.final_error);
+    if (follow->is_over) {
+        return 0;
+    }
+    return follow->is_quiet ? (int)error_status(cli->link.final_code)
+                            : fail_error(cli, "the log cannot be read", &cli->link.final_error);
 }

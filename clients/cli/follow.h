@@ -18,6 +18,7 @@ struct follow {
     bool to_head;     /* end with the newest op at joining */
     bool from_now;    /* begin with what comes; otherwise with the first op */
     bool says_losses; /* tell on stderr when the connection is lost and when it is back */
+    bool is_quiet;    /* an end that is not wished is not said: cli->link.final_error has it */
     int patience_ms;  /* LINK_FOR_EVER, or how long to wait for a lost connection */
     void (*on_op)(struct follow *follow, const struct gloss_event *event); /* may be NULL */
     void (*on_end)(struct follow *follow);  /* the replica is as of the end, now and only now; may be NULL */
@@ -28,13 +29,11 @@ struct follow {
     uint64_t head; /* the newest op at joining */
     bool is_over;
     bool is_lost;
-    int failed; /* exit status of a broken session */
-    int failed_code;
-    char failed_message[512];
 };
 
-/* Connects too: it wants the events from the beginning. Before it joins it calls find (with arg), which says which session: an exit status. */
+/* Connects: it wants the events from the beginning. */
 int follow_open(struct follow *follow) GL_MUST_USE;
+/* Joins session_id and goes through its log. */
 int follow_run(struct follow *follow) GL_MUST_USE;
 
 #endif

@@ -280,5 +280,20 @@ class Contract(CliCase):
         self.assertTrue(os.path.exists(self.server.ca))
 
 
+class Tampered(CliCase):
+    """verify finds what somebody changed in the database."""
+
+    def test_a_changed_op(self):
+        brief = self.server.import_text(PLAIN, name="plain.md")
+        for words in ("closer ties", "cautious", "neighbours"):
+            self.gloss("tag", "plain.md", words, "--label", "claim", "--note", "true", status=0)
+        self.assertIs(self.gloss("verify", "plain.md", "--json", status=0).json["ok"], True)
+        self.server.sql(f"update op set payload = replace(payload, '\"true\"', '\"lies\"') where stream = '{brief['session']}' and seq = 2")
+        self.server.restart()
+        done = self.gloss("verify", "plain.md", "--json", status=1)
+        self.assertIs(done.json["ok"], False)
+        self.assertIn("the log does not verify: the hash chain", done.err)
+
+
 if __name__ == "__main__":
     main()
