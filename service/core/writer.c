@@ -107,9 +107,11 @@ static bool session_may(const struct session *session, uint64_t now_ms)
            session->not_before_ms <= now_ms && project_may(session->project);
 }
 
-static void gather(struct core *core, struct group *group)
+/* Whether somebody's ops were answered without an append, and more of them wait: then nothing but us will come back to them. */
+static bool gather(struct core *core, struct group *group)
 {
     uint64_t now_ms = loop_now_ms(core->loop);
+    bool has_more = false;
     size_t left = core->limits.append_max_ops;
     struct project *project;
     struct session *session;
@@ -123,11 +125,14 @@ static void gather(struct core *core, struct group *group)
             session = map_next(&core->sessions, &at);
         }
         session_refresh_if_free(session);
+        const struct waiting_op *first = session->waiting;
         struct part *part = session_may(session, now_ms) ? part_from_session(session, left) : NULL;
+        has_more |= session->waiting && session->waiting != first && session_may(session, now_ms);
         left -= !part ? 0 : part->row_count < left ? part->row_count : left;
         group_add(group, part);
     }
     core->gather_at = at;
+    return has_more;
 }
 
 static bool anybody_waits(struct core *core)
@@ -155,10 +160,12 @@ static void write_group(void *ctx)
     }
     struct group *group = mem_alloc(sizeof *group);
     group->core = core;
-    gather(core, group);
+    const bool has_more = gather(core, group);
     if (group->count == 0) {
         group_free(group);
-        if (anybody_waits(core))
+        if (has_more)
+            writer_kick(core);
+        else if (anybody_waits(core))
             loop_timer_start(core->retry, LOCKED_BACK_OFF_MS, 0);
         core_look_drained(core);
         return;

@@ -49,6 +49,23 @@ static void expect_error(struct client *client, uint64_t request, size_t index, 
     ck_assert_str_eq(json_string_value(json_object_get(data, "name")), name);
 }
 
+START_TEST(refusals__more_than_one_append_takes__are_all_said_at_once)
+{
+    struct core_limits limits = bench_limits();
+    limits.append_max_ops = 1;
+    teardown();
+    setup_with(1, &limits);
+    for (int i = 0; i < 5; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "op %d", i);
+        send_op(ana, op_create(name, "not there", NULL));
+    }
+    turn();
+    for (uint64_t request = ana->requests; request > ana->requests - 5; request--)
+        expect_error(ana, request, 0, "quote_not_found");
+}
+END_TEST
+
 static json_t *last_payload(struct client *client) { return client_op(client, client_op_count(client) - 1); }
 
 START_TEST(result__of_a_reader_whose_socket_is_full__comes_behind_the_op)
@@ -230,6 +247,7 @@ int main(void)
     tcase_add_checked_fixture(one, setup, teardown);
     tcase_add_checked_fixture(two, setup_two, teardown);
     tcase_add_test(one, result__of_a_reader_whose_socket_is_full__comes_behind_the_op);
+    tcase_add_test(one, refusals__more_than_one_append_takes__are_all_said_at_once);
     tcase_add_test(one, op__twice_in_one_group__once_in_an_atomic_request_that_is_refused__keeps_its_seq);
     tcase_add_test(one, base__that_names_somebody_elses_op_of_the_same_group__is_no_base);
     tcase_add_test(one, ops_in_flight__are_bounded_also_for_who_has_not_joined);

@@ -40,7 +40,8 @@ static size_t sent_count;
 struct view {
     struct client *client;
     uint64_t join;
-    size_t worker, frames; /* session.ops read so far on this connection */
+    size_t worker, frames, project_frames; /* read so far on this connection */
+    uint64_t project_seq;                  /* 0: none was heard of yet */
     uint64_t seq;
     char chain[65];
     struct gl_state *state;
@@ -48,9 +49,22 @@ struct view {
 static struct view views[CLIENTS];
 static struct bench bench;
 
+static void read_project(struct view *view)
+{
+    json_t *notice;
+    for (; (notice = client_notice(view->client, "project.ops", view->project_frames)); view->project_frames++) {
+        json_t *params = json_object_get(notice, "params");
+        uint64_t first = (uint64_t)json_integer_value(json_object_get(params, "first"));
+        ck_assert_msg(view->project_seq == 0 || first == view->project_seq + 1, "project.ops from %llu behind %llu", (unsigned long long)first,
+                      (unsigned long long)view->project_seq);
+        view->project_seq = first + json_array_size(json_object_get(params, "ops")) - 1;
+    }
+}
+
 static void read_frames(struct view *view)
 {
     json_t *notice;
+    read_project(view);
     for (; (notice = client_notice(view->client, "session.ops", view->frames)); view->frames++) {
         json_t *params = json_object_get(notice, "params"), *ops = json_object_get(params, "ops"), *logged;
         size_t i;
@@ -107,7 +121,7 @@ static void send_new(size_t client)
     case 2: it->op = op_delete(it->name, base, target); break;
     default:
         json_decref(base);
-        it->op = op_create(it->name, QUOTES[draw(6)], LABELS[draw(4)]);
+        it->op = op_create(it->name, QUOTES[draw(6)], draw(4) ? LABELS[draw(4)] : it->name);
     }
     submit(client, it);
 }
@@ -117,7 +131,8 @@ static void come_back(size_t client)
     struct view *view = &views[client];
     static const char *const names[CLIENTS] = {"ana", "ben", "cem", "dia", "eva"};
     view->worker = draw(bench.workers);
-    view->frames = 0;
+    view->frames = view->project_frames = 0;
+    view->project_seq = 0;
     view->client = client_new(&bench, view->worker, names[client], GL_CURATOR);
     json_t *since = json_pack("{s:I, s:s}", "since", (json_int_t)view->state->seq, "chain", view->chain);
     view->join = client_join(view->client, since); /* may have to wait for an append */
@@ -186,7 +201,7 @@ static void check_promises(void)
         size_t count = db_count_op(bench.db, &id);
         ck_assert_msg(count <= 1, "%s is in the log %zu times", sent[i].name, count);
         ck_assert_msg(sent[i].seq == 0 || count == 1, "%s was acknowledged at %llu and is not in the log", sent[i].name, (unsigned long long)sent[i].seq);
-        ck_assert_msg(sent[i].seq || sent[i].is_refused, "%s was never answered", sent[i].name);
+        ck_assert_msg(sent[i].seq || sent[i].is_refused, "%s was never answered (%s, in the log %zu times)", sent[i].name, sent[i].why, count);
         ck_assert_msg(count == 0 || sent[i].seq, "%s is in the log, but was refused as %s", sent[i].name, sent[i].why);
         accepted += count;
     }
