@@ -251,7 +251,8 @@ class Server:
         self.ready_fd = ready
 
     def wait_ready(self, seconds=60):
-        self.wait_ready_line(seconds)
+        if self.ready_fd is not None:
+            self.wait_ready_line(seconds)
         wait_until("the server is ready", self.is_ready, seconds)
 
     def wait_ready_line(self, seconds=60):
@@ -259,6 +260,8 @@ class Server:
         if not select.select([self.ready_fd], [], [], seconds)[0]:
             raise AssertionError(f"glossd did not say that it is ready within {seconds} s\n{self.log_tail()}")
         line = os.read(self.ready_fd, 200).decode()
+        os.close(self.ready_fd)
+        self.ready_fd = None
         if not line:
             raise AssertionError(f"glossd ended with status {self.process.wait(10)}\n{self.log_tail()}")
         assert line == f"glossd ready: https://127.0.0.1:{self.port}/\n", line

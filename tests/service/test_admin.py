@@ -1,0 +1,293 @@
+#!/usr/bin/python3
+"""glossd's verbs, with --json and without; and that glossd check finds what somebody changed in the database."""
+import unittest
+
+import case
+from case import Client, Server, ServiceCase, TEXT, create, delete, mode, new_id, support, update
+from wiredef import TIME, UUID
+
+
+class Verbs(ServiceCase):
+    users = {"ana": "annotator"}
+
+    def glossd(self, *args, status=0, **more):
+        done = self.server.glossd(*args, check=False, **more)
+        self.assertEqual(done.status, status, done)
+        if status == 0:
+            self.assertEqual(done.err, "", done)
+        else:
+            self.assertTrue(done.err.startswith("glossd: ") and done.err.count("\n") <= 2, done)
+            self.assertEqual(done.out, "", done)
+        return done
+
+    def refuse(self, status, words, *args, **more):
+        self.assertIn(words, self.glossd(*args, status=status, **more).err)
+
+    def secret(self, text):
+        path = f"{self.server.folder}/secret-{new_id()}"
+        with open(path, "w") as file:
+            file.write(text)
+        return path
+
+    def hello(self, **params):
+        with Client(self.server, "somebody", hello=False) as client:
+            return client.call("hello", **params)["account"]
+
+    def test_users(self):
+        made = self.glossd("user", "add", "bo", "--json").json
+        self.assertEqual(made, {"account": made["account"], "name": "bo", "admin": False})
+        self.assertRegex(made["account"], UUID)
+        listed = {line["name"]: line for line in self.glossd("user", "list", "--json").lines}
+        it = listed["bo"]
+        self.assertRegex(it.pop("created"), TIME)
+        self.assertEqual(it, {"account": made["account"], "name": "bo", "admin": False, "disabled": False, "password": False, "tokens": 0})
+        self.assertTrue(listed["admin"]["admin"])
+        self.assertEqual(self.glossd("user", "disable", "bo", "--json").json["done"], "disabled")
+        self.assertTrue({line["name"]: line for line in self.glossd("user", "list", "--json").lines}["bo"]["disabled"])
+        self.assertEqual(self.glossd("user", "enable", "bo", "--json").json["done"], "enabled")
+        self.refuse(1, "already", "user", "add", "bo")
+        self.refuse(1, '"nobody"', "user", "disable", "nobody")
+        for name in ("", " x", "x ", "a\nb", "x" * 257):
+            self.refuse(1, "no name", "user", "add", name)
+        self.refuse(2, "usage", "user")
+        self.refuse(2, "usage", "user", "add")
+        self.refuse(2, "usage", "user", "remove", "bo")
+        said = self.glossd("user", "add", "Ωmega 👩‍⚖️").out
+        self.assertIn("Ωmega", said)
+
+    def test_passwords(self):
+        self.glossd("user", "add", "pia", "--password-file", self.secret("one two three\n"))
+        self.assertEqual(self.hello(account="pia", password="one two three")["name"], "pia")
+        self.glossd("user", "password", "pia", stdin=b"four five six\n")
+        self.assertEqual(self.hello(account="pia", password="four five six")["name"], "pia")
+        with self.assertRaises(case.Refused):
+            self.hello(account="pia", password="one two three")
+        self.glossd("user", "password", "pia", "--none")
+        with self.assertRaises(case.Refused):
+            self.hello(account="pia", password="four five six")
+        self.refuse(1, "/nowhere", "user", "password", "pia", "--password-file", "/nowhere")
+        kept = self.server.sql("select password from account where name = 'pia'")[0][0]
+        self.assertIsNone(kept)
+
+    def test_tokens(self):
+        made = self.glossd("token", "add", "ana", "--label", "a laptop", "--expires", "30", "--json").json
+        self.assertEqual(set(made), {"token", "secret", "label", "expires"})
+        self.assertEqual(self.hello(token=made["secret"])["name"], "ana")
+        plain = self.glossd("token", "add", "ana").out
+        self.assertRegex(plain, r"^gls_[A-Za-z0-9_-]{43}_[0-9a-f]{6}\n$")
+        listed = {line["token"]: line for line in self.glossd("token", "list", "ana", "--json").lines}
+        it = listed[made["token"]]
+        self.assertRegex(it.pop("created"), TIME)
+        self.assertEqual(it, {"token": made["token"], "label": "a laptop", "expires": made["expires"], "revoked": False})
+        self.assertNotIn(made["secret"], self.glossd("token", "list", "ana", "--json").out)
+        self.assertEqual(self.glossd("token", "revoke", made["token"], "--json").json, {"token": made["token"], "revoked": True})
+        with self.assertRaises(case.Refused):
+            self.hello(token=made["secret"])
+        self.refuse(1, "no token", "token", "revoke", new_id())
+        self.refuse(1, "no id of a token", "token", "revoke", "x")
+        self.refuse(1, '"nobody"', "token", "add", "nobody")
+        for days in ("0", "-1", "x", "4000"):
+            self.refuse(2, "--expires", "token", "add", "ana", "--expires", days)
+        stored = self.server.sql("select count(*) from token where label = 'a laptop' and octet_length(secret_sha256) = 32")
+        self.assertEqual(stored, [["1"]])
+
+    def test_projects(self):
+        made = self.glossd("project", "add", "Verbs", "--owner", "ana", "--json").json
+        self.assertEqual(made, {"project": made["project"], "name": "Verbs", "owner": "ana"})
+        it = next(line for line in self.glossd("project", "list", "--json").lines if line["project"] == made["project"])
+        self.assertRegex(it.pop("created"), TIME)
+        self.assertEqual(it, {"project": made["project"], "name": "Verbs", "open": True, "members": 1, "documents": 0})
+        self.glossd("user", "add", "guest")
+        for name, role, changed in (("Verbs", "viewer", True), (made["project"], "viewer", False), ("Verbs", "owner", True), ("Verbs", "none", True), ("Verbs", "none", False)):
+            done = self.glossd("project", "member", name, "guest", role, "--json").json
+            self.assertEqual((done["project"], done["role"], done["changed"]), (made["project"], role, changed))
+        self.refuse(1, "at least one owner", "project", "member", "Verbs", "ana", "viewer")
+        self.refuse(1, "already", "project", "add", "Verbs", "--owner", "ana")
+        self.refuse(1, '"nobody"', "project", "add", "Other", "--owner", "nobody")
+        self.refuse(1, "Nowhere", "project", "member", "Nowhere", "ana", "viewer")
+        self.refuse(2, "--owner", "project", "add", "Other")
+        done = self.server.glossd("project", "member", "Verbs", "ana", "king", check=False)
+        self.assertIn(done.status, (1, 2))
+        self.assertIn("king", done.err)
+        status, lines = self.server.check(made["project"])
+        self.assertEqual((status, lines[0]["seq"], lines[0]["kind"], lines[0]["ok"]), (0, 5, "project", True))
+
+    def test_a_member_made_by_glossd_counts_at_once(self):
+        self.server.user("late")
+        late = self.connect("late")
+        self.assertError(late.error("member.list", project=self.project), "not_found")
+        self.glossd("project", "member", support.PROJECT, "late", "annotator")
+        session = self.new_session()
+        late.join(session)
+        self.glossd("project", "member", support.PROJECT, "late", "viewer")
+        self.assertEqual(late.wait_notice("session.notice")["role"], "viewer")
+        self.glossd("project", "member", support.PROJECT, "late", "none")
+        late.wait_notice("session.notice", lambda it: "role" not in it)
+        self.assertError(late.error("member.list", project=self.project), "not_found")
+        admin = self.connect("admin")
+        admin.join(session)
+        self.glossd("project", "member", support.PROJECT, "late", "annotator")
+        told = admin.wait_notice("project.ops", lambda it: it["ops"][-1]["payload"]["kind"] == "member.set")
+        self.assertEqual(told["ops"][-1]["payload"]["effects"][0]["set"]["role"], "annotator")
+
+    def test_init_and_migrate_again_change_nothing(self):
+        before = self.server.sql("select * from schema_version order by 1")
+        roles = self.server.sql(f"select rolname from pg_roles where rolname like '{self.server.name}%' order by 1")
+        self.assertEqual(self.glossd("init", "--json").json["made"], [])
+        done = self.glossd("migrate", "--json").json
+        self.assertEqual((done["migrations"], done["schema"]), (0, len(before)))
+        self.glossd("migrate", "--plan")
+        self.assertEqual(self.server.sql("select * from schema_version order by 1"), before)
+        self.assertEqual(self.server.sql(f"select rolname from pg_roles where rolname like '{self.server.name}%' order by 1"), roles)
+
+    def test_settings(self):
+        found = {line["setting"]: line for line in self.glossd("settings", "--json").lines}
+        self.assertEqual(str(found["port"]["value"]), str(self.server.port))
+        self.assertEqual(found["port"]["origin"], "file")
+        self.assertIn("gloss.conf", found["port"]["where"])
+        self.assertEqual(found["helpers"]["origin"], "default")
+        example = self.glossd("settings", "--example").out
+        for name in found:
+            self.assertIn(name, example)
+
+    def test_help(self):
+        verbs = ("serve", "init", "migrate", "check", "user", "token", "project", "settings")
+        said = self.glossd("--help").out
+        for verb in verbs:
+            self.assertIn(f"  {verb} ", said)
+            self.assertIn(f"usage: glossd {verb} ", self.glossd(verb, "--help").out)
+        self.assertNotIn("not in this build", said)
+        for code in range(8):
+            self.assertIn(f"{code} ", said.split("Exit codes:")[1])
+
+    def test_the_roles_of_the_service_cannot_do_more_than_it_needs(self):
+        for role, statement in (("append", "select payload from op"), ("append", "select record from annotation"), ("append", "delete from op"), ("append", "update op set seq = 0"),
+                                ("append", "select bytes from revision"), ("reader", "insert into label values (null)"), ("reader", "select secret_sha256 from token"),
+                                ("reader", "select password from account"), ("append", "create table x ()"), ("reader", "create table x ()")):
+            with self.assertRaises(AssertionError, msg=statement) as refused:
+                self.server.sql(f"set role {self.server.name}_{role}; {statement}")
+            self.assertIn("permission denied", str(refused.exception), statement)
+        for table in ("document", "revision", "op", "annotation", "stream", "project", "member", "label", "session"):
+            self.assertEqual(self.server.sql(f"set role {self.server.name}_reader; select count(*) from {table}"), [["0"]], "nobody is signed in here")
+
+
+class Check(unittest.TestCase):
+    """Damage, row by row: each is done to a sound database by SQL, must be found, and is undone again."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+        cls.server.__enter__()
+        try:
+            cls.server.user("ana", role="annotator")
+            with Client(cls.server, "admin") as admin, Client(cls.server, "ana") as ana:
+                project = admin.call("project.list")["projects"][0]["project"]
+                info = admin.upload(project, TEXT)["document"]
+                cls.project, cls.session = project, info["session"]
+                ana.join(cls.session)
+                for i in range(10):
+                    made = ana.one(cls.session, create(f"label {i % 3}", exact="Nobody", note=f"n{i}"))
+                ana.one(cls.session, update(made["annotation"], made["seq"], status="resolved"))
+                admin.one(cls.session, delete(made["annotation"], made["seq"] + 1))
+                admin.one(cls.session, mode("closed"))
+                cls.place = ana.wait_seq(cls.session, 13).place()
+            cls.server.stop()
+        except BaseException:
+            cls.server.end(check=False)
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__(None, None, None)
+
+    def test_a_sound_one(self):
+        status, lines = self.server.check()
+        self.assertEqual(status, 0)
+        streams = {line["stream"]: line for line in lines}
+        self.assertEqual(set(streams), {self.project, self.session})
+        session = streams[self.session]
+        self.assertEqual((session["kind"], session["ok"], session["problems"], session["annotations"]), ("session", True, [], 9))
+        self.assertEqual({name: session[name] for name in ("seq", "chain", "state")}, self.place)
+        self.assertEqual(self.server.check(self.session)[1], [session])
+        said = self.server.glossd("check").out
+        self.assertIn("0 findings", said)
+        self.assertEqual(self.server.glossd("check", new_id(), check=False).status, 1)
+        self.assertEqual(self.server.glossd("check", "x", check=False).status, 2)
+
+    def damaged(self, what, stream=None):
+        """The statement is done, and undone by putting back all rows that were there before."""
+        tables = ("op", "annotation", "stream", "label", "member", "project", "revision")
+        quiet = "set session_replication_role = replica; "
+        self.server.sql(quiet + "".join(f"create table kept_{table} as select * from {table}; " for table in tables) + what)
+        try:
+            status, lines = self.server.check()
+            return status, next(line for line in lines if line["stream"] == (stream or self.session))
+        finally:
+            self.server.sql(quiet + "".join(f"delete from {table}; insert into {table} select * from kept_{table}; drop table kept_{table}; " for table in tables))
+
+    def test_damage(self):
+        session, project = f"stream = '{self.session}'", f"stream = '{self.project}'"
+        row = f"id = '{self.session}'"
+        cases = [
+            ("a payload with another note", f"update op set payload = replace(payload, '\"n3\"', '\"n4\"') where {session} and seq = 4", "4"),
+            ("a payload with one space more", f"update op set payload = payload || ' ' where {session} and seq = 4", "4"),
+            ("another salt", f"update op set salt = decode(repeat('00', 16), 'hex') where {session} and seq = 4", "4"),
+            ("another chain", f"update op set chain = decode(repeat('00', 32), 'hex') where {session} and seq = 4", "4"),
+            ("the newest chain", f"update op set chain = decode(repeat('00', 32), 'hex') where {session} and seq = 13", "13"),
+            ("a gap", f"delete from op where {session} and seq = 6", "seq 7 follows seq 5"),
+            ("the end is missing", f"delete from op where {session} and seq = 13", "13"),
+            ("the beginning is missing", f"delete from op where {session} and seq = 1", "1"),
+            ("two ops changed places", f"update op set seq = 99 where {session} and seq = 4; update op set seq = 4 where {session} and seq = 5; "
+                                       f"update op set seq = 5 where {session} and seq = 99", "4"),
+            ("another account", f"update op set account = gen_random_uuid() where {session} and seq = 2", "2"),
+            ("another op id", f"update op set op_id = gen_random_uuid() where {session} and seq = 2", "2"),
+            ("another kind", f"update op set kind = 'annotation.delete' where {session} and seq = 2", "2"),
+            ("a record with another note", f"update annotation set record = replace(record, '\"n3\"', '\"n4\"') where {session}", ""),
+            ("a record is missing", f"delete from annotation where {session} and created_seq = 3", ""),
+            ("a record that nobody made", f"insert into annotation select stream, project, gen_random_uuid(), creator, 99, label, status, start_cp, end_cp, deleted, record "
+                                          f"from annotation where {session} and created_seq = 3", ""),
+            ("a column of a record", f"update annotation set status = 'accepted' where {session} and created_seq = 3", ""),
+            ("deleted comes back", f"update annotation set deleted = false where {session} and deleted", ""),
+            ("the state sum", f"update stream set sum = decode(repeat('00', 32), 'hex') where {row}", "sum"),
+            ("the head's chain", f"update stream set chain = decode(repeat('00', 32), 'hex') where {row}", "chain"),
+            ("the head", f"update stream set head = head - 1 where {row}", "13"),
+            ("the beginning", f"update stream set chain_start = decode(repeat('00', 32), 'hex') where {row}", "chain"),
+            ("the mode", f"update stream set mode = 'shared', mode_seq = 0 where {row}", "mode"),
+            ("how many are live", f"update stream set live = live + 1 where {row}", "live"),
+            ("the text", "update revision set bytes = overlay(bytes placing '\\x78'::bytea from 5)", "SHA-256"),
+        ]
+        for what, statement, word in cases:
+            with self.subTest(what=what):
+                status, line = self.damaged(statement)
+                self.assertEqual(status, 1, line)
+                self.assertFalse(line["ok"])
+                self.assertTrue(any(word in problem for problem in line["problems"]), line["problems"])
+        for what, statement in (("a label's name", "update label set name = name || '?' where name = 'label 1'"), ("a label is missing", "delete from label where name = 'label 1'"),
+                                ("a role", "update member set role = 'owner'"), ("a member is missing", "delete from member where role = 'annotator'"),
+                                ("the policy", "update project set is_open = false"),
+                                ("a payload", f"update op set payload = replace(payload, 'annotator', 'owner') where {project}")):
+            with self.subTest(what=what):
+                status, line = self.damaged(statement, self.project)
+                self.assertEqual(status, 1, line)
+                self.assertFalse(line["ok"])
+                self.assertTrue(line["problems"])
+        self.assertEqual(self.server.check()[0], 0, "everything is as it was")
+
+    def test_a_damaged_session_is_not_served(self):
+        kept = self.server.sql(f"select encode(sum, 'hex') from stream where id = '{self.session}'")[0][0]
+        self.server.sql(f"update stream set sum = decode(repeat('00', 32), 'hex') where id = '{self.session}'")
+        try:
+            self.server.start()
+            with Client(self.server, "ana") as ana:
+                error = ana.error("session.join", session=self.session)
+                self.assertIn(error.name, ("internal", "chain_broken"), error)
+                ana.call("document.list")
+            self.server.wait_log("session.diverged")
+            self.server.stop()
+        finally:
+            self.server.sql(f"update stream set sum = decode('{kept}', 'hex') where id = '{self.session}'")
+        self.assertEqual(self.server.check()[0], 0)
+
+
+if __name__ == "__main__":
+    case.main()
