@@ -20,6 +20,7 @@
 enum {
     PREFLIGHT_MS = 2000, /* one look at the database before the loop runs; a worker that was killed should be back in a second */
     CLOCK_LIMIT_MS = 5000, /* further from the database's clock than this, and the worker is not ready */
+    GOODBYE_MS = 500, /* for the last answers and close frames, when the drain was not over in time */
     HELPER_JOBS = 256,
     HELPER_WAIT_MS = 10000,
     HELPER_RUN_MS = 15000,
@@ -39,7 +40,7 @@ struct worker {
     struct loop_timer *beat, *drain_deadline;
     struct loop_watch *signals;
     int signal_fd;
-    bool is_draining, is_core_done, is_net_done;
+    bool is_draining, is_drain_over, is_core_done, is_net_done;
     int exit_code;
 };
 
@@ -47,6 +48,8 @@ struct worker {
 
 static void end(struct worker *worker)
 {
+    if (worker->is_drain_over) /* what the database still owes an answer cannot be freed in order: it goes with the process */
+        _exit(worker->exit_code);
     loop_stop(worker->loop);
 }
 
@@ -69,8 +72,12 @@ static void on_net_done(void *ctx)
 static void on_drain_deadline(void *ctx)
 {
     struct worker *worker = ctx;
+    if (worker->is_drain_over)
+        end(worker);
     log_event(LOG_WARN, EV_worker_draining, F_STR("detail", "not everything was finished in time"));
-    end(worker);
+    worker->is_drain_over = true;
+    loop_timer_start(worker->drain_deadline, GOODBYE_MS, 0);
+    core_end_drain(worker->core);
 }
 
 static void drain(struct worker *worker)

@@ -97,6 +97,8 @@ static bool has_work(struct core *core)
 {
     struct session *session;
     struct project *project;
+    if (core->is_drain_over)
+        return false;
     if (core->append_is_in_flight)
         return true;
     for (size_t at = 0; (session = map_next(&core->sessions, &at));)
@@ -131,6 +133,13 @@ void core_drain(struct core *core, void (*done)(void *), void *ctx)
     core->drained = done;
     core->drained_ctx = ctx;
     loop_defer(core->loop, look_drained, core);
+}
+
+void core_end_drain(struct core *core)
+{
+    writer_expire_all(core);
+    core->is_drain_over = true;
+    core_look_drained(core);
 }
 
 void core_free(struct core **address)

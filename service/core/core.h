@@ -42,6 +42,8 @@ struct core_helpers {
 struct core *core_new(struct loop *loop, struct store *store, const struct core_limits *limits, const struct core_helpers *helpers,
                       const char *server_name);
 void core_drain(struct core *core, void (*done)(void *), void *ctx); /* refuses new work, finishes appends, says goodbye to everybody, then done */
+/* The time for that is over: what still waits is answered (store_down, unknown_outcome), and goodbye is said all the same. done is called soon. */
+void core_end_drain(struct core *core);
 void core_free(struct core **core);
 
 struct core_counts {

@@ -36,7 +36,7 @@ struct core {
     bool writer_is_scheduled;
     bool append_is_in_flight;
     bool poll_is_in_flight;
-    bool is_draining;
+    bool is_draining, is_drain_over;
     void (*drained)(void *);
     void *drained_ctx;
     size_t upload_bytes;
@@ -286,6 +286,7 @@ void writer_kick_from_timer(void *core);
 /* Every op of the project and its sessions that has no outcome yet: those that wait, and those in flight, which may come back. */
 void writer_each_op(const struct project *project, void (*fn)(void *ctx, struct waiting_op *op), void (*fn_of_project)(void *ctx, struct project_op *op),
                     void *ctx);
+void writer_expire_all(struct core *core); /* whatever waits */
 void writer_expire(struct core *core, uint64_t now_ms); /* answers what has waited for the store too long */
 void writer_free(struct core *core); /* gives back what is in flight */
 void core_look_drained(struct core *core);

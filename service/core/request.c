@@ -4,6 +4,8 @@
 
 #include "service/core/core_priv.h"
 
+#define RETRY_AFTER_MS 1000 /* when nothing better is known */
+
 static const handler_fn HANDLERS[] = {
 #define GL_OBJECT(...)
 #define GL_METHOD(name, c_name, ...) [GL_METHOD_##c_name] = handle_##c_name,
@@ -61,6 +63,8 @@ void request_send(struct request *request)
 
 void request_fail_data(struct request *request, const struct gl_err *err, json_t *data)
 {
+    if (!data && gl_code_retry(err->code) == GL_LATER)
+        data = json_pack("{s:i}", "retry_after_ms", RETRY_AFTER_MS);
     gl_buf_clear(&request->out);
     gl_refusal_write(&request->out, &request->id, err, data);
     json_decref(data);

@@ -236,12 +236,9 @@ static void expire_waiting(struct session *session, uint64_t before_ms)
     session->waiting_tail = at;
 }
 
-void writer_expire(struct core *core, uint64_t now_ms)
+static void expire_before(struct core *core, uint64_t before_ms)
 {
     struct session *session;
-    if (now_ms < core->limits.append_ms)
-        return;
-    uint64_t before_ms = now_ms - core->limits.append_ms;
     for (size_t at = 0; (session = map_next(&core->sessions, &at));)
         session_expire(session, before_ms);
     for (size_t at = 0; (session = map_next(&core->sessions, &at));)
@@ -253,6 +250,14 @@ void writer_expire(struct core *core, uint64_t now_ms)
         for (size_t k = 0; group->parts[i]->session && k < group->parts[i]->tried_count; k++)
             expire(group->parts[i]->tried[k].op, GL_E_UNKNOWN_OUTCOME);
 }
+
+void writer_expire(struct core *core, uint64_t now_ms)
+{
+    if (now_ms >= core->limits.append_ms)
+        expire_before(core, now_ms - core->limits.append_ms);
+}
+
+void writer_expire_all(struct core *core) { expire_before(core, UINT64_MAX); }
 
 void writer_free(struct core *core)
 {

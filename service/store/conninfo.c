@@ -13,7 +13,7 @@ static const struct {
     {"client_encoding", "UTF8", true},    {"target_session_attrs", "read-write", false},
     {"keepalives", "1", false},           {"keepalives_idle", "5", false},
     {"keepalives_interval", "2", false},  {"keepalives_count", "3", false},
-    {"tcp_user_timeout", "10000", false}, {"connect_timeout", "5", false},
+    {"tcp_user_timeout", "10000", false}, {"connect_timeout", "2", false},
 };
 
 static void set(struct conninfo *conninfo, const char *keyword, const char *value, bool must)
