@@ -56,23 +56,30 @@ int lg_call(struct gloss *g, const void *owner, const char *method, struct gl_sl
         call_free(call);
         return code;
     }
-    struct lg_call **end = &g->calls;
-    while (*end) {
-        end = &(*end)->next;
-    }
-    *end = call;
+    *g->calls_end = call;
+    g->calls_end = &call->next;
     g->is_due = true;
     lg_wake_at(g, call->deadline_ms);
     return GLOSS_OK;
 }
 
+/* Takes *at out of the list. */
+static struct lg_call *unlink_at(struct gloss *g, struct lg_call **at)
+{
+    struct lg_call *call = *at;
+    *at = call->next;
+    if (g->calls_end == &call->next) {
+        g->calls_end = at;
+    }
+    call->next = NULL;
+    return call;
+}
+
 static struct lg_call *take(struct gloss *g, uint64_t id)
 {
     for (struct lg_call **at = &g->calls; *at; at = &(*at)->next) {
-        struct lg_call *call = *at;
-        if (call->id == id && call->is_sent) {
-            *at = call->next;
-            return call;
+        if ((*at)->id == id && (*at)->is_sent) {
+            return unlink_at(g, at);
         }
     }
     return NULL;
@@ -130,15 +137,12 @@ static void finish_those(struct gloss *g, bool (*test)(const struct lg_call *cal
 {
     struct lg_call *picked = NULL, **picked_end = &picked;
     for (struct lg_call **at = &g->calls; *at;) {
-        struct lg_call *call = *at;
-        if (!test(call, now)) {
-            at = &call->next;
+        if (!test(*at, now)) {
+            at = &(*at)->next;
             continue;
         }
-        *at = call->next;
-        call->next = NULL;
-        *picked_end = call;
-        picked_end = &call->next;
+        *picked_end = unlink_at(g, at);
+        picked_end = &(*picked_end)->next;
     }
     while (picked) {
         struct lg_call *call = picked;
@@ -184,12 +188,10 @@ static bool is_programs(const struct lg_call *call, uint64_t now)
 void lg_calls_down(struct gloss *g, const struct gloss_error *error)
 {
     for (struct lg_call **at = &g->calls; *at;) {
-        struct lg_call *call = *at;
-        if (call->is_internal) {
-            *at = call->next;
-            call_free(call);
+        if ((*at)->is_internal) {
+            call_free(unlink_at(g, at));
         } else {
-            at = &call->next;
+            at = &(*at)->next;
         }
     }
     finish_those(g, is_gone_with_connection, 0, error);

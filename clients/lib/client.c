@@ -159,6 +159,7 @@ struct gloss *gloss_new(const struct gloss_config *config, struct gloss_error *e
     enum gl_code code = g ? check_config(config, &err) : gl_fail(&err, GL_E_NOMEM, "out of memory");
     if (g) {
         gl_arena_init(&g->arena);
+        g->calls_end = &g->calls;
     }
     if (code == GL_OK) {
         code = fill(g, config, &err);

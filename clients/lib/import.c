@@ -31,13 +31,17 @@ static void import_down(struct lg_job *job)
     ((struct import *)job)->sent = 0;
 }
 
-static void import_free(struct lg_job *job)
+static void import_drop(struct import *import)
 {
-    struct import *import = (struct import *)job;
     json_decref(import->document);
     free(import->title);
     free(import->filename);
     free(import);
+}
+
+static void import_free(struct lg_job *job)
+{
+    import_drop((struct import *)job);
 }
 
 static void import_end(struct lg_job *job, const struct gloss_error *error)
@@ -248,7 +252,7 @@ int gloss_import(struct gloss *g, const struct gloss_import *asked, gloss_import
     import->title = asked->title ? strdup(asked->title) : NULL;
     import->filename = asked->filename ? strdup(asked->filename) : NULL;
     if ((asked->title && !import->title) || (asked->filename && !import->filename)) {
-        import_free(&import->job);
+        import_drop(import);
         return lg_fail_nomem(g);
     }
     import->data = asked->data;

@@ -253,7 +253,7 @@ struct gloss {
     char account_id[GLOSS_ID], account_name[257];
     size_t ops_in_flight;
     uint64_t next_call, next_group;
-    struct lg_call *calls;
+    struct lg_call *calls, **calls_end;
     struct gloss_session *sessions;
     struct lg_names *names;
     struct lg_job *jobs;

@@ -339,8 +339,7 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 
 /* ---- making and ending */
 
-/* lws_context_destroy begins, and ends when it is asked again after everything on the loop is closed; then it clears t->context.
- * */
+/* lws_context_destroy begins, and ends when it is asked again once everything on the loop is closed; then it clears t->context. */
 static void close_loop(struct lg_transport *t)
 {
     struct pipe_guard guard = block_sigpipe();
@@ -360,8 +359,7 @@ static void close_loop(struct lg_transport *t)
 }
 
 /* libwebsockets 4.3.5 opens an eventfd for waking a context from other threads, and with libuv never closes it: close.c sets it
- * to
- * invalid first and so hides it from lws_pt_destroy. Right after the context was made it is the one that is watched. */
+ * to invalid and so hides it from lws_pt_destroy. Right after the context was made it is the one that is watched. */
 static void find_forgotten(uv_handle_t *handle, void *arg)
 {
     struct lg_transport *t = arg;
@@ -371,9 +369,23 @@ static void find_forgotten(uv_handle_t *handle, void *arg)
     }
 }
 
-/* lws_create_context makes SIGPIPE ignored; that is for the program to decide. */
+/* libwebsockets' own counts all bytes in one variable, from every thread. */
+static void *plain_realloc(void *before, size_t size, const char *reason)
+{
+    (void)reason;
+    if (size == 0) {
+        free(before);
+        return NULL;
+    }
+    return realloc(before, size);
+}
+
+/* lws_create_context makes SIGPIPE ignored; that is for the program to decide. It also sets up what all contexts share, the first
+ * time. So one thread at a time makes a context; this lock and what it protects are all that is shared by different clients. */
 static void create_context(struct lg_transport *t)
 {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static bool is_set_up;
     void *loops[1] = {&t->loop};
     struct lws_context_creation_info info = {0};
     struct sigaction sigpipe;
@@ -392,9 +404,16 @@ static void create_context(struct lg_transport *t)
     info.max_http_header_pool = 4;
     info.pt_serv_buf_size = 32768; /* above a TLS record, so that nothing stays behind in OpenSSL */
     info.log_cx = &t->silent;
+    (void)pthread_mutex_lock(&lock);
+    if (!is_set_up) {
+        lws_set_log_level(0, NULL); /* for what does not know its context yet */
+        lws_set_allocator(plain_realloc);
+        is_set_up = true;
+    }
     (void)sigaction(SIGPIPE, NULL, &sigpipe);
     t->context = lws_create_context(&info);
     (void)sigaction(SIGPIPE, &sigpipe, NULL);
+    (void)pthread_mutex_unlock(&lock);
     if (t->context) {
         uv_walk(&t->loop, find_forgotten, t);
     }
@@ -420,7 +439,6 @@ enum gl_code lg_transport_new(const struct lg_transport_config *config, struct l
     if (code != GL_OK) {
         goto out;
     }
-    lws_set_log_level(0, NULL); /* what does not know a context yet; the same word each time */
     t->has_loop = uv_loop_init(&t->loop) == 0;
     if (!t->has_loop) {
         code = gl_fail(err, GL_E_SYSTEM, "no event loop: %s", strerror(errno));

@@ -106,7 +106,7 @@ void fake_stop(struct fake *fake)
     ck_assert_int_eq(open_descriptors(), fake->descriptors);
 }
 
-static json_t *ask(struct fake *fake, const char *fmt, va_list args)
+static __attribute__((format(printf, 2, 0))) json_t *ask(struct fake *fake, const char *fmt, va_list args)
 {
     vfprintf(fake->in, fmt, args);
     fputc('\n', fake->in);
