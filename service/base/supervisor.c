@@ -183,6 +183,7 @@ static void note_ready(struct supervisor *sup, size_t index)
     if (worker->is_ready)
         return;
     worker->is_ready = true;
+    worker->beat_ms = sup->looked_ms; /* it may have taken longer to start than its loop may stand still from now on */
     log_event(LOG_INFO, EV_worker_ready, F_U64("worker", index), F_I64("worker_pid", worker->child.pid));
     for (size_t i = 0; i < sup->plan->workers; i++)
         if (!sup->workers[i].is_ready)
