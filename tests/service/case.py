@@ -53,6 +53,14 @@ class ServiceCase(unittest.TestCase):
     def prepare(cls):
         """What all tests of the class need."""
 
+    def run(self, result=None):
+        """Whoever reads of a failure wants to know what the server said."""
+        before = len(result.failures) + len(result.errors)
+        behind = len(self.server.log())
+        super().run(result)
+        if len(result.failures) + len(result.errors) > before:
+            print(f"--- glossd during {self.id()}\n{self.server.log()[behind:][-8000:]}---", file=sys.stderr)
+
     # ---- given
 
     def connect(self, user, **more):
