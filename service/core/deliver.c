@@ -4,6 +4,7 @@
  * A subscriber is a cursor. Who keeps up shares one encoded frame with everybody else who does; who does not is served from where it stands whenever its
  * socket has room, and the log in the store is as good a source as memory, only slower.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -85,6 +86,7 @@ static struct frame *recent_frame(const struct session *session, uint64_t seq, u
         logged[count++] = op->logged;
         bytes += op->logged.len;
     }
+    assert(op); /* the caller looked */
     *last = seq + count - 1;
     return ops_frame("session.ops", "session", &session->id, seq, &op->chain, op->has_sum ? &op->sum : NULL, logged, count);
 }

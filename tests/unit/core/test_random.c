@@ -104,6 +104,7 @@ static void read_answers(size_t client)
 
 static void submit(size_t client, struct sent *it)
 {
+    it->is_refused = false; /* it is judged anew: what it was refused for may be over */
     it->request = client_submit(views[client].client, json_pack("[O]", it->op), false);
 }
 
@@ -115,6 +116,12 @@ static void send_new(size_t client)
     snprintf(target, sizeof target, "op %llu", (unsigned long long)(1 + draw(sent_count)));
     json_t *base = json_integer((json_int_t)(views[client].state->seq - draw(views[client].state->seq + 1) / 2));
     it->client = client;
+    if (draw(25) == 0) {
+        json_decref(base);
+        it->op = json_pack("{s:s, s:{s:s, s:s}}", "id", op_id(it->name), "change", "kind", "session.mode", "mode", draw(3) ? "shared" : "closed");
+        submit(client, it);
+        return;
+    }
     switch (draw(6)) {
     case 0: it->op = op_update(it->name, base, target, "label", json_string(LABELS[draw(3)])); break;
     case 1: it->op = op_update(it->name, base, target, "note", json_string(it->name)); break;
@@ -148,11 +155,44 @@ static void leave(size_t client)
             sent[i].request = 0; /* never to be answered: it is sent again */
 }
 
+/* A stranger joins, reads all pages and goes: what the pages hold must have the sum that the session says. */
+static void visit(size_t worker)
+{
+    struct client *client = client_new(&bench, worker, "visitor", GL_VIEWER);
+    json_t *joined = json_object_get(client_answer(client, client_join(client, NULL)), "result"), *record, *page;
+    size_t i;
+    struct gl_err err = {0};
+    char session[GL_UUID_TEXT + 1];
+    gl_uuid_format(db_session(bench.db), session);
+    uint64_t request = client_send(client, "session.page", json_pack("{s:s}", "session", session));
+    loop_sim_run(bench.loop, 0);
+    page = json_object_get(client_answer(client, request), "result");
+    if (joined && page && json_equal(json_object_get(joined, "seq"), json_object_get(page, "as_of")) && json_is_true(json_object_get(page, "done"))) {
+        struct gl_state *read = gl_state_new(db_session(bench.db), (const uint8_t[32]){0});
+        struct gl_buf sum;
+        json_array_foreach(json_object_get(page, "records"), i, record) {
+            struct gl_annotation *annotation;
+            ck_assert_int_eq(gl_annotation_from_record(record, &annotation, &err), GL_OK);
+            ck_assert_int_eq(gl_state_put(read, annotation), GL_OK);
+            gl_annotation_unref(&annotation);
+        }
+        gl_state_set_mode(read, json_string_value(json_object_get(joined, "mode")), (uint64_t)json_integer_value(json_object_get(joined, "mode_seq")));
+        gl_buf_init(&sum, 65);
+        gl_buf_hex(&sum, read->sum.bytes, 32);
+        ck_assert_str_eq(gl_buf_cstr(&sum), json_string_value(json_object_get(joined, "state")));
+        gl_buf_fini(&sum);
+        gl_state_free(&read);
+    }
+    client_free(&client);
+}
+
 static void step(void)
 {
     size_t client = draw(CLIENTS);
     struct store *store = bench.stores[draw(bench.workers)];
-    switch (draw(14)) {
+    switch (draw(16)) {
+    case 14: visit(draw(bench.workers)); break;
+    case 15: db_set_role(bench.db, &views[client].client->account, draw(3) ? GL_CURATOR : GL_VIEWER); break;
     case 0: store_mem_fault(store, FAULT_LOCKED, (unsigned)draw(3)); break;
     case 1: store_mem_fault(store, FAULT_LATE, 1); break;
     case 2: store_mem_fault(store, FAULT_DOWN, (unsigned)draw(3)); break;
@@ -175,6 +215,8 @@ static void step(void)
 
 static void settle(void)
 {
+    for (size_t i = 0; i < CLIENTS; i++)
+        db_set_role(bench.db, &views[i].client->account, GL_CURATOR);
     for (int round = 0; round < 6; round++) {
         for (size_t i = 0; i < bench.workers; i++) {
             store_mem_fault(bench.stores[i], FAULT_NONE, 0);
