@@ -67,7 +67,15 @@ static enum gl_code ensure_role(PGconn *pg, const char *role, const char *passwo
     return code;
 }
 
-/* The owner's database must be made by somebody who is a member of the owner's role, unless it is a superuser. */
+/* Only a member of the owner's role may give it a database; a superuser is one of all. */
+static enum gl_code join_owner(PGconn *pg, const char *owner, struct gl_err *err)
+{
+    bool is_superuser;
+    enum gl_code code = exists(pg, "select from pg_roles where rolname = current_user and (rolsuper or $1 = current_user)", owner,
+                               &is_superuser, err);
+    return code == GL_OK && !is_superuser ? run_with(pg, err, "grant $1 to current_user", &owner, NULL) : code;
+}
+
 static enum gl_code ensure_database(PGconn *pg, const char *database, const char *owner, bool *is_made, struct gl_err *err)
 {
     bool is_there;
@@ -83,7 +91,10 @@ static enum gl_code ensure_database(PGconn *pg, const char *database, const char
 static enum gl_code grant(PGconn *pg, const char *database, const struct admin_roles *roles, struct gl_err *err)
 {
     const char *names[] = {database, roles->owner, roles->append, roles->reader};
-    enum gl_code code = run_with(pg, err, "revoke all on database $1 from public", names, NULL);
+    enum gl_code code = run_with(pg, err, "alter database $1 owner to $2", names, NULL);
+    if (code == GL_OK) {
+        code = run_with(pg, err, "revoke all on database $1 from public", names, NULL);
+    }
     if (code == GL_OK) {
         code = run_with(pg, err, "grant connect on database $1 to $2, $3, $4", names, NULL);
     }
@@ -113,6 +124,9 @@ enum gl_code admin_db_init(const char *admin_conninfo, const char *text, const s
         bool is_made = false;
         code = ensure_role(pg, wanted[i].role, wanted[i].password, &is_made, err);
         *made |= is_made ? 1u << i : 0;
+    }
+    if (code == GL_OK) {
+        code = join_owner(pg, roles->owner, err);
     }
     if (code == GL_OK) {
         bool is_made = false;

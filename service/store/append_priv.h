@@ -14,8 +14,9 @@ struct append {
     size_t count;
     store_append_fn fn;
     void *ctx;
-    size_t units; /* not finished */
-    size_t down;  /* streams whose unit never reached the database */
+    struct append_found **found; /* of each stream, or NULL: owned here, lent to the stream */
+    size_t units;                /* not finished */
+    size_t down;                 /* streams whose unit never reached the database */
     enum gl_code code;
 };
 struct unit {
@@ -39,8 +40,9 @@ bool append_write(struct append_stream *const *streams, size_t count, append_sen
 void append_take(struct append_stream *const *streams, size_t count, const PGresult *result);
 void append_forget(struct append_stream *stream);
 
-void unit_finish(struct unit *unit);                     /* every stream has its outcome */
-void unit_drop(struct request *request);                 /* without a word */
-void settle_begin(struct unit *unit, struct conn *conn); /* its connection was lost */
+void unit_outcome(struct unit *unit, size_t index, enum append_outcome outcome); /* and nothing was found */
+void unit_finish(struct unit *unit);                                             /* every stream has its outcome */
+void unit_drop(struct request *request);                                         /* without a word */
+void settle_begin(struct unit *unit, struct conn *conn);                         /* its connection was lost */
 
 #endif

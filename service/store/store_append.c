@@ -25,35 +25,28 @@ static void unit_free(struct unit *unit)
     mem_free(&unit);
 }
 
+/* Frees what was found, and touches no stream: those belong to the caller, who may have freed them in the callback, or before store_free(). */
 static void append_free(struct append *append)
 {
     for (size_t i = 0; i < append->count; i++) {
-        append_forget(&append->streams[i]);
+        mem_free(&append->found[i]);
     }
+    mem_free(&append->found);
     mem_free(&append);
 }
 
-/* Calls back, and frees what was found. The streams belong to the caller, who may free them in the callback. */
-static void append_end(struct append *append, enum gl_code code)
+void unit_outcome(struct unit *unit, size_t index, enum append_outcome outcome)
 {
-    struct append_found **found = mem_array(append->count, sizeof(*found));
-    size_t count = append->count;
-    for (size_t i = 0; i < count; i++) {
-        found[i] = append->streams[i].found;
-    }
-    append->fn(append->ctx, code, append->streams, count);
-    for (size_t i = 0; i < count; i++) {
-        mem_free(&found[i]);
-    }
-    mem_free(&found);
-    mem_free(&append);
+    struct append_stream *stream = unit->streams[index];
+    append_forget(stream);
+    unit->append->found[stream - unit->append->streams] = NULL;
+    stream->outcome = outcome;
 }
 
 static void set_outcome(struct unit *unit, enum append_outcome outcome)
 {
     for (size_t i = 0; i < unit->count; i++) {
-        append_forget(unit->streams[i]);
-        unit->streams[i]->outcome = outcome;
+        unit_outcome(unit, i, outcome);
     }
 }
 
@@ -67,7 +60,8 @@ void unit_finish(struct unit *unit)
     }
     store->count--;
     /* Down is said only when nothing at all was written; else those streams look locked, which says the same of each. */
-    append_end(append, append->down == append->count ? append->code : GL_OK);
+    append->fn(append->ctx, append->down == append->count ? append->code : GL_OK, append->streams, append->count);
+    append_free(append);
 }
 
 void unit_drop(struct request *request)
@@ -113,6 +107,9 @@ static bool unit_result(struct request *request, unsigned statement, PGresult *r
     struct unit *unit = (struct unit *)request;
     if (statement == 0) {
         append_take(unit->streams, unit->count, result);
+        for (size_t i = 0; i < unit->count; i++) {
+            unit->append->found[unit->streams[i] - unit->append->streams] = unit->streams[i]->found;
+        }
     }
     return false;
 }
@@ -198,6 +195,7 @@ void store_append(struct store *store, struct append_stream *streams, size_t cou
     assert(count > 0);
     struct append *append = mem_alloc(sizeof(*append));
     *append = (struct append){.streams = streams, .count = count, .fn = fn, .ctx = ctx};
+    append->found = mem_array(count, sizeof(*append->found));
     struct request_list list;
     list_init(&list);
     store->count++;

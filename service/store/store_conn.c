@@ -13,6 +13,7 @@
 #define RETRY_FIRST_MS 50
 #define RETRY_LAST_MS  2000
 #define CLOCK_EVERY_MS 4000
+#define READ_ONLY      "25006"
 
 /* ---- lists of requests */
 
@@ -174,7 +175,6 @@ static void set_up(struct conn *conn)
         return;
     }
     enter(conn, CONN_SETTING_UP);
-    conn->refusal[0] = '\0';
     conn_submit(conn, setup_new(conn));
 }
 
@@ -196,6 +196,7 @@ static void connect_now(void *ctx)
     struct store *store = conn->store;
     struct conninfo *conninfo;
     struct gl_err err;
+    conn->refusal[0] = '\0';
     enter(conn, CONN_CONNECTING);
     if (conninfo_new(store->conninfo, role_user(store, conn->role),
                      conn->role == STORE_APPEND ? "glossd append" : "glossd reader", conn->turn, &conninfo, &err) != GL_OK) {
@@ -289,6 +290,9 @@ static void finish(struct conn *conn)
     conn->in_flight_count--;
     conn->statement = 0;
     conn->has_result = false;
+    if (conn->role == STORE_APPEND && strcmp(request->sqlstate, READ_ONLY) == 0) {
+        break_later(conn); /* it was the primary once; another one is now */
+    }
     request->kind->done(request, conn, request->sqlstate[0] ? sqlstate_code(request->sqlstate) : GL_OK);
 }
 

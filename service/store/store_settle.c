@@ -122,8 +122,7 @@ static void settle_done(struct request *request, struct conn *conn, enum gl_code
     size_t committed = 0;
     for (size_t i = 0; i < unit->count; i++) {
         struct append_stream *stream = unit->streams[i];
-        append_forget(stream);
-        stream->outcome = unit->hits[i] == stream->op_count ? APPEND_COMMITTED : APPEND_FENCE_LOST;
+        unit_outcome(unit, i, unit->hits[i] == stream->op_count ? APPEND_COMMITTED : APPEND_FENCE_LOST);
         committed += stream->outcome == APPEND_COMMITTED;
     }
     log_event(LOG_INFO, EV_store_settled, F_U64("streams", unit->count), F_U64("committed", committed));

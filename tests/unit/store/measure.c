@@ -18,6 +18,24 @@ static double now(void)
     return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
 }
 
+/* Processor time of the writer's backend, when it runs on this machine. */
+static double backend_seconds(struct bench *bench)
+{
+    char path[64];
+    double ticks = 0, unused;
+    unsigned long long pid =
+        db_count(&bench->db, "select pid from pg_stat_activity where usename = '%s' limit 1", bench->db.append);
+    snprintf(path, sizeof(path), "/proc/%llu/schedstat", pid);
+    FILE *file = fopen(path, "r");
+    if (file) {
+        if (fscanf(file, "%lf %lf", &ticks, &unused) != 2) {
+            ticks = 0;
+        }
+        fclose(file);
+    }
+    return ticks / 1e9;
+}
+
 static int by_size(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -29,7 +47,7 @@ static void measure_shape(struct bench *bench, struct scribe *scribes, size_t st
 {
     static double took[10000];
     struct append_stream all[STREAMS_MAX];
-    double total = 0;
+    double total = 0, before = backend_seconds(bench);
     for (size_t round = 0; round < rounds; round++) {
         for (size_t i = 0; i < streams; i++) {
             scribe_write(&scribes[i], batch);
@@ -48,8 +66,9 @@ static void measure_shape(struct bench *bench, struct scribe *scribes, size_t st
         }
     }
     qsort(took, rounds, sizeof(took[0]), by_size);
-    printf("%3zu streams x %3zu ops: p50 %7.3f ms  p99 %7.3f ms  %8.0f ops/s\n", streams, batch, took[rounds / 2] * 1e3,
-           took[rounds * 99 / 100] * 1e3, (double)(streams * batch * rounds) / total);
+    printf("%3zu streams x %3zu ops: p50 %7.3f ms  p99 %7.3f ms  %8.0f ops/s  backend %5.0f us/op\n", streams, batch,
+           took[rounds / 2] * 1e3, took[rounds * 99 / 100] * 1e3, (double)(streams * batch * rounds) / total,
+           (backend_seconds(bench) - before) * 1e6 / (double)(streams * batch * rounds));
 }
 
 START_TEST(measure__groups_of_several_shapes)

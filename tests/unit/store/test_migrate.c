@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "service/store/admin_pg.h"
+#include "service/store/conninfo.h"
 #include "service/store/migrate.h"
 #include "tests/unit/store/db.h"
 
@@ -116,6 +117,32 @@ START_TEST(init__a_second_time__makes_nothing)
 }
 END_TEST
 
+START_TEST(init__by_somebody_who_may_just_make_roles_and_databases__is_enough)
+{
+    char admin[600], target[600];
+    unsigned made;
+    struct admin_roles roles = {.owner = "some owner", .append = "some append", .reader = "some reader"};
+    struct conninfo *parsed;
+    int id = getpid();
+    ck_assert_int_eq(conninfo_new(db.conninfo, NULL, "test", 0, &parsed, NULL), GL_OK);
+    const char *host = conninfo_get(parsed, "host"), *port = conninfo_get(parsed, "port");
+    snprintf(admin, sizeof(admin), "host='%s' port=%s user=maker_%d dbname=postgres", host, port, id);
+    snprintf(target, sizeof(target), "host='%s' port=%s dbname=made_%d", host, port, id);
+    conninfo_free(&parsed);
+    db_do(&db, "create role maker_%d login createdb createrole", id);
+    ck_assert_msg(admin_db_init(admin, target, &roles, &made, &err) == GL_OK, "%s", err.detail);
+    ck_assert_uint_eq(made, 15);
+    ck_assert_msg(admin_db_init(admin, target, &roles, &made, &err) == GL_OK, "%s", err.detail);
+    ck_assert_uint_eq(made, 0);
+    config = (struct migrate_config){
+        .conninfo = target, .owner_role = roles.owner, .append_role = roles.append, .reader_role = roles.reader};
+    int version = 0;
+    ck_assert_msg(run(&version) == GL_OK, "%s", err.detail);
+    db_do(&db, "drop database made_%d with (force)", id);
+    db_do(&db, "drop role \"some owner\", \"some append\", \"some reader\", maker_%d", id);
+}
+END_TEST
+
 START_TEST(roles__may_connect_and_others_may_not)
 {
     db_do(&db, "create role stranger_%d login", getpid());
@@ -171,6 +198,7 @@ int main(void)
     tcase_add_test(tcase, migrate__after_another_form_of_one_was_applied__is_refused);
     tcase_add_test(tcase, migrate__that_fails__leaves_those_before_it_and_nothing_of_itself);
     tcase_add_test(tcase, init__a_second_time__makes_nothing);
+    tcase_add_test(tcase, init__by_somebody_who_may_just_make_roles_and_databases__is_enough);
     tcase_add_test(tcase, roles__may_connect_and_others_may_not);
     tcase_add_test(tcase, preflight__looks_at_schema_durability_and_role);
     suite_add_tcase(suite, tcase);

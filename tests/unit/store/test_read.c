@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "service/base/clock.h"
+#include "service/store/conninfo.h"
 #include "service/store/genesis.h"
 #include "tests/unit/store/bench.h"
 
@@ -376,6 +377,40 @@ START_TEST(clock__of_the_database_is_known_after_a_moment)
 }
 END_TEST
 
+START_TEST(store__with_several_hosts__finds_the_one_that_is_there)
+{
+    char conninfo[600];
+    struct store_pg_config config = db_config(&bench.db);
+    struct conninfo *parsed;
+    ck_assert_int_eq(conninfo_new(config.conninfo, NULL, "test", 0, &parsed, NULL), GL_OK);
+    snprintf(conninfo, sizeof(conninfo), "host='/nonexistent,%s,/neither' port=%s dbname='%s'", conninfo_get(parsed, "host"),
+             conninfo_get(parsed, "port"), bench.db.name);
+    conninfo_free(&parsed);
+    config.conninfo = conninfo;
+    struct store *store = store_pg_new(bench.loop, &config);
+    for (int i = 0; i < 100 && !store_is_up(store); i++) {
+        loop_poll_run(bench.loop, NULL, 20);
+    }
+    ck_assert(store_is_up(store));
+    store_free(&store);
+}
+END_TEST
+
+START_TEST(conninfo__with_several_hosts__begins_at_another_one_each_time)
+{
+    static const char *const expected[] = {"a,b,c", "b,c,a", "c,a,b", "a,b,c"};
+    struct conninfo *parsed;
+    for (unsigned turn = 0; turn < 4; turn++) {
+        ck_assert_int_eq(conninfo_new("host=a,b,c port=1,2,3 keepalives=0", "me", "test", turn, &parsed, NULL), GL_OK);
+        ck_assert_str_eq(conninfo_get(parsed, "host"), expected[turn]);
+        ck_assert_int_eq(conninfo_get(parsed, "port")[0], '1' + (int)turn % 3);
+        ck_assert_str_eq(conninfo_get(parsed, "keepalives"), "0");
+        ck_assert_str_eq(conninfo_get(parsed, "user"), "me");
+        conninfo_free(&parsed);
+    }
+}
+END_TEST
+
 START_TEST(store__without_a_server__says_so_after_its_deadline)
 {
     struct store_pg_config config = {
@@ -429,6 +464,8 @@ int main(void)
     tcase_add_test(tcase, plain_queries__find_what_is_there);
     tcase_add_test(tcase, project__of_a_name_that_one_has__exists);
     tcase_add_test(tcase, clock__of_the_database_is_known_after_a_moment);
+    tcase_add_test(tcase, store__with_several_hosts__finds_the_one_that_is_there);
+    tcase_add_test(tcase, conninfo__with_several_hosts__begins_at_another_one_each_time);
     tcase_add_test(tcase, store__without_a_server__says_so_after_its_deadline);
     tcase_add_test(tcase, store__that_is_freed__drops_what_is_in_flight_without_a_word);
     suite_add_tcase(suite, tcase);

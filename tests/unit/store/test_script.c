@@ -225,6 +225,48 @@ START_TEST(connection__to_a_server_that_will_not_do__is_never_up)
 }
 END_TEST
 
+START_TEST(connection__to_a_server_that_became_a_standby__is_made_anew)
+{
+    start(1000);
+    loop_poll_run(loop, NULL, 50);
+    unsigned connections = script.connections;
+    script.append_error = "25006";
+    script.append_errors = 1;
+    append_and_wait();
+    ck_assert_int_eq(answered.code, GL_E_STORE_DOWN);
+    loop_poll_run(loop, NULL, 200);
+    ck_assert_uint_eq(script.connections, connections + 1);
+    ck_assert(store_is_up(store));
+}
+END_TEST
+
+static void on_appended_free(void *ctx, enum gl_code code, struct append_stream *streams, size_t count)
+{
+    (void)code, (void)count;
+    free(streams);
+    *(bool *)ctx = true;
+}
+
+static struct append_stream *stream_on_heap(void)
+{
+    struct append_stream *own = malloc(sizeof(*own));
+    *own = stream;
+    return own;
+}
+
+START_TEST(append__whose_streams_are_freed_in_the_callback_or_before_the_store__touches_them_no_more)
+{
+    bool is_done = false;
+    start(1000);
+    store_append(store, stream_on_heap(), 1, on_appended_free, &is_done);
+    ck_assert(loop_poll_run(loop, &is_done, WAIT_MS));
+    struct append_stream *own = stream_on_heap();
+    store_append(store, own, 1, on_appended_free, &is_done);
+    free(own);
+    store_free(&store);
+}
+END_TEST
+
 START_TEST(store__that_is_freed_at_any_moment__calls_nobody_back)
 {
     for (uint64_t ms = 0; ms < 12; ms++) {
@@ -259,6 +301,8 @@ int main(void)
                         (int)(sizeof(errors) / sizeof(errors[0])));
     tcase_add_test(tcase, append__whose_commit_fails__was_not_written);
     tcase_add_loop_test(tcase, connection__to_a_server_that_will_not_do__is_never_up, 0, 3);
+    tcase_add_test(tcase, connection__to_a_server_that_became_a_standby__is_made_anew);
+    tcase_add_test(tcase, append__whose_streams_are_freed_in_the_callback_or_before_the_store__touches_them_no_more);
     tcase_add_test(tcase, store__that_is_freed_at_any_moment__calls_nobody_back);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
