@@ -8,7 +8,8 @@
  * Errors    numbers of enum gloss_code; proto's enum gl_code becomes one with gl_code_wire(). What must end the connection says
  *           lg_drop(): that is done by gloss_process once nothing else is on the stack.
  *
- * How a turn goes (client.c): run the transport, take its events (a message goes to the call it answers, or to its session), look
+ * How a turn goes (gloss_process in client.c): run the transport, take its events (a message goes to the call it answers, or to
+ * its session), look
  * at deadlines, then pump: join what is not joined, go on with jobs, send what waits.
  */
 #ifndef LG_LIB_PRIV_H
@@ -115,7 +116,7 @@ struct lg_op {
     struct gloss_error error;
 };
 
-/* ---- sessions (session.c: joining and resuming; replica.c: ops and pages) */
+/* ---- sessions (session.c: joining and resuming; replica.c: ops; pages.c: the state in pages) */
 
 enum lg_session_state { LG_AWAY, LG_JOINING, LG_JOINED, LG_FAILED };
 
@@ -224,7 +225,7 @@ void lg_jobs_fail(struct gloss *g, const struct gloss_error *error);
 void lg_jobs_reap(struct gloss *g);
 void lg_import_cancel(struct gloss *g, const void *arg); /* the import that calls back with arg: its bytes go now */
 
-/* ---- the client (client.c) */
+/* ---- the client (client.c: its life and its turns; connection.c: its connection) */
 
 enum lg_client_state { LG_IDLE, LG_WAITING, LG_CONNECTING, LG_GREETING, LG_READY, LG_STOPPED };
 
@@ -260,6 +261,12 @@ struct gloss {
     struct gl_arena arena; /* for reading one message */
 };
 
+/* connection.c */
+void lg_connection_begin(struct gloss *g);
+void lg_connection_event(struct gloss *g, const struct lg_transport_event *event);
+void lg_connection_check(struct gloss *g); /* ends it if lg_drop was called */
+
+/* client.c */
 bool lg_is_over(const struct gloss *g); /* no more callbacks: it was freed */
 bool lg_is_ready(const struct gloss *g);
 void lg_emit(struct gloss *g, const struct gloss_event *event);

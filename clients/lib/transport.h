@@ -21,12 +21,6 @@
 
 struct lg_transport;
 
-struct lg_transport_config {
-    const char *url;
-    const char *ca_file; /* NULL: the system's */
-    const char *user_agent;
-};
-
 enum lg_event_type { LG_UP, LG_MESSAGE, LG_DOWN };
 
 /* Why a connection ended, or did not begin: data.reason of the error that the program sees. */
@@ -54,7 +48,8 @@ struct lg_transport_event {
     unsigned http_status;    /* DOWN, LG_NO_WEBSOCKET; 0: not known */
 };
 
-enum gl_code lg_transport_new(const struct lg_transport_config *config, struct lg_transport **transport,
+/* ca_file NULL: the system's certificates. */
+enum gl_code lg_transport_new(const char *url, const char *ca_file, struct lg_transport **transport,
                               struct gl_err *err) GL_MUST_USE;
 void lg_transport_free(struct lg_transport **transport);
 
