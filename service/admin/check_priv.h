@@ -34,7 +34,7 @@ struct checking {
     struct gl_text *text; /* of a session; NULL for a project, and when the bytes are no text */
     struct project_mirror project;
     bool is_session, is_erased; /* some ops are erased: what they did cannot be rebuilt */
-    bool is_newest_erased;       /* so is its time */
+    bool is_newest_erased;      /* so is its time */
     /* The stream's row: */
     uint64_t head, mode_seq, live, retained_from, codepoints;
     gl_hash chain, sum;

@@ -82,7 +82,7 @@ struct append_stream {
     int set_open;                     /* codebook: -1 unchanged, 0 closed, 1 open; moves the epoch */
     /* ---- the answer */
     enum append_outcome outcome;
-    struct append_found *found;
+    struct append_found *found; /* lent until the callback returns */
     size_t found_count;
 };
 /* code is GL_OK when every stream has its outcome. A connection lost on the way is settled inside the store first (under the row lock, by op id, in a
