@@ -30,6 +30,8 @@ class Reader:
             into.append(make(line))
 
     def end(self):
+        if self.process.stdout.closed:
+            return
         if self.process.poll() is None:
             self.process.terminate()
         self.process.wait()
@@ -50,6 +52,18 @@ class Watch(CliCase):
         lines = "".join(json.dumps({"label": f"label {i % 7}", "exact": f"word{i}", "nth": 1}) + "\n" for i in range(first, first + count))
         return self.gloss("post", "watched.md", "--run", f"run {first}", stdin=lines, user="ana", status=0, **more).json
 
+    def watch(self, *args, **env):
+        reader = Reader(self.server, "watched.md", *args, **env)
+        self.addCleanup(reader.end)
+        return reader
+
+    @staticmethod
+    def wait(reader, what, is_true):
+        try:
+            return support.wait_until(what, is_true, 90)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; watch has said:\n{''.join(reader.err[-12:])}, its status is {reader.process.poll()}") from None
+
     def head(self):
         return self.gloss("info", "watched.md", "--json", status=0).json["seq"]
 
@@ -62,16 +76,16 @@ class Watch(CliCase):
     def test_cut_off_many_times(self):
         before = self.head()
         with Proxy(self.server.port) as proxy:
-            reader = Reader(self.server, "watched.md", "--since", before, GLOSS_URL=proxy.url)
-            support.wait_until("it is connected", lambda: proxy.connections, 30)
+            reader = self.watch("--since", before, GLOSS_URL=proxy.url)
+            support.wait_until("it is connected", lambda: proxy.connections, 60)
             for round_number in range(CUTS):
                 self.post(300 if round_number % 2 else 350, 1 + round_number % 3, env={"GLOSS_URL": self.server.url})
-                support.wait_until("there is a connection to cut", proxy.cut, 30)
+                self.wait(reader, f"there is a connection to cut, the {round_number}th time", proxy.cut)
                 if round_number == CUTS // 2:
                     self.tag_some(40)
             self.tag_some(20)
             last = self.head()
-            support.wait_until("everything is there", lambda: reader.lines and reader.lines[-1]["seq"] >= last, 60)
+            self.wait(reader, "everything is there", lambda: reader.lines and reader.lines[-1]["seq"] >= last)
             reader.end()
         self.check(reader.lines, before + 1, last)
         self.assertGreaterEqual(sum("the connection was lost" in line for line in reader.err), CUTS // 4)
@@ -83,7 +97,7 @@ class Watch(CliCase):
 
     def test_server_and_worker_die(self):
         before = self.head()
-        reader = Reader(self.server, "watched.md", "--since", before)
+        reader = self.watch("--since", before)
         self.tag_some(10)
         support.wait_until("it follows", lambda: len(reader.lines) >= 10)
         self.server.kill_worker()
@@ -97,7 +111,7 @@ class Watch(CliCase):
 
     def test_each_line_is_flushed_when_it_comes(self):
         before = self.head()
-        reader = Reader(self.server, "watched.md", "--since", "now")
+        reader = self.watch("--since", "now")
         support.wait_until("the first is there", lambda: self.tag_some(1) or reader.lines)
         count = len(reader.lines)
         self.tag_some(1)
@@ -108,7 +122,7 @@ class Watch(CliCase):
     def test_until_ends_it(self):
         self.tag_some(3)
         head = self.head()
-        reader = Reader(self.server, "watched.md", "--since", head, "--until", head + 2)
+        reader = self.watch("--since", head, "--until", head + 2)
         self.tag_some(5)
         self.assertEqual(reader.process.wait(30), 0)
         reader.end()
