@@ -128,6 +128,8 @@ export interface Limits {
   frame_bytes: number;
   /** ops that may wait for their results on one connection */
   ops_in_flight: number;
+  /** bytes of requests that may wait for their answers on one connection */
+  bytes_in_flight?: number;
   /** session.page requests that may wait for their answers in one session */
   pages_in_flight: number;
   /** largest page, bytes */

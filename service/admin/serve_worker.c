@@ -191,6 +191,7 @@ static struct core_limits core_limits(const struct settings *settings)
         .frame_bytes = settings->max_frame_bytes,
         .ops_in_flight = (size_t)settings->ops_in_flight,
         .requests_in_flight = (size_t)settings->requests_in_flight,
+        .bytes_in_flight = (size_t)settings->bytes_in_flight,
         .document_bytes = settings->max_document_bytes,
         .uploads_bytes = settings->max_uploads_bytes,
         .append_max_ops = (size_t)settings->append_max_ops,

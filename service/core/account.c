@@ -21,6 +21,8 @@ static void welcome(struct request *request, const gl_uuid *account, struct gl_s
                                      .time = core_stream_time(core, 0),
                                      .limits = {.frame_bytes = limits->frame_bytes,
                                                 .ops_in_flight = limits->ops_in_flight,
+                                                .has_bytes_in_flight = true,
+                                                .bytes_in_flight = limits->bytes_in_flight,
                                                 .pages_in_flight = PAGES_IN_FLIGHT,
                                                 .page_bytes = 65536,
                                                 .document_bytes = limits->document_bytes,

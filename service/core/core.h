@@ -17,6 +17,7 @@ struct core_limits {
     size_t frame_bytes;        /* largest message */
     size_t ops_in_flight;      /* per connection */
     size_t requests_in_flight; /* per connection */
+    size_t bytes_in_flight;    /* of those requests */
     size_t document_bytes;
     size_t uploads_bytes;      /* all uploads of this worker together */
     size_t append_max_ops;     /* in one statement */

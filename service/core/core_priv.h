@@ -62,7 +62,7 @@ struct peer {
     bool has_token;
     char account_name[GL_LABEL_MAX_BYTES + 1];
     uint64_t since_ms; /* connected */
-    size_t requests_in_flight, ops_in_flight;
+    size_t requests_in_flight, bytes_in_flight, ops_in_flight;
     size_t refs; /* requests in flight, and one for the link */
     struct outgoing *outbox, **outbox_tail;
     struct subscription *subscriptions;

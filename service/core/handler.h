@@ -19,6 +19,7 @@ struct request {
     struct peer *peer;
     const struct gl_method *method;
     struct gl_request_id id;
+    size_t bytes;          /* of the message */
     json_t *root;          /* owned: the whole message */
     const json_t *params;  /* an object */
     struct gl_arena arena; /* lives as long as the request */

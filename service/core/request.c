@@ -30,6 +30,7 @@ static void request_free(struct request *request)
 {
     struct peer *peer = request->peer;
     peer->requests_in_flight--;
+    peer->bytes_in_flight -= request->bytes;
     gl_buf_fini(&request->out);
     json_decref(request->root);
     gl_arena_fini(&request->arena);
@@ -204,7 +205,7 @@ static void admit(struct request *request)
 
 /* ---- a message arrives */
 
-static struct request *request_new(struct peer *peer, json_t *root)
+static struct request *request_new(struct peer *peer, json_t *root, size_t bytes)
 {
     struct request *request = mem_alloc(sizeof *request);
     request->core = peer->core;
@@ -216,6 +217,7 @@ static struct request *request_new(struct peer *peer, json_t *root)
     gl_buf_init(&request->out, peer->core->limits.frame_bytes * 4);
     peer_ref(peer);
     peer->requests_in_flight++;
+    peer->bytes_in_flight += request->bytes = bytes;
     return request;
 }
 
@@ -229,7 +231,7 @@ void peer_receive(struct peer *peer, struct gl_slice message)
     enum gl_code code = gl_json_load(message, &root, &err);
     if (code == GL_OK)
         code = gl_envelope_read(root, &envelope, &err);
-    struct request *request = request_new(peer, root);
+    struct request *request = request_new(peer, root, message.len);
     request->id = envelope.id;
     if (code == GL_OK && envelope.kind != GL_ENVELOPE_REQUEST)
         code = gl_fail(&err, GL_E_INVALID_REQUEST, "only requests, with an id, are understood");
@@ -237,6 +239,8 @@ void peer_receive(struct peer *peer, struct gl_slice message)
         code = gl_fail_at(&err, GL_E_UNKNOWN_METHOD, "method", "there is no method of that name; PROTOCOL.md lists them");
     if (code == GL_OK && peer->requests_in_flight > peer->core->limits.requests_in_flight)
         code = gl_fail(&err, GL_E_BUSY, "%zu requests are under way on this connection; wait for answers", peer->requests_in_flight - 1);
+    if (code == GL_OK && peer->bytes_in_flight > peer->core->limits.bytes_in_flight)
+        code = gl_fail(&err, GL_E_BUSY, "%zu bytes of requests are under way on this connection; wait for answers", peer->bytes_in_flight - message.len);
     if (code != GL_OK) {
         request_fail_data(request, &err, code == GL_E_BUSY ? json_pack("{s:i}", "retry_after_ms", 50) : NULL);
         return;

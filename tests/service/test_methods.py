@@ -156,7 +156,7 @@ class Answers(MethodCase):
         self.assertTrue(self.connect("admin").welcome["account"]["admin"])
         self.assertEqual(welcome["protocol"], "gloss.v1")
         self.assertRegex(welcome["server"], r"^glossd/\d")
-        self.assertEqual(welcome["limits"], {"frame_bytes": 262144, "ops_in_flight": 256, "pages_in_flight": 16, "page_bytes": 65536,
+        self.assertEqual(welcome["limits"], {"frame_bytes": 262144, "ops_in_flight": 256, "bytes_in_flight": 2097152, "pages_in_flight": 16, "page_bytes": 65536,
                                              "document_bytes": 8 << 20, "chunk_bytes": 131072})
         now = time.strftime("%Y-%m-%dT%H:%M", time.gmtime())
         self.assertEqual(welcome["time"][:13], now[:13])

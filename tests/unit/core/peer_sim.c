@@ -9,7 +9,7 @@
 
 struct core_limits bench_limits(void)
 {
-    return (struct core_limits){.frame_bytes = 262144, .ops_in_flight = 1000, .requests_in_flight = 64, .document_bytes = 1 << 20, .uploads_bytes = 1 << 22,
+    return (struct core_limits){.frame_bytes = 262144, .ops_in_flight = 1000, .requests_in_flight = 64, .bytes_in_flight = 1 << 21, .document_bytes = 1 << 20, .uploads_bytes = 1 << 22,
                                 .append_max_ops = 256, .recent_ops = 1000, .recent_bytes = 1 << 20, .sessions = 8, .hello_ms = 10000,
                                 .stall_ms = 8000, .append_ms = 5000, .idle_session_ms = 60000};
 }

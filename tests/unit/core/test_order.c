@@ -163,6 +163,30 @@ START_TEST(label__by_the_id_that_another_worker_gave_it_a_moment_ago__is_known)
 }
 END_TEST
 
+START_TEST(bytes_in_flight__are_bounded__and_free_again_when_answered)
+{
+    struct core_limits limits = bench_limits();
+    limits.bytes_in_flight = 4000;
+    teardown();
+    setup_with(1, &limits);
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1);
+    uint64_t last = 0;
+    for (int i = 0; i < 20; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "op %d", i);
+        last = client_submit(ana, json_pack("[o]", op_create(name, "quay", NULL)), false);
+    }
+    turn();
+    json_t *error = json_object_get(client_answer(ana, last), "error");
+    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(error, "data"), "name")), "busy");
+    store_mem_answer(bench.stores[0]);
+    turn();
+    uint64_t again = client_submit(ana, json_pack("[o]", op_create("again", "quay", NULL)), false);
+    turn();
+    ck_assert_ptr_nonnull(json_object_get(client_outcome(ana, again, 0), "seq"));
+}
+END_TEST
+
 START_TEST(project_ops__are_not_lost_when_a_reader_with_a_full_socket_joins_again)
 {
     ben->is_full = true;
@@ -251,6 +275,7 @@ int main(void)
     tcase_add_test(one, op__twice_in_one_group__once_in_an_atomic_request_that_is_refused__keeps_its_seq);
     tcase_add_test(one, base__that_names_somebody_elses_op_of_the_same_group__is_no_base);
     tcase_add_test(one, ops_in_flight__are_bounded_also_for_who_has_not_joined);
+    tcase_add_test(one, bytes_in_flight__are_bounded__and_free_again_when_answered);
     tcase_add_test(one, project_ops__are_not_lost_when_a_reader_with_a_full_socket_joins_again);
     tcase_add_test(one, project_ops__come_once_to_who_has_left_one_of_two_sessions);
     tcase_add_test(one, sessions__with_more_ops_than_one_append_takes__take_turns);
