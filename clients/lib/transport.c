@@ -208,6 +208,10 @@ void lg_transport_connect(struct lg_transport *t, int timeout_ms)
     reset(t);
     t->state = RESOLVING;
     t->deadline_ms = lg_now_ms() + (uint64_t)timeout_ms;
+    if (!lg_reserve_fill(&t->reserve_spent)) {
+        lg_transport_end_nomem(t);
+        return;
+    }
     if (lg_resolve_new(t->url.host, &t->resolve, &err) != GL_OK) {
         lg_transport_end(t, err.code == GL_E_NOMEM ? LG_OUT_OF_MEMORY : LG_UNREACHABLE, err.code, "%s", err.detail);
         return;
@@ -277,6 +281,9 @@ void lg_transport_run(struct lg_transport *t)
     struct lg_pipe_guard guard = lg_pipe_block();
     (void)uv_run(&t->loop, UV_RUN_NOWAIT);
     lg_pipe_restore(guard);
+    if (lg_reserve_was_spent(t->reserve_spent)) {
+        lg_transport_end_nomem(t);
+    }
     check_deadlines(t);
     try_next_address(t);
 }

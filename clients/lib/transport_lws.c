@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -249,6 +250,56 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
     return is_current ? on_current(t, wsi, reason, in, len) : 0;
 }
 
+/* ---- memory for libwebsockets, which does not survive without: when there is none a reserve is given up so that it can finish
+ * what it
+ * does, everybody's connection ends, and none begins before there is a reserve again. Shared by all contexts, as its allocator
+ * is. */
+
+#define RESERVE_BYTES (256u * 1024)
+
+static pthread_mutex_t reserve_lock = PTHREAD_MUTEX_INITIALIZER;
+static void *reserve;
+static atomic_uint reserve_spent; /* how often */
+
+bool lg_reserve_fill(unsigned *spent)
+{
+    (void)pthread_mutex_lock(&reserve_lock);
+    if (!reserve) {
+        reserve = malloc(RESERVE_BYTES);
+    }
+    bool is_full = reserve != NULL;
+    *spent = atomic_load(&reserve_spent);
+    (void)pthread_mutex_unlock(&reserve_lock);
+    return is_full;
+}
+
+bool lg_reserve_was_spent(unsigned spent)
+{
+    return atomic_load(&reserve_spent) != spent;
+}
+
+static void *spend_reserve(void *before, size_t size)
+{
+    (void)pthread_mutex_lock(&reserve_lock);
+    free(reserve);
+    reserve = NULL;
+    atomic_fetch_add(&reserve_spent, 1);
+    void *after = reallocarray(before, 1, size); /* by this name the tests can tell it from the first try */
+    (void)pthread_mutex_unlock(&reserve_lock);
+    return after;
+}
+
+static void *lws_memory(void *before, size_t size, const char *reason)
+{
+    (void)reason;
+    if (size == 0) {
+        free(before);
+        return NULL;
+    }
+    void *after = realloc(before, size);
+    return after ? after : spend_reserve(before, size);
+}
+
 /* ---- the context and its loop */
 
 /* lws_context_destroy begins, and ends when it is asked again once everything on the loop is closed; then it clears t->context.
@@ -282,17 +333,6 @@ static void find_forgotten(uv_handle_t *handle, void *arg)
     }
 }
 
-/* libwebsockets' own counts all bytes in one variable, from every thread. */
-static void *plain_realloc(void *before, size_t size, const char *reason)
-{
-    (void)reason;
-    if (size == 0) {
-        free(before);
-        return NULL;
-    }
-    return realloc(before, size);
-}
-
 /* lws_create_context makes SIGPIPE ignored; that is for the program to decide. It also sets up what all contexts share, the first
  * time. So one thread at a time makes a context; this lock and what it protects are all that is shared by different clients. */
 static void create_context(struct lg_transport *t)
@@ -320,7 +360,7 @@ static void create_context(struct lg_transport *t)
     (void)pthread_mutex_lock(&lock);
     if (!is_set_up) {
         lws_set_log_level(0, NULL); /* for what does not know its context yet */
-        lws_set_allocator(plain_realloc);
+        lws_set_allocator(lws_memory);
         is_set_up = true;
     }
     (void)sigaction(SIGPIPE, NULL, &sigpipe);
@@ -339,6 +379,10 @@ enum gl_code lg_context_new(struct lg_transport *t, struct gl_err *err)
     if (!t->has_loop) {
         return gl_fail(err, problem == UV_ENOMEM ? GL_E_NOMEM : GL_E_SYSTEM, "no event loop: %s", uv_strerror(problem));
     }
+    if (!lg_reserve_fill(&t->reserve_spent)) {
+        return gl_fail(err, GL_E_NOMEM, "out of memory");
+    }
     create_context(t);
-    return t->context ? GL_OK : gl_fail(err, GL_E_NOMEM, "out of memory, or of descriptors");
+    return t->context && !lg_reserve_was_spent(t->reserve_spent) ? GL_OK
+                                                                 : gl_fail(err, GL_E_NOMEM, "out of memory, or of descriptors");
 }

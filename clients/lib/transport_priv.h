@@ -40,7 +40,8 @@ struct lg_transport {
     uv_loop_t loop;
     bool has_loop;
     struct lws_context *context;
-    int forgotten_fd; /* of the context, which does not close it; -1: none */
+    unsigned reserve_spent; /* as it was when the connection began */
+    int forgotten_fd;       /* of the context, which does not close it; -1: none */
     struct lws_protocols protocols[2];
     lws_log_cx_t silent;
 
@@ -69,6 +70,9 @@ struct lg_transport {
 /* transport_lws.c */
 enum gl_code lg_context_new(struct lg_transport *transport, struct gl_err *err) GL_MUST_USE; /* and its loop */
 void lg_context_free(struct lg_transport *transport);
+/* Memory that is kept for libwebsockets. False: there is none. *spent is for asking later whether it was needed since. */
+bool lg_reserve_fill(unsigned *spent);
+bool lg_reserve_was_spent(unsigned spent);
 /* Notes why the connection ends; the first reason stays. */
 void lg_transport_end(struct lg_transport *transport, enum lg_reason reason, enum gl_code code, const char *fmt, ...)
     GL_PRINTF(4, 5);
