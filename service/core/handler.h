@@ -64,20 +64,7 @@ bool core_is_draining(const struct core *core);
 const char *peer_address(const struct peer *peer);
 
 /* One function for each method of wire.def: handle_hello, handle_session_join, ... */
-#define GL_OBJECT(...)
 #define GL_METHOD(name, c_name, ...) void handle_##c_name(struct request *request);
-#define GL_NOTICE(...)
-#define GL_F(...)
-#define GL_P(...)
-#define GL_R(...)
-#define GL_END
-#include "proto/wire.def"
-#undef GL_OBJECT
-#undef GL_METHOD
-#undef GL_NOTICE
-#undef GL_F
-#undef GL_P
-#undef GL_R
-#undef GL_END
+#include "proto/methods.def"
 
 #endif

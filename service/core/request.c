@@ -7,21 +7,8 @@
 #define RETRY_AFTER_MS 1000 /* when nothing better is known */
 
 static const handler_fn HANDLERS[] = {
-#define GL_OBJECT(...)
 #define GL_METHOD(name, c_name, ...) [GL_METHOD_##c_name] = handle_##c_name,
-#define GL_NOTICE(...)
-#define GL_F(...)
-#define GL_P(...)
-#define GL_R(...)
-#define GL_END
-#include "proto/wire.def"
-#undef GL_OBJECT
-#undef GL_METHOD
-#undef GL_NOTICE
-#undef GL_F
-#undef GL_P
-#undef GL_R
-#undef GL_END
+#include "proto/methods.def"
 };
 
 /* ---- answering */

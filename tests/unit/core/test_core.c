@@ -1,59 +1,8 @@
 /* test_core.c - sessions, appends and delivery, against a store in memory. */
-#include <check.h>
 #include <stdlib.h>
 
-#include "service/base/log.h"
 #include "service/base/mem.h"
-#include "tests/unit/core/peer_sim.h"
-
-static const char TEXT[] = "The harbour is loud. The quay is long. Ships come by night.";
-static struct bench bench;
-static struct client *ana, *ben;
-
-static void setup_with(size_t workers, const struct core_limits *limits)
-{
-    bench_init(&bench, TEXT, workers, limits);
-    ana = client_new(&bench, 0, "ana", GL_CURATOR);
-    ben = client_new(&bench, workers - 1, "ben", GL_ANNOTATOR);
-    client_join(ana, NULL);
-    client_join(ben, NULL);
-}
-static void setup(void) { setup_with(1, NULL); }
-static void setup_two(void) { setup_with(2, NULL); }
-
-static void teardown(void)
-{
-    store_mem_answer(bench.stores[0]);
-    client_free(&ana);
-    client_free(&ben);
-    bench_fini(&bench);
-}
-
-static void turn(void) { loop_sim_run(bench.loop, 0); }
-
-static uint64_t submit(struct client *client, json_t *op)
-{
-    uint64_t request = client_submit(client, json_pack("[o]", op), false);
-    turn();
-    return request;
-}
-
-static uint64_t seq_of(struct client *client, uint64_t request, size_t index)
-{
-    json_t *outcome = client_outcome(client, request, index);
-    char *text = json_dumps(outcome, JSON_COMPACT);
-    ck_assert_msg(json_object_get(outcome, "seq") != NULL, "refused: %s", text);
-    free(text);
-    return (uint64_t)json_integer_value(json_object_get(outcome, "seq"));
-}
-
-static json_t *expect_error(struct client *client, uint64_t request, size_t index, const char *name)
-{
-    json_t *data = json_object_get(json_object_get(client_outcome(client, request, index), "error"), "data");
-    ck_assert_msg(data != NULL, "accepted, but %s was expected", name);
-    ck_assert_str_eq(json_string_value(json_object_get(data, "name")), name);
-    return data;
-}
+#include "tests/unit/core/two_people.h"
 
 /* Client and database hold the same: every op once, in order, and the chain of the last frame is the log's. */
 static void expect_all_ops(struct client *client, uint64_t from)
@@ -537,7 +486,6 @@ END_TEST
 
 int main(void)
 {
-    log_init(LOG_ERROR, LOG_TEXT);
     Suite *suite = suite_create("core");
     TCase *one = tcase_create("one worker"), *two = tcase_create("two workers");
     tcase_add_checked_fixture(one, setup, teardown);
@@ -575,9 +523,5 @@ int main(void)
     tcase_add_test(two, workers__two__stale_is_judged_against_what_the_other_one_wrote);
     suite_add_tcase(suite, one);
     suite_add_tcase(suite, two);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

@@ -1,53 +1,8 @@
 /* test_order.c - what comes before what: results behind ops, stamps that never go back, everybody's turn. */
-#include <check.h>
 #include <stdlib.h>
 
-#include "service/base/log.h"
 #include "service/base/mem.h"
-#include "tests/unit/core/peer_sim.h"
-
-static const char TEXT[] = "The harbour is loud. The quay is long. Ships come by night.";
-static struct bench bench;
-static struct client *ana, *ben;
-
-static void setup_with(size_t workers, const struct core_limits *limits)
-{
-    bench_init(&bench, TEXT, workers, limits);
-    ana = client_new(&bench, 0, "ana", GL_CURATOR);
-    ben = client_new(&bench, workers - 1, "ben", GL_ANNOTATOR);
-    client_join(ana, NULL);
-    client_join(ben, NULL);
-}
-static void setup(void) { setup_with(1, NULL); }
-static void setup_two(void) { setup_with(2, NULL); }
-
-static void teardown(void)
-{
-    store_mem_answer(bench.stores[0]);
-    client_free(&ana);
-    client_free(&ben);
-    bench_fini(&bench);
-}
-
-static void turn(void) { loop_sim_run(bench.loop, 0); }
-
-static uint64_t send_op(struct client *client, json_t *op) { return client_submit(client, json_pack("[o]", op), false); }
-
-static uint64_t seq_of(struct client *client, uint64_t request, size_t index)
-{
-    json_t *outcome = client_outcome(client, request, index);
-    char *text = json_dumps(outcome, JSON_COMPACT);
-    ck_assert_msg(json_object_get(outcome, "seq") != NULL, "refused: %s", text);
-    free(text);
-    return (uint64_t)json_integer_value(json_object_get(outcome, "seq"));
-}
-
-static void expect_error(struct client *client, uint64_t request, size_t index, const char *name)
-{
-    json_t *data = json_object_get(json_object_get(client_outcome(client, request, index), "error"), "data");
-    ck_assert_msg(data != NULL, "accepted, but %s was expected", name);
-    ck_assert_str_eq(json_string_value(json_object_get(data, "name")), name);
-}
+#include "tests/unit/core/two_people.h"
 
 START_TEST(refusals__more_than_one_append_takes__are_all_said_at_once)
 {
@@ -265,7 +220,6 @@ END_TEST
 
 int main(void)
 {
-    log_init(LOG_ERROR, LOG_TEXT);
     Suite *suite = suite_create("core, order");
     TCase *one = tcase_create("one worker"), *two = tcase_create("two workers");
     tcase_add_checked_fixture(one, setup, teardown);
@@ -284,9 +238,5 @@ int main(void)
     tcase_add_test(two, label__by_the_id_that_another_worker_gave_it_a_moment_ago__is_known);
     suite_add_tcase(suite, one);
     suite_add_tcase(suite, two);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

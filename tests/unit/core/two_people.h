@@ -1,0 +1,30 @@
+/*
+ * two_people.h - the scene of most tests: ana (curator, on the first worker) and ben (annotator, on the last) have joined one session.
+ *
+ * Owns      the bench and both clients, from setup to teardown; the test may free and make clients in between.
+ */
+#ifndef TWO_PEOPLE_H
+#define TWO_PEOPLE_H
+
+#include <check.h>
+
+#include "tests/unit/core/peer_sim.h"
+
+extern const char TEXT[];
+extern struct bench bench;
+extern struct client *ana, *ben;
+
+void setup_with(size_t workers, const struct core_limits *limits);
+void setup(void);     /* one worker */
+void setup_two(void); /* two */
+void teardown(void);
+void turn(void);      /* what is due now */
+
+uint64_t send_op(struct client *client, json_t *op); /* a submit of one; takes op; does not run the loop */
+uint64_t submit(struct client *client, json_t *op);  /* the same, and what is due now */
+uint64_t seq_of(struct client *client, uint64_t request, size_t index);                         /* fails when it was refused */
+json_t *expect_error(struct client *client, uint64_t request, size_t index, const char *name); /* of one op; gives error.data */
+void expect_refusal(struct client *client, uint64_t request, const char *name);                /* of the whole request */
+int run_suite(Suite *suite); /* main's whole work */
+
+#endif
