@@ -20,7 +20,7 @@
 enum {
     PREFLIGHT_MS = 2000, /* one look at the database before the loop runs; a worker that was killed should be back in a second */
     CLOCK_LIMIT_MS = 5000, /* further from the database's clock than this, and the worker is not ready */
-    GOODBYE_MS = 500, /* for the last answers and close frames, when the drain was not over in time */
+    GOODBYE_MS = 500,      /* for the last answers and close frames, when the drain was not over in time */
     HELPER_JOBS = 256,
     HELPER_WAIT_MS = 10000,
     HELPER_RUN_MS = 15000,

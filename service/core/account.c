@@ -90,7 +90,8 @@ static void on_account(void *ctx, enum gl_code code, const struct store_rows *ro
     /* Unknown, disabled, without a password: the same time is spent, and the same said. */
     const json_t *password = json_object_get(request->params, "password");
     const struct core_helpers *helpers = &request->core->helpers;
-    helpers->check_password(helpers->ctx, stored, gl_slice_of(json_string_value(password), json_string_length(password)), on_password, sign_in);
+    helpers->check_password(helpers->ctx, stored, gl_slice_of(json_string_value(password), json_string_length(password)),
+                            on_password, sign_in);
 }
 
 void handle_hello(struct request *request)
@@ -101,7 +102,8 @@ void handle_hello(struct request *request)
     if (!request_read(request, hello, &params))
         return;
     if (peer->is_signed_in || peer->is_signing_in) {
-        request_fail(request, GL_E_INVALID_REQUEST, "hello was said on this connection already; open a new one to be somebody else");
+        request_fail(request, GL_E_INVALID_REQUEST,
+                     "hello was said on this connection already; open a new one to be somebody else");
         return;
     }
     if (params.has_token) {
@@ -112,12 +114,14 @@ void handle_hello(struct request *request)
         }
         token_digest(params.token, digest);
         peer->is_signing_in = true;
-        store_query(core->store, STORE_Q_sign_in_token, NULL, (struct store_param[]){P_BYTES(digest, sizeof digest)}, 1, on_token, request);
+        store_query(core->store, STORE_Q_sign_in_token, NULL, (struct store_param[]){P_BYTES(digest, sizeof digest)}, 1, on_token,
+                    request);
     } else if (params.has_account && params.has_password && core->helpers.check_password) {
         struct sign_in *sign_in = gl_arena_alloc(&request->arena, sizeof *sign_in);
         sign_in->request = request;
         peer->is_signing_in = true;
-        store_query(core->store, STORE_Q_sign_in_name, NULL, (struct store_param[]){P_TEXT(params.account)}, 1, on_account, sign_in);
+        store_query(core->store, STORE_Q_sign_in_name, NULL, (struct store_param[]){P_TEXT(params.account)}, 1, on_account,
+                    sign_in);
     } else {
         request_fail_at(request, GL_E_INVALID_PARAMS, "token", "hello needs a token, or account and password");
     }
@@ -140,8 +144,10 @@ static void on_token_made(void *ctx, enum gl_code code, const struct store_rows 
         request_fail(made->request, code, "%s", gl_code_sentence(code));
         return;
     }
-    struct gl_token_create_result result = {
-        .token = made->id, .secret = gl_slice_str(made->secret), .has_expires = made->expires_ms > 0, .expires = made->expires_ms};
+    struct gl_token_create_result result = {.token = made->id,
+                                            .secret = gl_slice_str(made->secret),
+                                            .has_expires = made->expires_ms > 0,
+                                            .expires = made->expires_ms};
     request_reply(made->request, token_create, &result);
 }
 
@@ -160,8 +166,8 @@ void handle_token_create(struct request *request)
     if (params.has_days)
         made->expires_ms = core_stream_time(core, 0) + (int64_t)params.days * 86400000;
     store_query(core->store, STORE_Q_token_create, &request->account,
-                (struct store_param[]){P_UUID(made->id), P_TEXT(params.has_label ? params.label : GL_SLICE("")), P_BYTES(digest, sizeof digest),
-                                       params.has_days ? P_TIME(made->expires_ms) : P_NULL},
+                (struct store_param[]){P_UUID(made->id), P_TEXT(params.has_label ? params.label : GL_SLICE("")),
+                                       P_BYTES(digest, sizeof digest), params.has_days ? P_TIME(made->expires_ms) : P_NULL},
                 4, on_token_made, made);
 }
 
@@ -175,7 +181,8 @@ static void on_tokens(void *ctx, enum gl_code code, const struct store_rows *row
     size_t count = store_rows_count(rows);
     struct gl_token_info *tokens = gl_arena_alloc(&request->arena, (count + 1) * sizeof *tokens);
     for (size_t i = 0; i < count; i++) {
-        tokens[i] = (struct gl_token_info){.token = store_uuid(rows, i, 0), .label = store_text(rows, i, 1), .created = store_time(rows, i, 2)};
+        tokens[i] = (struct gl_token_info){
+            .token = store_uuid(rows, i, 0), .label = store_text(rows, i, 1), .created = store_time(rows, i, 2)};
         tokens[i].has_expires = !store_is_null(rows, i, 3);
         if (tokens[i].has_expires)
             tokens[i].expires = store_time(rows, i, 3);
@@ -211,5 +218,6 @@ void handle_token_revoke(struct request *request)
     struct gl_token_revoke_params params = {0};
     if (!request_read(request, token_revoke, &params))
         return;
-    store_query(request->core->store, STORE_Q_token_revoke, &request->account, (struct store_param[]){P_UUID(params.token)}, 1, on_token_revoked, request);
+    store_query(request->core->store, STORE_Q_token_revoke, &request->account, (struct store_param[]){P_UUID(params.token)}, 1,
+                on_token_revoked, request);
 }

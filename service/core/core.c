@@ -3,8 +3,8 @@
 
 #include "service/core/core_priv.h"
 
-#define SWEEP_MS 1000
-#define POLL_MS 500
+#define SWEEP_MS      1000
+#define POLL_MS       500
 #define CLOSE_RESTART 1012
 
 static void sweep_peers(struct core *core, uint64_t now_ms)
@@ -42,7 +42,8 @@ static void on_heads(void *ctx, enum gl_code code, const struct store_head *head
     for (size_t i = 0; i < count; i++) {
         struct session *session = map_get(&core->sessions, &heads[i].stream);
         struct project *project = map_get(&core->projects, &heads[i].stream);
-        if (project && project->is_ready && !project->is_in_flight && (heads[i].head != project->head || heads[i].epoch != project->epoch))
+        if (project && project->is_ready && !project->is_in_flight &&
+            (heads[i].head != project->head || heads[i].epoch != project->epoch))
             project_reload(project);
         if (session && session->phase == SESSION_READY && heads[i].head != session->state->seq)
             session_catch_up(session);
@@ -73,8 +74,8 @@ static void on_poll(void *ctx)
 
 /* ---- lifetime */
 
-struct core *core_new(struct loop *loop, struct store *store, const struct core_limits *limits, const struct core_helpers *helpers,
-                      const char *server_name)
+struct core *core_new(struct loop *loop, struct store *store, const struct core_limits *limits,
+                      const struct core_helpers *helpers, const char *server_name)
 {
     struct core *core = mem_alloc(sizeof *core);
     core->loop = loop;
@@ -125,7 +126,10 @@ void core_look_drained(struct core *core)
     drained(core->drained_ctx);
 }
 
-static void look_drained(void *ctx) { core_look_drained(ctx); }
+static void look_drained(void *ctx)
+{
+    core_look_drained(ctx);
+}
 
 void core_drain(struct core *core, void (*done)(void *), void *ctx)
 {
@@ -178,9 +182,27 @@ int64_t core_stream_time(struct core *core, int64_t last_at_ms)
     return now_ms > last_at_ms ? now_ms : last_at_ms;
 }
 
-const struct core_limits *core_get_limits(const struct core *core) { return &core->limits; }
-const struct core_helpers *core_get_helpers(const struct core *core) { return &core->helpers; }
-const char *core_server_name(const struct core *core) { return core->server_name; }
-struct store *core_store(const struct core *core) { return core->store; }
-struct loop *core_loop(const struct core *core) { return core->loop; }
-bool core_is_draining(const struct core *core) { return core->is_draining; }
+const struct core_limits *core_get_limits(const struct core *core)
+{
+    return &core->limits;
+}
+const struct core_helpers *core_get_helpers(const struct core *core)
+{
+    return &core->helpers;
+}
+const char *core_server_name(const struct core *core)
+{
+    return core->server_name;
+}
+struct store *core_store(const struct core *core)
+{
+    return core->store;
+}
+struct loop *core_loop(const struct core *core)
+{
+    return core->loop;
+}
+bool core_is_draining(const struct core *core)
+{
+    return core->is_draining;
+}

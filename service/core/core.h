@@ -19,30 +19,32 @@ struct core_limits {
     size_t requests_in_flight; /* per connection */
     size_t bytes_in_flight;    /* of those requests */
     size_t document_bytes;
-    size_t uploads_bytes;      /* all uploads of this worker together */
-    size_t append_max_ops;     /* in one statement */
-    size_t recent_ops;         /* kept per session for catching up */
+    size_t uploads_bytes;  /* all uploads of this worker together */
+    size_t append_max_ops; /* in one statement */
+    size_t recent_ops;     /* kept per session for catching up */
     size_t recent_bytes;
-    size_t sessions;           /* joined by one connection */
-    uint64_t hello_ms;         /* to sign in */
-    uint64_t stall_ms;         /* without reading anything */
-    uint64_t append_ms;        /* until a waiting op is answered store_down or unknown_outcome */
-    uint64_t idle_session_ms;  /* until a session that nobody uses leaves memory */
+    size_t sessions;          /* joined by one connection */
+    uint64_t hello_ms;        /* to sign in */
+    uint64_t stall_ms;        /* without reading anything */
+    uint64_t append_ms;       /* until a waiting op is answered store_down or unknown_outcome */
+    uint64_t idle_session_ms; /* until a session that nobody uses leaves memory */
 };
 
 /* Work that is slow or asks the outside is done by somebody else: helper processes. Each calls back once, later. */
 struct core_helpers {
     void *ctx;
     /* Is this the password behind stored (the text in the account's row)? stored empty: spends the same time and says no. */
-    void (*check_password)(void *ctx, struct gl_slice stored, struct gl_slice password, void (*fn)(void *, enum gl_code, bool), void *arg);
+    void (*check_password)(void *ctx, struct gl_slice stored, struct gl_slice password, void (*fn)(void *, enum gl_code, bool),
+                           void *arg);
     /* The places in text most like quote. */
     void (*nearest)(void *ctx, const struct gl_text *text, struct gl_slice quote,
                     void (*fn)(void *, enum gl_code, const struct gl_candidate *, size_t), void *arg);
 };
 
-struct core *core_new(struct loop *loop, struct store *store, const struct core_limits *limits, const struct core_helpers *helpers,
-                      const char *server_name);
-void core_drain(struct core *core, void (*done)(void *), void *ctx); /* refuses new work, finishes appends, says goodbye to everybody, then done */
+struct core *core_new(struct loop *loop, struct store *store, const struct core_limits *limits,
+                      const struct core_helpers *helpers, const char *server_name);
+void core_drain(struct core *core, void (*done)(void *),
+                void *ctx); /* refuses new work, finishes appends, says goodbye to everybody, then done */
 /* The time for that is over: what still waits is answered (store_down, unknown_outcome), and goodbye is said all the same. done is called soon. */
 void core_end_drain(struct core *core);
 void core_free(struct core **core);

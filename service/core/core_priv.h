@@ -30,8 +30,8 @@ struct core {
     struct map projects; /* id -> struct project */
     struct loop_timer *sweep;
     struct loop_timer *poll;
-    struct group *group; /* the append in flight */
-    size_t gather_at;    /* where in sessions the next group begins, so that everybody's turn comes */
+    struct group *group;      /* the append in flight */
+    size_t gather_at;         /* where in sessions the next group begins, so that everybody's turn comes */
     struct loop_timer *retry; /* of the writer, after a locked row or a store that is down */
     bool writer_is_scheduled;
     bool append_is_in_flight;
@@ -55,8 +55,8 @@ struct peer {
     struct core *core;
     struct peer *prev, *next;
     struct peer_link link;
-    bool is_closed;   /* the link is gone */
-    bool is_closing;  /* link.close was called: nothing more is written */
+    bool is_closed;  /* the link is gone */
+    bool is_closing; /* link.close was called: nothing more is written */
     bool is_signed_in, is_signing_in, is_admin;
     gl_uuid account, token;
     bool has_token;
@@ -67,17 +67,17 @@ struct peer {
     struct outgoing *outbox, **outbox_tail;
     struct subscription *subscriptions;
     size_t subscription_count;
-    struct upload *upload; /* upload.c */
+    struct upload *upload;                  /* upload.c */
     struct submit *submits, **submits_tail; /* not answered yet, as they came */
-    gl_uuid *refused;      /* ring of the ids of ops that were refused on this connection */
+    gl_uuid *refused;                       /* ring of the ids of ops that were refused on this connection */
     size_t refused_at;
 };
-#define REFUSED_KEPT 1024
-#define PROJECT_RECENT 64
-#define PAGES_IN_FLIGHT 16
+#define REFUSED_KEPT     1024
+#define PROJECT_RECENT   64
+#define PAGES_IN_FLIGHT  16
 #define READ_BACK_OFF_MS 50 /* when the store could not be read */
-#define UPLOAD_IDLE_MS 60000
-#define CHUNK_BYTES (128 * 1024)
+#define UPLOAD_IDLE_MS   60000
+#define CHUNK_BYTES      (128 * 1024)
 
 void peer_send(struct peer *peer, struct frame **frame); /* takes the frame */
 void peer_pump(struct peer *peer);
@@ -119,9 +119,9 @@ struct subscription {
     enum gl_role role;
     bool is_live, is_behind;
     struct subscription **reading; /* while the store is asked: where the answer will look for us */
-    uint64_t cursor;   /* the last seq that was sent */
+    uint64_t cursor;               /* the last seq that was sent */
     uint64_t project_cursor;
-    size_t page_at;    /* index of the next record to page */
+    size_t page_at; /* index of the next record to page */
     struct request *pages, **pages_tail;
     size_t page_count;
 };
@@ -130,7 +130,7 @@ struct waiting_op { /* an op that has no outcome yet */
     struct waiting_op *next;
     struct submit *submit; /* NULL once it was answered otherwise */
     struct session *session;
-    size_t index;          /* in the submit */
+    size_t index; /* in the submit */
     gl_uuid id, account;
     enum gl_role role;
     const json_t *base, *change; /* kept by the reference to root */
@@ -155,7 +155,7 @@ struct session {
     struct gl_text *text;
     struct gl_state *state;
     int64_t last_at_ms;
-    uint64_t codebook; /* of the newest op: no later one may name an older version */
+    uint64_t codebook;        /* of the newest op: no later one may name an older version */
     struct recent_op *recent; /* ring, recent_at is the oldest */
     size_t recent_cap, recent_at, recent_count, recent_bytes;
     gl_hash recent_chain; /* before the oldest; when the ring is empty: the chain at the head */
@@ -168,7 +168,7 @@ struct session {
     unsigned fences_lost; /* in a row */
     uint64_t not_before_ms;
     struct subscription *subscriptions;
-    struct session_waiter *waiters;     /* for the state to be loaded */
+    struct session_waiter *waiters;       /* for the state to be loaded */
     struct session_waiter *catch_waiters; /* for the log's tail */
 };
 typedef void (*session_fn)(void *ctx, enum gl_code code, struct session *session);
@@ -196,11 +196,12 @@ const struct recent_op *session_recent_find(const struct session *session, uint6
 
 /* deliver.c: from the recent ops, or from the store, to everybody subscribed. */
 void deliver_live(struct session *session, uint64_t from_seq); /* to all whose cursor is at from_seq - 1 and who have room */
-bool deliver_pump(struct subscription *subscription);          /* what one subscriber lacks; false: the socket is full or the store is asked */
+bool deliver_pump(
+    struct subscription *subscription); /* what one subscriber lacks; false: the socket is full or the store is asked */
 void deliver_pages(struct subscription *subscription);
 struct gl_slice logged_op(const struct store_tail_op *op); /* owned bytes */
-struct frame *ops_frame(const char *method, const char *scope, const gl_uuid *id, uint64_t first, const gl_hash *chain, const gl_hash *sum,
-                        const struct gl_slice *logged, size_t count);
+struct frame *ops_frame(const char *method, const char *scope, const gl_uuid *id, uint64_t first, const gl_hash *chain,
+                        const gl_hash *sum, const struct gl_slice *logged, size_t count);
 bool peer_has_room(const struct peer *peer);
 
 /* submit.c: from the request to the waiting ops, and from their outcomes to the answer. */
@@ -215,7 +216,7 @@ struct op_outcome {
 };
 void submit_settle(struct waiting_op *op, struct op_outcome *outcome); /* the op is free to be freed */
 void submit_flush(struct peer *peer, const gl_uuid *session); /* answers what can be: in order, and behind the ops themselves */
-bool submit_is_awaited(const struct submit *submit); /* somebody is there to be told */
+bool submit_is_awaited(const struct submit *submit);          /* somebody is there to be told */
 bool submit_has_refused(const struct submit *submit, const gl_uuid *op); /* on the same connection */
 void waiting_op_free(struct waiting_op **op);
 
@@ -227,13 +228,13 @@ struct project_op { /* an op of a project's stream that waits */
     enum gl_role asker_role; /* of account, when the project had asker_epoch; kept up to date while the op waits */
     uint64_t asker_epoch;    /* 0: the role was judged in memory */
     enum gl_op_kind kind;
-    struct gl_slice name;  /* label.create: owned */
+    struct gl_slice name; /* label.create: owned */
     gl_uuid label;
-    bool open;             /* codebook.policy */
-    gl_uuid member;        /* member.set */
-    enum gl_role role;     /* GL_NOBODY: no longer a member */
-    uint64_t checked_head; /* member.set: what was checked before holds only at this head */
-    const struct append_document *document; /* document.create; lent until done */
+    bool open;                                                /* codebook.policy */
+    gl_uuid member;                                           /* member.set */
+    enum gl_role role;                                        /* GL_NOBODY: no longer a member */
+    uint64_t checked_head;                                    /* member.set: what was checked before holds only at this head */
+    const struct append_document *document;                   /* document.create; lent until done */
     void (*done)(void *ctx, enum gl_code code, uint64_t seq); /* may be NULL; GL_E_RESYNC: check again */
     void *ctx;
     uint64_t since_ms;
@@ -252,8 +253,8 @@ struct project {
     struct map wanted;  /* likewise, of labels asked for and not there yet -> the project itself */
     struct project_op *waiting, **waiting_tail;
     uint64_t not_before_ms, idle_since_ms;
-    size_t refreshing; /* roles being read anew; until then nothing of the project is judged */
-    bool must_refresh; /* some could not be read: likewise */
+    size_t refreshing;                    /* roles being read anew; until then nothing of the project is judged */
+    bool must_refresh;                    /* some could not be read: likewise */
     struct frame *recent[PROJECT_RECENT]; /* project.ops, one a group: at [n % PROJECT_RECENT] */
     uint64_t recent_first[PROJECT_RECENT], recent_last[PROJECT_RECENT];
     uint64_t told; /* the last op that became a frame in recent; that of the first load, when none did */
@@ -267,16 +268,21 @@ void project_free(struct project *project);
 const gl_uuid *project_label_by_name(const struct project *project, struct gl_slice name);
 bool project_has_label(const struct project *project, const gl_uuid *label);
 void project_add_label(struct project *project, const gl_uuid *id, struct gl_slice name);
-void project_want_label(struct project *project, const gl_uuid *account, struct gl_slice name); /* makes it, unless that is under way */
+void project_want_label(struct project *project, const gl_uuid *account,
+                        struct gl_slice name); /* makes it, unless that is under way */
 void project_enqueue(struct project *project, const struct project_op *op);
-void project_reload(struct project *project);        /* the log moved, or the epoch: read what is new, refresh roles, tell subscribers */
-void project_look(struct project *project);          /* did the log or the epoch move? Until that is known nothing of the project is judged */
-void project_refresh_roles(struct project *project); /* of everybody who has joined a session of it, or whose op waits or is in flight */
+void project_reload(struct project *project); /* the log moved, or the epoch: read what is new, refresh roles, tell subscribers */
+void project_look(
+    struct project *project); /* did the log or the epoch move? Until that is known nothing of the project is judged */
+void project_refresh_roles(
+    struct project *project); /* of everybody who has joined a session of it, or whose op waits or is in flight */
 void project_refresh_account(struct project *project, const gl_uuid *account);
-void project_push_recent(struct project *project, uint64_t first, const gl_hash *chain, const struct gl_slice *logged, size_t count);
+void project_push_recent(struct project *project, uint64_t first, const gl_hash *chain, const struct gl_slice *logged,
+                         size_t count);
 void project_deliver_all(struct project *project);
 void project_deliver(struct subscription *subscription); /* project.ops that its peer lacks */
-uint64_t project_cursor(const struct peer *peer, const struct project *project); /* the last op that the peer was told, over whichever session */
+uint64_t project_cursor(const struct peer *peer,
+                        const struct project *project); /* the last op that the peer was told, over whichever session */
 void project_sweep(struct core *core, uint64_t now_ms);
 void project_op_free(struct project_op **op);
 
@@ -284,11 +290,11 @@ void project_op_free(struct project_op **op);
 void writer_kick(struct core *core);
 void writer_kick_from_timer(void *core);
 /* Every op of the project and its sessions that has no outcome yet: those that wait, and those in flight, which may come back. */
-void writer_each_op(const struct project *project, void (*fn)(void *ctx, struct waiting_op *op), void (*fn_of_project)(void *ctx, struct project_op *op),
-                    void *ctx);
-void writer_expire_all(struct core *core); /* whatever waits */
+void writer_each_op(const struct project *project, void (*fn)(void *ctx, struct waiting_op *op),
+                    void (*fn_of_project)(void *ctx, struct project_op *op), void *ctx);
+void writer_expire_all(struct core *core);              /* whatever waits */
 void writer_expire(struct core *core, uint64_t now_ms); /* answers what has waited for the store too long */
-void writer_free(struct core *core); /* gives back what is in flight */
+void writer_free(struct core *core);                    /* gives back what is in flight */
 void core_look_drained(struct core *core);
 int64_t core_stream_time(struct core *core, int64_t last_at_ms); /* max(last, database time as we estimate it) */
 

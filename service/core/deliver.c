@@ -11,8 +11,8 @@
 #include "service/core/core_priv.h"
 
 #define OPS_FRAME_BYTES (192u * 1024) /* of ops in one frame; one op may be larger */
-#define PAGE_BYTES (60u * 1024)
-#define TAIL_OPS 256
+#define PAGE_BYTES      (60u * 1024)
+#define TAIL_OPS        256
 
 struct gl_slice logged_op(const struct store_tail_op *op)
 {
@@ -43,8 +43,8 @@ static void frame_put(struct frame *frame, const void *data, size_t len)
     frame->len += len;
 }
 
-struct frame *ops_frame(const char *method, const char *scope, const gl_uuid *id, uint64_t first, const gl_hash *chain, const gl_hash *sum,
-                        const struct gl_slice *logged, size_t count)
+struct frame *ops_frame(const char *method, const char *scope, const gl_uuid *id, uint64_t first, const gl_hash *chain,
+                        const gl_hash *sum, const struct gl_slice *logged, size_t count)
 {
     struct gl_buf head;
     size_t bytes = 512;
@@ -81,7 +81,8 @@ static struct frame *recent_frame(const struct session *session, uint64_t seq, u
     struct gl_slice logged[TAIL_OPS];
     const struct recent_op *op = NULL, *next;
     size_t count = 0, bytes = 0;
-    while (count < TAIL_OPS && (next = session_recent_find(session, seq + count)) && (count == 0 || bytes + next->logged.len <= OPS_FRAME_BYTES)) {
+    while (count < TAIL_OPS && (next = session_recent_find(session, seq + count)) &&
+           (count == 0 || bytes + next->logged.len <= OPS_FRAME_BYTES)) {
         op = next;
         logged[count++] = op->logged;
         bytes += op->logged.len;
@@ -143,7 +144,8 @@ static void send_tail(struct subscription *subscription, const struct store_tail
     }
     if (count == 0)
         return;
-    struct frame *frame = ops_frame("session.ops", "session", &session->id, tail->ops[0].seq, &tail->ops[count - 1].chain, NULL, logged, count);
+    struct frame *frame =
+        ops_frame("session.ops", "session", &session->id, tail->ops[0].seq, &tail->ops[count - 1].chain, NULL, logged, count);
     send_ops(subscription, frame, tail->ops[count - 1].seq);
     frame_unref(&frame);
     for (size_t i = 0; i < count; i++)
@@ -177,13 +179,16 @@ static void read_tail(struct subscription *subscription)
     *reading = (struct reading){subscription, session, subscription->cursor};
     subscription->reading = &reading->subscription;
     session->uses++;
-    store_tail_read(session->core->store, &subscription->peer->account, &session->id, subscription->cursor, TAIL_OPS, OPS_FRAME_BYTES, on_tail, reading);
+    store_tail_read(session->core->store, &subscription->peer->account, &session->id, subscription->cursor, TAIL_OPS,
+                    OPS_FRAME_BYTES, on_tail, reading);
 }
 
 static void tell_behind(struct subscription *subscription)
 {
-    struct gl_session_notice_notice notice = {
-        .session = subscription->session->id, .what = GL_SLICE("resynchronise"), .has_seq = true, .seq = subscription->cursor + 1};
+    struct gl_session_notice_notice notice = {.session = subscription->session->id,
+                                              .what = GL_SLICE("resynchronise"),
+                                              .has_seq = true,
+                                              .seq = subscription->cursor + 1};
     subscription->is_behind = true;
     subscription->peer->core->counts.resyncs++;
     send_session_notice(subscription->peer, &notice);

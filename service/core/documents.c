@@ -3,7 +3,7 @@
 
 #include "service/core/library.h"
 
-#define LIMIT_DEFAULT 100
+#define LIMIT_DEFAULT   100
 #define TEXT_CODEPOINTS 32768
 
 void document_from_row(const struct store_rows *rows, size_t row, struct gl_document_info *info)
@@ -56,9 +56,10 @@ void handle_document_list(struct request *request)
     size_t limit = params.has_limit && params.limit > 0 ? (size_t)params.limit : LIMIT_DEFAULT;
     request->user = (void *)(uintptr_t)limit;
     store_query(request->core->store, STORE_Q_document_list, &request->account,
-                (struct store_param[]){params.has_project ? P_UUID(params.project) : P_NULL, params.has_prefix ? P_TEXT(params.prefix) : P_NULL,
-                                       cursor.name.data ? P_TEXT(cursor.name) : P_NULL, cursor.name.data ? P_UUID(cursor.id) : P_NULL,
-                                       P_U64(limit + 1)},
+                (struct store_param[]){params.has_project ? P_UUID(params.project) : P_NULL,
+                                       params.has_prefix ? P_TEXT(params.prefix) : P_NULL,
+                                       cursor.name.data ? P_TEXT(cursor.name) : P_NULL,
+                                       cursor.name.data ? P_UUID(cursor.id) : P_NULL, P_U64(limit + 1)},
                 5, on_documents, request);
 }
 
@@ -77,7 +78,8 @@ void handle_document_get(struct request *request)
     struct gl_document_get_params params = {0};
     if (!request_read(request, document_get, &params))
         return;
-    store_query(request->core->store, STORE_Q_document_get, &request->account, (struct store_param[]){P_UUID(params.document)}, 1, on_document, request);
+    store_query(request->core->store, STORE_Q_document_get, &request->account, (struct store_param[]){P_UUID(params.document)}, 1,
+                on_document, request);
 }
 
 /* ---- a part of the text. The session in memory has it; right and revision were checked before the handler ran. */
@@ -87,7 +89,8 @@ static void reply_text(struct request *request, const struct gl_text *text, uint
     uint64_t length = gl_text_length(text);
     if (start > length) {
         struct gl_err err = {0};
-        gl_fail_at(&err, GL_E_OUT_OF_RANGE, "start", "start is %llu, but the text has %llu code points", (unsigned long long)start, (unsigned long long)length);
+        gl_fail_at(&err, GL_E_OUT_OF_RANGE, "start", "start is %llu, but the text has %llu code points",
+                   (unsigned long long)start, (unsigned long long)length);
         request_fail_data(request, &err, json_pack("{s:I}", "length", (json_int_t)length));
         return;
     }
@@ -134,7 +137,8 @@ void handle_document_text(struct request *request)
             return;
         }
     }
-    store_query(request->core->store, STORE_Q_document_get, &request->account, (struct store_param[]){P_UUID(params.document)}, 1, on_text_document, request);
+    store_query(request->core->store, STORE_Q_document_get, &request->account, (struct store_param[]){P_UUID(params.document)}, 1,
+                on_text_document, request);
 }
 
 /* ---- where an annotation is */
@@ -147,8 +151,11 @@ static void on_located(void *ctx, enum gl_code code, const struct store_rows *ro
     size_t count = store_rows_count(rows);
     struct gl_annotation_place *places = gl_arena_alloc(&request->arena, (count + 1) * sizeof *places);
     for (size_t i = 0; i < count; i++)
-        places[i] = (struct gl_annotation_place){.annotation = store_uuid(rows, i, 0), .session = store_uuid(rows, i, 1),
-                                                 .document = store_uuid(rows, i, 2), .has_deleted = true, .deleted = store_bool(rows, i, 3)};
+        places[i] = (struct gl_annotation_place){.annotation = store_uuid(rows, i, 0),
+                                                 .session = store_uuid(rows, i, 1),
+                                                 .document = store_uuid(rows, i, 2),
+                                                 .has_deleted = true,
+                                                 .deleted = store_bool(rows, i, 3)};
     struct gl_annotation_locate_result result = {.found = places, .found_count = count};
     request_reply(request, annotation_locate, &result);
 }
@@ -177,8 +184,10 @@ void handle_annotation_locate(struct request *request)
     if (!request_read(request, annotation_locate, &params))
         return;
     if (!id_range(params.annotation, &low, &high)) {
-        request_fail_at(request, GL_E_INVALID_PARAMS, "annotation", "annotation must be an id in lower case, or at least its first 4 characters");
+        request_fail_at(request, GL_E_INVALID_PARAMS, "annotation",
+                        "annotation must be an id in lower case, or at least its first 4 characters");
         return;
     }
-    store_query(request->core->store, STORE_Q_annotation_locate, &request->account, (struct store_param[]){P_UUID(low), P_UUID(high)}, 2, on_located, request);
+    store_query(request->core->store, STORE_Q_annotation_locate, &request->account,
+                (struct store_param[]){P_UUID(low), P_UUID(high)}, 2, on_located, request);
 }

@@ -16,8 +16,8 @@ struct tried { /* one op of a session, judged */
     struct op_outcome outcome;
     bool is_accepted;
     bool is_same;
-    size_t same_as;        /* the index of the op with the same id, earlier in this group */
-    size_t row;            /* in rows, when accepted */
+    size_t same_as; /* the index of the op with the same id, earlier in this group */
+    size_t row;     /* in rows, when accepted */
 };
 struct part {
     struct session *session; /* or */

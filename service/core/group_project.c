@@ -18,10 +18,11 @@ static json_t *document_json(const struct append_document *document)
     struct gl_buf hex;
     gl_buf_init(&hex, 65);
     gl_buf_hex(&hex, document->sha256, 32);
-    json_t *json = json_pack("{s:s, s:o, s:o, s:o, s:s%, s:s%, s:I, s:I}", "kind", gl_op_kind_name(GL_OP_DOCUMENT_CREATE), "document",
-                             uuid_json(&document->document), "revision", uuid_json(&document->revision), "session", uuid_json(&document->session), "title",
-                             document->title.data, document->title.len, "sha256", hex.data, hex.len, "bytes", (json_int_t)document->bytes.len, "codepoints",
-                             (json_int_t)document->codepoints);
+    json_t *json =
+        json_pack("{s:s, s:o, s:o, s:o, s:s%, s:s%, s:I, s:I}", "kind", gl_op_kind_name(GL_OP_DOCUMENT_CREATE), "document",
+                  uuid_json(&document->document), "revision", uuid_json(&document->revision), "session",
+                  uuid_json(&document->session), "title", document->title.data, document->title.len, "sha256", hex.data, hex.len,
+                  "bytes", (json_int_t)document->bytes.len, "codepoints", (json_int_t)document->codepoints);
     if (document->filename.len > 0)
         json_object_set_new(json, "filename", json_stringn(document->filename.data, document->filename.len));
     gl_buf_fini(&hex);
@@ -32,7 +33,8 @@ static json_t *change_of(const struct project_op *op)
 {
     switch (op->kind) {
     case GL_OP_LABEL_CREATE:
-        return json_pack("{s:s, s:o, s:s%}", "kind", gl_op_kind_name(op->kind), "label", uuid_json(&op->label), "name", op->name.data, op->name.len);
+        return json_pack("{s:s, s:o, s:s%}", "kind", gl_op_kind_name(op->kind), "label", uuid_json(&op->label), "name",
+                         op->name.data, op->name.len);
     case GL_OP_CODEBOOK_POLICY: return json_pack("{s:s, s:b}", "kind", gl_op_kind_name(op->kind), "open", op->open);
     case GL_OP_MEMBER_SET:
         return json_pack("{s:s, s:o, s:o}", "kind", gl_op_kind_name(op->kind), "account", uuid_json(&op->member), "role",

@@ -68,7 +68,8 @@ static struct tried *tried_find(struct part *part, const gl_uuid *id)
     return index ? &part->tried[index - 1] : NULL;
 }
 
-static enum gl_code resolve_base_op(struct part *part, const struct waiting_op *op, const gl_uuid *id, uint64_t *seq, struct gl_err *err)
+static enum gl_code resolve_base_op(struct part *part, const struct waiting_op *op, const gl_uuid *id, uint64_t *seq,
+                                    struct gl_err *err)
 {
     const struct tried *here = tried_find(part, id);
     const struct known_op *known = session_known_op(part->session, id);
@@ -97,8 +98,8 @@ static enum gl_code resolve_base(struct part *part, const struct waiting_op *op,
         ask->base = (uint64_t)json_integer_value(op->base);
         if (ask->base <= part->view.seq)
             return GL_OK;
-        return gl_fail_at(err, GL_E_RESYNC, "base", "base is %llu, but the log ends at %llu: read the state anew", (unsigned long long)ask->base,
-                          (unsigned long long)part->view.seq);
+        return gl_fail_at(err, GL_E_RESYNC, "base", "base is %llu, but the log ends at %llu: read the state anew",
+                          (unsigned long long)ask->base, (unsigned long long)part->view.seq);
     }
     if (json_is_string(op->base) && gl_uuid_parse(gl_slice_of(json_string_value(op->base), json_string_length(op->base)), &id))
         return resolve_base_op(part, op, &id, &ask->base, err);
@@ -106,7 +107,8 @@ static enum gl_code resolve_base(struct part *part, const struct waiting_op *op,
 }
 
 /* *wanted is the label's name when it would have to be made first. */
-static enum gl_code resolve_label(const struct part *part, const struct waiting_op *op, struct judge_ask *ask, struct gl_slice *wanted, struct gl_err *err)
+static enum gl_code resolve_label(const struct part *part, const struct waiting_op *op, struct judge_ask *ask,
+                                  struct gl_slice *wanted, struct gl_err *err)
 {
     const struct project *project = part->session->project;
     const json_t *label;
@@ -136,7 +138,8 @@ static enum gl_code resolve_label(const struct part *part, const struct waiting_
     return GL_OK;
 }
 
-static void settle_repetition(const struct waiting_op *op, const gl_hash *request_hash, const gl_uuid *account, uint64_t seq, struct op_outcome *outcome)
+static void settle_repetition(const struct waiting_op *op, const gl_hash *request_hash, const gl_uuid *account, uint64_t seq,
+                              struct op_outcome *outcome)
 {
     if (gl_hash_equal(request_hash, &op->request_hash) && gl_uuid_equal(account, &op->account)) {
         *outcome = (struct op_outcome){.code = GL_OK, .seq = seq, .is_repeated = true};
@@ -155,7 +158,8 @@ static void name_annotation(const struct waiting_op *op, struct op_outcome *outc
         return;
     outcome->has_annotation = true;
     if (json_is_string(named))
-        outcome->has_annotation = gl_uuid_parse(gl_slice_of(json_string_value(named), json_string_length(named)), &outcome->annotation);
+        outcome->has_annotation =
+            gl_uuid_parse(gl_slice_of(json_string_value(named), json_string_length(named)), &outcome->annotation);
     else
         outcome->annotation = gl_op_annotation_id(&op->id);
 }
@@ -170,7 +174,8 @@ static json_t *intent_of(const struct waiting_op *op)
     return intent;
 }
 
-static enum gl_code append_row(struct part *part, const struct tried *tried, const struct judge_verdict *verdict, const gl_uuid *step)
+static enum gl_code append_row(struct part *part, const struct tried *tried, const struct judge_verdict *verdict,
+                               const gl_uuid *step)
 {
     struct session *session = part->session;
     struct gl_op op = {.id = tried->op->id,
@@ -183,7 +188,11 @@ static enum gl_code append_row(struct part *part, const struct tried *tried, con
                        .intent = intent_of(tried->op)};
     if ((op.has_step = step != NULL))
         op.step = *step;
-    struct append_op row = {.id = op.id, .account = op.account, .seq = op.seq, .kind = op.kind, .request_hash = tried->op->request_hash,
+    struct append_op row = {.id = op.id,
+                            .account = op.account,
+                            .seq = op.seq,
+                            .kind = op.kind,
+                            .request_hash = tried->op->request_hash,
                             .sum = part->view.sum};
     struct gl_buf payload;
     gl_buf_init(&payload, PAYLOAD_MAX_BYTES);
@@ -460,8 +469,14 @@ static void keep_recent(struct part *part)
     struct session *session = part->session;
     for (size_t i = 0; i < part->row_count; i++) {
         const struct append_op *row = &part->rows[i];
-        struct recent_op op = {.seq = row->seq, .chain = row->chain, .id = row->id, .account = row->account, .request_hash = row->request_hash,
-                               .logged = logged_row(row), .has_sum = true, .sum = row->sum};
+        struct recent_op op = {.seq = row->seq,
+                               .chain = row->chain,
+                               .id = row->id,
+                               .account = row->account,
+                               .request_hash = row->request_hash,
+                               .logged = logged_row(row),
+                               .has_sum = true,
+                               .sum = row->sum};
         struct known_op known = {.seq = row->seq, .account = row->account, .request_hash = row->request_hash};
         session_push_recent(session, &op);
         session_remember_op(session, &row->id, &known);

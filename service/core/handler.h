@@ -19,33 +19,34 @@ struct request {
     struct peer *peer;
     const struct gl_method *method;
     struct gl_request_id id;
-    size_t bytes;          /* of the message */
-    json_t *root;          /* owned: the whole message */
-    const json_t *params;  /* an object */
-    struct gl_arena arena; /* lives as long as the request */
-    gl_uuid account;       /* who asks; nil before hello */
-    enum gl_role role;     /* in the project of the scope, or SIGNED_IN, ADMIN */
-    gl_uuid project;       /* of the scope, where there is one */
+    size_t bytes;               /* of the message */
+    json_t *root;               /* owned: the whole message */
+    const json_t *params;       /* an object */
+    struct gl_arena arena;      /* lives as long as the request */
+    gl_uuid account;            /* who asks; nil before hello */
+    enum gl_role role;          /* in the project of the scope, or SIGNED_IN, ADMIN */
+    gl_uuid project;            /* of the scope, where there is one */
     struct store_session scope; /* SESSION and DOCUMENT scopes: what the store said; strings in the arena */
-    struct subscription *scope_is_joined; /* SESSION scope: joined on this connection (valid until the handler returns); then scope is empty */
-    void *user;            /* the handler's */
+    struct subscription
+        *scope_is_joined; /* SESSION scope: joined on this connection (valid until the handler returns); then scope is empty */
+    void *user;           /* the handler's */
     struct gl_reader reader;
     struct gl_buf out;
 };
 
 typedef void (*handler_fn)(struct request *request);
 /* Reads the parameters; on failure answers the request and returns false. */
-#define request_read(request, method, values) \
+#define request_read(request, method, values)                                                                                    \
     request_read_done(request, gl_##method##_params_read(&(request)->reader, (request)->params, values))
 bool request_read_done(struct request *request, enum gl_code code);
 
 /* The result is written between begin and send: gl_x_result_write(request_result(request), &result); request_send(request). */
 struct gl_buf *request_result(struct request *request);
 void request_send(struct request *request);
-#define request_reply(request, method, result)                                 \
-    do {                                                                       \
-        gl_##method##_result_write(request_result(request), result);           \
-        request_send(request);                                                 \
+#define request_reply(request, method, result)                                                                                   \
+    do {                                                                                                                         \
+        gl_##method##_result_write(request_result(request), result);                                                             \
+        request_send(request);                                                                                                   \
     } while (0)
 void request_fail(struct request *request, enum gl_code code, const char *fmt, ...) GL_PRINTF(3, 4);
 void request_fail_data(struct request *request, const struct gl_err *err, json_t *data); /* takes data, may be NULL */

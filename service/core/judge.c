@@ -15,7 +15,8 @@ struct trial {
     json_t **data;
 };
 
-static const char *const CREATE_MEMBERS[] = {"kind", "annotation", "target", "label", "note", "status", "attributes", "agent", "run", "confidence", NULL};
+static const char *const CREATE_MEMBERS[] = {"kind",       "annotation", "target", "label",      "note", "status",
+                                             "attributes", "agent",      "run",    "confidence", NULL};
 static const char *const UPDATE_MEMBERS[] = {"kind", "annotation", "target", "label", "note", "status", "attributes", NULL};
 static const char *const NAME_MEMBERS[] = {"kind", "annotation", NULL};
 static const char *const MODE_MEMBERS[] = {"kind", "mode", NULL};
@@ -32,7 +33,8 @@ enum gl_code judge_peek(const json_t *change, enum gl_op_kind *kind, const json_
     const json_t *name = json_is_object(change) ? json_object_get(change, "kind") : NULL;
     *label = NULL;
     if (!json_is_string(name))
-        return gl_fail_at(err, GL_E_INVALID_PARAMS, "change.kind", "change.kind must say what to do, for example \"annotation.create\"");
+        return gl_fail_at(err, GL_E_INVALID_PARAMS, "change.kind",
+                          "change.kind must say what to do, for example \"annotation.create\"");
     if (!gl_op_kind_parse(gl_slice_of(json_string_value(name), json_string_length(name)), kind) || *kind > GL_OP_SESSION_MODE)
         return gl_fail_at(err, GL_E_INVALID_PARAMS, "change.kind", "change.kind is not one that a session knows");
     if (*kind == GL_OP_ANNOTATION_CREATE || *kind == GL_OP_ANNOTATION_UPDATE)
@@ -81,7 +83,8 @@ static enum gl_code set_target(struct trial *trial, const json_t *target)
     if (code != GL_OK) {
         char path[GL_ERR_PATH_MAX];
         if (trial->err) {
-            snprintf(path, sizeof path, "change.target%s%.*s", trial->err->path[0] ? "." : "", (int)sizeof path - 16, trial->err->path);
+            snprintf(path, sizeof path, "change.target%s%.*s", trial->err->path[0] ? "." : "", (int)sizeof path - 16,
+                     trial->err->path);
             memcpy(trial->err->path, path, sizeof path);
         }
         return code;
@@ -97,7 +100,8 @@ static enum gl_code set_label(struct trial *trial)
     switch (trial->ask->label_is) {
     case JUDGE_NO_LABEL: return GL_OK;
     case JUDGE_LABEL_UNKNOWN:
-        return gl_fail_at(trial->err, GL_E_UNKNOWN_LABEL, "change.label", "the codebook is closed and has no such label; use one of its labels");
+        return gl_fail_at(trial->err, GL_E_UNKNOWN_LABEL, "change.label",
+                          "the codebook is closed and has no such label; use one of its labels");
     case JUDGE_LABEL_REMOVED: json_object_set_new(trial->set, "label", json_null()); break;
     case JUDGE_LABEL:
         gl_uuid_format(&trial->ask->label, text);
@@ -113,7 +117,8 @@ static enum gl_code set_note(struct trial *trial, json_t *note)
     if (!json_is_string(note) && !(json_is_null(note) && trial->before))
         return refuse_member(trial->err, "note", "must be a text");
     if (json_is_string(note) && json_string_length(note) > GL_NOTE_MAX_BYTES)
-        return gl_fail_at(trial->err, GL_E_TOO_LARGE, "change.note", "the note has %zu bytes; %d are allowed", json_string_length(note), GL_NOTE_MAX_BYTES);
+        return gl_fail_at(trial->err, GL_E_TOO_LARGE, "change.note", "the note has %zu bytes; %d are allowed",
+                          json_string_length(note), GL_NOTE_MAX_BYTES);
     if (json_is_null(note) || json_string_length(note) > 0 || trial->before) {
         bool is_empty = json_is_null(note) || json_string_length(note) == 0;
         if (is_empty)
@@ -158,11 +163,13 @@ static enum gl_code set_attributes(struct trial *trial, json_t *attributes)
         return refuse_member(trial->err, "attributes", "must be an object of names and values");
     const json_t *there = trial->before ? json_object_get(trial->before->record, "attributes") : NULL;
     size_t count = json_object_size(there);
-    json_object_foreach(attributes, name, value) {
+    json_object_foreach(attributes, name, value)
+    {
         char path[GL_ERR_PATH_MAX];
         snprintf(path, sizeof path, "attributes.%.*s", 64, name);
         if (!is_attribute_name(name))
-            return refuse_member(trial->err, "attributes", "has a name that is not a letter or _ followed by up to 63 letters, digits, _ . or -");
+            return refuse_member(trial->err, "attributes",
+                                 "has a name that is not a letter or _ followed by up to 63 letters, digits, _ . or -");
         if (!is_attribute_value(value, trial->before))
             return refuse_member(trial->err, path, "must be a text of at most 4096 bytes, an integer, or true or false");
         if (!json_object_get(there, name))
@@ -172,7 +179,8 @@ static enum gl_code set_attributes(struct trial *trial, json_t *attributes)
         note_field(trial, path);
     }
     if (count > GL_ATTRIBUTES_MAX)
-        return gl_fail_at(trial->err, GL_E_TOO_LARGE, "change.attributes", "an annotation has at most %d attributes", GL_ATTRIBUTES_MAX);
+        return gl_fail_at(trial->err, GL_E_TOO_LARGE, "change.attributes", "an annotation has at most %d attributes",
+                          GL_ATTRIBUTES_MAX);
     if (json_object_size(attributes) > 0)
         json_object_set(trial->set, "attributes", attributes);
     return GL_OK;
@@ -203,7 +211,8 @@ static enum gl_code set_provenance(struct trial *trial, const json_t *change)
 static enum gl_code check_rights(const struct trial *trial)
 {
     if (trial->ask->role < GL_ANNOTATOR)
-        return gl_fail(trial->err, GL_E_FORBIDDEN, "changing annotations needs the role annotator; yours is %s", gl_role_name(trial->ask->role));
+        return gl_fail(trial->err, GL_E_FORBIDDEN, "changing annotations needs the role annotator; yours is %s",
+                       gl_role_name(trial->ask->role));
     if (trial->before && !trial->view->others_may_edit && trial->ask->role < GL_CURATOR &&
         !gl_uuid_equal(&trial->before->creator, &trial->ask->account))
         return gl_fail(trial->err, GL_E_FORBIDDEN, "in this project only curators change other people's annotations");
@@ -230,10 +239,13 @@ static enum gl_code refuse_stale(struct trial *trial)
     const json_t *first = json_array_get(trial->conflicts, 0);
     const char *field = json_string_value(json_object_get(first, "field"));
     long long seq = json_integer_value(json_object_get(first, "seq"));
-    *trial->data = json_pack("{s:O, s:O, s:O, s:O, s:O}", "field", json_object_get(first, "field"), "author", json_object_get(first, "author"), "seq",
-                             json_object_get(first, "seq"), "current", trial->before->record, "fields", trial->conflicts);
-    return gl_fail_at(trial->err, GL_E_STALE, "base", "somebody else changed %s at seq %lld, and you had seen %llu; look at the current value, then send a new op",
-                      field, seq, (unsigned long long)trial->ask->base);
+    *trial->data = json_pack("{s:O, s:O, s:O, s:O, s:O}", "field", json_object_get(first, "field"), "author",
+                             json_object_get(first, "author"), "seq", json_object_get(first, "seq"), "current",
+                             trial->before->record, "fields", trial->conflicts);
+    return gl_fail_at(
+        trial->err, GL_E_STALE, "base",
+        "somebody else changed %s at seq %lld, and you had seen %llu; look at the current value, then send a new op", field, seq,
+        (unsigned long long)trial->ask->base);
 }
 
 static enum gl_code find_before(struct trial *trial, const json_t *change)
@@ -243,9 +255,11 @@ static enum gl_code find_before(struct trial *trial, const json_t *change)
         return refuse_member(trial->err, "annotation", "must be the id of an annotation");
     trial->before = judge_find(trial->view, &trial->id);
     if (!trial->before)
-        return gl_fail_at(trial->err, GL_E_NOT_FOUND, "change.annotation", "this session has no annotation %s", json_string_value(name));
+        return gl_fail_at(trial->err, GL_E_NOT_FOUND, "change.annotation", "this session has no annotation %s",
+                          json_string_value(name));
     if (!trial->ask->has_base)
-        return gl_fail_at(trial->err, GL_E_INVALID_PARAMS, "base", "base must say what you had seen: a seq, or the id of your own earlier op");
+        return gl_fail_at(trial->err, GL_E_INVALID_PARAMS, "base",
+                          "base must say what you had seen: a seq, or the id of your own earlier op");
     return check_rights(trial);
 }
 
@@ -259,13 +273,15 @@ static enum gl_code try_create(struct trial *trial, const json_t *change)
     if (code != GL_OK)
         return code;
     trial->id = gl_op_annotation_id(&trial->ask->op);
-    if (name && (!json_is_string(name) || !gl_uuid_parse(gl_slice_of(json_string_value(name), json_string_length(name)), &trial->id)))
+    if (name &&
+        (!json_is_string(name) || !gl_uuid_parse(gl_slice_of(json_string_value(name), json_string_length(name)), &trial->id)))
         return refuse_member(trial->err, "annotation", "must be a UUID in lower case");
     if (judge_find(trial->view, &trial->id))
         return gl_fail_at(trial->err, GL_E_EXISTS, "change.annotation", "an annotation with this id is there already");
     if (!(value = json_object_get(change, "target")))
         return refuse_member(trial->err, "target", "is missing: say which words, or {\"type\":\"document\"}");
-    if ((code = set_target(trial, value)) != GL_OK || (code = set_label(trial)) != GL_OK || (code = set_provenance(trial, change)) != GL_OK)
+    if ((code = set_target(trial, value)) != GL_OK || (code = set_label(trial)) != GL_OK ||
+        (code = set_provenance(trial, change)) != GL_OK)
         return code;
     if ((value = json_object_get(change, "note")) && (code = set_note(trial, value)) != GL_OK)
         return code;
@@ -367,7 +383,8 @@ static enum gl_code accept(struct trial *trial, struct judge_verdict *verdict)
         judge_put_mode(view, json_string_value(json_object_get(trial->set, "mode")), seq);
     } else {
         struct gl_annotation *after;
-        enum gl_code code = gl_annotation_apply(trial->before, &trial->id, trial->set, &trial->ask->account, seq, &after, trial->err);
+        enum gl_code code =
+            gl_annotation_apply(trial->before, &trial->id, trial->set, &trial->ask->account, seq, &after, trial->err);
         if (code != GL_OK) {
             json_decref(ids);
             return code;
@@ -384,7 +401,8 @@ static enum gl_code accept(struct trial *trial, struct judge_verdict *verdict)
     return GL_OK;
 }
 
-enum gl_code judge(struct judge_view *view, const struct judge_ask *ask, struct judge_verdict *verdict, struct gl_err *err, json_t **data)
+enum gl_code judge(struct judge_view *view, const struct judge_ask *ask, struct judge_verdict *verdict, struct gl_err *err,
+                   json_t **data)
 {
     const json_t *label;
     struct trial trial = {.view = view, .ask = ask, .err = err, .data = data};

@@ -25,7 +25,7 @@ struct judge_view {
     gl_hash chain, sum;
     char mode[16];
     uint64_t mode_seq;
-    struct map overlay;       /* id -> struct gl_annotation, a reference each */
+    struct map overlay;         /* id -> struct gl_annotation, a reference each */
     struct judge_undo *journal; /* what was in the overlay before, newest last */
     size_t journal_count, journal_cap;
 };
@@ -38,7 +38,7 @@ struct judge_mark {
 void judge_view_init(struct judge_view *view, const struct gl_state *state);
 void judge_view_fini(struct judge_view *view);
 struct judge_mark judge_mark(const struct judge_view *view);
-void judge_back_to(struct judge_view *view, const struct judge_mark *mark); /* forgets what was accepted since */
+void judge_back_to(struct judge_view *view, const struct judge_mark *mark);         /* forgets what was accepted since */
 struct gl_annotation *judge_find(const struct judge_view *view, const gl_uuid *id); /* lent */
 /* The annotations that the view changes, in the order first touched, lent. Returns how many; out may be NULL to count. */
 size_t judge_touched(const struct judge_view *view, struct gl_annotation **out);
@@ -48,10 +48,10 @@ struct judge_ask {
     enum gl_role role;
     const json_t *change;
     bool has_base;
-    uint64_t base;       /* resolved to a seq */
+    uint64_t base; /* resolved to a seq */
     /* The label that change names: */
     enum { JUDGE_NO_LABEL, JUDGE_LABEL, JUDGE_LABEL_REMOVED, JUDGE_LABEL_UNKNOWN } label_is;
-    gl_uuid label;       /* JUDGE_LABEL; for a name that would make a new label: the id that it would get */
+    gl_uuid label; /* JUDGE_LABEL; for a name that would make a new label: the id that it would get */
 };
 struct judge_verdict {
     enum gl_op_kind kind;
@@ -61,7 +61,8 @@ struct judge_verdict {
 };
 /* Judges ask as the op that would get view->seq + 1. Accepted: the verdict is filled in, the view holds the effects, and view->seq has moved; chain is the
  * caller's to move. Refused: the view is as it was; *err and *data (taken by the caller, may become NULL) say why. */
-enum gl_code judge(struct judge_view *view, const struct judge_ask *ask, struct judge_verdict *verdict, struct gl_err *err, json_t **data) GL_MUST_USE;
+enum gl_code judge(struct judge_view *view, const struct judge_ask *ask, struct judge_verdict *verdict, struct gl_err *err,
+                   json_t **data) GL_MUST_USE;
 /* The kind and the label (NULL: none named) of a change, before it is judged. Refuses what is no change at all. */
 enum gl_code judge_peek(const json_t *change, enum gl_op_kind *kind, const json_t **label, struct gl_err *err) GL_MUST_USE;
 

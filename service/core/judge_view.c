@@ -10,7 +10,8 @@ struct judge_undo {
 
 void judge_view_init(struct judge_view *view, const struct gl_state *state)
 {
-    *view = (struct judge_view){.state = state, .seq = state->seq, .chain = state->chain, .sum = state->sum, .mode_seq = state->mode_seq};
+    *view = (struct judge_view){
+        .state = state, .seq = state->seq, .chain = state->chain, .sum = state->sum, .mode_seq = state->mode_seq};
     memcpy(view->mode, state->mode, sizeof view->mode);
     map_init(&view->overlay);
 }
@@ -28,7 +29,11 @@ void judge_view_fini(struct judge_view *view)
 
 struct judge_mark judge_mark(const struct judge_view *view)
 {
-    struct judge_mark mark = {.journal_count = view->journal_count, .seq = view->seq, .mode_seq = view->mode_seq, .chain = view->chain, .sum = view->sum};
+    struct judge_mark mark = {.journal_count = view->journal_count,
+                              .seq = view->seq,
+                              .mode_seq = view->mode_seq,
+                              .chain = view->chain,
+                              .sum = view->sum};
     memcpy(mark.mode, view->mode, sizeof mark.mode);
     return mark;
 }
@@ -37,7 +42,8 @@ void judge_back_to(struct judge_view *view, const struct judge_mark *mark)
 {
     while (view->journal_count > mark->journal_count) {
         struct judge_undo *undo = &view->journal[--view->journal_count];
-        struct gl_annotation *now = undo->before ? map_put(&view->overlay, &undo->id, undo->before) : map_remove(&view->overlay, &undo->id);
+        struct gl_annotation *now =
+            undo->before ? map_put(&view->overlay, &undo->id, undo->before) : map_remove(&view->overlay, &undo->id);
         gl_annotation_unref(&now);
     }
     view->seq = mark->seq;

@@ -6,7 +6,7 @@
 
 #define LIMIT_DEFAULT 100
 #define LABELS_A_PAGE 1000
-#define LABELS_BYTES (128 * 1024) /* likewise: each byte of a name may need six in JSON */
+#define LABELS_BYTES  (128 * 1024) /* likewise: each byte of a name may need six in JSON */
 
 /* ---- what they share */
 
@@ -59,10 +59,19 @@ struct gl_slice cursor_write(struct request *request, struct gl_slice name, cons
     return cursor;
 }
 
-static struct store_param cursor_name(const struct page_cursor *cursor) { return cursor->name.data ? P_TEXT(cursor->name) : P_NULL; }
-static struct store_param cursor_id(const struct page_cursor *cursor) { return cursor->name.data ? P_UUID(cursor->id) : P_NULL; }
+static struct store_param cursor_name(const struct page_cursor *cursor)
+{
+    return cursor->name.data ? P_TEXT(cursor->name) : P_NULL;
+}
+static struct store_param cursor_id(const struct page_cursor *cursor)
+{
+    return cursor->name.data ? P_UUID(cursor->id) : P_NULL;
+}
 
-static size_t limit_of(bool has, uint64_t limit) { return has && limit > 0 ? (size_t)limit : LIMIT_DEFAULT; }
+static size_t limit_of(bool has, uint64_t limit)
+{
+    return has && limit > 0 ? (size_t)limit : LIMIT_DEFAULT;
+}
 
 /* ---- projects */
 
@@ -76,8 +85,10 @@ static void on_projects(void *ctx, enum gl_code code, const struct store_rows *r
     size_t count = store_rows_count(rows);
     struct gl_project_info *projects = gl_arena_alloc(&request->arena, (count + 1) * sizeof *projects);
     for (size_t i = 0; i < count; i++)
-        projects[i] = (struct gl_project_info){
-            .project = store_uuid(rows, i, 0), .name = store_text(rows, i, 1), .role = store_text(rows, i, 2), .open = store_bool(rows, i, 3)};
+        projects[i] = (struct gl_project_info){.project = store_uuid(rows, i, 0),
+                                               .name = store_text(rows, i, 1),
+                                               .role = store_text(rows, i, 2),
+                                               .open = store_bool(rows, i, 3)};
     result.projects = projects;
     result.projects_count = count < limit ? count : limit;
     if ((result.has_next = count > limit))
@@ -115,7 +126,8 @@ static void on_project_made(void *ctx, enum gl_code code, const struct store_row
     }
     if (rows_failed(request, code, rows, NULL))
         return;
-    struct gl_project_create_result result = {.project = {.project = project, .name = made->name, .role = GL_SLICE("owner"), .open = true}};
+    struct gl_project_create_result result = {
+        .project = {.project = project, .name = made->name, .role = GL_SLICE("owner"), .open = true}};
     request_reply(request, project_create, &result);
 }
 
@@ -134,7 +146,8 @@ void handle_project_create(struct request *request)
     made->name = params.name;
     gl_uuid project = gl_uuid_v7((uint64_t)loop_unix_ms(core->loop));
     genesis_init(&made->genesis, &project, params.name, &request->account, core_stream_time(core, 0));
-    store_query(core->store, STORE_Q_project_create, &request->account, made->genesis.params, GENESIS_PARAMS, on_project_made, made);
+    store_query(core->store, STORE_Q_project_create, &request->account, made->genesis.params, GENESIS_PARAMS, on_project_made,
+                made);
 }
 
 /* ---- members */
@@ -147,7 +160,8 @@ static void on_members(void *ctx, enum gl_code code, const struct store_rows *ro
     size_t count = store_rows_count(rows);
     struct gl_member *members = gl_arena_alloc(&request->arena, (count + 1) * sizeof *members);
     for (size_t i = 0; i < count; i++) {
-        members[i] = (struct gl_member){.account = store_uuid(rows, i, 0), .name = store_text(rows, i, 1), .has_role = !store_is_null(rows, i, 2)};
+        members[i] = (struct gl_member){
+            .account = store_uuid(rows, i, 0), .name = store_text(rows, i, 1), .has_role = !store_is_null(rows, i, 2)};
         if (members[i].has_role)
             members[i].role = store_text(rows, i, 2);
     }
@@ -157,7 +171,8 @@ static void on_members(void *ctx, enum gl_code code, const struct store_rows *ro
 
 void handle_member_list(struct request *request)
 {
-    store_query(request->core->store, STORE_Q_member_list, &request->account, (struct store_param[]){P_UUID(request->project)}, 1, on_members, request);
+    store_query(request->core->store, STORE_Q_member_list, &request->account, (struct store_param[]){P_UUID(request->project)}, 1,
+                on_members, request);
 }
 
 /* Two looks (whose account, which role it has) and one op; when the project moved between the look and the op, once more. */
@@ -183,7 +198,8 @@ static void on_member_set(void *ctx, enum gl_code code, uint64_t seq)
     }
     project_release(change->project);
     if (code != GL_OK) {
-        request_fail(request, code == GL_E_RESYNC ? GL_E_BUSY : code, "%s", gl_code_sentence(code == GL_E_RESYNC ? GL_E_BUSY : code));
+        request_fail(request, code == GL_E_RESYNC ? GL_E_BUSY : code, "%s",
+                     gl_code_sentence(code == GL_E_RESYNC ? GL_E_BUSY : code));
         return;
     }
     struct gl_member_set_result result = {0};
@@ -201,7 +217,8 @@ static void on_member_role(void *ctx, enum gl_code code, const struct store_rows
     struct member_change *change = ctx;
     struct project *project = change->project;
     if (code != GL_OK || store_rows_count(rows) == 0) {
-        refuse_member(change, code == GL_OK ? GL_E_NOT_FOUND : code, "account", gl_code_sentence(code == GL_OK ? GL_E_NOT_FOUND : code));
+        refuse_member(change, code == GL_OK ? GL_E_NOT_FOUND : code, "account",
+                      gl_code_sentence(code == GL_OK ? GL_E_NOT_FOUND : code));
         return;
     }
     enum gl_role now = GL_NOBODY;
@@ -215,9 +232,16 @@ static void on_member_role(void *ctx, enum gl_code code, const struct store_rows
         refuse_member(change, GL_E_FORBIDDEN, "role", "this is the project's only owner; make somebody else owner first");
         return;
     }
-    struct project_op op = {.id = gl_uuid_v7((uint64_t)loop_unix_ms(project->core->loop)), .account = change->request->account,
-                            .asker_role = change->request->role, .asker_epoch = change->request->scope.epoch, .kind = GL_OP_MEMBER_SET, .member = change->account, .role = change->role, .checked_head = change->head,
-                            .done = on_member_set, .ctx = change};
+    struct project_op op = {.id = gl_uuid_v7((uint64_t)loop_unix_ms(project->core->loop)),
+                            .account = change->request->account,
+                            .asker_role = change->request->role,
+                            .asker_epoch = change->request->scope.epoch,
+                            .kind = GL_OP_MEMBER_SET,
+                            .member = change->account,
+                            .role = change->role,
+                            .checked_head = change->head,
+                            .done = on_member_set,
+                            .ctx = change};
     project_enqueue(project, &op);
 }
 
@@ -260,8 +284,8 @@ void handle_member_set(struct request *request)
     }
     struct member_change *change = gl_arena_alloc(&request->arena, sizeof *change);
     *change = (struct member_change){.request = request, .role = role};
-    store_query(request->core->store, STORE_Q_account_by_name, &request->account, (struct store_param[]){P_TEXT(params.account)}, 1, on_member_account,
-                change);
+    store_query(request->core->store, STORE_Q_account_by_name, &request->account, (struct store_param[]){P_TEXT(params.account)},
+                1, on_member_account, change);
 }
 
 /* ---- the codebook */
@@ -286,7 +310,8 @@ static void on_labels(void *ctx, enum gl_code code, const struct store_rows *row
         labels[taken] = (struct gl_label){.label = store_uuid(rows, taken, 0), .name = store_text(rows, taken, 1)};
         bytes += labels[taken].name.len;
     }
-    struct gl_codebook_get_result result = {.version = page->version, .open = page->is_open, .labels = labels, .labels_count = taken};
+    struct gl_codebook_get_result result = {
+        .version = page->version, .open = page->is_open, .labels = labels, .labels_count = taken};
     if ((result.has_next = count > taken))
         result.next = cursor_write(request, labels[taken - 1].name, &labels[taken - 1].label);
     request_reply(request, codebook_get, &result);
@@ -304,7 +329,8 @@ static void on_codebook_project(void *ctx, enum gl_code code, struct project *pr
     page->is_open = project->is_open;
     project_release(project);
     store_query(request->core->store, STORE_Q_codebook_page, &request->account,
-                (struct store_param[]){P_UUID(request->project), cursor_name(&page->cursor), P_U64(LABELS_A_PAGE + 1)}, 3, on_labels, page);
+                (struct store_param[]){P_UUID(request->project), cursor_name(&page->cursor), P_U64(LABELS_A_PAGE + 1)}, 3,
+                on_labels, page);
 }
 
 void handle_codebook_get(struct request *request)
@@ -345,8 +371,14 @@ static void on_policy_project(void *ctx, enum gl_code code, struct project *proj
         request_fail(change->request, code, "%s", gl_code_sentence(code));
         return;
     }
-    struct project_op op = {.id = gl_uuid_v7((uint64_t)loop_unix_ms(project->core->loop)), .account = change->request->account,
-                            .asker_role = change->request->role, .asker_epoch = change->request->scope.epoch, .kind = GL_OP_CODEBOOK_POLICY, .open = change->open, .done = on_policy_set, .ctx = change};
+    struct project_op op = {.id = gl_uuid_v7((uint64_t)loop_unix_ms(project->core->loop)),
+                            .account = change->request->account,
+                            .asker_role = change->request->role,
+                            .asker_epoch = change->request->scope.epoch,
+                            .kind = GL_OP_CODEBOOK_POLICY,
+                            .open = change->open,
+                            .done = on_policy_set,
+                            .ctx = change};
     project_enqueue(project, &op);
 }
 

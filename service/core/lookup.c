@@ -18,8 +18,9 @@ struct lookup {
 
 static bool is_doubtful(const struct session *session, const struct tried *tried)
 {
-    return tried->outcome.code != GL_OK && tried->outcome.code != GL_E_ID_REUSED && tried->op->new_as_of != session->state->seq + 1 &&
-           tried->op->lookups < LOOKUPS_MAX && tried->op->role >= GL_VIEWER; /* what one may not see does not exist */
+    return tried->outcome.code != GL_OK && tried->outcome.code != GL_E_ID_REUSED &&
+           tried->op->new_as_of != session->state->seq + 1 && tried->op->lookups < LOOKUPS_MAX &&
+           tried->op->role >= GL_VIEWER; /* what one may not see does not exist */
 }
 
 static void add_ids(struct lookup *lookup, const struct waiting_op *op)
@@ -112,7 +113,8 @@ bool part_must_look_up(struct part *part)
     session->is_looking_up = true;
     session->uses++;
     store_query(session->core->store, STORE_Q_ops_by_id, &account,
-                (struct store_param[]){P_UUID(session->id), P_BYTES(lookup->ids, lookup->count * sizeof *lookup->ids)}, 2, on_found, lookup);
+                (struct store_param[]){P_UUID(session->id), P_BYTES(lookup->ids, lookup->count * sizeof *lookup->ids)}, 2,
+                on_found, lookup);
     part_give_back(part);
     if (is_label_unknown)
         project_look(session->project);

@@ -25,7 +25,10 @@ struct peer *peer_new(struct core *core, const struct peer_link *link)
     return peer;
 }
 
-void peer_ref(struct peer *peer) { peer->refs++; }
+void peer_ref(struct peer *peer)
+{
+    peer->refs++;
+}
 
 void peer_unref(struct peer *peer)
 {
@@ -135,7 +138,10 @@ void peer_pump_later(struct peer *peer)
     loop_defer(peer->core->loop, pump_now, peer);
 }
 
-void peer_writable(struct peer *peer) { peer_pump(peer); }
+void peer_writable(struct peer *peer)
+{
+    peer_pump(peer);
+}
 
 void send_session_notice(struct peer *peer, const struct gl_session_notice_notice *notice)
 {
@@ -173,7 +179,10 @@ void core_end_token(struct core *core, const gl_uuid *token)
     }
 }
 
-const char *peer_address(const struct peer *peer) { return peer->is_closed ? "" : peer->link.address; }
+const char *peer_address(const struct peer *peer)
+{
+    return peer->is_closed ? "" : peer->link.address;
+}
 
 void peer_remember_refused(struct peer *peer, const gl_uuid *op)
 {

@@ -28,7 +28,7 @@ struct frame {
     size_t cap;
     char *data;
 };
-struct frame *frame_new(size_t cap);                      /* empty, room for cap bytes */
+struct frame *frame_new(size_t cap); /* empty, room for cap bytes */
 struct frame *frame_from(struct gl_slice bytes);
 struct frame *frame_ref(struct frame *frame);
 void frame_unref(struct frame **frame);
@@ -36,15 +36,17 @@ void frame_unref(struct frame **frame);
 /* What net gives the core. None of these calls back into the core before it returns. */
 struct peer_link {
     void *ctx;
-    bool (*is_full)(void *ctx);                                   /* the socket cannot take more now; peer_writable will be called */
-    void (*write)(void *ctx, struct frame *frame);                /* sends, or keeps what the socket did not take; net takes a reference if it must */
-    void (*close)(void *ctx, unsigned code, const char *reason);  /* with a WebSocket close code, once what was written is out; soon after: peer_closed */
-    const char *address;                                          /* of the other end, for the log */
+    bool (*is_full)(void *ctx); /* the socket cannot take more now; peer_writable will be called */
+    void (*write)(void *ctx,
+                  struct frame *frame); /* sends, or keeps what the socket did not take; net takes a reference if it must */
+    void (*close)(void *ctx, unsigned code,
+                  const char *reason); /* with a WebSocket close code, once what was written is out; soon after: peer_closed */
+    const char *address;               /* of the other end, for the log */
 };
 
 struct peer *peer_new(struct core *core, const struct peer_link *link);
 void peer_receive(struct peer *peer, struct gl_slice message); /* one whole text message of at most max_frame_bytes */
 void peer_writable(struct peer *peer);
-void peer_closed(struct peer *peer);                           /* the link must not be used any more; peer may be freed at once */
+void peer_closed(struct peer *peer); /* the link must not be used any more; peer may be freed at once */
 
 #endif

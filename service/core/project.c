@@ -14,7 +14,10 @@ struct project_label {
     struct gl_slice name;
 };
 
-static gl_uuid name_key(struct gl_slice name) { return gl_uuid_derive("gloss.label.name", name.data, name.len); }
+static gl_uuid name_key(struct gl_slice name)
+{
+    return gl_uuid_derive("gloss.label.name", name.data, name.len);
+}
 
 /* ---- labels */
 
@@ -25,7 +28,10 @@ const gl_uuid *project_label_by_name(const struct project *project, struct gl_sl
     return label ? &label->id : NULL;
 }
 
-bool project_has_label(const struct project *project, const gl_uuid *label) { return map_get(&project->labels, label) != NULL; }
+bool project_has_label(const struct project *project, const gl_uuid *label)
+{
+    return map_get(&project->labels, label) != NULL;
+}
 
 static void label_free(struct project_label *label)
 {
@@ -67,7 +73,10 @@ void project_want_label(struct project *project, const gl_uuid *account, struct 
     if (map_get(&project->by_name, &key) || map_put(&project->wanted, &key, project))
         return;
     uint64_t now_ms = (uint64_t)loop_unix_ms(project->core->loop);
-    struct project_op op = {.id = gl_uuid_v7(now_ms), .account = *account, .asker_role = GL_ANNOTATOR, .kind = GL_OP_LABEL_CREATE,
+    struct project_op op = {.id = gl_uuid_v7(now_ms),
+                            .account = *account,
+                            .asker_role = GL_ANNOTATOR,
+                            .kind = GL_OP_LABEL_CREATE,
                             .label = gl_uuid_v7(now_ms)};
     op.name = gl_slice_of(mem_copy(name.data, name.len), name.len);
     project_enqueue(project, &op);
@@ -122,8 +131,8 @@ void project_sweep(struct core *core, uint64_t now_ms)
         expire(project, now_ms);
         if (project->must_refresh && project->is_ready)
             project_refresh_roles(project);
-        if (project->uses > 0 || project->waiting || project->is_in_flight || project->is_loading || project->refreshing > 0 || !project->is_ready ||
-            now_ms - project->idle_since_ms < core->limits.idle_session_ms)
+        if (project->uses > 0 || project->waiting || project->is_in_flight || project->is_loading || project->refreshing > 0 ||
+            !project->is_ready || now_ms - project->idle_since_ms < core->limits.idle_session_ms)
             continue;
         map_remove(&core->projects, &project->id);
         project_free(project);
@@ -283,7 +292,7 @@ static void on_reloaded(void *ctx, enum gl_code code, const struct store_project
             project_refresh_roles(project);
         project_deliver_all(project);
         if (project->told < project->head)
-            project_reload(project); /* more was appended between the two questions */
+            project_reload(project);     /* more was appended between the two questions */
     } else if (code == GL_E_NOT_FOUND) { /* hidden from that account: then somebody else must be asked for */
         project_refresh_account(project, &reload->account);
     } else {
@@ -338,5 +347,6 @@ void project_reload(struct project *project)
     *reload = (struct reload){project, *account};
     project->is_loading = true;
     project->uses++;
-    store_tail_read(project->core->store, account, &project->id, project->told, 256, project->core->limits.frame_bytes / 2, on_tail, reload);
+    store_tail_read(project->core->store, account, &project->id, project->told, 256, project->core->limits.frame_bytes / 2,
+                    on_tail, reload);
 }

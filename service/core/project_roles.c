@@ -78,7 +78,8 @@ void project_refresh_account(struct project *project, const gl_uuid *account)
     *refresh = (struct refresh){project, *account};
     project->refreshing++;
     project->uses++;
-    store_query(project->core->store, STORE_Q_role_of_project, account, (struct store_param[]){P_UUID(project->id)}, 1, on_role, refresh);
+    store_query(project->core->store, STORE_Q_role_of_project, account, (struct store_param[]){P_UUID(project->id)}, 1, on_role,
+                refresh);
 }
 
 struct seen {
@@ -92,8 +93,14 @@ static void refresh_once(struct seen *seen, const gl_uuid *account)
         project_refresh_account(seen->project, account);
 }
 
-static void refresh_of_op(void *ctx, struct waiting_op *op) { refresh_once(ctx, &op->account); }
-static void refresh_of_project_op(void *ctx, struct project_op *op) { refresh_once(ctx, &op->account); }
+static void refresh_of_op(void *ctx, struct waiting_op *op)
+{
+    refresh_once(ctx, &op->account);
+}
+static void refresh_of_project_op(void *ctx, struct project_op *op)
+{
+    refresh_once(ctx, &op->account);
+}
 
 void project_refresh_roles(struct project *project)
 {
@@ -113,7 +120,8 @@ void project_refresh_roles(struct project *project)
 
 /* ---- project.ops */
 
-void project_push_recent(struct project *project, uint64_t first, const gl_hash *chain, const struct gl_slice *logged, size_t count)
+void project_push_recent(struct project *project, uint64_t first, const gl_hash *chain, const struct gl_slice *logged,
+                         size_t count)
 {
     size_t at = project->recent_count++ % PROJECT_RECENT;
     frame_unref(&project->recent[at]);

@@ -107,7 +107,8 @@ static bool has_role(struct request *request, enum gl_role role)
     request->role = role;
     if (role >= request->method->role)
         return true;
-    request_fail(request, GL_E_FORBIDDEN, "%s needs the role %s; yours is %s", request->method->name, gl_role_name(request->method->role), gl_role_name(role));
+    request_fail(request, GL_E_FORBIDDEN, "%s needs the role %s; yours is %s", request->method->name,
+                 gl_role_name(request->method->role), gl_role_name(role));
     return false;
 }
 
@@ -225,9 +226,11 @@ void peer_receive(struct peer *peer, struct gl_slice message)
     if (code == GL_OK && !(request->method = gl_method_find(envelope.name)))
         code = gl_fail_at(&err, GL_E_UNKNOWN_METHOD, "method", "there is no method of that name; PROTOCOL.md lists them");
     if (code == GL_OK && peer->requests_in_flight > peer->core->limits.requests_in_flight)
-        code = gl_fail(&err, GL_E_BUSY, "%zu requests are under way on this connection; wait for answers", peer->requests_in_flight - 1);
+        code = gl_fail(&err, GL_E_BUSY, "%zu requests are under way on this connection; wait for answers",
+                       peer->requests_in_flight - 1);
     if (code == GL_OK && peer->bytes_in_flight > peer->core->limits.bytes_in_flight)
-        code = gl_fail(&err, GL_E_BUSY, "%zu bytes of requests are under way on this connection; wait for answers", peer->bytes_in_flight - message.len);
+        code = gl_fail(&err, GL_E_BUSY, "%zu bytes of requests are under way on this connection; wait for answers",
+                       peer->bytes_in_flight - message.len);
     if (code != GL_OK) {
         request_fail_data(request, &err, code == GL_E_BUSY ? json_pack("{s:i}", "retry_after_ms", 50) : NULL);
         return;

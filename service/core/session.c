@@ -71,7 +71,8 @@ void session_remember_op(struct session *session, const gl_uuid *op, const struc
     }
     if (session->known_cap == 0) {
         const struct core_limits *limits = &session->core->limits;
-        session->known_cap = limits->recent_ops * 4 + limits->append_max_ops * 4; /* what one lookup finds is not pushed out by itself */
+        session->known_cap =
+            limits->recent_ops * 4 + limits->append_max_ops * 4; /* what one lookup finds is not pushed out by itself */
         session->known_order = mem_array(session->known_cap, sizeof *session->known_order);
     }
     if (session->known_count == session->known_cap) {
@@ -107,8 +108,12 @@ static void take_document(struct session *session, const struct gl_document_info
 static void take_recent(struct session *session, const struct store_tail_op *ops, size_t count, gl_hash sum_at_head)
 {
     for (size_t i = 0; i < count; i++) {
-        struct recent_op op = {.seq = ops[i].seq, .chain = ops[i].chain, .id = ops[i].op, .account = ops[i].account,
-                               .request_hash = ops[i].request_hash, .logged = logged_op(&ops[i])};
+        struct recent_op op = {.seq = ops[i].seq,
+                               .chain = ops[i].chain,
+                               .id = ops[i].op,
+                               .account = ops[i].account,
+                               .request_hash = ops[i].request_hash,
+                               .logged = logged_op(&ops[i])};
         op.has_sum = ops[i].seq == session->state->seq; /* the sums before that are not kept */
         op.sum = sum_at_head;
         struct known_op known = {.seq = op.seq, .account = op.account, .request_hash = op.request_hash};
@@ -123,7 +128,8 @@ static void take_stamp(struct session *session, const json_t *logged)
     const json_t *payload = json_object_get(logged, "payload"), *at = json_object_get(payload, "at");
     json_int_t codebook = json_integer_value(json_object_get(payload, "codebook"));
     int64_t at_ms;
-    if (json_is_string(at) && gl_time_parse(gl_slice_of(json_string_value(at), json_string_length(at)), &at_ms) && at_ms > session->last_at_ms)
+    if (json_is_string(at) && gl_time_parse(gl_slice_of(json_string_value(at), json_string_length(at)), &at_ms) &&
+        at_ms > session->last_at_ms)
         session->last_at_ms = at_ms;
     if (codebook > 0 && (uint64_t)codebook > session->codebook)
         session->codebook = (uint64_t)codebook;
@@ -163,7 +169,8 @@ static enum gl_code take_state(struct session *session, const struct store_state
         gl_state_set_mode(session->state, mode, from->mode_seq);
     }
     if (!gl_hash_equal(&session->state->sum, &from->sum))
-        return gl_fail(err, GL_E_CHAIN_BROKEN, "the annotations in the database do not have the sum that the stream says; run glossd check");
+        return gl_fail(err, GL_E_CHAIN_BROKEN,
+                       "the annotations in the database do not have the sum that the stream says; run glossd check");
     session->state->seq = from->head;
     session->state->chain = from->chain;
     session->last_at_ms = from->last_at_ms;
@@ -220,7 +227,8 @@ static void on_project(void *ctx, enum gl_code code, struct project *project)
     struct session *session = loading->session;
     session->project = project;
     if (code == GL_OK)
-        store_session_load(session->core->store, &loading->account, &session->id, session->core->limits.recent_ops, on_state, session);
+        store_session_load(session->core->store, &loading->account, &session->id, session->core->limits.recent_ops, on_state,
+                           session);
     else
         answer_waiters(session, code);
     mem_free(&loading);
@@ -315,8 +323,8 @@ void session_sweep(struct core *core, uint64_t now_ms)
 {
     struct session *session;
     for (size_t at = 0; (session = map_next(&core->sessions, &at));) {
-        if (session->uses > 0 || session->phase != SESSION_READY || session->waiting || session->is_in_flight || session->is_catching_up || session->is_looking_up ||
-            now_ms - session->idle_since_ms < core->limits.idle_session_ms)
+        if (session->uses > 0 || session->phase != SESSION_READY || session->waiting || session->is_in_flight ||
+            session->is_catching_up || session->is_looking_up || now_ms - session->idle_since_ms < core->limits.idle_session_ms)
             continue;
         log_event(LOG_INFO, EV_session_unloaded, F_ID("session", &session->id));
         map_remove(&core->sessions, &session->id);
@@ -334,7 +342,8 @@ static enum gl_code follow(struct session *session, const struct store_tail_op *
     if (code == GL_OK)
         code = gl_state_append(session->state, parsed, err);
     if (code == GL_OK && !gl_hash_equal(&session->state->chain, &from->chain))
-        code = gl_fail(err, GL_E_CHAIN_BROKEN, "the chain of op %llu is not the one in the database", (unsigned long long)from->seq);
+        code =
+            gl_fail(err, GL_E_CHAIN_BROKEN, "the chain of op %llu is not the one in the database", (unsigned long long)from->seq);
     if (code == GL_OK)
         take_stamp(session, parsed);
     json_decref(parsed);
@@ -342,8 +351,14 @@ static enum gl_code follow(struct session *session, const struct store_tail_op *
         free((void *)logged.data);
         return code;
     }
-    struct recent_op op = {.seq = from->seq, .chain = from->chain, .sum = session->state->sum, .has_sum = true, .id = from->op, .account = from->account,
-                           .request_hash = from->request_hash, .logged = logged};
+    struct recent_op op = {.seq = from->seq,
+                           .chain = from->chain,
+                           .sum = session->state->sum,
+                           .has_sum = true,
+                           .id = from->op,
+                           .account = from->account,
+                           .request_hash = from->request_hash,
+                           .logged = logged};
     struct known_op known = {.seq = from->seq, .account = from->account, .request_hash = from->request_hash};
     session_push_recent(session, &op);
     session_remember_op(session, &from->op, &known);
@@ -353,7 +368,8 @@ static enum gl_code follow(struct session *session, const struct store_tail_op *
 /* Memory is of no use any more: everybody joins anew. */
 static void give_up(struct session *session, const struct gl_err *err)
 {
-    log_event(LOG_ERROR, EV_session_diverged, F_ID("session", &session->id), F_CODE("code", err->code), F_STR("why", err->detail));
+    log_event(LOG_ERROR, EV_session_diverged, F_ID("session", &session->id), F_CODE("code", err->code),
+              F_STR("why", err->detail));
     session->uses++;
     session->phase = SESSION_FAILED;
     map_remove(&session->core->sessions, &session->id);
@@ -489,7 +505,8 @@ void session_expire(struct session *session, uint64_t before_ms)
 /* Not while an append is under way: the tail could have its ops before its outcome is told. The writer looks here again. */
 void session_refresh_if_free(struct session *session)
 {
-    if (session->catch_waiters && !session->is_catching_up && !session->is_in_flight && !session->is_looking_up && session->phase == SESSION_READY)
+    if (session->catch_waiters && !session->is_catching_up && !session->is_in_flight && !session->is_looking_up &&
+        session->phase == SESSION_READY)
         read_tail(session, &session->catch_waiters->account);
 }
 

@@ -45,7 +45,8 @@ static void subscribe(struct join *join, uint64_t cursor)
     if (joined)
         subscription_free(joined); /* joined again: from the new place */
     if (!peer->is_closed && peer->subscription_count >= peer->core->limits.sessions) {
-        request_fail(request, GL_E_TOO_LARGE, "%zu sessions are joined on this connection; no more may be", peer->subscription_count);
+        request_fail(request, GL_E_TOO_LARGE, "%zu sessions are joined on this connection; no more may be",
+                     peer->subscription_count);
         finish(join);
         return;
     }
@@ -99,7 +100,8 @@ static void join_since(struct join *join)
     uint64_t since = join->params.since;
     const struct recent_op *op = session_recent_find(session, since);
     if (since > 0 && !join->params.has_chain) {
-        request_fail_at(join->request, GL_E_INVALID_PARAMS, "chain", "chain is required with since above 0: the chain that you have at since");
+        request_fail_at(join->request, GL_E_INVALID_PARAMS, "chain",
+                        "chain is required with since above 0: the chain that you have at since");
         finish(join);
     } else if (since > session->state->seq) {
         refuse_resync(join, "since is beyond the log: the database went back in time");

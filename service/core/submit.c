@@ -3,7 +3,7 @@
 
 #include "service/core/core_priv.h"
 
-#define NEAREST_OPS_MAX 4             /* the helpers look for similar places only for people, not for bulk */
+#define NEAREST_OPS_MAX   4            /* the helpers look for similar places only for people, not for bulk */
 #define DETAILS_BYTES_MAX (128 * 1024) /* answers beyond this size leave out the current values */
 
 struct submit {
@@ -60,7 +60,8 @@ static bool may_answer(const struct submit *submit)
 {
     const struct peer *peer = submit->request->peer;
     const struct subscription *joined = subscription_find(peer, &submit->session);
-    return submit->pending == 0 && (peer->is_closed || peer->is_closing || !joined || !joined->is_live || joined->cursor >= submit->newest);
+    return submit->pending == 0 &&
+           (peer->is_closed || peer->is_closing || !joined || !joined->is_live || joined->cursor >= submit->newest);
 }
 
 void submit_flush(struct peer *peer, const gl_uuid *session)
@@ -105,11 +106,12 @@ static void on_nearest(void *ctx, enum gl_code code, const struct gl_candidate *
     const struct gl_text *text = nearest->session->text;
     if (code == GL_OK) {
         json_t *list = json_array();
-        for (size_t i = 0; i < count && candidates[i].end_cp <= gl_text_length(text) && candidates[i].begin_cp <= candidates[i].end_cp; i++) {
+        for (size_t i = 0;
+             i < count && candidates[i].end_cp <= gl_text_length(text) && candidates[i].begin_cp <= candidates[i].end_cp; i++) {
             struct gl_slice words = gl_text_slice(text, candidates[i].begin_cp, candidates[i].end_cp);
             json_array_append_new(list, json_pack("{s:I, s:I, s:i, s:s%}", "start", (json_int_t)candidates[i].begin_cp, "end",
-                                                  (json_int_t)candidates[i].end_cp, "score", (int)candidates[i].score_thousandths, "exact", words.data,
-                                                  words.len));
+                                                  (json_int_t)candidates[i].end_cp, "score", (int)candidates[i].score_thousandths,
+                                                  "exact", words.data, words.len));
         }
         if (!outcome->data)
             outcome->data = json_object();
@@ -126,7 +128,8 @@ static const json_t *quote_of(const struct waiting_op *op)
     size_t i;
     json_t *span;
     const json_t *exact = NULL;
-    json_array_foreach(spans, i, span) {
+    json_array_foreach(spans, i, span)
+    {
         if (json_array_size(spans) == 1)
             exact = json_object_get(span, "exact");
     }
@@ -138,12 +141,14 @@ static bool ask_nearest(struct waiting_op *op, struct session *session)
     struct submit *submit = op->submit;
     const struct core_helpers *helpers = &submit->request->core->helpers;
     const json_t *quote = quote_of(op);
-    if (submit->outcomes[op->index].code != GL_E_QUOTE_NOT_FOUND || !helpers->nearest || submit->count > NEAREST_OPS_MAX || !quote)
+    if (submit->outcomes[op->index].code != GL_E_QUOTE_NOT_FOUND || !helpers->nearest || submit->count > NEAREST_OPS_MAX ||
+        !quote)
         return false;
     struct nearest *nearest = mem_alloc(sizeof *nearest);
     *nearest = (struct nearest){submit, op->index, session};
     session->uses++;
-    helpers->nearest(helpers->ctx, session->text, gl_slice_of(json_string_value(quote), json_string_length(quote)), on_nearest, nearest);
+    helpers->nearest(helpers->ctx, session->text, gl_slice_of(json_string_value(quote), json_string_length(quote)), on_nearest,
+                     nearest);
     return true;
 }
 
@@ -172,9 +177,15 @@ void submit_settle(struct waiting_op *op, struct op_outcome *outcome)
         settled_one(submit);
 }
 
-bool submit_is_awaited(const struct submit *submit) { return submit && !submit->request->peer->is_closed; }
+bool submit_is_awaited(const struct submit *submit)
+{
+    return submit && !submit->request->peer->is_closed;
+}
 
-bool submit_has_refused(const struct submit *submit, const gl_uuid *op) { return peer_has_refused(submit->request->peer, op); }
+bool submit_has_refused(const struct submit *submit, const gl_uuid *op)
+{
+    return peer_has_refused(submit->request->peer, op);
+}
 
 void waiting_op_free(struct waiting_op **op)
 {
@@ -184,7 +195,8 @@ void waiting_op_free(struct waiting_op **op)
 
 /* ---- the request */
 
-static struct waiting_op *wait_for(struct session *session, struct submit *submit, size_t index, const struct gl_op_request *asked, enum gl_role role)
+static struct waiting_op *wait_for(struct session *session, struct submit *submit, size_t index,
+                                   const struct gl_op_request *asked, enum gl_role role)
 {
     struct request *request = submit->request;
     struct waiting_op *op = mem_alloc(sizeof *op);
@@ -224,8 +236,11 @@ static void enqueue(struct request *request, struct session *session, enum gl_ro
         return;
     struct peer *peer = request->peer;
     struct submit *submit = mem_alloc(sizeof *submit);
-    *submit = (struct submit){
-        .request = request, .session = session->id, .count = params.ops_count, .pending = params.ops_count, .is_atomic = params.atomic};
+    *submit = (struct submit){.request = request,
+                              .session = session->id,
+                              .count = params.ops_count,
+                              .pending = params.ops_count,
+                              .is_atomic = params.atomic};
     *peer->submits_tail = submit;
     peer->submits_tail = &submit->next;
     submit->outcomes = mem_array(params.ops_count + 1, sizeof *submit->outcomes);
@@ -265,7 +280,8 @@ void handle_session_submit(struct request *request)
     const struct core_limits *limits = &request->core->limits;
     size_t count = json_array_size(json_object_get(request->params, "ops"));
     if (count > limits->ops_in_flight) {
-        request_fail_at(request, GL_E_TOO_LARGE, "ops", "%zu ops in one request; at most %zu are taken", count, limits->ops_in_flight);
+        request_fail_at(request, GL_E_TOO_LARGE, "ops", "%zu ops in one request; at most %zu are taken", count,
+                        limits->ops_in_flight);
         return;
     }
     const struct subscription *joined = request->scope_is_joined;

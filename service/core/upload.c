@@ -63,7 +63,8 @@ static bool fits(struct request *request, uint64_t bytes)
     const struct core_limits *limits = &request->core->limits;
     if (bytes > limits->document_bytes) {
         struct gl_err err = {0};
-        gl_fail_at(&err, GL_E_TOO_LARGE, "bytes", "the document has %llu bytes; this server takes at most %zu", (unsigned long long)bytes, limits->document_bytes);
+        gl_fail_at(&err, GL_E_TOO_LARGE, "bytes", "the document has %llu bytes; this server takes at most %zu",
+                   (unsigned long long)bytes, limits->document_bytes);
         request_fail_data(request, &err, json_pack("{s:I}", "limit", (json_int_t)limits->document_bytes));
         return false;
     }
@@ -154,8 +155,8 @@ void handle_document_chunk(struct request *request)
     if (!request_read(request, document_chunk, &params) || !(upload = find(request, &params.upload)))
         return;
     if (params.offset != upload->bytes.len) {
-        request_fail_at(request, GL_E_INVALID_PARAMS, "offset", "offset is %llu, but %zu bytes are there", (unsigned long long)params.offset,
-                        upload->bytes.len);
+        request_fail_at(request, GL_E_INVALID_PARAMS, "offset", "offset is %llu, but %zu bytes are there",
+                        (unsigned long long)params.offset, upload->bytes.len);
         return;
     }
     enum gl_code code = gl_base64_decode(params.data, &upload->bytes, &err);
@@ -260,8 +261,14 @@ static void on_role(void *ctx, enum gl_code code, const struct store_rows *rows)
     memcpy(document->sha256, upload->sha256, sizeof document->sha256);
     document->codepoints = gl_text_length(upload->text);
     document->session_chain = gl_chain_start(&document->session, upload->sha256);
-    struct project_op op = {.id = gl_uuid_v7(now_ms), .account = upload->account, .asker_role = role, .asker_epoch = store_u64(rows, 0, 3),
-                            .kind = GL_OP_DOCUMENT_CREATE, .document = document, .done = on_appended, .ctx = upload};
+    struct project_op op = {.id = gl_uuid_v7(now_ms),
+                            .account = upload->account,
+                            .asker_role = role,
+                            .asker_epoch = store_u64(rows, 0, 3),
+                            .kind = GL_OP_DOCUMENT_CREATE,
+                            .document = document,
+                            .done = on_appended,
+                            .ctx = upload};
     project_enqueue(project, &op);
 }
 
@@ -273,13 +280,15 @@ static void on_project(void *ctx, enum gl_code code, struct project *project)
         return;
     }
     upload->project = project;
-    store_query(upload->core->store, STORE_Q_role_of_project, &upload->account, (struct store_param[]){P_UUID(upload->project_id)}, 1, on_role, upload);
+    store_query(upload->core->store, STORE_Q_role_of_project, &upload->account,
+                (struct store_param[]){P_UUID(upload->project_id)}, 1, on_role, upload);
 }
 
 static enum gl_code check(struct upload *upload, struct gl_err *err)
 {
     if (upload->bytes.len != upload->expected)
-        return gl_fail_at(err, GL_E_INVALID_PARAMS, "upload", "%zu bytes arrived of the %zu that were announced", upload->bytes.len, upload->expected);
+        return gl_fail_at(err, GL_E_INVALID_PARAMS, "upload", "%zu bytes arrived of the %zu that were announced",
+                          upload->bytes.len, upload->expected);
     gl_hash sha256 = gl_sha256(upload->bytes.data, upload->bytes.len);
     if (memcmp(sha256.bytes, upload->sha256, sizeof sha256.bytes) != 0)
         return gl_fail_at(err, GL_E_CHECKSUM, "upload", "%s", gl_code_sentence(GL_E_CHECKSUM));

@@ -7,7 +7,7 @@
 
 #include "service/core/group_priv.h"
 
-#define RETRY_MS 50
+#define RETRY_MS           50
 #define LOCKED_BACK_OFF_MS 20
 
 static void group_add(struct group *group, struct part *part)
@@ -98,13 +98,14 @@ static void on_appended(void *ctx, enum gl_code code, struct append_stream *stre
 
 static bool project_may(const struct project *project)
 {
-    return project->is_ready && !project->is_loading && !project->is_looking && project->refreshing == 0 && !project->must_refresh;
+    return project->is_ready && !project->is_loading && !project->is_looking && project->refreshing == 0 &&
+           !project->must_refresh;
 }
 
 static bool session_may(const struct session *session, uint64_t now_ms)
 {
-    return session->waiting && session->phase == SESSION_READY && !session->is_in_flight && !session->is_catching_up && !session->is_looking_up &&
-           session->not_before_ms <= now_ms && project_may(session->project);
+    return session->waiting && session->phase == SESSION_READY && !session->is_in_flight && !session->is_catching_up &&
+           !session->is_looking_up && session->not_before_ms <= now_ms && project_may(session->project);
 }
 
 /* Whether somebody's ops were answered without an append, and more of them wait: then nothing but us will come back to them. */
@@ -187,10 +188,13 @@ void writer_kick(struct core *core)
     loop_defer(core->loop, write_group, core);
 }
 
-void writer_kick_from_timer(void *core) { writer_kick(core); }
+void writer_kick_from_timer(void *core)
+{
+    writer_kick(core);
+}
 
-void writer_each_op(const struct project *project, void (*fn)(void *ctx, struct waiting_op *op), void (*fn_of_project)(void *ctx, struct project_op *op),
-                    void *ctx)
+void writer_each_op(const struct project *project, void (*fn)(void *ctx, struct waiting_op *op),
+                    void (*fn_of_project)(void *ctx, struct project_op *op), void *ctx)
 {
     const struct group *group = project->core->group;
     struct session *session;
@@ -257,7 +261,10 @@ void writer_expire(struct core *core, uint64_t now_ms)
         expire_before(core, now_ms - core->limits.append_ms);
 }
 
-void writer_expire_all(struct core *core) { expire_before(core, UINT64_MAX); }
+void writer_expire_all(struct core *core)
+{
+    expire_before(core, UINT64_MAX);
+}
 
 void writer_free(struct core *core)
 {

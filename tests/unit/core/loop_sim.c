@@ -102,7 +102,10 @@ void loop_timer_start(struct loop_timer *timer, uint64_t after_ms, uint64_t ever
     timer->every_ms = every_ms;
 }
 
-void loop_timer_stop(struct loop_timer *timer) { timer->is_on = false; }
+void loop_timer_stop(struct loop_timer *timer)
+{
+    timer->is_on = false;
+}
 
 void loop_timer_free(struct loop_timer **timer)
 {
@@ -113,5 +116,11 @@ void loop_timer_free(struct loop_timer **timer)
     mem_free(timer);
 }
 
-uint64_t loop_now_ms(struct loop *loop) { return loop->now_ms; }
-int64_t loop_unix_ms(struct loop *loop) { return 1700000000000 + (int64_t)loop->now_ms; }
+uint64_t loop_now_ms(struct loop *loop)
+{
+    return loop->now_ms;
+}
+int64_t loop_unix_ms(struct loop *loop)
+{
+    return 1700000000000 + (int64_t)loop->now_ms;
+}

@@ -10,7 +10,9 @@
 #include "service/base/loop.h"
 
 struct loop *loop_sim_new(void);
-void loop_sim_run(struct loop *loop, uint64_t ms); /* everything that is due in the next ms milliseconds; 0: what is deferred now, and what that defers */
+void loop_sim_run(
+    struct loop *loop,
+    uint64_t ms); /* everything that is due in the next ms milliseconds; 0: what is deferred now, and what that defers */
 void loop_sim_free(struct loop **loop);
 
 #endif

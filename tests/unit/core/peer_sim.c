@@ -9,9 +9,20 @@
 
 struct core_limits bench_limits(void)
 {
-    return (struct core_limits){.frame_bytes = 262144, .ops_in_flight = 1000, .requests_in_flight = 64, .bytes_in_flight = 1 << 21, .document_bytes = 1 << 20, .uploads_bytes = 1 << 22,
-                                .append_max_ops = 256, .recent_ops = 1000, .recent_bytes = 1 << 20, .sessions = 8, .hello_ms = 10000,
-                                .stall_ms = 8000, .append_ms = 5000, .idle_session_ms = 60000};
+    return (struct core_limits){.frame_bytes = 262144,
+                                .ops_in_flight = 1000,
+                                .requests_in_flight = 64,
+                                .bytes_in_flight = 1 << 21,
+                                .document_bytes = 1 << 20,
+                                .uploads_bytes = 1 << 22,
+                                .append_max_ops = 256,
+                                .recent_ops = 1000,
+                                .recent_bytes = 1 << 20,
+                                .sessions = 8,
+                                .hello_ms = 10000,
+                                .stall_ms = 8000,
+                                .append_ms = 5000,
+                                .idle_session_ms = 60000};
 }
 
 void bench_init(struct bench *bench, const char *text, size_t workers, const struct core_limits *limits)
@@ -37,14 +48,18 @@ void bench_fini(struct bench *bench)
 
 /* ---- the link */
 
-static bool link_is_full(void *ctx) { return ((struct client *)ctx)->is_full; }
+static bool link_is_full(void *ctx)
+{
+    return ((struct client *)ctx)->is_full;
+}
 
 static void link_write(void *ctx, struct frame *frame)
 {
     struct client *client = ctx;
     struct gl_err err = {0};
     json_t *message = NULL;
-    ck_assert_msg(gl_json_load(gl_slice_of(frame->data, frame->len), &message, &err) == GL_OK, "%s: %.*s", err.detail, (int)frame->len, frame->data);
+    ck_assert_msg(gl_json_load(gl_slice_of(frame->data, frame->len), &message, &err) == GL_OK, "%s: %.*s", err.detail,
+                  (int)frame->len, frame->data);
     ck_assert_uint_le(frame->len, 262144);
     client->messages = mem_grow(client->messages, &client->cap, client->count + 1, sizeof(json_t *));
     client->messages[client->count++] = message;
@@ -81,7 +96,8 @@ void client_free(struct client **client)
 uint64_t client_send(struct client *client, const char *method, json_t *params)
 {
     uint64_t id = ++client->requests;
-    json_t *message = json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", (json_int_t)id, "method", method, "params", params);
+    json_t *message =
+        json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", (json_int_t)id, "method", method, "params", params);
     char *text = json_dumps(message, JSON_COMPACT);
     peer_receive(client->peer, gl_slice_str(text));
     free(text);
@@ -196,7 +212,8 @@ const char *annotation_id(const char *op_name)
 
 json_t *op_create(const char *op, const char *quote, const char *label)
 {
-    json_t *change = json_pack("{s:s, s:{s:s, s:[{s:s}]}}", "kind", "annotation.create", "target", "type", "spans", "spans", "exact", quote);
+    json_t *change =
+        json_pack("{s:s, s:{s:s, s:[{s:s}]}}", "kind", "annotation.create", "target", "type", "spans", "spans", "exact", quote);
     if (label)
         json_object_set_new(change, "label", json_string(label));
     return json_pack("{s:s, s:o}", "id", op_id(op), "change", change);
@@ -204,12 +221,12 @@ json_t *op_create(const char *op, const char *quote, const char *label)
 
 json_t *op_update(const char *op, json_t *base, const char *annotation_of, const char *field, json_t *value)
 {
-    return json_pack("{s:s, s:o, s:{s:s, s:s, s:o}}", "id", op_id(op), "base", base, "change", "kind", "annotation.update", "annotation",
-                     annotation_id(annotation_of), field, value);
+    return json_pack("{s:s, s:o, s:{s:s, s:s, s:o}}", "id", op_id(op), "base", base, "change", "kind", "annotation.update",
+                     "annotation", annotation_id(annotation_of), field, value);
 }
 
 json_t *op_delete(const char *op, json_t *base, const char *annotation_of)
 {
-    return json_pack("{s:s, s:o, s:{s:s, s:s}}", "id", op_id(op), "base", base, "change", "kind", "annotation.delete", "annotation",
-                     annotation_id(annotation_of));
+    return json_pack("{s:s, s:o, s:{s:s, s:s}}", "id", op_id(op), "base", base, "change", "kind", "annotation.delete",
+                     "annotation", annotation_id(annotation_of));
 }

@@ -19,8 +19,9 @@ struct bench {
     struct core *cores[WORKERS_MAX];
     size_t workers;
 };
-void bench_init(struct bench *bench, const char *text, size_t workers, const struct core_limits *limits); /* limits NULL: ordinary ones */
-void bench_fini(struct bench *bench);                                                                   /* after its clients were freed */
+void bench_init(struct bench *bench, const char *text, size_t workers,
+                const struct core_limits *limits); /* limits NULL: ordinary ones */
+void bench_fini(struct bench *bench);              /* after its clients were freed */
 struct core_limits bench_limits(void);
 
 struct client {
@@ -42,7 +43,7 @@ uint64_t client_send(struct client *client, const char *method, json_t *params);
 json_t *client_answer(struct client *client, uint64_t request);
 json_t *client_result(struct client *client, uint64_t request); /* its result; fails the test when it was refused */
 uint64_t client_join(struct client *client, json_t *more);      /* runs the loop; more (taken, may be NULL) are further params */
-uint64_t client_submit(struct client *client, json_t *ops, bool is_atomic); /* does not run the loop */
+uint64_t client_submit(struct client *client, json_t *ops, bool is_atomic);    /* does not run the loop */
 json_t *client_outcome(struct client *client, uint64_t request, size_t index); /* of one op of a submit */
 /* Every op of session.ops so far, in the order received; NULL behind the last. */
 json_t *client_op(struct client *client, size_t index);

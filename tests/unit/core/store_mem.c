@@ -75,7 +75,10 @@ struct store {
 
 /* ---- the database */
 
-static gl_uuid fixed_id(const char *name) { return gl_uuid_derive("test", name, strlen(name)); }
+static gl_uuid fixed_id(const char *name)
+{
+    return gl_uuid_derive("test", name, strlen(name));
+}
 
 struct db *db_new(const char *text)
 {
@@ -121,12 +124,30 @@ void db_free(struct db **db)
     mem_free(db);
 }
 
-const gl_uuid *db_session(const struct db *db) { return &db->session.id; }
-const gl_uuid *db_other_session(const struct db *db, size_t n) { return &db->others[n].id; }
-uint64_t db_project_head(const struct db *db) { return db->project.head; }
-const gl_uuid *db_project(const struct db *db) { return &db->project.id; }
-uint64_t db_head(const struct db *db) { return db->session.head; }
-size_t db_label_count(const struct db *db) { return db->label_count; }
+const gl_uuid *db_session(const struct db *db)
+{
+    return &db->session.id;
+}
+const gl_uuid *db_other_session(const struct db *db, size_t n)
+{
+    return &db->others[n].id;
+}
+uint64_t db_project_head(const struct db *db)
+{
+    return db->project.head;
+}
+const gl_uuid *db_project(const struct db *db)
+{
+    return &db->project.id;
+}
+uint64_t db_head(const struct db *db)
+{
+    return db->session.head;
+}
+size_t db_label_count(const struct db *db)
+{
+    return db->label_count;
+}
 
 void db_set_role(struct db *db, const gl_uuid *account, enum gl_role role)
 {
@@ -146,7 +167,10 @@ void db_set_open(struct db *db, bool is_open)
     db->epoch++;
 }
 
-void db_disable(struct db *db, const gl_uuid *account) { db->disabled = *account; }
+void db_disable(struct db *db, const gl_uuid *account)
+{
+    db->disabled = *account;
+}
 
 static enum gl_role role_of(const struct db *db, const gl_uuid *account)
 {
@@ -220,8 +244,13 @@ static void write_rows(struct db *db, struct log *log, const struct append_strea
 {
     for (size_t i = 0; i < stream->op_count; i++) {
         const struct append_op *op = &stream->ops[i];
-        struct logged kept = {.seq = op->seq, .id = op->id, .account = op->account, .request_hash = op->request_hash, .chain = op->chain,
-                              .payload = mem_copy(op->payload.data, op->payload.len), .payload_len = op->payload.len};
+        struct logged kept = {.seq = op->seq,
+                              .id = op->id,
+                              .account = op->account,
+                              .request_hash = op->request_hash,
+                              .chain = op->chain,
+                              .payload = mem_copy(op->payload.data, op->payload.len),
+                              .payload_len = op->payload.len};
         memcpy(kept.salt, op->salt, sizeof kept.salt);
         ck_assert_uint_eq(op->seq, log->head + 1);
         log->ops = mem_grow(log->ops, &log->cap, log->head + 1, sizeof *log->ops);
@@ -232,7 +261,8 @@ static void write_rows(struct db *db, struct log *log, const struct append_strea
     for (size_t i = 0; i < stream->annotation_count; i++)
         keep_record(db, log, stream->annotations[i]);
     for (size_t i = 0; i < stream->label_count; i++)
-        db->labels[db->label_count++] = (struct label){stream->labels[i].id, mem_copy(stream->labels[i].name.data, stream->labels[i].name.len)};
+        db->labels[db->label_count++] =
+            (struct label){stream->labels[i].id, mem_copy(stream->labels[i].name.data, stream->labels[i].name.len)};
     if (stream->label_count > 0)
         db->codebook = log->head;
     if (stream->set_open >= 0)
@@ -335,13 +365,34 @@ void store_mem_fault(struct store *store, enum store_fault fault, unsigned times
     store->fault_times = times;
 }
 
-void store_mem_set_readable(struct store *store, bool is_readable) { store_mem_readable_for(store, is_readable ? UINT_MAX - store->questions : 0); }
-void store_mem_readable_for(struct store *store, unsigned questions) { store->readable_until = 1 + store->questions + questions; }
-void store_mem_set_clock(struct store *store, int64_t ms) { store->clock_ms = ms; }
-void store_mem_set_up(struct store *store, bool is_up) { store->is_down = !is_up; }
-unsigned store_mem_questions(const struct store *store) { return store->questions; }
-unsigned store_mem_appends(const struct store *store) { return store->appends; }
-bool store_is_up(const struct store *store) { return !store->is_down; }
+void store_mem_set_readable(struct store *store, bool is_readable)
+{
+    store_mem_readable_for(store, is_readable ? UINT_MAX - store->questions : 0);
+}
+void store_mem_readable_for(struct store *store, unsigned questions)
+{
+    store->readable_until = 1 + store->questions + questions;
+}
+void store_mem_set_clock(struct store *store, int64_t ms)
+{
+    store->clock_ms = ms;
+}
+void store_mem_set_up(struct store *store, bool is_up)
+{
+    store->is_down = !is_up;
+}
+unsigned store_mem_questions(const struct store *store)
+{
+    return store->questions;
+}
+unsigned store_mem_appends(const struct store *store)
+{
+    return store->appends;
+}
+bool store_is_up(const struct store *store)
+{
+    return !store->is_down;
+}
 int64_t store_clock_offset_ms(const struct store *store)
 {
     return store->clock_ms;
@@ -383,8 +434,13 @@ static enum gl_code may_read(const struct question *q)
 
 static struct gl_document_info info_of(const struct db *db, const struct log *log)
 {
-    struct gl_document_info info = {.document = db->document, .project = db->project.id, .session = log->id, .revision = db->revision,
-                                    .title = GL_SLICE("A brief"), .bytes = strlen(db->text), .codepoints = db->codepoints};
+    struct gl_document_info info = {.document = db->document,
+                                    .project = db->project.id,
+                                    .session = log->id,
+                                    .revision = db->revision,
+                                    .title = GL_SLICE("A brief"),
+                                    .bytes = strlen(db->text),
+                                    .codepoints = db->codepoints};
     memcpy(info.sha256, db->sha256, 32);
     return info;
 }
@@ -396,7 +452,11 @@ static void open_now(void *ctx)
     store_session_fn fn = (store_session_fn)(uintptr_t)q->fn;
     enum gl_role role = role_of(db, &q->account);
     const struct log *log = log_of(db, &q->id);
-    struct store_session session = {.session = log->id, .project = db->project.id, .role = role, .epoch = db->epoch, .head = log->head,
+    struct store_session session = {.session = log->id,
+                                    .project = db->project.id,
+                                    .role = role,
+                                    .epoch = db->epoch,
+                                    .head = log->head,
                                     .document = info_of(db, log)};
     if (may_read(q) != GL_OK || !gl_uuid_equal(&q->id, &log->id) || log == &db->project)
         fn(q->ctx, q->is_unreadable ? GL_E_STORE_DOWN : GL_E_NOT_FOUND, NULL);
@@ -412,8 +472,12 @@ void store_session_open(struct store *store, const gl_uuid *account, const gl_uu
 
 static struct store_tail_op tail_op(const struct logged *op)
 {
-    struct store_tail_op tail = {.seq = op->seq, .chain = op->chain, .payload = gl_slice_of(op->payload, op->payload_len), .op = op->id,
-                                 .account = op->account, .request_hash = op->request_hash};
+    struct store_tail_op tail = {.seq = op->seq,
+                                 .chain = op->chain,
+                                 .payload = gl_slice_of(op->payload, op->payload_len),
+                                 .op = op->id,
+                                 .account = op->account,
+                                 .request_hash = op->request_hash};
     memcpy(tail.salt, op->salt, sizeof tail.salt);
     return tail;
 }
@@ -425,8 +489,14 @@ static void load_now(void *ctx)
     struct log *log = log_of(db, &q->id);
     const bool is_main = log == &db->session;
     size_t recent = log->head < q->max ? (size_t)log->head : q->max;
-    struct store_state state = {.text = gl_slice_str(db->text), .head = log->head, .chain = log->chain, .sum = log->sum, .epoch = db->epoch,
-                                .mode = gl_slice_str(is_main ? db->mode : "shared"), .mode_seq = is_main ? db->mode_seq : 0, .recent_count = recent};
+    struct store_state state = {.text = gl_slice_str(db->text),
+                                .head = log->head,
+                                .chain = log->chain,
+                                .sum = log->sum,
+                                .epoch = db->epoch,
+                                .mode = gl_slice_str(is_main ? db->mode : "shared"),
+                                .mode_seq = is_main ? db->mode_seq : 0,
+                                .recent_count = recent};
     state.records = mem_array(db->record_count + 1, sizeof *state.records);
     state.recent = mem_array(recent + 1, sizeof *state.recent);
     for (size_t i = 0; i < db->record_count; i++)
@@ -441,7 +511,8 @@ static void load_now(void *ctx)
     mem_free(&q);
 }
 
-void store_session_load(struct store *store, const gl_uuid *account, const gl_uuid *session, size_t recent_max, store_state_fn fn, void *ctx)
+void store_session_load(struct store *store, const gl_uuid *account, const gl_uuid *session, size_t recent_max, store_state_fn fn,
+                        void *ctx)
 {
     struct question *question = ask(store, account, session, (void *)(uintptr_t)fn, ctx);
     question->max = recent_max;
@@ -465,8 +536,8 @@ static void tail_now(void *ctx)
     mem_free(&q);
 }
 
-void store_tail_read(struct store *store, const gl_uuid *account, const gl_uuid *stream, uint64_t after, size_t max_ops, size_t max_bytes,
-                     store_tail_fn fn, void *ctx)
+void store_tail_read(struct store *store, const gl_uuid *account, const gl_uuid *stream, uint64_t after, size_t max_ops,
+                     size_t max_bytes, store_tail_fn fn, void *ctx)
 {
     struct question *question = ask(store, account, stream, (void *)(uintptr_t)fn, ctx);
     (void)max_bytes;
@@ -482,9 +553,16 @@ static void project_now(void *ctx)
     struct append_label labels[512];
     for (size_t i = 0; i < db->label_count; i++)
         labels[i] = (struct append_label){db->labels[i].id, gl_slice_str(db->labels[i].name)};
-    struct store_project project = {.project = db->project.id, .name = GL_SLICE("Test"), .head = db->project.head, .epoch = db->epoch,
-                                    .codebook = db->codebook, .chain = db->project.chain, .is_open = db->is_open, .others_may_edit = true,
-                                    .labels = labels, .label_count = db->label_count};
+    struct store_project project = {.project = db->project.id,
+                                    .name = GL_SLICE("Test"),
+                                    .head = db->project.head,
+                                    .epoch = db->epoch,
+                                    .codebook = db->codebook,
+                                    .chain = db->project.chain,
+                                    .is_open = db->is_open,
+                                    .others_may_edit = true,
+                                    .labels = labels,
+                                    .label_count = db->label_count};
     enum gl_code code = may_read(q);
     ((store_project_fn)(uintptr_t)q->fn)(q->ctx, code, code == GL_OK ? &project : NULL);
     mem_free(&q);
@@ -529,7 +607,8 @@ static void rows_now(void *ctx)
 {
     struct question *q = ctx;
     struct db *db = q->store->db;
-    struct store_rows rows = {.project = db->project.id, .role = role_of(db, &q->account), .head = log_of(db, &q->id)->head, .epoch = db->epoch};
+    struct store_rows rows = {
+        .project = db->project.id, .role = role_of(db, &q->account), .head = log_of(db, &q->id)->head, .epoch = db->epoch};
     if (q->max == STORE_Q_accounts_disabled) {
         for (size_t i = 0; i < q->count; i++)
             rows.count |= gl_uuid_equal(&q->ids[i], &db->disabled);
@@ -547,8 +626,8 @@ static void rows_now(void *ctx)
     mem_free(&q);
 }
 
-void store_query(struct store *store, enum store_query_id query, const gl_uuid *account, const struct store_param *params, size_t count,
-                 store_rows_fn fn, void *ctx)
+void store_query(struct store *store, enum store_query_id query, const gl_uuid *account, const struct store_param *params,
+                 size_t count, store_rows_fn fn, void *ctx)
 {
     struct question *question = ask(store, account, NULL, (void *)(uintptr_t)fn, ctx);
     question->max = query;
@@ -558,12 +637,16 @@ void store_query(struct store *store, enum store_query_id query, const gl_uuid *
         question->ids = (gl_uuid *)(void *)mem_copy(ids.data, ids.len);
         question->count = ids.len / sizeof *question->ids;
     } else {
-        ck_assert_msg(query == STORE_Q_role_of_project || query == STORE_Q_document_by_sha, "these tests ask for roles, ops and new documents only");
+        ck_assert_msg(query == STORE_Q_role_of_project || query == STORE_Q_document_by_sha,
+                      "these tests ask for roles, ops and new documents only");
     }
     loop_defer(store->loop, rows_now, question);
 }
 
-size_t store_rows_count(const struct store_rows *rows) { return rows->count; }
+size_t store_rows_count(const struct store_rows *rows)
+{
+    return rows->count;
+}
 gl_uuid store_uuid(const struct store_rows *rows, size_t row, size_t column)
 {
     return !rows->ops[row] ? rows->project : column == 1 ? rows->ops[row]->id : rows->ops[row]->account;
@@ -574,15 +657,24 @@ struct gl_slice store_text(const struct store_rows *rows, size_t row, size_t col
     (void)column;
     return gl_slice_str(gl_role_name(rows->role));
 }
-bool store_is_null(const struct store_rows *rows, size_t row, size_t column) { return column > 0 && !rows->ops[row]; }
+bool store_is_null(const struct store_rows *rows, size_t row, size_t column)
+{
+    return column > 0 && !rows->ops[row];
+}
 uint64_t store_u64(const struct store_rows *rows, size_t row, size_t column)
 {
     return column == 0 ? rows->head : column == 3 ? rows->epoch : rows->ops[row]->seq;
 }
-bool store_bool(const struct store_rows *rows, size_t row, size_t column) { return !rows || row || column; }
+bool store_bool(const struct store_rows *rows, size_t row, size_t column)
+{
+    return !rows || row || column;
+}
 struct gl_slice store_bytes(const struct store_rows *rows, size_t row, size_t column)
 {
     (void)column;
     return gl_slice_of(rows->ops[row]->request_hash.bytes, 32);
 }
-int64_t store_time(const struct store_rows *rows, size_t row, size_t column) { return (int64_t)store_u64(rows, row, column); }
+int64_t store_time(const struct store_rows *rows, size_t row, size_t column)
+{
+    return (int64_t)store_u64(rows, row, column);
+}

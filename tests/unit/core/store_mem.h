@@ -20,8 +20,8 @@ const gl_uuid *db_other_session(const struct db *db, size_t n); /* three more, o
 uint64_t db_project_head(const struct db *db);
 const gl_uuid *db_project(const struct db *db);
 void db_set_role(struct db *db, const gl_uuid *account, enum gl_role role); /* moves the epoch */
-void db_set_open(struct db *db, bool is_open);                             /* likewise */
-void db_disable(struct db *db, const gl_uuid *account); /* and every later question says so */
+void db_set_open(struct db *db, bool is_open);                              /* likewise */
+void db_disable(struct db *db, const gl_uuid *account);                     /* and every later question says so */
 uint64_t db_head(const struct db *db);
 size_t db_count_op(const struct db *db, const gl_uuid *op); /* how often it is in the session's log */
 size_t db_label_count(const struct db *db);
@@ -34,8 +34,9 @@ enum store_fault { FAULT_NONE, FAULT_LOCKED, FAULT_DOWN, FAULT_LATE };
 void store_mem_fault(struct store *store, enum store_fault fault, unsigned times);
 void store_mem_answer(struct store *store); /* the late answers come now */
 void store_mem_set_up(struct store *store, bool is_up);
-void store_mem_readable_for(struct store *store, unsigned questions); /* so many more questions are answered; those behind them: store_down */
-void store_mem_set_clock(struct store *store, int64_t ms);            /* the database's minus ours, as this worker estimates it */
+void store_mem_readable_for(struct store *store,
+                            unsigned questions); /* so many more questions are answered; those behind them: store_down */
+void store_mem_set_clock(struct store *store, int64_t ms);          /* the database's minus ours, as this worker estimates it */
 void store_mem_set_readable(struct store *store, bool is_readable); /* questions are answered store_down, appends go on */
 unsigned store_mem_appends(const struct store *store);
 unsigned store_mem_questions(const struct store *store); /* asked so far */

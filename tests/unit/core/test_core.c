@@ -31,7 +31,8 @@ START_TEST(op__accepted__comes_to_everybody_and_the_result_right_behind_it)
 {
     uint64_t request = submit(ana, op_create("one", "harbour", NULL));
     ck_assert_uint_eq(seq_of(ana, request, 0), 1);
-    ck_assert_uint_eq(client_position(ana, client_answer(ana, request)), client_position(ana, client_notice(ana, "session.ops", 0)) + 1);
+    ck_assert_uint_eq(client_position(ana, client_answer(ana, request)),
+                      client_position(ana, client_notice(ana, "session.ops", 0)) + 1);
     expect_all_ops(ana, 0);
     expect_all_ops(ben, 0);
 }
@@ -126,7 +127,8 @@ END_TEST
 
 START_TEST(op__twice_in_one_group__is_applied_once)
 {
-    uint64_t request = client_submit(ana, json_pack("[o, o]", op_create("one", "harbour", NULL), op_create("one", "harbour", NULL)), false);
+    uint64_t request =
+        client_submit(ana, json_pack("[o, o]", op_create("one", "harbour", NULL), op_create("one", "harbour", NULL)), false);
     turn();
     ck_assert_uint_eq(seq_of(ana, request, 0), 1);
     ck_assert_uint_eq(seq_of(ana, request, 1), 1);
@@ -154,7 +156,8 @@ START_TEST(op__known_only_to_the_log__is_found_there)
         snprintf(name, sizeof name, "op %d", i);
         submit(ana, op_create(name, "quay", NULL));
     }
-    uint64_t request = client_submit(ana, json_pack("[o, o]", op_create("op 1", "quay", NULL), op_create("new", "quay", NULL)), false);
+    uint64_t request =
+        client_submit(ana, json_pack("[o, o]", op_create("op 1", "quay", NULL), op_create("new", "quay", NULL)), false);
     turn();
     ck_assert_uint_eq(seq_of(ana, request, 0), 2);
     ck_assert_uint_eq(seq_of(ana, request, 1), 11);
@@ -166,7 +169,8 @@ START_TEST(op__known_only_to_the_log__is_found_there)
         snprintf(name, sizeof name, "op %d", i);
         submit(ana, op_create(name, "quay", NULL));
     }
-    request = submit(ana, op_update("edit", json_integer(11), "op 9", "note", json_string("first"))); /* judged anew it would be stale */
+    request = submit(
+        ana, op_update("edit", json_integer(11), "op 9", "note", json_string("first"))); /* judged anew it would be stale */
     ck_assert_uint_eq(seq_of(ana, request, 0), 12);
     ck_assert_uint_eq(db_head(bench.db), 23);
 }
@@ -181,20 +185,25 @@ START_TEST(op__that_builds_on_a_refused_one__is_refused_too)
     turn();
     expect_error(ana, request, 0, "quote_not_found");
     expect_error(ana, request, 1, "depends_on_refused");
-    expect_error(ana, submit(ana, op_update("three", json_string(op_id("one")), "one", "note", json_string("x"))), 0, "depends_on_refused");
+    expect_error(ana, submit(ana, op_update("three", json_string(op_id("one")), "one", "note", json_string("x"))), 0,
+                 "depends_on_refused");
 }
 END_TEST
 
 START_TEST(atomic__with_one_refusal__applies_nothing)
 {
-    uint64_t request = client_submit(ana, json_pack("[o, o, o]", op_create("one", "harbour", "new label"), op_create("two", "nowhere", NULL), op_create("three", "quay", NULL)), true);
+    uint64_t request = client_submit(ana,
+                                     json_pack("[o, o, o]", op_create("one", "harbour", "new label"),
+                                               op_create("two", "nowhere", NULL), op_create("three", "quay", NULL)),
+                                     true);
     turn();
     expect_error(ana, request, 0, "atomic_refused");
     expect_error(ana, request, 1, "quote_not_found");
     expect_error(ana, request, 2, "atomic_refused");
     ck_assert_uint_eq(db_head(bench.db), 0);
     ck_assert_uint_eq(db_label_count(bench.db), 0);
-    uint64_t again = client_submit(ana, json_pack("[o, o]", op_create("one", "harbour", "new label"), op_create("three", "quay", NULL)), true);
+    uint64_t again =
+        client_submit(ana, json_pack("[o, o]", op_create("one", "harbour", "new label"), op_create("three", "quay", NULL)), true);
     turn();
     ck_assert_uint_eq(seq_of(ana, again, 1), 2);
     ck_assert_str_eq(json_string_value(json_object_get(client_op(ben, 1), "step")), op_id("one"));
@@ -301,7 +310,8 @@ START_TEST(workers__two__stale_is_judged_against_what_the_other_one_wrote)
     submit(ana, op_create("one", "harbour", "claim"));
     loop_sim_run(bench.loop, 600);
     client_submit(ben, json_pack("[o]", op_update("two", json_integer(1), "one", "label", json_string("evidence"))), false);
-    uint64_t request = client_submit(ana, json_pack("[o]", op_update("three", json_integer(1), "one", "label", json_string("threat"))), false);
+    uint64_t request =
+        client_submit(ana, json_pack("[o]", op_update("three", json_integer(1), "one", "label", json_string("threat"))), false);
     loop_sim_run(bench.loop, 2000);
     json_t *one = client_outcome(ana, request, 0);
     ck_assert_uint_eq(db_head(bench.db), 2); /* exactly one of the two */
@@ -340,7 +350,8 @@ static json_t *since(uint64_t seq, const char *chain)
 
 static char *chain_at(struct client *client, size_t frame)
 {
-    const char *chain = json_string_value(json_object_get(json_object_get(client_notice(client, "session.ops", frame), "params"), "chain"));
+    const char *chain =
+        json_string_value(json_object_get(json_object_get(client_notice(client, "session.ops", frame), "params"), "chain"));
     return mem_copy(chain, strlen(chain));
 }
 
@@ -467,7 +478,10 @@ START_TEST(session__left_alone__leaves_memory_and_comes_back_the_same)
 }
 END_TEST
 
-static void set_true(void *flag) { *(bool *)flag = true; }
+static void set_true(void *flag)
+{
+    *(bool *)flag = true;
+}
 
 START_TEST(drain__finishes_what_waits_and_says_goodbye)
 {

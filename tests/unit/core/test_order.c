@@ -21,7 +21,10 @@ START_TEST(refusals__more_than_one_append_takes__are_all_said_at_once)
 }
 END_TEST
 
-static json_t *last_payload(struct client *client) { return client_op(client, client_op_count(client) - 1); }
+static json_t *last_payload(struct client *client)
+{
+    return client_op(client, client_op_count(client) - 1);
+}
 
 START_TEST(result__of_a_reader_whose_socket_is_full__comes_behind_the_op)
 {
@@ -43,7 +46,10 @@ END_TEST
 START_TEST(op__twice_in_one_group__once_in_an_atomic_request_that_is_refused__keeps_its_seq)
 {
     uint64_t first = send_op(ana, op_create("one", "harbour", NULL));
-    uint64_t second = client_submit(ana, json_pack("[o, o, o]", op_create("one", "harbour", NULL), op_create("two", "quay", NULL), op_create("three", "not there", NULL)), true);
+    uint64_t second = client_submit(ana,
+                                    json_pack("[o, o, o]", op_create("one", "harbour", NULL), op_create("two", "quay", NULL),
+                                              op_create("three", "not there", NULL)),
+                                    true);
     turn();
     ck_assert_uint_eq(seq_of(ana, first, 0), 1);
     ck_assert_uint_eq(seq_of(ana, second, 0), 1);
@@ -76,7 +82,9 @@ START_TEST(ops_in_flight__are_bounded_also_for_who_has_not_joined)
     loop_sim_run(bench.loop, 200);
     seq_of(late, one, 0);
     seq_of(late, two, 0);
-    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(json_object_get(client_answer(late, three), "error"), "data"), "name")), "busy");
+    ck_assert_str_eq(
+        json_string_value(json_object_get(json_object_get(json_object_get(client_answer(late, three), "error"), "data"), "name")),
+        "busy");
     client_free(&late);
 }
 END_TEST
@@ -88,7 +96,9 @@ START_TEST(time__of_ops__never_goes_back_when_another_workers_clock_is_ahead)
     loop_sim_run(bench.loop, 600);
     send_op(ana, op_create("two", "quay", NULL));
     loop_sim_run(bench.loop, 600);
-    ck_assert_int_ge(strcmp(json_string_value(json_object_get(client_op(ana, 1), "at")), json_string_value(json_object_get(client_op(ana, 0), "at"))), 0);
+    ck_assert_int_ge(strcmp(json_string_value(json_object_get(client_op(ana, 1), "at")),
+                            json_string_value(json_object_get(client_op(ana, 0), "at"))),
+                     0);
 }
 END_TEST
 
@@ -102,7 +112,8 @@ START_TEST(codebook__in_a_sessions_ops__never_goes_back)
     turn();
     loop_sim_run(bench.loop, 1000);
     ck_assert_int_eq(json_integer_value(json_object_get(last_payload(ana), "seq")), 2);
-    ck_assert_int_ge(json_integer_value(json_object_get(client_op(ana, 1), "codebook")), json_integer_value(json_object_get(client_op(ana, 0), "codebook")));
+    ck_assert_int_ge(json_integer_value(json_object_get(client_op(ana, 1), "codebook")),
+                     json_integer_value(json_object_get(client_op(ana, 0), "codebook")));
     client_free(&late);
 }
 END_TEST

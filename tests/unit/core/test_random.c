@@ -11,7 +11,7 @@
 #include "tests/unit/core/peer_sim.h"
 
 #define CLIENTS 5
-#define STEPS 220
+#define STEPS   220
 static const char TEXT[] = "The harbour is loud. The quay is long. Ships come by night. Nobody sleeps, and nobody complains.";
 static const char *const QUOTES[] = {"harbour", "quay", "Ships come", "night", "Nobody", "not there"};
 static const char *const LABELS[] = {"claim", "evidence", "threat", NULL};
@@ -55,8 +55,8 @@ static void read_project(struct view *view)
     for (; (notice = client_notice(view->client, "project.ops", view->project_frames)); view->project_frames++) {
         json_t *params = json_object_get(notice, "params");
         uint64_t first = (uint64_t)json_integer_value(json_object_get(params, "first"));
-        ck_assert_msg(view->project_seq == 0 || first == view->project_seq + 1, "project.ops from %llu behind %llu", (unsigned long long)first,
-                      (unsigned long long)view->project_seq);
+        ck_assert_msg(view->project_seq == 0 || first == view->project_seq + 1, "project.ops from %llu behind %llu",
+                      (unsigned long long)first, (unsigned long long)view->project_seq);
         view->project_seq = first + json_array_size(json_object_get(params, "ops")) - 1;
     }
 }
@@ -69,7 +69,8 @@ static void read_frames(struct view *view)
         json_t *params = json_object_get(notice, "params"), *ops = json_object_get(params, "ops"), *logged;
         size_t i;
         ck_assert_int_eq(json_integer_value(json_object_get(params, "first")), (json_int_t)(view->state->seq + 1));
-        json_array_foreach(ops, i, logged) {
+        json_array_foreach(ops, i, logged)
+        {
             struct gl_err err = {0};
             ck_assert_msg(gl_state_append(view->state, logged, &err) == GL_OK, "%s", err.detail);
         }
@@ -90,7 +91,8 @@ static void read_answers(size_t client)
         json_t *answer = it->client == client && it->request ? client_answer(views[client].client, it->request) : NULL;
         if (!answer)
             continue;
-        json_t *outcome = json_array_get(json_object_get(json_object_get(answer, "result"), "results"), 0), *error = json_object_get(outcome, "error");
+        json_t *outcome = json_array_get(json_object_get(json_object_get(answer, "result"), "results"), 0),
+               *error = json_object_get(outcome, "error");
         uint64_t seq = (uint64_t)json_integer_value(json_object_get(outcome, "seq"));
         const char *name = json_string_value(json_object_get(json_object_get(error, "data"), "name"));
         ck_assert_msg(!it->seq || !seq || it->seq == seq, "answered with two seqs");
@@ -118,7 +120,8 @@ static void send_new(size_t client)
     it->client = client;
     if (draw(25) == 0) {
         json_decref(base);
-        it->op = json_pack("{s:s, s:{s:s, s:s}}", "id", op_id(it->name), "change", "kind", "session.mode", "mode", draw(3) ? "shared" : "closed");
+        it->op = json_pack("{s:s, s:{s:s, s:s}}", "id", op_id(it->name), "change", "kind", "session.mode", "mode",
+                           draw(3) ? "shared" : "closed");
         submit(client, it);
         return;
     }
@@ -126,9 +129,7 @@ static void send_new(size_t client)
     case 0: it->op = op_update(it->name, base, target, "label", json_string(LABELS[draw(3)])); break;
     case 1: it->op = op_update(it->name, base, target, "note", json_string(it->name)); break;
     case 2: it->op = op_delete(it->name, base, target); break;
-    default:
-        json_decref(base);
-        it->op = op_create(it->name, QUOTES[draw(6)], draw(4) ? LABELS[draw(4)] : it->name);
+    default: json_decref(base); it->op = op_create(it->name, QUOTES[draw(6)], draw(4) ? LABELS[draw(4)] : it->name);
     }
     submit(client, it);
 }
@@ -167,16 +168,19 @@ static void visit(size_t worker)
     uint64_t request = client_send(client, "session.page", json_pack("{s:s}", "session", session));
     loop_sim_run(bench.loop, 0);
     page = json_object_get(client_answer(client, request), "result");
-    if (joined && page && json_equal(json_object_get(joined, "seq"), json_object_get(page, "as_of")) && json_is_true(json_object_get(page, "done"))) {
+    if (joined && page && json_equal(json_object_get(joined, "seq"), json_object_get(page, "as_of")) &&
+        json_is_true(json_object_get(page, "done"))) {
         struct gl_state *read = gl_state_new(db_session(bench.db), (const uint8_t[32]){0});
         struct gl_buf sum;
-        json_array_foreach(json_object_get(page, "records"), i, record) {
+        json_array_foreach(json_object_get(page, "records"), i, record)
+        {
             struct gl_annotation *annotation;
             ck_assert_int_eq(gl_annotation_from_record(record, &annotation, &err), GL_OK);
             ck_assert_int_eq(gl_state_put(read, annotation), GL_OK);
             gl_annotation_unref(&annotation);
         }
-        gl_state_set_mode(read, json_string_value(json_object_get(joined, "mode")), (uint64_t)json_integer_value(json_object_get(joined, "mode_seq")));
+        gl_state_set_mode(read, json_string_value(json_object_get(joined, "mode")),
+                          (uint64_t)json_integer_value(json_object_get(joined, "mode_seq")));
         gl_buf_init(&sum, 65);
         gl_buf_hex(&sum, read->sum.bytes, 32);
         ck_assert_str_eq(gl_buf_cstr(&sum), json_string_value(json_object_get(joined, "state")));
@@ -197,8 +201,15 @@ static void step(void)
     case 1: store_mem_fault(store, FAULT_LATE, 1); break;
     case 2: store_mem_fault(store, FAULT_DOWN, (unsigned)draw(3)); break;
     case 3: store_mem_answer(store); break;
-    case 4: views[client].client->is_full = !views[client].client->is_full; if (!views[client].client->is_full) peer_writable(views[client].client->peer); break;
-    case 5: leave(client); come_back(client); break;
+    case 4:
+        views[client].client->is_full = !views[client].client->is_full;
+        if (!views[client].client->is_full)
+            peer_writable(views[client].client->peer);
+        break;
+    case 5:
+        leave(client);
+        come_back(client);
+        break;
     case 6:
         if (sent_count > 0) { /* again, though it may have been answered */
             struct sent *it = &sent[draw(sent_count)];
@@ -242,8 +253,10 @@ static void check_promises(void)
         gl_uuid id = gl_uuid_derive("op", sent[i].name, strlen(sent[i].name));
         size_t count = db_count_op(bench.db, &id);
         ck_assert_msg(count <= 1, "%s is in the log %zu times", sent[i].name, count);
-        ck_assert_msg(sent[i].seq == 0 || count == 1, "%s was acknowledged at %llu and is not in the log", sent[i].name, (unsigned long long)sent[i].seq);
-        ck_assert_msg(sent[i].seq || sent[i].is_refused, "%s was never answered (%s, in the log %zu times)", sent[i].name, sent[i].why, count);
+        ck_assert_msg(sent[i].seq == 0 || count == 1, "%s was acknowledged at %llu and is not in the log", sent[i].name,
+                      (unsigned long long)sent[i].seq);
+        ck_assert_msg(sent[i].seq || sent[i].is_refused, "%s was never answered (%s, in the log %zu times)", sent[i].name,
+                      sent[i].why, count);
         ck_assert_msg(count == 0 || sent[i].seq, "%s is in the log, but was refused as %s", sent[i].name, sent[i].why);
         accepted += count;
     }
@@ -251,8 +264,8 @@ static void check_promises(void)
     for (size_t i = 0; i < CLIENTS; i++) {
         client_result(views[i].client, views[i].join);
         read_frames(&views[i]);
-        ck_assert_msg(views[i].state->seq == truth->seq, "client %zu stands at %llu, the log at %llu", i, (unsigned long long)views[i].state->seq,
-                      (unsigned long long)truth->seq);
+        ck_assert_msg(views[i].state->seq == truth->seq, "client %zu stands at %llu, the log at %llu", i,
+                      (unsigned long long)views[i].state->seq, (unsigned long long)truth->seq);
         ck_assert(gl_hash_equal(&views[i].state->chain, &truth->chain) && gl_hash_equal(&views[i].state->sum, &truth->sum));
     }
     gl_state_free(&truth);

@@ -29,7 +29,10 @@ START_TEST(op_in_flight__when_the_role_is_lost__is_not_judged_again_with_the_old
 }
 END_TEST
 
-static void lose_role(void *client) { db_set_role(bench.db, &((struct client *)client)->account, GL_VIEWER); }
+static void lose_role(void *client)
+{
+    db_set_role(bench.db, &((struct client *)client)->account, GL_VIEWER);
+}
 
 START_TEST(role__lost_while_the_session_is_being_loaded__is_noticed)
 {
@@ -84,7 +87,8 @@ START_TEST(refusal__when_the_log_cannot_be_asked__waits)
     turn();
     store_mem_set_readable(bench.stores[0], false);
     unsigned before = store_mem_questions(bench.stores[0]);
-    uint64_t again = send_op(ana, op_update("edit", json_integer(1), "one", "note", json_string("a"))); /* accepted long ago; anew it is stale */
+    uint64_t again = send_op(
+        ana, op_update("edit", json_integer(1), "one", "note", json_string("a"))); /* accepted long ago; anew it is stale */
     loop_sim_run(bench.loop, 1000);
     ck_assert_ptr_null(client_answer(ana, again));
     ck_assert_uint_lt(store_mem_questions(bench.stores[0]) - before, 60);
@@ -120,7 +124,9 @@ static uint64_t begin(struct client *client, size_t bytes, const char *text)
     gl_uuid_format(db_project(bench.db), project);
     gl_buf_init(&hex, 65);
     gl_buf_hex(&hex, sha256.bytes, 32);
-    uint64_t request = client_send(client, "document.begin", json_pack("{s:s, s:I, s:s}", "project", project, "bytes", (json_int_t)bytes, "sha256", gl_buf_cstr(&hex)));
+    uint64_t request =
+        client_send(client, "document.begin",
+                    json_pack("{s:s, s:I, s:s}", "project", project, "bytes", (json_int_t)bytes, "sha256", gl_buf_cstr(&hex)));
     gl_buf_fini(&hex);
     turn();
     return request;
@@ -129,7 +135,8 @@ static uint64_t begin(struct client *client, size_t bytes, const char *text)
 START_TEST(upload__whose_author_lost_the_right__is_not_stored)
 {
     const char *upload = json_string_value(json_object_get(client_result(ben, begin(ben, 3, "abc")), "upload"));
-    client_result(ben, client_send(ben, "document.chunk", json_pack("{s:s, s:i, s:s}", "upload", upload, "offset", 0, "data", "YWJj")));
+    client_result(
+        ben, client_send(ben, "document.chunk", json_pack("{s:s, s:i, s:s}", "upload", upload, "offset", 0, "data", "YWJj")));
     db_set_role(bench.db, &ben->account, GL_VIEWER);
     uint64_t commit = client_send(ben, "document.commit", json_pack("{s:s}", "upload", upload));
     loop_sim_run(bench.loop, 1000);

@@ -18,8 +18,14 @@ void setup_with(size_t workers, const struct core_limits *limits)
     client_join(ben, NULL);
 }
 
-void setup(void) { setup_with(1, NULL); }
-void setup_two(void) { setup_with(2, NULL); }
+void setup(void)
+{
+    setup_with(1, NULL);
+}
+void setup_two(void)
+{
+    setup_with(2, NULL);
+}
 
 void teardown(void)
 {
@@ -29,9 +35,15 @@ void teardown(void)
     bench_fini(&bench);
 }
 
-void turn(void) { loop_sim_run(bench.loop, 0); }
+void turn(void)
+{
+    loop_sim_run(bench.loop, 0);
+}
 
-uint64_t send_op(struct client *client, json_t *op) { return client_submit(client, json_pack("[o]", op), false); }
+uint64_t send_op(struct client *client, json_t *op)
+{
+    return client_submit(client, json_pack("[o]", op), false);
+}
 
 uint64_t submit(struct client *client, json_t *op)
 {

@@ -18,13 +18,13 @@ void setup_with(size_t workers, const struct core_limits *limits);
 void setup(void);     /* one worker */
 void setup_two(void); /* two */
 void teardown(void);
-void turn(void);      /* what is due now */
+void turn(void); /* what is due now */
 
-uint64_t send_op(struct client *client, json_t *op); /* a submit of one; takes op; does not run the loop */
-uint64_t submit(struct client *client, json_t *op);  /* the same, and what is due now */
-uint64_t seq_of(struct client *client, uint64_t request, size_t index);                         /* fails when it was refused */
+uint64_t send_op(struct client *client, json_t *op);                    /* a submit of one; takes op; does not run the loop */
+uint64_t submit(struct client *client, json_t *op);                     /* the same, and what is due now */
+uint64_t seq_of(struct client *client, uint64_t request, size_t index); /* fails when it was refused */
 json_t *expect_error(struct client *client, uint64_t request, size_t index, const char *name); /* of one op; gives error.data */
 void expect_refusal(struct client *client, uint64_t request, const char *name);                /* of the whole request */
-int run_suite(Suite *suite); /* main's whole work */
+int run_suite(Suite *suite);                                                                   /* main's whole work */
 
 #endif
