@@ -31,6 +31,7 @@ struct event {
 struct script {
     bool never_ready, dies_at_once, stands_still, ignores_term, accepts;
     int exit_code;
+    int start_ms; /* until it is ready */
 };
 static struct script *script;
 static int events_read, events_write;
@@ -99,6 +100,7 @@ static int worker_main(void *ctx, struct seat *seat)
     tell(STARTED, seat->worker);
     if (script->exit_code || script->dies_at_once)
         _exit(script->dies_at_once ? 1 : script->exit_code);
+    poll(NULL, 0, script->start_ms);
     if (!script->never_ready)
         seat_say_ready(seat);
     return worker_loop(seat, signalfd(-1, &wanted, SFD_NONBLOCK));
@@ -311,6 +313,19 @@ START_TEST(supervisor__worker_whose_loop_stands_still__is_killed_and_replaced)
 }
 END_TEST
 
+START_TEST(supervisor__worker_that_took_long_to_start__has_its_time_from_then_on)
+{
+    plan.watchdog_ms = 400;
+    script->start_ms = 700;
+    start();
+    struct event first = await(STARTED);
+    await(READY);
+    kill(supervisor, SIGHUP);
+    ck_assert_int_eq(await(HUNG_UP).pid, first.pid);
+    ck_assert_int_eq(stop(), 0);
+}
+END_TEST
+
 START_TEST(supervisor__worker_that_was_stopped__is_killed_though_it_cannot_abort)
 {
     plan.watchdog_ms = 300;
@@ -455,6 +470,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, supervisor__worker_that_cannot_start__ends_the_service_with_its_code);
     tcase_add_test(tests, supervisor__final_code_once_ready__is_like_a_crash_but_for_the_schema);
     tcase_add_test(tests, supervisor__worker_whose_loop_stands_still__is_killed_and_replaced);
+    tcase_add_test(tests, supervisor__worker_that_took_long_to_start__has_its_time_from_then_on);
     tcase_add_test(tests, supervisor__worker_that_was_stopped__is_killed_though_it_cannot_abort);
     tcase_add_test(tests, supervisor__that_was_stopped_itself__kills_nobody);
     tcase_add_test(tests, supervisor__when_it_is_killed__all_children_die);
