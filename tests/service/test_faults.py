@@ -235,6 +235,8 @@ class Backends(FaultCase):
             error = ana.refused(self.session, op)
             self.assertIn(error.name, ("store_down", "unknown_outcome"))
             self.assertLess(time.monotonic() - begun, 6)
+            ben.call("token.list")
+            self.assertEqual((ana.replicas[self.session].seq, ben.replicas[self.session].seq), (1, 1), "nobody hears of what is not durable")
         finally:
             for pid in frozen:
                 os.kill(pid, signal.SIGCONT)

@@ -725,6 +725,25 @@ class Joining(SessionCase):
         self.assertEqual([op["seq"] for op in replicas[1].ops], list(range(1, 931)))
         self.assertChecks(*replicas)
 
+    def test_an_id_that_only_the_log_knows(self):
+        """Sent again when the server's memory has forgotten it: neither a new op nor refused for what came after it."""
+        session = self.new_session()
+        ana, ben = self.joined(session, "ana", "ben")
+        first = create("claim", exact="Nobody")
+        annotation = ana.one(session, first)["annotation"]
+        edit = update(annotation, 1, note="by ana")
+        ana.one(session, edit)
+        ben.wait_seq(session, 2)
+        ben.one(session, update(annotation, 2, note="by ben"))
+        self.fill(ben, session, 300)
+        self.server.restart()
+        ana, ben = self.joined(session, "ana", "ben")
+        results = ana.submit(session, [first, edit])
+        self.assertEqual([(result.get("seq"), result.get("repeated")) for result in results], [(1, True), (2, True)], results)
+        self.assertError(ben.refused(session, first), "id_reused", "id")
+        self.assertError(ana.refused(session, create("threat", exact="Nobody", op=edit["id"])), "id_reused", "id")
+        self.settle(session, ana, ben)
+
     def test_resume_at_the_end(self):
         session = self.new_session()
         for since in (0, 3):
@@ -952,7 +971,7 @@ class Slow(SessionCase):
     """One that stops reading: the others go on, the server's memory does not grow, and it is cut off or catches up."""
     settings = {"stall_timeout_ms": 2000, "recent_ops": 300, "recent_bytes": "1MiB"}
 
-    def deaf(self, session):
+    def deaf(self, session, user="vera"):
         """Signed in and joined, on a socket that takes little on credit and is not read from any more."""
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
@@ -961,7 +980,7 @@ class Slow(SessionCase):
         target = wire.Server(self.server.port, self.server.ca)
         conn = wire.Conn(target, target.tls(sock=sock)).open()
         self.addCleanup(conn.close)
-        with open(self.server.tokens["vera"]) as file:
+        with open(self.server.tokens[user]) as file:
             token = file.read().strip()
         conn.ask(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "hello", "params": {"token": token}}))
         begin = json.loads(conn.ask(json.dumps({"jsonrpc": "2.0", "id": 2, "method": "session.join", "params": {"session": session, "since": 0}})))
@@ -1014,6 +1033,26 @@ class Slow(SessionCase):
         again = self.connect("vera")
         again.join(session, before=replica)
         self.assertSame(again.wait_seq(session, 26 * 8), ben.replicas[session])
+
+    def test_the_result_waits_for_the_op_also_in_a_full_socket(self):
+        session = self.new_session()
+        (ana,) = self.joined(session, "ana")
+        conn, begin = self.deaf(session, "ben")
+        replica = case.replicas.Replica(begin, since=0)
+        self.write(ana, session, 6)
+        for number in range(3):
+            conn.text(json.dumps({"jsonrpc": "2.0", "id": 100 + number, "method": "session.submit", "params": {"session": session, "ops": [create("claim", exact="Nobody")]}}))
+        answered = []
+        while len(answered) < 3:
+            first, payload = conn.recv_frame()
+            message = json.loads(payload) if first & 0xF == wire.TEXT else {}
+            if message.get("method") == "session.ops":
+                replica.take_ops(message["params"])
+            if message.get("id", 0) >= 100:
+                answered.append(message["id"])
+                self.assertGreaterEqual(replica.seq, message["result"]["results"][0]["seq"])
+        self.assertEqual(answered, [100, 101, 102])
+        self.assertSame(replica, ana.wait_seq(session, 51))
 
     def test_one_that_reads_again_in_time_catches_up(self):
         session = self.new_session()
