@@ -173,6 +173,9 @@ int change_run(struct cli *cli, const struct change *change)
         int code = gloss_submit_wait(session, op, SUBMIT_MS, &seq, annotation, &error);
         if (code == 0) {
             print_done(cli, change, session, json_string_value(json_object_get(op, "id")), seq, annotation);
+        } else if (error_status(code) == EXIT_UNREACHABLE) {
+            status = fail_error(cli, "it is not known whether this was done", &error);
+            say_more(cli, "the same again with --op %s is applied once at most", json_string_value(json_object_get(op, "id")));
         } else {
             status = refused_say(cli, session, change->quote, &error);
         }

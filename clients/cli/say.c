@@ -130,7 +130,7 @@ static const char *advice(int code)
         return "if it is the right server, name the certificate that it was signed with: --ca FILE or GLOSS_CA";
     case GLOSS_E_UNREACHABLE: return "is it running, and is the address right (--url or GLOSS_URL)?";
     case GLOSS_E_DISCONNECTED:
-    case GLOSS_E_TIMED_OUT: return "try again; what was sent is applied once at most when it is sent with the same --op";
+    case GLOSS_E_TIMED_OUT:
     case GLOSS_E_STORE_DOWN:
     case GLOSS_E_SHUTTING_DOWN:
     case GLOSS_E_BUSY:

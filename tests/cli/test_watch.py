@@ -48,10 +48,6 @@ class Watch(CliCase):
         cls.server.user("ana", role="annotator")
         cls.brief = cls.server.import_text(TEXT, name="watched.md")
 
-    def post(self, first, count, **more):
-        lines = "".join(json.dumps({"label": f"label {i % 7}", "exact": f"word{i}", "nth": 1}) + "\n" for i in range(first, first + count))
-        return self.gloss("post", "watched.md", "--run", f"run {first}", stdin=lines, user="ana", status=0, **more).json
-
     def watch(self, *args, **env):
         reader = Reader(self.server, "watched.md", *args, **env)
         self.addCleanup(reader.end)
@@ -77,9 +73,12 @@ class Watch(CliCase):
         before = self.head()
         with Proxy(self.server.port) as proxy:
             reader = self.watch("--since", before, GLOSS_URL=proxy.url)
-            support.wait_until("it is connected", lambda: proxy.connections, 60)
+            self.tag_some(1)
+            self.wait(reader, "it follows", lambda: reader.lines)  # the first connection must stand: a failure of that one ends it
             for round_number in range(CUTS):
-                self.post(300 if round_number % 2 else 350, 1 + round_number % 3, env={"GLOSS_URL": self.server.url})
+                done = self.tag_some(1 + round_number % 3)
+                if round_number % 2:  # otherwise it may be cut while it connects
+                    self.wait(reader, "it has caught up", lambda: reader.lines[-1]["seq"] >= done["seq"])
                 self.wait(reader, f"there is a connection to cut, the {round_number}th time", proxy.cut)
                 if round_number == CUTS // 2:
                     self.tag_some(40)
@@ -88,12 +87,12 @@ class Watch(CliCase):
             self.wait(reader, "everything is there", lambda: reader.lines and reader.lines[-1]["seq"] >= last)
             reader.end()
         self.check(reader.lines, before + 1, last)
-        self.assertGreaterEqual(sum("the connection was lost" in line for line in reader.err), CUTS // 4)
-        self.assertGreaterEqual(sum("connected again" in line for line in reader.err), CUTS // 4)
+        self.assertGreaterEqual(sum("the connection was lost" in line for line in reader.err), CUTS // 3)
+        self.assertGreaterEqual(sum("connected again" in line for line in reader.err), CUTS // 3)
 
     def tag_some(self, count):
         lines = "".join(json.dumps({"label": f"label {i % 7}", "start": i, "end": i + 1, "note": str(random.random())}) + "\n" for i in range(20, 20 + count))
-        self.gloss("post", "watched.md", stdin=lines, user="ana", status=0)
+        return self.gloss("post", "watched.md", stdin=lines, user="ana", status=0).json
 
     def test_server_and_worker_die(self):
         before = self.head()
