@@ -128,6 +128,7 @@ static void start_helper(unsigned slot, int (*main_fn)(int))
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         close(pair[0]);
         close(control);
+        close(seat.control_fd); /* as from the supervisor: else a socket that waits there unread would outlive the worker */
         _exit(main_fn(pair[1]));
     }
     close(pair[1]);
