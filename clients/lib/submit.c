@@ -271,8 +271,8 @@ static bool send_from(struct gloss_session *session, struct lg_op *op, size_t mo
     batch->session = session;
     gl_buf_init(&buf, SIZE_MAX);
     fill(&buf, batch, op, most);
-    /* The batch belongs to its call: on_results frees it, or lg_submit_down. The call's owner is not the session itself:
-     * its other calls may be forgotten alone. */
+    /* The batch belongs to its call: on_results frees it, or lg_submit_down. The call's owner is not the session itself: its
+     * other calls may be forgotten alone. */
     bool is_sent = buf.code == GL_OK && lg_call(g, &session->unanswered, "session.submit", gl_buf_peek(&buf), LG_CALL_DEADLINE_MS,
                                                 on_results, batch) == GLOSS_OK;
     gl_buf_fini(&buf);

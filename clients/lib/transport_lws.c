@@ -182,14 +182,15 @@ static void on_connect_error(struct lg_transport *t, struct lws *wsi, const char
             lg_transport_end(t, problem == ETIMEDOUT ? LG_TIMEOUT : LG_UNREACHABLE, GL_E_UNREACHABLE,
                              "%.200s cannot be reached: %s", at, strerror(problem));
         }
-    } else if (strncmp(why, "tls: ", 5) == 0 || strncmp(why, "connect SYSCALL", 15) == 0) {
+    } else if (strncmp(why, "tls: ", 5) == 0 && !strstr(why, "unexpected eof")) {
         lg_transport_end(t, LG_NO_TLS, GL_E_UNREACHABLE, "%.200s does not speak TLS 1.2 or newer (%.120s)", at, why);
     } else if (strncmp(why, "HS: ", 4) == 0) {
         t->ending.http_status = status;
         lg_transport_end(t, LG_NO_WEBSOCKET, GL_E_UNREACHABLE,
                          "%.200s is there, but does not open a WebSocket at %.100s (HTTP status %u)", at, t->url.path, status);
     } else {
-        lg_transport_end(t, LG_LOST, GL_E_UNREACHABLE, "%.200s broke the connection off before it stood (%.120s)", at, why);
+        lg_transport_end(t, LG_LOST, GL_E_UNREACHABLE, "%.200s broke the connection off before it stood (%.120s)", at,
+                         why[0] ? why : "without a word");
     }
 }
 

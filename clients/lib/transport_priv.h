@@ -79,8 +79,7 @@ void lg_transport_end(struct lg_transport *transport, enum lg_reason reason, enu
 void lg_transport_end_nomem(struct lg_transport *transport);
 
 /* A write to a connection that the other end closed must not end the program, and SIGPIPE's disposition is not ours to change: it
- * is
- * blocked while libwebsockets works, and taken away if it came. */
+ * is blocked while libwebsockets works, and taken away if it came. */
 struct lg_pipe_guard {
     bool was_pending, was_blocked;
 };

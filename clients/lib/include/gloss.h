@@ -181,8 +181,7 @@ struct gloss_config {
 void gloss_config_init(struct gloss_config *config); /* zeroes, and sets size */
 
 /* *error (may be NULL) is filled in when NULL comes back: GLOSS_E_SETTING with what is wrong, GLOSS_E_NOMEM, GLOSS_E_SYSTEM;
- * gloss_error_clear it.
- * Copies everything. Does not connect. */
+ * gloss_error_clear it. Copies everything. Does not connect. */
 struct gloss *gloss_new(const struct gloss_config *config, struct gloss_error *error);
 /* *g is NULL afterwards; NULL on entry is fine. What is unanswered is called back with GLOSS_E_DISCONNECTED (for ops: the outcome
  * is not known). */
@@ -198,26 +197,24 @@ const json_t *gloss_limits(const struct gloss *g);                 /* of hello; 
 const struct gloss_error *gloss_last_error(const struct gloss *g); /* of the last function that failed; lent */
 
 int gloss_fd(const struct gloss *g); /* one descriptor, the same for the client's life: readable when gloss_process has work */
-int gloss_timeout_ms(
-    const struct gloss *g); /* call gloss_process no later than this; -1: only when gloss_fd is readable. Ask before each wait */
+/* gloss_process wants to be called no later than this; -1: only when gloss_fd is readable. Ask before each wait. */
+int gloss_timeout_ms(const struct gloss *g);
 int gloss_process(struct gloss *g); /* does what can be done without waiting; 0, or the final error of a client that stopped */
-/* Polls and processes, once: returns after something was done or timeout_ms (-1: no limit) passed. Returns like gloss_process;
- * GLOSS_E_TIMED_OUT. */
+/* Polls and processes, once: returns after something was done, a signal came, or timeout_ms (-1: no limit) passed, which is
+ * GLOSS_E_TIMED_OUT; otherwise like gloss_process. */
 int gloss_wait(struct gloss *g, int timeout_ms);
 
-/* ---- any method of the protocol
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- any method of the protocol -------------------------------------------------------------------------- */
 
 /* Exactly once. error NULL: result is there. Both are lent. */
 typedef void (*gloss_answer_fn)(struct gloss *g, json_t *result, const struct gloss_error *error, void *arg);
 
 /* Asks; while there is no connection it waits for one. params may be NULL. deadline_ms 0: 30000; -1: none. When the connection is
- * lost between question
- * and answer it is called back with GLOSS_E_DISCONNECTED: only the caller knows whether to ask again. */
+ * lost between question and answer it is called back with GLOSS_E_DISCONNECTED: only the caller knows whether to ask again. */
 int gloss_call(struct gloss *g, const char *method, json_t *params, int deadline_ms, gloss_answer_fn fn, void *arg);
 /* The same, waiting (other events are delivered meanwhile; a client that was not told to connect connects, as with all _wait
- * functions); asks again by itself when the connection was lost and the method only reads.
- * *result (may be NULL) is yours: json_decref. *error (may be NULL): yours, gloss_error_clear. */
+ * functions); asks again by itself when the connection was lost and the method only reads. *result (may be NULL) is yours:
+ * json_decref. *error (may be NULL): yours, gloss_error_clear. */
 int gloss_call_wait(struct gloss *g, const char *method, json_t *params, int timeout_ms, json_t **result,
                     struct gloss_error *error);
 
@@ -239,8 +236,7 @@ struct gloss_join {
 void gloss_join_init(struct gloss_join *options); /* GLOSS_FROM_STATE, replica and names on */
 
 /* Joins, now or when connected, and again after every reconnect. Events: JOINED, SYNCED, OP ... *session is valid at once.
- * Joining the same session
- * twice at a time: GLOSS_E_EXISTS. */
+ * Joining the same session twice at a time: GLOSS_E_EXISTS. */
 int gloss_join(struct gloss *g, const char *session, const struct gloss_join *options, struct gloss_session **out);
 /* *session is NULL afterwards. Ops without an answer are called back with GLOSS_E_DISCONNECTED. */
 void gloss_leave(struct gloss_session **session);
@@ -258,10 +254,10 @@ const json_t *gloss_session_document(const struct gloss_session *session); /* do
 bool gloss_session_is_joined(const struct gloss_session *session);
 bool gloss_session_is_synced(const struct gloss_session *session);
 uint64_t gloss_session_seq(const struct gloss_session *session); /* of the last op delivered, or what the replica is as of */
-void gloss_session_chain(const struct gloss_session *session,
-                         char hex[GLOSS_HASH]); /* the chain there: with seq, where to continue later */
-bool gloss_session_state_sum(const struct gloss_session *session,
-                             char hex[GLOSS_HASH]);               /* computed here; false without replica */
+/* The chain there: with seq, where to continue later. */
+void gloss_session_chain(const struct gloss_session *session, char hex[GLOSS_HASH]);
+/* The state sum there, computed here; false without replica. */
+bool gloss_session_state_sum(const struct gloss_session *session, char hex[GLOSS_HASH]);
 uint64_t gloss_session_head(const struct gloss_session *session); /* the newest seq that the server told of */
 
 /* ---- changes --------------------------------------------------------------------------------------------- */
@@ -278,25 +274,22 @@ struct gloss_result {
 typedef void (*gloss_result_fn)(struct gloss_session *session, const struct gloss_result *result, void *arg);
 
 /* Asks for changes; ops is an array of {"id"?, "base"?, "change"} (PROTOCOL.md, "Changes"). An op without id gets one; one that
- * changes what is there and
- * has no base gets gloss_session_seq() as base. They are kept until answered: sent in order, as many at a time as the server
- * takes, again after "busy",
- * and again with the same ids after a reconnect, so that each is applied once. atomic: all or none, in one message; otherwise
- * each stands for itself and
- * may travel with others. Refused at once, and nothing kept: GLOSS_E_INVALID_PARAMS, GLOSS_E_TOO_LARGE (does not fit into a
- * message), GLOSS_E_NOMEM. */
+ * changes what is there and has no base gets gloss_session_seq() as base. They are kept until answered: sent in order, as many at
+ * a time as the server takes, again after "busy", and again with the same ids after a reconnect, so that each is applied once.
+ * atomic: all or none, in one message; otherwise each stands for itself and may travel with others. Refused at once, and nothing
+ * kept: GLOSS_E_INVALID_PARAMS, GLOSS_E_TOO_LARGE (does not fit into a message), GLOSS_E_NOMEM. */
 int gloss_submit(struct gloss_session *session, json_t *ops, bool atomic, gloss_result_fn fn, void *arg);
 /* One change; id_out (may be NULL) gets the op's id at once, to be used as base of the next. base NULL: as above. */
 int gloss_submit_change(struct gloss_session *session, json_t *change, json_t *base, char id_out[GLOSS_ID], gloss_result_fn fn,
                         void *arg);
 /* One op ({"id"?, "base"?, "change"}), waiting for its answer. *seq and annotation (may be NULL) are filled in when it was
- * accepted; *error (may be NULL)
- * otherwise, and is yours: gloss_error_clear. Returns 0 or error's code. After GLOSS_E_TIMED_OUT the outcome is not known. */
+ * accepted; *error (may be NULL) otherwise, and is yours: gloss_error_clear. Returns 0 or error's code. After GLOSS_E_TIMED_OUT
+ * the outcome is not known. */
 int gloss_submit_wait(struct gloss_session *session, json_t *op, int timeout_ms, uint64_t *seq, char annotation[GLOSS_ID],
                       struct gloss_error *error);
-size_t gloss_unanswered(const struct gloss_session
-                            *session); /* ops that have no answer yet; keep it bounded: stop reading input above a few thousand */
-void gloss_new_id(char id[GLOSS_ID]);  /* a new UUID, version 7 */
+/* Ops that have no answer yet. Keep it bounded: stop reading input above a few thousand. */
+size_t gloss_unanswered(const struct gloss_session *session);
+void gloss_new_id(char id[GLOSS_ID]); /* a new UUID, version 7 */
 
 /* ---- annotations ----------------------------------------------------------------------------------------- */
 
@@ -310,26 +303,25 @@ struct gl_annotation *gloss_annotation_find(const struct gloss_session *session,
 /* Programs inside this source tree may include proto/model/annotation.h instead and look inside. */
 struct gl_annotation *gloss_annotation_ref(struct gl_annotation *annotation);
 void gloss_annotation_unref(struct gl_annotation **annotation);
-const json_t *gloss_annotation_record(
-    const struct gl_annotation *annotation); /* the canonical record: PROTOCOL.md, "Annotation records"; lent */
+/* The canonical record (PROTOCOL.md, "Annotation records"), lent. */
+const json_t *gloss_annotation_record(const struct gl_annotation *annotation);
 void gloss_annotation_id(const struct gl_annotation *annotation, char id[GLOSS_ID]);
 bool gloss_annotation_is_deleted(const struct gl_annotation *annotation);
 bool gloss_annotation_label(const struct gl_annotation *annotation, char id[GLOSS_ID]); /* false: has none */
 uint64_t gloss_annotation_begin(const struct gl_annotation *annotation); /* of the first span; 0 for the whole document */
 uint64_t gloss_annotation_end(const struct gl_annotation *annotation);   /* of the last span */
 
-/* ---- names (with join option names)
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- names (with join option names) ---------------------------------------------------------------------- */
 
 const char *gloss_label_name(const struct gloss_session *session, const char *label_id); /* NULL: not known */
 const char *gloss_label_id(const struct gloss_session *session, const char *name);       /* NULL: not known */
 size_t gloss_label_count(const struct gloss_session *session);
-bool gloss_label_at(const struct gloss_session *session, size_t index, const char **id,
-                    const char **name); /* in no particular order */
+/* In no particular order; false: there are no more. */
+bool gloss_label_at(const struct gloss_session *session, size_t index, const char **id, const char **name);
 bool gloss_codebook_is_open(const struct gloss_session *session);
 uint64_t gloss_codebook_version(const struct gloss_session *session); /* the project's seq that is known */
-const char *gloss_member_name(const struct gloss_session *session,
-                              const char *account_id); /* members and former members; NULL: not known */
+/* Of members and former members; NULL: not known. */
+const char *gloss_member_name(const struct gloss_session *session, const char *account_id);
 
 /* ---- texts ----------------------------------------------------------------------------------------------- */
 
@@ -355,14 +347,14 @@ struct gloss_import {
     const char *filename; /* may be NULL */
     const void *data;     /* the bytes: must stay there until the callback */
     size_t bytes;
-    void (*progress)(size_t sent, size_t total, void *arg); /* may be NULL */
+    void (*progress)(size_t sent, size_t total, void *arg); /* may be NULL; arg is that of the callback */
 };
 void gloss_import_init(struct gloss_import *import);
 /* Exactly once. document is document_info, lent; existing: the project had these bytes already. */
 typedef void (*gloss_import_fn)(struct gloss *g, json_t *document, bool existing, const struct gloss_error *error, void *arg);
 /* Uploads a text: begin, chunks, commit; from the beginning again after a reconnect. The bytes are checked here first:
- * GLOSS_E_INVALID_UTF8 and
- * GLOSS_E_CONTAINS_NUL (with the byte offset in gloss_last_error), GLOSS_E_TOO_LARGE once the server's limit is known. */
+ * GLOSS_E_INVALID_UTF8 and GLOSS_E_CONTAINS_NUL (with the byte offset in gloss_last_error), GLOSS_E_TOO_LARGE once the server's
+ * limit is known. */
 int gloss_import(struct gloss *g, const struct gloss_import *import, gloss_import_fn fn, void *arg);
 int gloss_import_wait(struct gloss *g, const struct gloss_import *import, int timeout_ms, json_t **document, bool *existing,
                       struct gloss_error *error);
