@@ -144,26 +144,33 @@ static enum gl_code fill(struct gloss *g, const struct gloss_config *config, str
     return lg_transport_new(config->url, config->ca_file, &g->transport, err);
 }
 
+static struct gloss *make(const struct gloss_config *config, struct gl_err *err)
+{
+    if (check_config(config, err) != GL_OK) {
+        return NULL;
+    }
+    struct gloss *g = calloc(1, sizeof(*g));
+    if (!g) {
+        (void)gl_fail(err, GL_E_NOMEM, "out of memory");
+        return NULL;
+    }
+    gl_arena_init(&g->arena);
+    g->calls_end = &g->calls;
+    if (fill(g, config, err) != GL_OK) {
+        gloss_free(&g);
+    }
+    return g;
+}
+
 struct gloss *gloss_new(const struct gloss_config *config, struct gloss_error *error)
 {
     struct gl_err err = {0};
-    struct gloss *g = calloc(1, sizeof(*g));
-    enum gl_code code = g ? check_config(config, &err) : gl_fail(&err, GL_E_NOMEM, "out of memory");
-    if (g) {
-        gl_arena_init(&g->arena);
-        g->calls_end = &g->calls;
-    }
-    if (code == GL_OK) {
-        code = fill(g, config, &err);
-    }
+    struct gloss *g = make(config, &err);
     if (error) {
         memset(error, 0, sizeof(*error));
     }
-    if (code != GL_OK) {
-        if (error) {
-            lg_error_take_gl(error, &err);
-        }
-        gloss_free(&g);
+    if (!g && error) {
+        lg_error_take_gl(error, &err);
     }
     return g;
 }
