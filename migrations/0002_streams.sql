@@ -4,7 +4,7 @@
 -- The log (op) is the truth. stream, annotation, label, member, document and the columns of project follow from it and are written by the statement
 -- that appends to it; `glossd check` makes them again from the log and compares.
 -- op and annotation have no foreign keys of their own: one statement writes them, only for stream rows that it holds locked, and a key check for each row
--- would cost a quarter of all throughput. Their project is there for row-level security, and compared with the stream's by that statement.
+-- would only repeat that at the cost of every append. Their project is there for row-level security, and compared with the stream's by that statement.
 
 create table project (
     id              uuid primary key,
