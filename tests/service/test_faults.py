@@ -140,7 +140,7 @@ class Workers(FaultCase):
     def test_terminate_with_ops_in_flight(self):
         self.start_writing(in_flight=10)
         self.assertEqual(self.server.stop(), 0)
-        self.assertEqual(self.server.running(), [])
+        self.assertEqual(self.server.still_running(), [])
         self.server.start()
         self.finish_writing()
         for writer in self.writers:

@@ -451,21 +451,20 @@ class SigningIn(MethodCase):
         self.assertEqual([wrong[0]] * len(wrong), wrong)
 
     def test_a_wrong_name_takes_as_long_as_a_wrong_password(self):
-        def seconds(**params):
-            took = []
-            for _ in range(4):
+        """What is compared is the helper's own time: a clock on the wall would count what else this machine does."""
+        (helper,) = self.server.helpers()
+
+        def ticks(**params):
+            before = sum(map(int, support.stat_of(helper)[11:13]))
+            for _ in range(6):
                 client = self.connect("somebody", hello=False)
-                begun = time.monotonic()
                 self.assertError(client.error("hello", **params), "bad_credentials")
-                took.append(time.monotonic() - begun)
-            return min(took)
-        known = seconds(account="pia", password="not hers")
-        unknown = seconds(account="nobody at all", password="not hers")
-        without = seconds(account="ana", password="has none")
-        for other in (unknown, without):
-            self.assertGreater(other, known * 0.6, (known, unknown, without))
-            self.assertLess(other, known * 1.7, (known, unknown, without))
-        self.assertGreater(known, 0.02, "scrypt is slow on purpose")
+            return sum(map(int, support.stat_of(helper)[11:13])) - before
+        known = ticks(account="pia", password="not hers")
+        for other in (ticks(account="nobody at all", password="not hers"), ticks(account="ana", password="has none")):
+            self.assertGreater(other, known * 0.7 - 2)
+            self.assertLess(other, known * 1.4 + 2)
+        self.assertGreater(known, 6, "scrypt is slow on purpose")
 
     def test_hello_is_said_once(self):
         ana = self.connect("ana")

@@ -351,7 +351,7 @@ class Server:
             wrong.append(str(error))
         if wrong or not check:
             self.kill_rest()
-        left = [f"{pid} {name_of(pid)}" for pid in self.running()]
+        left = [f"{pid} {name_of(pid)}" for pid in self.still_running()]
         wrong += [f"still running: {', '.join(left)}"] if left else []
         self.kill_rest()
         if self.ready_fd is not None:
@@ -366,6 +366,14 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
         if check and wrong:
             raise AssertionError("\n".join(wrong) + "\n" + tail)
+
+    def still_running(self):
+        """What does not go by itself. LeakSanitizer looks at a process from a second one, which may outlive it for a moment."""
+        try:
+            wait_until("everything has ended", lambda: not self.running(), 5)
+        except AssertionError:
+            pass
+        return self.running()
 
     def kill_rest(self):
         for pid in self.running():
