@@ -163,6 +163,7 @@ static struct store_pg_config store_config(const struct settings *settings)
         .writers = (unsigned)settings->database_writers,
         .readers = (unsigned)settings->database_readers,
         .statement_ms = settings->statement_timeout_ms,
+        .version = GLOSS_VERSION,
         .allow_unsafe = settings->allow_unsafe_database,
     };
 }

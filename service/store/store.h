@@ -161,6 +161,16 @@ struct store_head {
 typedef void (*store_heads_fn)(void *ctx, enum gl_code code, const struct store_head *heads, size_t count);
 void store_heads_read(struct store *store, const gl_uuid *streams, size_t count, store_heads_fn fn, void *ctx);
 
+/* ---- waking the other workers. Nothing may depend on it: what is lost costs the time until the poll. */
+
+/* Others appended: where these streams stood then (epoch is not told). count 0: anything may have moved, and notifications may have been missed. Never this
+ * store's own. */
+typedef void (*store_moved_fn)(void *ctx, const struct store_head *moved, size_t count);
+void store_listen(struct store *store, store_moved_fn fn,
+                  void *ctx); /* at most one; NULL: no more, and no other worker counts us */
+/* Tells the others, if there are any and the way to them is open. Merged while the last one is under way. */
+void store_notify(struct store *store, const struct store_head *moved, size_t count);
+
 /* ---- everything else: rows for the methods that read and write plain tables; queries.def names them */
 
 enum store_query_id {

@@ -125,9 +125,8 @@ static void lose(struct conn *conn, const char *why)
     hang_up(conn);
     enter(conn, CONN_DOWN);
     conn->turn++;
-    log_event(was_ready || conn->failures % 8 == 0 ? LOG_WARN : LOG_DEBUG, EV_store_lost,
-              F_STR("role", conn->role == STORE_APPEND ? "append" : "reader"), F_U64("connection", conn->index),
-              F_STR("why", conn->refusal[0] ? conn->refusal : why));
+    log_event(was_ready || conn->failures % 8 == 0 ? LOG_WARN : LOG_DEBUG, EV_store_lost, F_STR("role", role_name(conn->role)),
+              F_U64("connection", conn->index), F_STR("why", conn->refusal[0] ? conn->refusal : why));
     loop_timer_start(conn->timer, was_ready ? retry_after_ms(0) / 2 : retry_after_ms(conn->failures), 0);
     conn->failures++;
     for (struct request *request; (request = list_take(&lost));) {
@@ -196,10 +195,11 @@ static void connect_now(void *ctx)
     struct store *store = conn->store;
     struct conninfo *conninfo;
     struct gl_err err;
+    char application[32];
+    snprintf(application, sizeof(application), "glossd %s", role_name(conn->role));
     conn->refusal[0] = '\0';
     enter(conn, CONN_CONNECTING);
-    if (conninfo_new(store->conninfo, role_user(store, conn->role),
-                     conn->role == STORE_APPEND ? "glossd append" : "glossd reader", conn->turn, &conninfo, &err) != GL_OK) {
+    if (conninfo_new(store->conninfo, role_user(store, conn->role), application, conn->turn, &conninfo, &err) != GL_OK) {
         lose(conn, "connection string cannot be read");
         return;
     }
@@ -346,6 +346,9 @@ static void receive(struct conn *conn)
             nothing++;
             next_statement(conn);
         }
+    }
+    if (conn->role == STORE_LISTENER && !conn->is_broken) {
+        listener_receive(conn->store);
     }
     conn->store->is_delivering = false;
     if (!conn->is_broken && (!is_open || PQstatus(conn->pg) == CONNECTION_BAD)) {

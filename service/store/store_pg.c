@@ -37,6 +37,7 @@ struct store *store_pg_new(struct loop *loop, const struct store_pg_config *conf
     store->statement_ms = config->statement_ms ? config->statement_ms : 5000;
     store->connect_ms = config->connect_ms ? config->connect_ms : 5000;
     store->allow_unsafe = config->allow_unsafe;
+    store->version = copy_text(config->version ? config->version : "");
     list_init(&store->reads);
     list_init(&store->failed);
     store->tick = loop_timer_new(loop, on_tick, store);
@@ -63,6 +64,7 @@ void store_free(struct store **address)
         return;
     }
     assert(!store->is_delivering);
+    store_listen(store, NULL, NULL);
     for (unsigned i = 0; i < store->writer_count; i++) {
         conn_fini(&store->writers[i]);
     }
@@ -75,6 +77,7 @@ void store_free(struct store **address)
     loop_timer_free(&store->soon);
     mem_free(&store->writers);
     mem_free(&store->readers);
+    mem_free(&store->version);
     mem_free(&store->conninfo);
     mem_free(&store->append_role);
     mem_free(&store->reader_role);
@@ -84,6 +87,11 @@ void store_free(struct store **address)
 const char *role_user(const struct store *store, enum store_role role)
 {
     return role == STORE_APPEND ? store->append_role : store->reader_role;
+}
+
+const char *role_name(enum store_role role)
+{
+    return role == STORE_APPEND ? "append" : role == STORE_LISTENER ? "listener" : "reader";
 }
 
 /* ---- queues */
@@ -207,6 +215,7 @@ void store_dispatch(struct store *store)
         dispatch_writer(store, &store->writers[i]);
     }
     dispatch_readers(store);
+    listener_dispatch(store);
 }
 
 /* ---- what has waited too long */
@@ -246,6 +255,7 @@ static void on_tick(void *ctx)
     for (unsigned i = 0; i < store->reader_count; i++) {
         conn_tick(&store->readers[i], now_ms);
     }
+    listener_tick(store, now_ms);
     expire(store, &store->reads, now_ms);
     answer_failed(store);
     store_dispatch(store);

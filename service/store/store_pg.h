@@ -20,6 +20,7 @@ struct store_pg_config {
     unsigned writers, readers; /* connections; 0: 1 and 2 */
     uint64_t statement_ms;     /* without any answer: the connection counts as lost; 0: 5000 */
     uint64_t connect_ms;       /* one attempt; 0: 5000 */
+    const char *version;       /* of the program, for this worker's row; NULL: none */
     bool allow_unsafe;         /* take a server without fsync, or a role that may do everything: for tests */
 };
 

@@ -21,7 +21,8 @@
 
 /* ---- queries.def as a table: store_queries.c */
 
-enum store_role { STORE_READER, STORE_APPEND, STORE_ANY, STORE_OWNER };
+enum store_role { STORE_READER, STORE_APPEND, STORE_LISTENER, STORE_ANY, STORE_OWNER };
+const char *role_name(enum store_role role); /* for the log, and for application_name */
 struct query {
     const char *name;
     enum store_role role;
@@ -136,6 +137,8 @@ struct store {
     bool allow_unsafe;
     struct conn *writers, *readers;
     unsigned writer_count, reader_count;
+    struct listener *listener; /* NULL: nobody wants to hear */
+    char *version;
     struct loop_timer *tick, *soon;
     bool is_delivering;         /* inside a callback: what is asked waits until it is over */
     struct request_list reads;  /* waiting */
@@ -157,6 +160,12 @@ void store_take_clock(struct store *store, int64_t database_ms, uint64_t sent_at
 struct conn *store_writer_of(struct store *store, const gl_uuid *stream);
 struct conn *store_any_writer(struct store *store);
 const char *role_user(const struct store *store, enum store_role role);
+
+/* ---- how workers wake each other: store_listen.c */
+void listener_tick(struct store *store, uint64_t now_ms);
+void listener_ready(struct store *store);    /* the connection listens, from now on */
+void listener_receive(struct store *store);  /* its connection has read something */
+void listener_dispatch(struct store *store); /* sends what is due */
 
 /* ---- appends of unknown outcome: store_settle.c */
 void settle_next(struct conn *conn); /* the connection is ready and idle, and something is unsettled */

@@ -1,9 +1,10 @@
 #include "service/store/store_priv.h"
 
-#define READER STORE_READER
-#define APPEND STORE_APPEND
-#define ANY    STORE_ANY
-#define OWNER  STORE_OWNER
+#define READER   STORE_READER
+#define APPEND   STORE_APPEND
+#define ANY      STORE_ANY
+#define OWNER    STORE_OWNER
+#define LISTENER STORE_LISTENER
 
 const struct query store_queries[STORE_QUERY_COUNT] = {
 #define STORE_QUERY(query_name, query_role, query_params, query_sql, doc)                                                        \

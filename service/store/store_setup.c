@@ -25,7 +25,10 @@ struct request *setup_new(struct conn *conn)
 
 const char *setup_sql(enum store_role role)
 {
-    return store_queries[role == STORE_APPEND ? STORE_Q_setup_append : STORE_Q_setup_reader].sql;
+    return store_queries[role == STORE_APPEND     ? STORE_Q_setup_append
+                         : role == STORE_LISTENER ? STORE_Q_setup_listener
+                                                  : STORE_Q_setup_reader]
+        .sql;
 }
 
 static void setup_send(struct request *request, struct conn *conn)
@@ -42,6 +45,9 @@ static void setup_send(struct request *request, struct conn *conn)
         }
     }
     conn->is_broken = !is_sent;
+    if (is_sent && conn->role == STORE_LISTENER) {
+        conn_send(conn, request, STORE_Q_listen, NULL);
+    }
 }
 
 bool server_will_do(const PGresult *check, bool allow_unsafe, struct gl_err *err)
@@ -87,8 +93,10 @@ static void setup_done(struct request *request, struct conn *conn, enum gl_code 
     if (code == GL_OK && setup->refusal.code == GL_OK) {
         conn->state = CONN_READY;
         conn->failures = 0;
-        log_event(LOG_INFO, EV_store_connected, F_STR("role", conn->role == STORE_APPEND ? "append" : "reader"),
-                  F_U64("connection", conn->index));
+        log_event(LOG_INFO, EV_store_connected, F_STR("role", role_name(conn->role)), F_U64("connection", conn->index));
+        if (conn->role == STORE_LISTENER) {
+            listener_ready(conn->store);
+        }
     } else {
         /* A schema that is too old shows as a missing table before the check can say so. */
         snprintf(conn->refusal, sizeof(conn->refusal), "%s",

@@ -253,6 +253,10 @@ static const struct {
      "select gloss_project_create(null,null,null,null,null,null,null,null,null,null,null,null,null,null,null)"},
     {"reader makes a temporary table", false, "create temporary table mine (id int)"},
     {"reader makes a function", false, "create function mine() returns int language sql as 'select 1'"},
+    {"reader looks at the workers", false, "select id from worker"},
+    {"reader writes a worker", false, "update worker set seen_at = now()"},
+    {"append counts the workers", true, "select gloss_worker_seen(gen_random_uuid(), 'n', 1, 'v')"},
+    {"append writes a worker", true, "update worker set seen_at = now()"},
     {"reader reads files", false, "select pg_read_file('/etc/passwd')"},
     {"reader runs programs", false, "copy (select 1) to program 'true'"},
 };

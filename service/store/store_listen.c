@@ -1,0 +1,291 @@
+/*
+ * How workers wake each other: one connection that listens, tells, and keeps this worker's row fresh. Its loss costs the others' poll and ours.
+ *
+ * A notification is records of 24 bytes as base64: who tells and a flag, then for each stream its id and where it stands. What an append moved is told in
+ * one notification; what moves while one is under way is merged into the next.
+ */
+#include <assert.h>
+#include <endian.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "service/store/store_priv.h"
+
+#define HEARTBEAT_MS 1000
+#define NODE_MAX     64
+#define RECORD       (sizeof(gl_uuid) + 8)
+#define STREAMS_MAX  248 /* with the first record 7968 characters: PostgreSQL takes less than 8000 */
+
+enum { TOLD_STREAMS, TOLD_EVERYTHING };
+
+struct listener {
+    struct conn conn;
+    gl_uuid worker;
+    store_moved_fn fn;
+    void *ctx;
+    uint64_t heartbeat_at_ms; /* the next one is due */
+    bool is_heartbeat_under_way, is_notify_under_way;
+    bool is_alone;       /* by the last heartbeat's answer, and nobody was heard since */
+    bool must_say_hello; /* so that whoever was alone learns of us at once */
+    struct store_head moved[STREAMS_MAX];
+    size_t moved_count;
+    bool is_everything; /* more moved than fits */
+};
+
+/* ---- telling */
+
+static void forget_moved(struct listener *listener)
+{
+    listener->moved_count = 0;
+    listener->is_everything = false;
+}
+
+static void add_moved(struct listener *listener, const struct store_head *moved)
+{
+    for (size_t i = 0; i < listener->moved_count; i++) {
+        if (gl_uuid_equal(&listener->moved[i].stream, &moved->stream)) {
+            listener->moved[i].head = moved->head;
+            return;
+        }
+    }
+    if (listener->moved_count == STREAMS_MAX) {
+        listener->is_everything = true;
+    } else {
+        listener->moved[listener->moved_count++] = *moved;
+    }
+}
+
+static uint8_t *put_record(uint8_t *at, const gl_uuid *id, uint64_t number)
+{
+    number = htobe64(number);
+    memcpy(at, id->bytes, sizeof(id->bytes));
+    memcpy(at + sizeof(id->bytes), &number, sizeof(number));
+    return at + RECORD;
+}
+
+static uint64_t record_number(const uint8_t *at)
+{
+    uint64_t number;
+    memcpy(&number, at + sizeof(gl_uuid), sizeof(number));
+    return be64toh(number);
+}
+
+static void notify_send(struct request *request, struct conn *conn)
+{
+    struct listener *listener = request->store->listener;
+    uint8_t records[(1 + STREAMS_MAX) * RECORD];
+    uint8_t *end = put_record(records, &listener->worker, listener->is_everything ? TOLD_EVERYTHING : TOLD_STREAMS);
+    struct gl_buf text;
+    struct params params;
+    for (size_t i = 0; i < listener->moved_count && !listener->is_everything; i++) {
+        end = put_record(end, &listener->moved[i].stream, listener->moved[i].head);
+    }
+    gl_buf_init(&text, 8000);
+    gl_buf_base64(&text, records, (size_t)(end - records));
+    params_init(&params);
+    params_text(&params, gl_buf_peek(&text));
+    conn_send(conn, request, STORE_Q_notify, &params);
+    params_fini(&params);
+    gl_buf_fini(&text);
+    forget_moved(listener);
+    listener->must_say_hello = false;
+    listener->is_notify_under_way = true;
+}
+
+static bool nothing_to_keep(struct request *request, unsigned statement, PGresult *result)
+{
+    (void)request, (void)statement, (void)result;
+    return false;
+}
+
+static void plain_drop(struct request *request)
+{
+    mem_free(&request);
+}
+
+static void notify_done(struct request *request, struct conn *conn, enum gl_code code)
+{
+    (void)conn;
+    request->store->listener->is_notify_under_way = false;
+    if (code != GL_OK) {
+        log_failure(LOG_WARN, "notify", request->sqlstate, NULL);
+    }
+    mem_free(&request);
+}
+
+static void notify_lost(struct request *request, struct conn *conn)
+{
+    (void)conn;
+    request->store->listener->is_notify_under_way = false;
+    mem_free(&request);
+}
+
+static const struct request_kind notify_kind = {.name = "notify",
+                                                .send = notify_send,
+                                                .result = nothing_to_keep,
+                                                .done = notify_done,
+                                                .lost = notify_lost,
+                                                .drop = plain_drop};
+
+/* ---- this worker's row */
+
+static void heartbeat_send(struct request *request, struct conn *conn)
+{
+    struct listener *listener = request->store->listener;
+    char node[NODE_MAX] = "";
+    struct params params;
+    gethostname(node, sizeof(node) - 1);
+    params_init(&params);
+    params_uuid(&params, &listener->worker);
+    params_text(&params, gl_slice_str(node));
+    params_u64(&params, (uint64_t)getpid());
+    params_text(&params, gl_slice_str(request->store->version));
+    conn_send(conn, request, STORE_Q_worker_seen, &params);
+    params_fini(&params);
+    listener->is_heartbeat_under_way = true;
+    listener->heartbeat_at_ms = loop_now_ms(request->store->loop) + HEARTBEAT_MS;
+}
+
+static bool heartbeat_result(struct request *request, unsigned statement, PGresult *result)
+{
+    (void)statement;
+    if (rows_fit(result, 2)) {
+        request->store->listener->is_alone = row_u64(result, 0, 0) == 0;
+    }
+    return false;
+}
+
+static void heartbeat_done(struct request *request, struct conn *conn, enum gl_code code)
+{
+    (void)conn;
+    request->store->listener->is_heartbeat_under_way = false;
+    if (code != GL_OK) { /* who is there is not known */
+        request->store->listener->is_alone = false;
+        log_failure(LOG_WARN, "worker_seen", request->sqlstate, NULL);
+    }
+    mem_free(&request);
+}
+
+static void heartbeat_lost(struct request *request, struct conn *conn)
+{
+    (void)conn;
+    request->store->listener->is_heartbeat_under_way = false;
+    mem_free(&request);
+}
+
+static const struct request_kind heartbeat_kind = {.name = "worker_seen",
+                                                   .send = heartbeat_send,
+                                                   .result = heartbeat_result,
+                                                   .done = heartbeat_done,
+                                                   .lost = heartbeat_lost,
+                                                   .drop = plain_drop};
+
+/* ---- hearing */
+
+static void take(struct listener *listener, const char *payload)
+{
+    struct store_head moved[STREAMS_MAX];
+    struct gl_buf records;
+    struct gl_err err;
+    size_t count = 0;
+    gl_buf_init(&records, 8000);
+    bool is_known = gl_base64_decode(gl_slice_str(payload), &records, &err) == GL_OK && records.len >= RECORD &&
+                    records.len % RECORD == 0 && records.len / RECORD <= 1 + STREAMS_MAX;
+    const uint8_t *at = (const uint8_t *)records.data;
+    bool is_ours = is_known && memcmp(at, listener->worker.bytes, sizeof(gl_uuid)) == 0;
+    bool is_everything = !is_known || record_number(at) != TOLD_STREAMS;
+    for (size_t i = RECORD; is_known && i < records.len; i += RECORD) {
+        memcpy(moved[count].stream.bytes, at + i, sizeof(gl_uuid));
+        moved[count].head = record_number(at + i);
+        moved[count++].epoch = 0;
+    }
+    gl_buf_fini(&records);
+    if (is_ours) {
+        return;
+    }
+    listener->is_alone = false;
+    if (is_everything || count > 0) {
+        listener->fn(listener->ctx, moved, is_everything ? 0 : count);
+    }
+}
+
+void listener_receive(struct store *store)
+{
+    for (PGnotify *notify; (notify = PQnotifies(store->listener->conn.pg));) {
+        take(store->listener, notify->extra);
+        PQfreemem(notify);
+    }
+}
+
+/* What was told while nobody listened is lost. */
+void listener_ready(struct store *store)
+{
+    struct listener *listener = store->listener;
+    forget_moved(listener);
+    listener->heartbeat_at_ms = 0;
+    listener->is_alone = false;
+    listener->must_say_hello = true;
+    listener->fn(listener->ctx, NULL, 0);
+}
+
+/* ---- when */
+
+static void submit(struct listener *listener, const struct request_kind *kind)
+{
+    struct request *request = mem_alloc(sizeof(*request));
+    request->kind = kind;
+    request->store = listener->conn.store;
+    conn_submit(&listener->conn, request);
+}
+
+void listener_dispatch(struct store *store)
+{
+    struct listener *listener = store->listener;
+    if (!listener || listener->conn.state != CONN_READY || listener->conn.is_broken) {
+        return;
+    }
+    if (!listener->is_heartbeat_under_way && loop_now_ms(store->loop) >= listener->heartbeat_at_ms) {
+        submit(listener, &heartbeat_kind);
+    }
+    if (!listener->is_notify_under_way && !listener->conn.is_broken && (listener->moved_count > 0 || listener->must_say_hello)) {
+        submit(listener, &notify_kind);
+    }
+}
+
+void listener_tick(struct store *store, uint64_t now_ms)
+{
+    if (store->listener) {
+        conn_tick(&store->listener->conn, now_ms);
+    }
+}
+
+void store_notify(struct store *store, const struct store_head *moved, size_t count)
+{
+    struct listener *listener = store->listener;
+    if (!listener || listener->conn.state != CONN_READY || listener->is_alone) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        add_moved(listener, &moved[i]);
+    }
+    if (!store->is_delivering) {
+        listener_dispatch(store);
+    }
+}
+
+void store_listen(struct store *store, store_moved_fn fn, void *ctx)
+{
+    assert(!store->is_delivering);
+    if (store->listener) {
+        conn_fini(&store->listener->conn);
+        mem_free(&store->listener);
+    }
+    if (!fn) {
+        return;
+    }
+    store->listener = mem_alloc(sizeof(*store->listener));
+    store->listener->worker = gl_uuid_v7((uint64_t)loop_unix_ms(store->loop));
+    store->listener->fn = fn;
+    store->listener->ctx = ctx;
+    conn_init(&store->listener->conn, store, STORE_LISTENER, 0);
+}

@@ -1,0 +1,241 @@
+/* test_listen.c - workers wake each other over a real PostgreSQL: what is told and heard, by whom, and what becomes of it when connections end. */
+#include <check.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/unit/store/bench.h"
+
+#define SOON_MS 5000 /* a bound for what takes milliseconds */
+
+struct ear {
+    struct store *store;
+    size_t calls, everything;   /* everything: "anything may have moved" */
+    struct store_head last[16]; /* of the last call */
+    size_t count;
+    bool is_heard; /* since it was last set to false */
+};
+static struct bench bench;
+static struct ear ana, ben;
+static gl_uuid streams[300];
+
+static void on_moved(void *ctx, const struct store_head *moved, size_t count)
+{
+    struct ear *ear = ctx;
+    ear->is_heard = true;
+    ear->calls++;
+    ear->everything += count == 0;
+    ear->count = count;
+    for (size_t i = 0; i < count && i < 16; i++) {
+        ear->last[i] = moved[i];
+    }
+}
+
+static void wait_heard(struct ear *ear)
+{
+    ck_assert_msg(loop_poll_run(bench.loop, &ear->is_heard, SOON_MS), "nothing was heard");
+}
+
+static void pause_ms(uint64_t ms)
+{
+    loop_poll_run(bench.loop, NULL, ms);
+}
+
+static void listen_on(struct ear *ear, struct store *store)
+{
+    *ear = (struct ear){.store = store};
+    store_listen(store, on_moved, ear);
+    ck_assert(!ear->is_heard);
+    wait_heard(ear); /* once it listens */
+    ck_assert_uint_eq(ear->everything, 1);
+    pause_ms(100); /* the first heartbeat, and hello */
+}
+
+static void tell(struct store *store, size_t count)
+{
+    struct store_head moved[300];
+    for (size_t i = 0; i < count; i++) {
+        moved[i] = (struct store_head){.stream = streams[i], .head = 10 + i};
+    }
+    store_notify(store, moved, count);
+}
+
+/* What is on the channel for everybody: how many since the last call. */
+static size_t on_the_channel(void)
+{
+    size_t count = 0;
+    PQclear(PQexec(bench.db.super, "select 1"));
+    for (PGnotify *notify; (notify = PQnotifies(bench.db.super)); count++) {
+        PQfreemem(notify);
+    }
+    return count;
+}
+
+static void setup(void)
+{
+    bench_init(&bench);
+    for (size_t i = 0; i < 300; i++) {
+        streams[i] = gl_uuid_derive("stream", &i, sizeof(i));
+    }
+    db_do(&bench.db, "listen gloss");
+    listen_on(&ana, bench.store);
+}
+
+static void setup_two(void)
+{
+    setup();
+    listen_on(&ben, bench_store(&bench, 1));
+}
+
+static void teardown(void)
+{
+    bench_fini(&bench);
+}
+
+static void teardown_two(void)
+{
+    store_free(&ben.store);
+    teardown();
+}
+
+START_TEST(worker__that_is_alone__keeps_its_row_and_tells_nobody)
+{
+    ck_assert_uint_eq(on_the_channel(), 1); /* hello */
+    ck_assert_uint_eq(db_count(&bench.db,
+                               "select count(*) from worker where seen_at > clock_timestamp() - interval '3 s' and pid = %d",
+                               (int)getpid()),
+                      1);
+    tell(ana.store, 3);
+    pause_ms(1300);
+    ck_assert_uint_eq(on_the_channel(), 0);
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from worker where seen_at > started_at + interval '0.5 s'"), 1);
+    ck_assert_uint_eq(ana.calls, 1);
+}
+END_TEST
+
+START_TEST(worker__that_comes__is_told_at_once_by_who_was_alone)
+{
+    listen_on(&ben, bench_store(&bench, 1));
+    on_the_channel();
+    ben.is_heard = false;
+    tell(ana.store, 3);
+    wait_heard(&ben);
+    ck_assert_uint_eq(ben.count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert(gl_uuid_equal(&ben.last[i].stream, &streams[i]));
+        ck_assert_uint_eq(ben.last[i].head, 10 + i);
+    }
+    pause_ms(100);
+    ck_assert_uint_eq(ana.calls, 1); /* one's own are not heard */
+    ck_assert_uint_eq(on_the_channel(), 1);
+    store_free(&ben.store);
+}
+END_TEST
+
+START_TEST(worker__not_seen_for_five_seconds__does_not_count)
+{
+    store_free(&ben.store);
+    db_do(&bench.db, "update worker set seen_at = seen_at - interval '6 s'");
+    pause_ms(1500);
+    on_the_channel();
+    tell(ana.store, 1);
+    pause_ms(100);
+    ck_assert_uint_eq(on_the_channel(), 0);
+    db_do(&bench.db, "update worker set seen_at = seen_at - interval '2 min' where seen_at < clock_timestamp() - interval '5 s'");
+    pause_ms(1500);
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from worker"), 1);
+}
+END_TEST
+
+START_TEST(what_moves_while_a_notification_is_under_way__is_told_together)
+{
+    on_the_channel();
+    for (int i = 0; i < 50; i++) {
+        tell(ana.store, 5);
+    }
+    while (ben.calls < 3) {
+        ben.is_heard = false;
+        wait_heard(&ben);
+    }
+    pause_ms(100);
+    ck_assert_uint_eq(ben.count, 5);
+    ck_assert_uint_eq(on_the_channel(), 2);
+}
+END_TEST
+
+START_TEST(more_than_fits__is_told_as_anything)
+{
+    ben.is_heard = false;
+    tell(ana.store, 248);
+    wait_heard(&ben);
+    ck_assert_uint_eq(ben.count, 248);
+    ben.is_heard = false;
+    tell(ana.store, 249);
+    wait_heard(&ben);
+    ck_assert_uint_eq(ben.count, 0);
+    ck_assert_uint_eq(ben.everything, 2);
+}
+END_TEST
+
+START_TEST(word__that_is_none__is_taken_as_anything)
+{
+    ben.is_heard = false;
+    db_do(&bench.db, "notify gloss, 'what?'");
+    wait_heard(&ben);
+    ck_assert_uint_eq(ben.everything, 2);
+}
+END_TEST
+
+START_TEST(listener__that_is_lost__comes_back_and_says_that_anything_may_have_moved)
+{
+    for (size_t round = 0; round < 3; round++) {
+        ana.is_heard = ben.is_heard = false;
+        db_do(&bench.db, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'glossd listener' and "
+                         "datname = current_database()");
+        tell(ana.store, 1); /* lost */
+        wait_heard(&ana);
+        wait_heard(&ben);
+        pause_ms(100);
+        ck_assert_uint_eq(ben.everything, 2 + round);
+        ben.is_heard = false;
+        tell(ana.store, 2);
+        wait_heard(&ben);
+        ck_assert_uint_eq(ben.count, 2);
+    }
+    ck_assert(store_is_up(ana.store));
+}
+END_TEST
+
+START_TEST(store__without_a_way_to_the_others__drops_what_it_is_told)
+{
+    store_listen(ben.store, NULL, NULL);
+    tell(ben.store, 3);
+    pause_ms(100);
+    ck_assert_uint_eq(ana.calls, 1);
+    ck_assert_uint_eq(ben.calls, 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("listening");
+    TCase *one = tcase_create("one worker"), *two = tcase_create("two workers");
+    tcase_add_checked_fixture(one, setup, teardown);
+    tcase_set_timeout(one, 60);
+    tcase_add_test(one, worker__that_is_alone__keeps_its_row_and_tells_nobody);
+    tcase_add_test(one, worker__that_comes__is_told_at_once_by_who_was_alone);
+    suite_add_tcase(suite, one);
+    tcase_add_checked_fixture(two, setup_two, teardown_two);
+    tcase_set_timeout(two, 60);
+    tcase_add_test(two, worker__not_seen_for_five_seconds__does_not_count);
+    tcase_add_test(two, what_moves_while_a_notification_is_under_way__is_told_together);
+    tcase_add_test(two, more_than_fits__is_told_as_anything);
+    tcase_add_test(two, word__that_is_none__is_taken_as_anything);
+    tcase_add_test(two, listener__that_is_lost__comes_back_and_says_that_anything_may_have_moved);
+    tcase_add_test(two, store__without_a_way_to_the_others__drops_what_it_is_told);
+    suite_add_tcase(suite, two);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
