@@ -33,10 +33,14 @@ static void on_sweep(void *ctx)
 
 /* ---- the poll: where do all streams in memory stand? */
 
+static void poll_now(struct core *core);
+
 static void on_heads(void *ctx, enum gl_code code, const struct store_head *heads, size_t count)
 {
     struct core *core = ctx;
     core->poll_is_in_flight = false;
+    if (core->must_poll)
+        poll_now(core);
     if (code != GL_OK)
         return;
     for (size_t i = 0; i < count; i++) {
@@ -50,13 +54,13 @@ static void on_heads(void *ctx, enum gl_code code, const struct store_head *head
     }
 }
 
-static void on_poll(void *ctx)
+static void poll_now(struct core *core)
 {
-    struct core *core = ctx;
     size_t count = core->sessions.count + core->projects.count, at = 0;
     struct session *session;
     struct project *project;
-    if (count == 0 || core->poll_is_in_flight)
+    core->must_poll = false;
+    if (count == 0)
         return;
     gl_uuid *ids = mem_array(count, sizeof *ids);
     count = 0;
@@ -70,6 +74,32 @@ static void on_poll(void *ctx)
     if (count > 0)
         store_heads_read(core->store, ids, count, on_heads, core);
     mem_free(&ids);
+}
+
+static void on_poll(void *ctx)
+{
+    struct core *core = ctx;
+    if (!core->poll_is_in_flight)
+        poll_now(core);
+}
+
+/* ---- and what the other workers tell before that */
+
+static void on_moved(void *ctx, const struct store_head *moved, size_t count)
+{
+    struct core *core = ctx;
+    for (size_t i = 0; i < count; i++) {
+        struct session *session = map_get(&core->sessions, &moved[i].stream);
+        struct project *project = map_get(&core->projects, &moved[i].stream);
+        if (session)
+            session_heard(session, moved[i].head);
+        if (project)
+            project_heard(project, moved[i].head);
+    }
+    if (count == 0 && core->poll_is_in_flight)
+        core->must_poll = true;
+    else if (count == 0)
+        poll_now(core);
 }
 
 /* ---- lifetime */
@@ -91,6 +121,7 @@ struct core *core_new(struct loop *loop, struct store *store, const struct core_
     core->retry = loop_timer_new(loop, writer_kick_from_timer, core);
     loop_timer_start(core->sweep, SWEEP_MS, SWEEP_MS);
     loop_timer_start(core->poll, POLL_MS, POLL_MS);
+    store_listen(store, on_moved, core);
     return core;
 }
 
@@ -154,6 +185,7 @@ void core_free(struct core **address)
     if (!core)
         return;
     assert(!core->peers);
+    store_listen(core->store, NULL, NULL);
     loop_timer_free(&core->sweep);
     loop_timer_free(&core->poll);
     loop_timer_free(&core->retry);

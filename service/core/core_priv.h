@@ -35,7 +35,7 @@ struct core {
     struct loop_timer *retry; /* of the writer, after a locked row or a store that is down */
     bool writer_is_scheduled;
     bool append_is_in_flight;
-    bool poll_is_in_flight;
+    bool poll_is_in_flight, must_poll; /* must_poll: something moved after the poll in flight was asked */
     bool is_draining, is_drain_over;
     void (*drained)(void *);
     void *drained_ctx;
@@ -164,6 +164,7 @@ struct session {
     size_t known_cap, known_at, known_count;
     struct waiting_op *waiting, **waiting_tail;
     bool is_in_flight, is_catching_up, is_looking_up;
+    uint64_t heard;       /* another worker told of this head while we were busy; 0: of none */
     gl_uuid tail_account; /* who asks, while it is catching up */
     unsigned fences_lost; /* in a row */
     uint64_t not_before_ms;
@@ -180,6 +181,8 @@ void session_free(struct session *session);
 void session_sweep(struct core *core, uint64_t now_ms);
 /* Reads the log's tail until the head is reached; then the writer goes on. */
 void session_catch_up(struct session *session);
+/* Another worker told that the log has reached this head. 0: only looks again at what was heard while the session was busy. */
+void session_heard(struct session *session, uint64_t head);
 /* Calls back once memory has what the log has now; code says when the store could not be asked. The caller holds a use of its own. */
 void session_refresh(struct session *session, const gl_uuid *account, session_fn fn, void *ctx);
 void session_refresh_if_free(struct session *session);
@@ -243,6 +246,7 @@ struct project {
     struct core *core;
     gl_uuid id;
     bool is_ready, is_loading, is_in_flight, is_looking;
+    uint64_t heard; /* as in a session */
     size_t uses;
     uint64_t head, epoch, codebook;
     gl_hash chain;
@@ -272,6 +276,7 @@ void project_want_label(struct project *project, const gl_uuid *account,
                         struct gl_slice name); /* makes it, unless that is under way */
 void project_enqueue(struct project *project, const struct project_op *op);
 void project_reload(struct project *project); /* the log moved, or the epoch: read what is new, refresh roles, tell subscribers */
+void project_heard(struct project *project, uint64_t head); /* as session_heard() */
 void project_look(
     struct project *project); /* did the log or the epoch move? Until that is known nothing of the project is judged */
 void project_refresh_roles(

@@ -77,6 +77,7 @@ static void on_found(void *ctx, enum gl_code code, const struct store_rows *rows
         mark(session, lookup, false);
         session->not_before_ms = loop_now_ms(session->core->loop) + READ_BACK_OFF_MS;
     }
+    session_heard(session, 0);
     writer_kick(session->core); /* when the store is down it comes back here, until the ops expire */
     session_release(session);
     mem_free(&lookup->ids);

@@ -292,7 +292,9 @@ static void on_reloaded(void *ctx, enum gl_code code, const struct store_project
             project_refresh_roles(project);
         project_deliver_all(project);
         if (project->told < project->head)
-            project_reload(project);     /* more was appended between the two questions */
+            project_reload(project); /* more was appended between the two questions */
+        else
+            project_heard(project, 0);
     } else if (code == GL_E_NOT_FOUND) { /* hidden from that account: then somebody else must be asked for */
         project_refresh_account(project, &reload->account);
     } else {
@@ -327,6 +329,18 @@ static void on_looked(void *ctx, enum gl_code code, const struct store_head *hea
         project_reload(project);
     project_release(project);
     writer_kick(project->core);
+}
+
+void project_heard(struct project *project, uint64_t head)
+{
+    if (head > project->heard)
+        project->heard = head;
+    if (project->is_loading || project->is_in_flight || !project->is_ready)
+        return;
+    head = project->heard;
+    project->heard = 0;
+    if (head > project->head)
+        project_reload(project);
 }
 
 void project_look(struct project *project)

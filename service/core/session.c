@@ -413,6 +413,8 @@ static void follow_all(struct session *session, const struct store_tail *tail)
     if (session->state->seq < tail->head)
         session_catch_up(session);
     else
+        session_heard(session, 0);
+    if (!session->is_catching_up)
         writer_kick(session->core);
 }
 
@@ -474,6 +476,18 @@ void session_catch_up(struct session *session)
         return;
     if (account)
         read_tail(session, account);
+}
+
+void session_heard(struct session *session, uint64_t head)
+{
+    if (head > session->heard)
+        session->heard = head;
+    if (session->is_catching_up || session->is_in_flight || session->is_looking_up || session->phase != SESSION_READY)
+        return; /* whatever ends that looks here again */
+    head = session->heard;
+    session->heard = 0; /* it is read once for being told: a head that is not there is no reason to go on asking */
+    if (head > session->state->seq)
+        session_catch_up(session);
 }
 
 void session_refresh(struct session *session, const gl_uuid *account, session_fn fn, void *ctx)

@@ -71,6 +71,27 @@ static void project_outcome(struct part *part)
     project->core->counts.fence_losses += outcome == APPEND_FENCE_LOST;
 }
 
+/* The other workers read what they lack. And whoever was told of others' appends while this one was under way looks now. */
+static void tell(struct core *core, const struct append_stream *streams, size_t count)
+{
+    struct store_head *moved = mem_array(count, sizeof *moved);
+    size_t moved_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct session *session = map_get(&core->sessions, &streams[i].stream);
+        struct project *project = map_get(&core->projects, &streams[i].stream);
+        if (streams[i].outcome == APPEND_COMMITTED)
+            moved[moved_count++] =
+                (struct store_head){.stream = streams[i].stream, .head = streams[i].expected_head + streams[i].op_count};
+        if (session)
+            session_heard(session, 0);
+        if (project)
+            project_heard(project, 0);
+    }
+    if (moved_count > 0)
+        store_notify(core->store, moved, moved_count);
+    mem_free(&moved);
+}
+
 static void on_appended(void *ctx, enum gl_code code, struct append_stream *streams, size_t count)
 {
     struct group *group = ctx;
@@ -86,6 +107,8 @@ static void on_appended(void *ctx, enum gl_code code, struct append_stream *stre
         else
             (code == GL_OK ? session_outcome : part_give_back)(part);
     }
+    if (code == GL_OK)
+        tell(core, streams, count);
     group_free(group);
     if (code != GL_OK)
         loop_timer_start(core->retry, RETRY_MS, 0);

@@ -10,6 +10,7 @@
 #include "service/base/mem.h"
 
 #define OTHER_SESSIONS 3
+#define LISTENERS_MAX  8
 
 struct logged {
     uint64_t seq;
@@ -52,6 +53,7 @@ struct db {
     struct role roles[64];
     size_t role_count;
     gl_uuid disabled;
+    struct store *listeners[LISTENERS_MAX];
 };
 struct pending { /* an answer on its way */
     struct pending *next;
@@ -67,7 +69,9 @@ struct store {
     struct loop *loop;
     enum store_fault fault;
     unsigned fault_times, appends, questions;
-    bool is_down, is_freed;
+    bool is_down, is_freed, are_notifications_lost;
+    store_moved_fn moved;
+    void *moved_ctx;
     unsigned readable_until; /* so many questions; 0: all */
     int64_t clock_ms;
     struct pending *late;
@@ -396,6 +400,61 @@ bool store_is_up(const struct store *store)
 int64_t store_clock_offset_ms(const struct store *store)
 {
     return store->clock_ms;
+}
+
+/* ---- notifications: everybody else hears of it in the next turn */
+
+struct notification {
+    struct db *db;
+    const struct store *from;
+    struct store_head *moved;
+    size_t count;
+};
+
+void store_mem_lose_notifications(struct store *store, bool is_lost)
+{
+    store->are_notifications_lost = is_lost;
+}
+
+void store_listen(struct store *store, store_moved_fn fn, void *ctx)
+{
+    struct store **listeners = store->db->listeners;
+    size_t at = 0;
+    store->moved = fn;
+    store->moved_ctx = ctx;
+    while (at < LISTENERS_MAX && listeners[at] != (fn ? NULL : store))
+        at++;
+    ck_assert_uint_lt(at, LISTENERS_MAX);
+    listeners[at] = fn ? store : NULL;
+}
+
+static void notify_now(void *ctx)
+{
+    struct notification *it = ctx;
+    for (size_t i = 0; i < LISTENERS_MAX; i++) {
+        struct store *to = it->db->listeners[i];
+        if (to && to != it->from)
+            to->moved(to->moved_ctx, it->moved, it->count);
+    }
+    mem_free(&it->moved);
+    mem_free(&it);
+}
+
+void store_notify(struct store *store, const struct store_head *moved, size_t count)
+{
+    if (store->are_notifications_lost)
+        return;
+    struct notification *it = mem_alloc(sizeof *it);
+    it->db = store->db;
+    it->from = store;
+    it->moved = (struct store_head *)(void *)mem_copy(moved, count * sizeof *moved);
+    it->count = count;
+    loop_defer(store->loop, notify_now, it);
+}
+
+void store_mem_notify_everything(struct store *store)
+{
+    store->moved(store->moved_ctx, NULL, 0);
 }
 
 /* ---- reading: each question waits one turn */

@@ -36,8 +36,10 @@ void store_mem_answer(struct store *store); /* the late answers come now */
 void store_mem_set_up(struct store *store, bool is_up);
 void store_mem_readable_for(struct store *store,
                             unsigned questions); /* so many more questions are answered; those behind them: store_down */
-void store_mem_set_clock(struct store *store, int64_t ms);          /* the database's minus ours, as this worker estimates it */
-void store_mem_set_readable(struct store *store, bool is_readable); /* questions are answered store_down, appends go on */
+void store_mem_set_clock(struct store *store, int64_t ms);            /* the database's minus ours, as this worker estimates it */
+void store_mem_set_readable(struct store *store, bool is_readable);   /* questions are answered store_down, appends go on */
+void store_mem_lose_notifications(struct store *store, bool is_lost); /* those that this worker sends */
+void store_mem_notify_everything(struct store *store);                /* as after a new LISTEN: this one looks at everything */
 unsigned store_mem_appends(const struct store *store);
 unsigned store_mem_questions(const struct store *store); /* asked so far */
 

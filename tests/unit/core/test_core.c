@@ -291,6 +291,7 @@ END_TEST
 
 START_TEST(workers__two__judge_again_after_a_lost_fence_and_converge)
 {
+    store_mem_lose_notifications(bench.stores[0], true);
     for (int i = 0; i < 60; i++) {
         char name[16];
         snprintf(name, sizeof name, "op %d", i);

@@ -104,6 +104,7 @@ END_TEST
 
 START_TEST(codebook__in_a_sessions_ops__never_goes_back)
 {
+    store_mem_lose_notifications(bench.stores[0], true);
     send_op(ana, op_create("one", "harbour", "claim"));
     turn();
     struct client *late = client_new(&bench, 1, "ben", GL_ANNOTATOR);
@@ -120,6 +121,7 @@ END_TEST
 
 START_TEST(label__by_the_id_that_another_worker_gave_it_a_moment_ago__is_known)
 {
+    store_mem_lose_notifications(bench.stores[0], true);
     send_op(ana, op_create("one", "harbour", "claim"));
     turn();
     json_t *set = json_object_get(json_array_get(json_object_get(client_op(ana, 0), "effects"), 0), "set");

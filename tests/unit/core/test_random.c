@@ -194,7 +194,8 @@ static void step(void)
 {
     size_t client = draw(CLIENTS);
     struct store *store = bench.stores[draw(bench.workers)];
-    switch (draw(16)) {
+    switch (draw(17)) {
+    case 16: store_mem_lose_notifications(store, draw(2)); break;
     case 14: visit(draw(bench.workers)); break;
     case 15: db_set_role(bench.db, &views[client].client->account, draw(3) ? GL_CURATOR : GL_VIEWER); break;
     case 0: store_mem_fault(store, FAULT_LOCKED, (unsigned)draw(3)); break;
