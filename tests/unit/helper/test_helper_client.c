@@ -1,4 +1,7 @@
 /* Jobs given to helpers: real ones, and some that die, say nothing or talk nonsense. The test is the worker, and plays the supervisor's part too. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -126,10 +129,10 @@ static void start_helper(unsigned slot, int (*main_fn)(int))
     pids[slot] = fork();
     if (pids[slot] == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        close(pair[0]);
-        close(control);
-        close(seat.control_fd); /* as from the supervisor: else a socket that waits there unread would outlive the worker */
-        _exit(main_fn(pair[1]));
+        /* Nothing of the worker's, as from the supervisor: else a socket that waits unread at its end would outlive it. */
+        dup2(pair[1], 3);
+        close_range(4, ~0U, 0);
+        _exit(main_fn(3));
     }
     close(pair[1]);
     ck_assert(seat_send(control, &(struct seat_message){SEAT_SAYS_HELPER, slot, ++generations[slot]}, pair[0]));
