@@ -7,6 +7,7 @@ import json
 import random
 import re
 import socket
+import threading
 import time
 import unicodedata
 
@@ -14,6 +15,7 @@ import case
 import wire
 from case import Closed, Refused, ServiceCase, TEXT, create, delete, mode, new_id, restore, update
 from replica import chain_start, leaf_of, sha256
+from server import wait_until
 
 LONG_NOTE = "n" * 20000
 
@@ -848,6 +850,11 @@ class Limits(SessionCase):
         session = self.new_session()
         (ana,) = self.joined(session, "ana")
         requests = [[create("claim", exact="Nobody") for _ in range(100)] for _ in range(6)]
+        # Somebody holds the session's row meanwhile: what is sent waits for its commit, however fast the machine is.
+        held = f"begin; select from stream where id = '{session}' for update; select pg_sleep(1.5); commit"
+        stranger = threading.Thread(target=self.server.sql, args=(held,))
+        stranger.start()
+        wait_until("the row is held", lambda: self.server.sql("select pid from pg_stat_activity where wait_event = 'PgSleep'"))
         numbers = [ana.send("session.submit", {"session": session, "ops": ops}) for ops in requests]
         accepted, again = 0, []
         for ops, number in zip(requests, numbers):
@@ -857,6 +864,7 @@ class Limits(SessionCase):
                 self.assertError(refused, "busy", limit=256)
                 self.assertGreater(refused.data["retry_after_ms"], 0)
                 again.append(ops)
+        stranger.join()
         self.assertTrue(again, "six hundred at once are too many")
         for ops in again:
             for result in ana.submit(session, ops):

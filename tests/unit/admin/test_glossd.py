@@ -205,7 +205,10 @@ class Processes(unittest.TestCase):
     def test_log_as_json(self):
         server = Server(self, "--log-format", "json")
         server.stop()
-        events = [json.loads(line)["event"] for line in server.said.decode().splitlines()]
+        # What the leak checker's runtime says when a helper is killed beneath it is not glossd's.
+        lines = [line for line in server.said.decode().splitlines() if "Unable to get registers from thread" not in line]
+        self.assertFalse([line for line in lines if not line.startswith("{")], "every line is JSON")
+        events = [json.loads(line)["event"] for line in lines]
         self.assertIn("service.ready", events)
         self.assertEqual(events[-1], "service.stopped")
 
