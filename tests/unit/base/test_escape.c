@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "service/base/escape.h"
-#include "tests/unit/base/suite.h"
+#include "tests/support/suite.h"
 
 static const struct {
     const char *what;

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "service/base/listener.h"
-#include "tests/unit/base/suite.h"
+#include "tests/support/suite.h"
 
 static struct gl_err err;
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "service/base/log.h"
-#include "tests/unit/base/suite.h"
+#include "tests/support/suite.h"
 
 static int pipe_read, saved_stderr;
 static char text[1 << 16];

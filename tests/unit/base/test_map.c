@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "service/base/map.h"
-#include "tests/unit/base/suite.h"
+#include "tests/support/suite.h"
 
 enum { KEYS = 300, STEPS = 20000 };
 

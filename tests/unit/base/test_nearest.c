@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "service/base/nearest.h"
-#include "tests/unit/base/suite.h"
+#include "tests/support/suite.h"
 
 static const char *const names[] = {"port",     "listen",         "workers",   "helpers",
                                     "database", "database_admin", "log_level", "log_format"};

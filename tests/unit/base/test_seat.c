@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "service/base/seat.h"
-#include "tests/unit/base/suite.h"
+#include "tests/support/suite.h"
 
 static int ends[2];
 static _Atomic uint64_t beats;

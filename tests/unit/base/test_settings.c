@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "service/base/settings.h"
-#include "tests/unit/base/suite.h"
+#include "tests/support/suite.h"
 
 static struct settings settings;
 static struct gl_err err;

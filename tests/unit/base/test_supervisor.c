@@ -15,7 +15,7 @@
 #include "service/base/log.h"
 #include "service/base/mem.h"
 #include "service/base/supervisor.h"
-#include "tests/unit/base/suite.h"
+#include "tests/support/suite.h"
 
 enum { WAIT_MS = 10000 };
 

@@ -1,6 +1,6 @@
 /* What was typed, read against the table of verbs. */
 #include "clients/cli/args.h"
-#include "tests/unit/cli/suite.h"
+#include "tests/support/suite.h"
 
 #define WORDS_MAX 12
 

@@ -4,7 +4,7 @@
 
 #include "clients/cli/layout.h"
 #include "clients/cli/wrap.h"
-#include "tests/unit/cli/suite.h"
+#include "tests/support/suite.h"
 
 #define FSI       "\xe2\x81\xa8"
 #define PDI       "\xe2\x81\xa9"

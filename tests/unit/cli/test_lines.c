@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "clients/cli/lines.h"
-#include "tests/unit/cli/suite.h"
+#include "tests/support/suite.h"
 
 #define MAX 16
 

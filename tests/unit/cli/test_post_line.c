@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "clients/cli/post_line.h"
-#include "tests/unit/cli/suite.h"
+#include "tests/support/suite.h"
 
 #define ACCOUNT "0192f000-0000-7000-8000-000000000001"
 #define SESSION "0192f000-0000-7000-8000-000000000002"

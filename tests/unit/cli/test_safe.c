@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "clients/cli/safe.h"
-#include "tests/unit/cli/suite.h"
+#include "tests/support/suite.h"
 
 static const struct {
     const char *what;

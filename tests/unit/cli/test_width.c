@@ -1,6 +1,6 @@
 /* How many columns a terminal takes for a text. */
 #include "clients/cli/width.h"
-#include "tests/unit/cli/suite.h"
+#include "tests/support/suite.h"
 
 static const struct {
     const char *what;

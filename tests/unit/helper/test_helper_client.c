@@ -15,7 +15,7 @@
 #include "service/helper/helper_client.h"
 #include "service/helper/job.h"
 #include "service/net/loop_uv.h"
-#include "tests/unit/base/suite.h"
+#include "tests/support/suite.h"
 
 enum { SLOTS = 2 };
 

@@ -1,6 +1,6 @@
 /* test_http.c - routes, and the bytes of answers. */
 #include "service/http/http.h"
-#include "tests/unit/base/suite.h"
+#include "tests/support/suite.h"
 
 static struct http *http;
 static bool is_ready;

@@ -1,6 +1,6 @@
 /* test_frame.c - headers of frames that go out, messages that come in pieces. */
 #include "service/net/frame.h"
-#include "tests/unit/base/suite.h"
+#include "tests/support/suite.h"
 
 #define MAX 1000
 

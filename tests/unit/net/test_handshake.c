@@ -1,6 +1,6 @@
 /* test_handshake.c - which requests are answered, and which of them may become a WebSocket. */
 #include "service/net/handshake.h"
-#include "tests/unit/base/suite.h"
+#include "tests/support/suite.h"
 
 static const char *const hosts[] = {"gloss.example", "[2001:db8::7]"};
 static const char *const origins[] = {"https://friend.example"};

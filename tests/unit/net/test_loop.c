@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "service/net/loop_uv.h"
-#include "tests/unit/base/suite.h"
+#include "tests/support/suite.h"
 
 #define ENOUGH_MS 5000
 
