@@ -160,10 +160,14 @@ enum gl_code post_line_read(struct post_run *run, struct gl_slice text, json_t *
     if (text.len > POST_LINE_MAX) {
         return gl_fail(err, GL_E_TOO_LARGE, "the line has more than 64 KiB");
     }
-    enum gl_code code = gl_json_load(text, &line, err);
-    if (code == GL_OK) {
-        code = check_line(line, err);
+    struct gl_err why = {0};
+    enum gl_code code = gl_json_load(text, &line, &why);
+    if (code != GL_OK) {
+        return gl_fail(err, code,
+                       "it is not JSON (%.300s); write one object a line, such as {\"label\":\"claim\",\"exact\":\"words\"}",
+                       why.detail);
     }
+    code = check_line(line, err);
     if (code == GL_OK) {
         code = find_id(run, line, &id, err);
     }
