@@ -131,7 +131,7 @@ static bool has_work(struct core *core)
     struct project *project;
     if (core->is_drain_over)
         return false;
-    if (core->append_is_in_flight)
+    if (core->append_is_in_flight || core->hold)
         return true;
     for (size_t at = 0; (session = map_next(&core->sessions, &at));)
         if (session->waiting)

@@ -51,7 +51,7 @@ void core_free(struct core **core);
 
 struct core_counts {
     size_t peers, signed_in, sessions, projects, appends_in_flight;
-    uint64_t ops_accepted, ops_refused, ops_repeated, deliveries, fence_losses, resyncs;
+    uint64_t ops_accepted, ops_refused, ops_repeated, deliveries, fence_losses, holds, resyncs;
 };
 void core_counts(const struct core *core, struct core_counts *counts);
 

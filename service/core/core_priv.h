@@ -18,6 +18,7 @@
 
 struct session;
 struct project;
+struct hold;
 
 struct core {
     struct loop *loop;
@@ -31,6 +32,7 @@ struct core {
     struct loop_timer *sweep;
     struct loop_timer *poll;
     struct group *group;      /* the append in flight */
+    struct hold *hold;        /* the stream that is appended to under its lock; NULL: none is */
     size_t gather_at;         /* where in sessions the next group begins, so that everybody's turn comes */
     struct loop_timer *retry; /* of the writer, after a locked row or a store that is down */
     bool writer_is_scheduled;
@@ -167,6 +169,7 @@ struct session {
     uint64_t heard;       /* another worker told of this head while we were busy; 0: of none */
     gl_uuid tail_account; /* who asks, while it is catching up */
     unsigned fences_lost; /* in a row */
+    bool is_held;         /* hold.c appends, nobody else */
     uint64_t not_before_ms;
     struct subscription *subscriptions;
     struct session_waiter *waiters;       /* for the state to be loaded */
@@ -257,6 +260,8 @@ struct project {
     struct map wanted;  /* likewise, of labels asked for and not there yet -> the project itself */
     struct project_op *waiting, **waiting_tail;
     uint64_t not_before_ms, idle_since_ms;
+    unsigned fences_lost;                 /* in a row */
+    bool is_held;                         /* as in a session */
     size_t refreshing;                    /* roles being read anew; until then nothing of the project is judged */
     bool must_refresh;                    /* some could not be read: likewise */
     struct frame *recent[PROJECT_RECENT]; /* project.ops, one a group: at [n % PROJECT_RECENT] */
@@ -290,6 +295,12 @@ uint64_t project_cursor(const struct peer *peer,
                         const struct project *project); /* the last op that the peer was told, over whichever session */
 void project_sweep(struct core *core, uint64_t now_ms);
 void project_op_free(struct project_op **op);
+
+/* ---- a stream whose fence was lost again and again: hold.c */
+void hold_session(struct session *session);
+void hold_project(struct project *project);
+void hold_kick(struct core *core); /* something that it may wait for has happened */
+void hold_free(struct core *core);
 
 /* ---- the writer: writer.c */
 void writer_kick(struct core *core);

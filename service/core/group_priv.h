@@ -58,6 +58,13 @@ bool part_must_look_up(struct part *part);
 enum gl_code part_push_row(struct part *part, struct append_op *row, struct gl_buf *payload, gl_hash *chain);
 struct gl_slice logged_row(const struct append_op *row); /* owned */
 
+/* writer.c, for hold.c too: what became of a part, and the news of it. */
+bool project_may(const struct project *project); /* judge now: nothing of it is being read */
+void group_add(struct group *group, struct part *part);
+void group_free(struct group *group);
+void group_settle(struct group *group, enum gl_code code, struct append_stream *streams); /* and frees it */
+struct group *hold_group(const struct core *core);                                        /* in flight under a lock, or NULL */
+
 struct part *part_from_project(struct project *project);
 void project_part_commit(struct part *part);
 void project_part_give_back(struct part *part);

@@ -9,8 +9,9 @@
 
 #define RETRY_MS           50
 #define LOCKED_BACK_OFF_MS 20
+#define LOSSES_MAX         3 /* in a row, of one stream: then it is appended to under its lock */
 
-static void group_add(struct group *group, struct part *part)
+void group_add(struct group *group, struct part *part)
 {
     if (!part)
         return;
@@ -18,7 +19,7 @@ static void group_add(struct group *group, struct part *part)
     group->parts[group->count++] = part;
 }
 
-static void group_free(struct group *group)
+void group_free(struct group *group)
 {
     mem_free(&group->parts);
     mem_free(&group->streams);
@@ -26,6 +27,18 @@ static void group_free(struct group *group)
 }
 
 /* ---- outcomes */
+
+static void session_lost(struct session *session)
+{
+    if (++session->fences_lost >= LOSSES_MAX)
+        hold_session(session);
+}
+
+static void project_lost(struct project *project)
+{
+    if (++project->fences_lost >= LOSSES_MAX)
+        hold_project(project);
+}
 
 static void session_outcome(struct part *part)
 {
@@ -39,12 +52,13 @@ static void session_outcome(struct part *part)
     case APPEND_LOCKED:
         part_give_back(part);
         session->not_before_ms = loop_now_ms(core->loop) + LOCKED_BACK_OFF_MS;
+        session_lost(session);
         return;
     case APPEND_FENCE_LOST:
         part_give_back(part);
-        session->fences_lost++;
         core->counts.fence_losses++;
         log_event(LOG_DEBUG, EV_append_fence_lost, F_ID("session", &session->id));
+        session_lost(session);
         session_catch_up(session);
         project_reload(session->project);
         return;
@@ -55,6 +69,7 @@ static void project_outcome(struct part *part)
 {
     struct project *project = part->project;
     if (part->stream.outcome == APPEND_COMMITTED) {
+        project->fences_lost = 0;
         project_part_commit(part);
         return;
     }
@@ -64,6 +79,7 @@ static void project_outcome(struct part *part)
     }
     enum append_outcome outcome = part->stream.outcome;
     project_part_give_back(part);
+    project_lost(project);
     if (outcome == APPEND_LOCKED)
         project->not_before_ms = loop_now_ms(project->core->loop) + LOCKED_BACK_OFF_MS;
     else
@@ -92,14 +108,10 @@ static void tell(struct core *core, const struct append_stream *streams, size_t 
     mem_free(&moved);
 }
 
-static void on_appended(void *ctx, enum gl_code code, struct append_stream *streams, size_t count)
+void group_settle(struct group *group, enum gl_code code, struct append_stream *streams)
 {
-    struct group *group = ctx;
     struct core *core = group->core;
-    assert(group->count == count);
-    core->append_is_in_flight = false;
-    core->group = NULL;
-    for (size_t i = 0; i < count; i++) { /* projects stand first: labels are told before the ops that name them */
+    for (size_t i = 0; i < group->count; i++) { /* projects stand first: labels are told before the ops that name them */
         struct part *part = group->parts[i];
         part->stream = streams[i];
         if (part->project)
@@ -108,7 +120,7 @@ static void on_appended(void *ctx, enum gl_code code, struct append_stream *stre
             (code == GL_OK ? session_outcome : part_give_back)(part);
     }
     if (code == GL_OK)
-        tell(core, streams, count);
+        tell(core, streams, group->count);
     group_free(group);
     if (code != GL_OK)
         loop_timer_start(core->retry, RETRY_MS, 0);
@@ -117,9 +129,18 @@ static void on_appended(void *ctx, enum gl_code code, struct append_stream *stre
     core_look_drained(core);
 }
 
+static void on_appended(void *ctx, enum gl_code code, struct append_stream *streams, size_t count)
+{
+    struct group *group = ctx;
+    assert(group->count == count);
+    group->core->append_is_in_flight = false;
+    group->core->group = NULL;
+    group_settle(group, code, streams);
+}
+
 /* ---- building one */
 
-static bool project_may(const struct project *project)
+bool project_may(const struct project *project)
 {
     return project->is_ready && !project->is_loading && !project->is_looking && project->refreshing == 0 &&
            !project->must_refresh;
@@ -127,8 +148,9 @@ static bool project_may(const struct project *project)
 
 static bool session_may(const struct session *session, uint64_t now_ms)
 {
-    return session->waiting && session->phase == SESSION_READY && !session->is_in_flight && !session->is_catching_up &&
-           !session->is_looking_up && session->not_before_ms <= now_ms && project_may(session->project);
+    return session->waiting && session->phase == SESSION_READY && !session->is_held && !session->is_in_flight &&
+           !session->is_catching_up && !session->is_looking_up && session->not_before_ms <= now_ms &&
+           project_may(session->project);
 }
 
 /* Whether somebody's ops were answered without an append, and more of them wait: then nothing but us will come back to them. */
@@ -140,7 +162,8 @@ static bool gather(struct core *core, struct group *group)
     struct project *project;
     struct session *session;
     for (size_t at = 0; (project = map_next(&core->projects, &at));)
-        if (project->waiting && !project->is_in_flight && project->not_before_ms <= now_ms && project_may(project))
+        if (project->waiting && !project->is_held && !project->is_in_flight && project->not_before_ms <= now_ms &&
+            project_may(project))
             group_add(group, part_from_project(project));
     size_t at = core->gather_at < core->sessions.cap ? core->gather_at : 0;
     for (size_t seen = 0; left > 0 && seen < core->sessions.count; seen++) {
@@ -205,6 +228,7 @@ static void write_group(void *ctx)
 
 void writer_kick(struct core *core)
 {
+    hold_kick(core);
     if (core->writer_is_scheduled || core->append_is_in_flight)
         return;
     core->writer_is_scheduled = true;
@@ -216,16 +240,9 @@ void writer_kick_from_timer(void *core)
     writer_kick(core);
 }
 
-void writer_each_op(const struct project *project, void (*fn)(void *ctx, struct waiting_op *op),
-                    void (*fn_of_project)(void *ctx, struct project_op *op), void *ctx)
+static void each_in_flight(const struct group *group, const struct project *project, void (*fn)(void *ctx, struct waiting_op *op),
+                           void (*fn_of_project)(void *ctx, struct project_op *op), void *ctx)
 {
-    const struct group *group = project->core->group;
-    struct session *session;
-    for (size_t at = 0; (session = map_next(&project->core->sessions, &at));)
-        for (struct waiting_op *op = session->project == project ? session->waiting : NULL; op; op = op->next)
-            fn(ctx, op);
-    for (struct project_op *op = project->waiting; op; op = op->next)
-        fn_of_project(ctx, op);
     for (size_t i = 0; group && i < group->count; i++) {
         const struct part *part = group->parts[i];
         for (struct project_op *op = part->project == project ? part->project_ops : NULL; op; op = op->next)
@@ -233,6 +250,20 @@ void writer_each_op(const struct project *project, void (*fn)(void *ctx, struct 
         for (size_t k = 0; part->session && part->session->project == project && k < part->tried_count; k++)
             fn(ctx, part->tried[k].op);
     }
+}
+
+void writer_each_op(const struct project *project, void (*fn)(void *ctx, struct waiting_op *op),
+                    void (*fn_of_project)(void *ctx, struct project_op *op), void *ctx)
+{
+    const struct core *core = project->core;
+    struct session *session;
+    for (size_t at = 0; (session = map_next(&core->sessions, &at));)
+        for (struct waiting_op *op = session->project == project ? session->waiting : NULL; op; op = op->next)
+            fn(ctx, op);
+    for (struct project_op *op = project->waiting; op; op = op->next)
+        fn_of_project(ctx, op);
+    each_in_flight(core->group, project, fn, fn_of_project, ctx);
+    each_in_flight(hold_group(core), project, fn, fn_of_project, ctx);
 }
 
 /* ---- deadlines of our own: nobody waits for ever */
@@ -263,6 +294,15 @@ static void expire_waiting(struct session *session, uint64_t before_ms)
     session->waiting_tail = at;
 }
 
+static void expire_in_flight(struct group *group, uint64_t before_ms)
+{
+    if (!group || group->started_ms > before_ms)
+        return;
+    for (size_t i = 0; i < group->count; i++)
+        for (size_t k = 0; group->parts[i]->session && k < group->parts[i]->tried_count; k++)
+            expire(group->parts[i]->tried[k].op, GL_E_UNKNOWN_OUTCOME);
+}
+
 static void expire_before(struct core *core, uint64_t before_ms)
 {
     struct session *session;
@@ -270,12 +310,8 @@ static void expire_before(struct core *core, uint64_t before_ms)
         session_expire(session, before_ms);
     for (size_t at = 0; (session = map_next(&core->sessions, &at));)
         expire_waiting(session, before_ms);
-    struct group *group = core->group;
-    if (!group || group->started_ms > before_ms)
-        return;
-    for (size_t i = 0; i < group->count; i++)
-        for (size_t k = 0; group->parts[i]->session && k < group->parts[i]->tried_count; k++)
-            expire(group->parts[i]->tried[k].op, GL_E_UNKNOWN_OUTCOME);
+    expire_in_flight(core->group, before_ms);
+    expire_in_flight(hold_group(core), before_ms);
 }
 
 void writer_expire(struct core *core, uint64_t now_ms)
@@ -289,11 +325,8 @@ void writer_expire_all(struct core *core)
     expire_before(core, UINT64_MAX);
 }
 
-void writer_free(struct core *core)
+static void give_back(struct group *group)
 {
-    struct group *group = core->group;
-    if (!group)
-        return;
     for (size_t i = 0; i < group->count; i++) {
         if (group->parts[i]->session)
             part_give_back(group->parts[i]);
@@ -301,5 +334,15 @@ void writer_free(struct core *core)
             project_part_give_back(group->parts[i]);
     }
     group_free(group);
+}
+
+void writer_free(struct core *core)
+{
+    struct group *held = hold_group(core);
+    if (core->group)
+        give_back(core->group);
+    if (held)
+        give_back(held);
     core->group = NULL;
+    hold_free(core);
 }

@@ -24,6 +24,7 @@ struct unit {
     struct append *append;
     struct append_stream **streams;
     size_t count;
+    bool is_held; /* its stream is held by this connection's transaction, which it ends */
     /* Of unknown outcome: */
     uint64_t backend_pid; /* of the lost connection */
     int64_t backend_start_us;

@@ -91,6 +91,17 @@ typedef void (*store_append_fn)(void *ctx, enum gl_code code, struct append_stre
 /* streams and all they point to must stay until the callback. At most one append may be in flight per stream. */
 void store_append(struct store *store, struct append_stream *streams, size_t count, store_append_fn fn, void *ctx);
 
+/* ---- holding one stream, for who was overtaken several times in a row: while it is held nobody else appends to it, and everything else goes on */
+
+/* GL_OK: it is held. GL_E_BUSY: somebody else had the row too long. Any code but GL_OK: there is no hold any more. */
+typedef void (*store_hold_fn)(void *ctx, enum gl_code code);
+/* At most one at a time: false when there is one, or the last one is not settled yet. After GL_OK comes store_hold_append() or store_release(). The database
+ * ends it by itself when nothing comes for 3 s; an append that comes after that is one like any other. */
+bool store_hold(struct store *store, const gl_uuid *stream, store_hold_fn fn, void *ctx);
+/* Appends to the stream that is held, in the same transaction, and ends it. As store_append() otherwise. */
+void store_hold_append(struct store *store, struct append_stream *stream, store_append_fn fn, void *ctx);
+void store_release(struct store *store);
+
 /* ---- sessions, as an account may see them */
 
 struct store_session {

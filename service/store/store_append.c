@@ -100,6 +100,9 @@ static void unit_send(struct request *request, struct conn *conn)
     struct sending sending = {unit, conn};
     set_outcome(unit, APPEND_LOCKED); /* what the answer does not name was locked */
     append_write(unit->streams, unit->count, send_statement, &sending);
+    if (unit->is_held) {
+        conn_send(conn, request, STORE_Q_hold_commit, NULL);
+    }
 }
 
 static bool unit_result(struct request *request, unsigned statement, PGresult *result)
@@ -132,7 +135,7 @@ static void unit_refused(struct unit *unit, struct conn *conn, enum gl_code code
 {
     struct request *request = &unit->request;
     if (code == GL_E_BUSY) {
-        bool again = request->sqlstate[0] == '4' && ++request->tries < TRIES_MAX;
+        bool again = !unit->is_held && request->sqlstate[0] == '4' && ++request->tries < TRIES_MAX;
         if (again) {
             list_prepend(&conn->queue, request);
         } else {
@@ -154,6 +157,9 @@ static void unit_refused(struct unit *unit, struct conn *conn, enum gl_code code
 static void unit_done(struct request *request, struct conn *conn, enum gl_code code)
 {
     struct unit *unit = (struct unit *)request;
+    if (unit->is_held) {
+        hold_over(request->store, code);
+    }
     if (code == GL_OK) {
         unit_finish(unit);
     } else if (!conn) { /* it never left the queue */
@@ -165,6 +171,9 @@ static void unit_done(struct request *request, struct conn *conn, enum gl_code c
 
 static void unit_lost(struct request *request, struct conn *conn)
 {
+    if (((struct unit *)request)->is_held) {
+        hold_over(request->store, GL_OK); /* its transaction went with the connection */
+    }
     settle_begin((struct unit *)request, conn);
 }
 
@@ -190,20 +199,33 @@ static struct unit *shared_unit(struct store *store, struct append *append, cons
     return unit;
 }
 
-void store_append(struct store *store, struct append_stream *streams, size_t count, store_append_fn fn, void *ctx)
+static struct append *append_new(struct store *store, struct append_stream *streams, size_t count, store_append_fn fn, void *ctx)
 {
     assert(count > 0);
     struct append *append = mem_alloc(sizeof(*append));
     *append = (struct append){.streams = streams, .count = count, .fn = fn, .ctx = ctx};
     append->found = mem_array(count, sizeof(*append->found));
-    struct request_list list;
-    list_init(&list);
     store->count++;
     for (size_t i = 0; i < count; i++) {
         streams[i].found = NULL;
         streams[i].found_count = 0;
         assert(streams[i].op_count > 0);
     }
+    return append;
+}
+
+void store_hold_append(struct store *store, struct append_stream *stream, store_append_fn fn, void *ctx)
+{
+    assert(store->is_holding);
+    struct unit *unit = unit_new(store, append_new(store, stream, 1, fn, ctx), 1);
+    unit->streams[unit->count++] = stream;
+    unit->is_held = true;
+    store_write(store, store->holder, &unit->request);
+}
+
+void store_append(struct store *store, struct append_stream *streams, size_t count, store_append_fn fn, void *ctx)
+{
+    struct append *append = append_new(store, streams, count, fn, ctx);
     append->units++; /* until all are queued */
     for (unsigned i = 0; i < store->writer_count; i++) {
         struct unit *unit = shared_unit(store, append, &store->writers[i]);

@@ -71,12 +71,16 @@ void store_free(struct store **address)
     for (unsigned i = 0; i < store->reader_count; i++) {
         conn_fini(&store->readers[i]);
     }
+    if (store->holder) {
+        conn_fini(store->holder);
+    }
     drop_list(&store->reads);
     drop_list(&store->failed);
     loop_timer_free(&store->tick);
     loop_timer_free(&store->soon);
     mem_free(&store->writers);
     mem_free(&store->readers);
+    mem_free(&store->holder);
     mem_free(&store->version);
     mem_free(&store->conninfo);
     mem_free(&store->append_role);
@@ -214,6 +218,9 @@ void store_dispatch(struct store *store)
     for (unsigned i = 0; i < store->writer_count; i++) {
         dispatch_writer(store, &store->writers[i]);
     }
+    if (store->holder) {
+        dispatch_writer(store, store->holder);
+    }
     dispatch_readers(store);
     listener_dispatch(store);
 }
@@ -251,6 +258,10 @@ static void on_tick(void *ctx)
     for (unsigned i = 0; i < store->writer_count; i++) {
         conn_tick(&store->writers[i], now_ms);
         expire(store, &store->writers[i].queue, now_ms);
+    }
+    if (store->holder) {
+        conn_tick(store->holder, now_ms);
+        expire(store, &store->holder->queue, now_ms);
     }
     for (unsigned i = 0; i < store->reader_count; i++) {
         conn_tick(&store->readers[i], now_ms);

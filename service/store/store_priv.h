@@ -136,6 +136,8 @@ struct store {
     uint64_t statement_ms, connect_ms;
     bool allow_unsafe;
     struct conn *writers, *readers;
+    struct conn *holder; /* a writer of its own for holds; NULL until there was one */
+    bool is_holding;
     unsigned writer_count, reader_count;
     struct listener *listener; /* NULL: nobody wants to hear */
     char *version;
@@ -166,6 +168,10 @@ void listener_tick(struct store *store, uint64_t now_ms);
 void listener_ready(struct store *store);    /* the connection listens, from now on */
 void listener_receive(struct store *store);  /* its connection has read something */
 void listener_dispatch(struct store *store); /* sends what is due */
+
+/* ---- a stream that is held: store_hold.c */
+void hold_over(struct store *store,
+               enum gl_code code); /* its append has ended: by commit, or (code) the transaction must be ended still */
 
 /* ---- appends of unknown outcome: store_settle.c */
 void settle_next(struct conn *conn); /* the connection is ready and idle, and something is unsettled */

@@ -8,6 +8,7 @@
 #include "service/base/loop.h"
 #include "service/base/map.h"
 #include "service/base/mem.h"
+#include "service/store/genesis.h"
 
 #define OTHER_SESSIONS 3
 #define LISTENERS_MAX  8
@@ -26,6 +27,7 @@ struct log {
     gl_hash chain, chain_start, sum;
     struct logged *ops;
     size_t cap;
+    const struct store *holder; /* who has locked it */
 };
 struct label {
     gl_uuid id;
@@ -63,13 +65,15 @@ struct pending { /* an answer on its way */
     store_append_fn fn;
     void *ctx;
     enum gl_code code;
+    bool is_held;
 };
 struct store {
     struct db *db;
     struct loop *loop;
     enum store_fault fault;
-    unsigned fault_times, appends, questions;
-    bool is_down, is_freed, are_notifications_lost;
+    unsigned fault_times, rival_times, appends, questions;
+    bool is_down, is_freed, are_notifications_lost, are_holds_refused;
+    struct log *holding; /* asked for, or held */
     store_moved_fn moved;
     void *moved_ctx;
     unsigned readable_until; /* so many questions; 0: all */
@@ -279,9 +283,12 @@ static void write_rows(struct db *db, struct log *log, const struct append_strea
     }
 }
 
-static enum append_outcome append_one(struct db *db, struct append_stream *stream)
+static enum append_outcome append_one(const struct store *store, struct append_stream *stream)
 {
+    struct db *db = store->db;
     struct log *log = log_of(db, &stream->stream);
+    if (log->holder && log->holder != store)
+        return APPEND_LOCKED;
     if (stream->expected_head != log->head)
         return APPEND_FENCE_LOST;
     for (size_t i = 0; i < stream->op_count; i++) {
@@ -297,6 +304,88 @@ static enum append_outcome append_one(struct db *db, struct append_stream *strea
         return APPEND_FENCE_LOST;
     write_rows(db, log, stream);
     return APPEND_COMMITTED;
+}
+
+/* ---- somebody who is always faster */
+
+static void rival_row(struct db *db, struct log *log, struct append_op *row, struct gl_buf *payload)
+{
+    size_t len;
+    struct append_stream stream = {.stream = log->id, .sum = log->sum, .ops = row, .op_count = 1, .set_open = -1};
+    char *bytes = gl_buf_take(payload, &len);
+    row->payload = gl_slice_of(bytes, len);
+    gl_hash leaf = gl_leaf(row->salt, row->payload);
+    row->chain = stream.chain = gl_chain_next(&log->chain, &leaf);
+    write_rows(db, log, &stream);
+    free(bytes);
+}
+
+static void rival_label(struct db *db)
+{
+    char name[32];
+    struct gl_buf payload;
+    struct append_op row = {.id = gl_uuid_v7(1), .seq = db->project.head + 1, .kind = GL_OP_LABEL_CREATE};
+    json_t *change = json_pack("{s:s, s:s}", "kind", "label.create", "name", "rival");
+    snprintf(name, sizeof name, "rival %llu", (unsigned long long)row.seq);
+    gl_buf_init(&payload, 4096);
+    project_op_write(&payload, row.kind, &row.id, &row.account, row.seq, 1, db->codebook, change);
+    rival_row(db, &db->project, &row, &payload);
+    db->labels[db->label_count++] = (struct label){gl_uuid_v7(1), mem_copy(name, strlen(name))};
+    db->codebook = db->project.head;
+    json_decref(change);
+}
+
+static void rival_annotation(struct db *db)
+{
+    struct gl_state *state = db_replay(db);
+    struct append_op row = {.id = gl_uuid_v7(1), .account = fixed_id("rival"), .seq = db->session.head + 1};
+    char creator[GL_UUID_TEXT + 1], id[GL_UUID_TEXT + 1], revision[GL_UUID_TEXT + 1];
+    struct gl_buf payload;
+    struct gl_err err = {0};
+    gl_uuid_format(&row.account, creator);
+    gl_uuid_format(&row.id, id);
+    gl_uuid_format(&db->revision, revision);
+    struct gl_op op = {.id = row.id, .account = row.account, .seq = row.seq, .at_ms = 1, .kind = GL_OP_ANNOTATION_CREATE};
+    op.effects =
+        json_pack("[{s:[s], s:{}, s:{s:I, s:s, s:s, s:{s:s, s:s}}}]", "ids", id, "prev", "set", "created", (json_int_t)row.seq,
+                  "creator", creator, "status", "active", "target", "revision", revision, "type", "document");
+    op.intent = json_pack("{s:{s:s}}", "change", "kind", "annotation.create");
+    gl_buf_init(&payload, 4096);
+    gl_op_write(&payload, &op);
+    json_t *parsed = NULL, *logged;
+    ck_assert_int_eq(gl_json_load(gl_buf_peek(&payload), &parsed, &err), GL_OK);
+    logged = json_pack("{s:o, s:s}", "payload", parsed, "salt", "00000000000000000000000000000000");
+    ck_assert_msg(gl_state_append(state, logged, &err) == GL_OK, "%s", err.detail);
+    rival_row(db, &db->session, &row, &payload);
+    ck_assert(gl_hash_equal(&db->session.chain, &state->chain));
+    db->session.sum = state->sum;
+    keep_record(db, &db->session, state->items[state->count - 1]);
+    json_decref(logged);
+    json_decref(op.effects);
+    json_decref(op.intent);
+    gl_state_free(&state);
+}
+
+static void let_rival_go_first(struct store *store, const struct append_stream *stream)
+{
+    const struct log *log = log_of(store->db, &stream->stream);
+    if (store->rival_times == 0 || log->holder)
+        return;
+    store->rival_times--;
+    if (log == &store->db->project)
+        rival_label(store->db);
+    else if (log == &store->db->session)
+        rival_annotation(store->db);
+}
+
+void store_mem_rival(struct store *store, unsigned times)
+{
+    store->rival_times = times;
+}
+
+void store_mem_refuse_holds(struct store *store, bool are_refused)
+{
+    store->are_holds_refused = are_refused;
 }
 
 /* ---- the store */
@@ -320,9 +409,12 @@ static void perform(void *ctx)
     store->appends++;
     pending->code = fault == FAULT_DOWN ? GL_E_STORE_DOWN : GL_OK;
     for (size_t i = 0; i < pending->count && fault != FAULT_DOWN; i++) {
-        pending->streams[i].outcome = fault == FAULT_LOCKED ? APPEND_LOCKED : append_one(store->db, &pending->streams[i]);
+        let_rival_go_first(store, &pending->streams[i]);
+        pending->streams[i].outcome = fault == FAULT_LOCKED ? APPEND_LOCKED : append_one(store, &pending->streams[i]);
         found[i] = pending->streams[i].found;
     }
+    if (pending->is_held)
+        store_release(store);
     if (fault == FAULT_LATE) {
         pending->next = store->late;
         store->late = pending;
@@ -337,8 +429,53 @@ static void perform(void *ctx)
 void store_append(struct store *store, struct append_stream *streams, size_t count, store_append_fn fn, void *ctx)
 {
     struct pending *pending = mem_alloc(sizeof *pending);
-    *pending = (struct pending){NULL, store, streams, count, fn, ctx, GL_OK};
+    *pending = (struct pending){NULL, store, streams, count, fn, ctx, GL_OK, false};
     loop_defer(store->loop, perform, pending);
+}
+
+struct holding {
+    struct store *store;
+    store_hold_fn fn;
+    void *ctx;
+};
+
+static void hold_now(void *ctx)
+{
+    struct holding *holding = ctx;
+    struct store *store = holding->store;
+    enum gl_code code = store->is_down ? GL_E_STORE_DOWN : store->holding->holder ? GL_E_BUSY : GL_OK;
+    if (code == GL_OK)
+        store->holding->holder = store;
+    else
+        store->holding = NULL;
+    holding->fn(holding->ctx, code);
+    mem_free(&holding);
+}
+
+bool store_hold(struct store *store, const gl_uuid *stream, store_hold_fn fn, void *ctx)
+{
+    if (store->holding || store->are_holds_refused)
+        return false;
+    struct holding *holding = mem_alloc(sizeof *holding);
+    *holding = (struct holding){store, fn, ctx};
+    store->holding = log_of(store->db, stream);
+    loop_defer(store->loop, hold_now, holding);
+    return true;
+}
+
+void store_hold_append(struct store *store, struct append_stream *stream, store_append_fn fn, void *ctx)
+{
+    struct pending *pending = mem_alloc(sizeof *pending);
+    ck_assert_ptr_eq(store->holding, log_of(store->db, &stream->stream));
+    *pending = (struct pending){NULL, store, stream, 1, fn, ctx, GL_OK, true};
+    loop_defer(store->loop, perform, pending);
+}
+
+void store_release(struct store *store)
+{
+    ck_assert(store->holding && store->holding->holder == store);
+    store->holding->holder = NULL;
+    store->holding = NULL;
 }
 
 void store_mem_answer(struct store *store)

@@ -40,6 +40,9 @@ void store_mem_set_clock(struct store *store, int64_t ms);            /* the dat
 void store_mem_set_readable(struct store *store, bool is_readable);   /* questions are answered store_down, appends go on */
 void store_mem_lose_notifications(struct store *store, bool is_lost); /* those that this worker sends */
 void store_mem_notify_everything(struct store *store);                /* as after a new LISTEN: this one looks at everything */
+/* Somebody faster: before each of so many appends of this store to a stream that nobody holds, another op is in its log already. */
+void store_mem_rival(struct store *store, unsigned times);
+void store_mem_refuse_holds(struct store *store, bool are_refused);
 unsigned store_mem_appends(const struct store *store);
 unsigned store_mem_questions(const struct store *store); /* asked so far */
 
