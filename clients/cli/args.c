@@ -17,17 +17,26 @@ const enum option_id every_verb_takes[] = {
 #include "clients/cli/cmds.def"
     OPT_COUNT};
 
-#define CLI_VERB(name, least, most, words, line, more) static const enum option_id name##_takes[] = {
-#define CLI_TAKES(id)                                  OPT_##id,
+#define CLI_VERB(name, least, most, words, line, more)           static const enum option_id name##_takes[] = {
+#define CLI_VERB_OF(group, name, least, most, words, line, more) static const enum option_id group##_##name##_takes[] = {
+#define CLI_TAKES(id)                                            OPT_##id,
 #define CLI_END                                                                                                                  \
     OPT_COUNT                                                                                                                    \
     }                                                                                                                            \
     ;
 #include "clients/cli/cmds.def"
 
+const struct group_row group_rows[GROUP_COUNT] = {
+#define CLI_GROUP(name, line, more) [GROUP_##name] = {#name, line, more},
+#include "clients/cli/cmds.def"
+};
+
 const struct verb_row verb_rows[VERB_COUNT] = {
 #define CLI_VERB(name, least, most, words, line, more)                                                                           \
-    [VERB_##name] = {#name, least, most, words, line, more, name##_takes, cmd_##name},
+    [VERB_##name] = {#name, NULL, least, most, words, line, more, name##_takes, cmd_##name},
+#define CLI_VERB_OF(group, name, least, most, words, line, more)                                                                 \
+    [VERB_##group##_##name] = {#group " " #name,       &group_rows[GROUP_##group], least, most, words, line, more,               \
+                               group##_##name##_takes, cmd_##group##_##name},
 #include "clients/cli/cmds.def"
 };
 
@@ -87,20 +96,63 @@ const struct verb_row *args_verb(const char *name)
     return NULL;
 }
 
-static void say_unknown_verb(struct gl_buf *problem, const char *name)
+const struct group_row *args_group(const char *name)
 {
-    const char *names[VERB_COUNT + 1] = {0};
-    for (size_t i = 0; i < VERB_COUNT; i++) {
-        names[i] = verb_rows[i].name;
+    for (size_t i = 0; i < GROUP_COUNT; i++) {
+        if (strcmp(group_rows[i].name, name) == 0) {
+            return &group_rows[i];
+        }
     }
-    const char *nearest = args_nearest(name, names);
-    gl_buf_str(problem, "there is no verb `");
+    return NULL;
+}
+
+/* Its name without the group's. */
+static const char *own_name(const struct verb_row *verb)
+{
+    return verb->group ? verb->name + strlen(verb->group->name) + 1 : verb->name;
+}
+
+const struct verb_row *args_verb_of(const struct group_row *group, const char *name)
+{
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (verb_rows[i].group == group && strcmp(own_name(&verb_rows[i]), name) == 0) {
+            return &verb_rows[i];
+        }
+    }
+    return NULL;
+}
+
+const char *args_nth(const struct args *args, enum option_id id, size_t n)
+{
+    for (size_t i = 0; i < args->given_count; i++) {
+        if (args->given[i].id == id && n-- == 0) {
+            return args->given[i].value;
+        }
+    }
+    return NULL;
+}
+
+/* group NULL: a first word that is no verb; otherwise a second one. */
+static void say_unknown_verb(struct gl_buf *problem, const struct group_row *group, const char *name)
+{
+    const char *names[VERB_COUNT + GROUP_COUNT + 1] = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (verb_rows[i].group == group) {
+            names[count++] = own_name(&verb_rows[i]);
+        }
+    }
+    for (size_t i = 0; i < GROUP_COUNT && !group; i++) {
+        names[count++] = group_rows[i].name;
+    }
+    const char *nearest = args_nearest(name, names), *before = group ? group->name : "", *space = group ? " " : "";
+    gl_buf_printf(problem, "there is no verb `%s%s", before, space);
     safe_put_str(problem, name);
     gl_buf_str(problem, "`");
     if (nearest) {
-        gl_buf_printf(problem, "; did you mean `%s`?", nearest);
+        gl_buf_printf(problem, "; did you mean `%s%s%s`?", before, space, nearest);
     }
-    gl_buf_str(problem, " (`gloss help` lists them)");
+    gl_buf_printf(problem, " (`gloss help%s%s` lists them)", space, before);
 }
 
 /* The option of that name that the verb takes; OPT_COUNT: none. Before the verb is known: those of every verb, and --man. */
@@ -159,11 +211,17 @@ static bool take_option(struct args *args, int argc, char **argv, int *i, struct
         args->values[id] = "";
         return true;
     }
+    if (args->given_count == ARGS_GIVEN_MAX) {
+        gl_buf_printf(problem, "these are too many options; %d is the most", ARGS_GIVEN_MAX);
+        return false;
+    }
     if (!value && *i + 1 >= argc) {
         gl_buf_printf(problem, "`--%s` needs a value: --%s %s", row->name, row->name, row->value);
         return false;
     }
     args->values[id] = value ? value : argv[++*i];
+    args->given[args->given_count].id = id;
+    args->given[args->given_count++].value = args->values[id];
     return true;
 }
 
@@ -172,18 +230,28 @@ static bool is_option(const char *word)
     return word[0] == '-' && word[1] == '-' && isalpha((unsigned char)word[2]) && !strpbrk(word, " \t\n");
 }
 
-/* The verb is the first word that is no option; options before it are those of every verb, and their values are jumped over. */
-static int find_verb(int argc, char **argv)
+/* Whether the option at argv[i] has its value in the next place, as far as that can be told from these verbs: all of a group, or `help`. */
+static bool has_value_behind(const char *word, const struct group_row *group)
 {
-    for (int i = 1; i < argc; i++) {
+    size_t len = strcspn(word + 2, "=");
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        bool counts = group ? verb_rows[i].group == group : i == VERB_help;
+        enum option_id id = counts ? find_option(&verb_rows[i], gl_slice_of(word + 2, len)) : OPT_COUNT;
+        if (id != OPT_COUNT) {
+            return option_rows[id].value && word[2 + len] != '=';
+        }
+    }
+    return false;
+}
+
+/* The place of the next word from argv[i] on that is no option; the values of options are jumped over. */
+static int find_word(int argc, char **argv, int i, const struct group_row *group)
+{
+    for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (!is_option(argv[i])) {
             return i;
         }
-        size_t len = strcspn(argv[i] + 2, "=");
-        enum option_id id = find_option(&verb_rows[VERB_help], gl_slice_of(argv[i] + 2, len));
-        if (id != OPT_COUNT && option_rows[id].value && argv[i][2 + len] != '=') {
-            i++;
-        }
+        i += has_value_behind(argv[i], group);
     }
     return argc;
 }
@@ -220,24 +288,58 @@ static bool take_word(const struct args *args, const char *word, struct gl_buf *
     return true;
 }
 
-bool args_parse(int argc, char **argv, struct args *args, struct gl_buf *problem)
+/* The verb of a group: the next word says which, `list` when there is none. *at becomes its place. */
+static bool take_group(struct args *args, const struct group_row *group, int argc, char **argv, int *at, struct gl_buf *problem)
+{
+    *at = find_word(argc, argv, *at + 1, group);
+    bool has_word = *at < argc && strcmp(argv[*at], "-h") != 0;
+    const struct verb_row *verb = args_verb_of(group, has_word ? argv[*at] : "list");
+    if (!verb) {
+        say_unknown_verb(problem, group, has_word ? argv[*at] : "list");
+        return false;
+    }
+    args->verb = verb;
+    args->group = has_word ? NULL : group;
+    *at = has_word ? *at : argc;
+    return true;
+}
+
+/* places: where the words of the verb stand; argc for what is not there. */
+static bool take_verb(struct args *args, int argc, char **argv, int places[2], struct gl_buf *problem)
 {
     *args = (struct args){.verb = &verb_rows[VERB_help]};
-    int verb_at = find_verb(argc, argv);
-    if (verb_at < argc) {
-        bool wants_help = strcmp(argv[verb_at], "-h") == 0;
-        const struct verb_row *verb = wants_help ? args->verb : args_verb(argv[verb_at]);
-        if (!verb) {
-            say_unknown_verb(problem, argv[verb_at]);
-            return false;
-        }
-        args->verb = verb;
-        args->has_verb = !wants_help;
+    places[0] = find_word(argc, argv, 1, NULL);
+    places[1] = argc;
+    if (places[0] == argc || strcmp(argv[places[0]], "-h") == 0) {
+        places[0] = argc;
+        return true;
+    }
+    args->has_verb = true;
+    const char *word = argv[places[0]];
+    const struct verb_row *verb = args_verb(word);
+    const struct group_row *group = args_group(word);
+    if (group) {
+        places[1] = places[0];
+        return take_group(args, group, argc, argv, &places[1], problem);
+    }
+    if (!verb || verb->group) { /* "label new" as one word is none */
+        say_unknown_verb(problem, NULL, word);
+        return false;
+    }
+    args->verb = verb;
+    return true;
+}
+
+bool args_parse(int argc, char **argv, struct args *args, struct gl_buf *problem)
+{
+    int places[2];
+    if (!take_verb(args, argc, argv, places, problem)) {
+        return false;
     }
     args->words = argv + 1;
     bool is_rest = false;
     for (int i = 1; i < argc; i++) {
-        if (i == verb_at) {
+        if (i == places[0] || i == places[1]) {
             continue;
         }
         if (!is_rest && strcmp(argv[i], "--") == 0) {

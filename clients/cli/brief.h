@@ -27,6 +27,10 @@ void brief_fini(struct brief *brief);
 
 /* The project that `name` (a name or an id) means; *id is the caller's. */
 int project_find(struct cli *cli, const char *name, char **id) GL_MUST_USE;
+/* Its description (project_info, the caller's). name NULL: the only project that one belongs to. */
+int project_take(struct cli *cli, const char *name, json_t **info) GL_MUST_USE;
+int project_list(struct cli *cli,
+                 json_t **projects) GL_MUST_USE; /* all of them, an array that is the caller's also when it fails */
 /* The project to write to when nobody named one: the only one where one may. */
 int project_for_writing(struct cli *cli, char **id) GL_MUST_USE;
 /* Every project's name by its id, as an object; NULL with *status when it cannot be read. */

@@ -1,84 +1,18 @@
 #include "clients/cli/change.h"
 
+#include "clients/cli/fields.h"
 #include "clients/cli/link.h"
 #include "clients/cli/ops.h"
 #include "clients/cli/refused.h"
 #include "clients/cli/safe.h"
 #include "clients/cli/say.h"
+#include "proto/gl_json.h"
 #include "proto/gl_uuid.h"
-#include "proto/model/annotation.h"
 
 #define SUBMIT_MS     60000
 #define SEEN_MS       10000
 #define STEP_MS       200
 #define WORDS_COLUMNS 60
-
-int change_target(struct cli *cli, const char *quote, json_t **target)
-{
-    uint64_t start = 0, end = 0, nth = 0;
-    bool has_start, has_end, has_nth;
-    int status = cli_number(cli, OPT_start, 0, GL_INT_MAX, &start, &has_start);
-    status = status ? status : cli_number(cli, OPT_end, 0, GL_INT_MAX, &end, &has_end);
-    status = status ? status : cli_number(cli, OPT_nth, 1, GL_INT_MAX, &nth, &has_nth);
-    status = status ? status : cli_check_text(cli, "the quoted words", quote);
-    if (status) {
-        return status;
-    }
-    if (has_start != has_end) {
-        return fail(cli, EXIT_COULD_NOT, "usage", "--start and --end belong together");
-    }
-    if (cli_flag(cli, OPT_whole)) {
-        if (quote || has_start) {
-            return fail(cli, EXIT_COULD_NOT, "usage", "--whole means the whole brief; leave out the words and --start --end");
-        }
-        *target = json_pack("{s:s}", "type", "document");
-        return 0;
-    }
-    if (!quote && !has_start) {
-        return fail(cli, EXIT_COULD_NOT, "usage", "say where: quote the words, or give --start and --end, or --whole");
-    }
-    if (quote && !*quote) {
-        return fail(cli, EXIT_COULD_NOT, "usage", "the quoted words are empty; quote them as they stand in the text");
-    }
-    json_t *span = json_object();
-    if (has_start) {
-        json_object_set_new(span, "start", json_integer((json_int_t)start));
-        json_object_set_new(span, "end", json_integer((json_int_t)end));
-    }
-    if (has_nth) {
-        json_object_set_new(span, "nth", json_integer((json_int_t)nth));
-    }
-    const struct {
-        const char *name, *value;
-    } words[] = {{"exact", quote}, {"prefix", cli_option(cli, OPT_prefix)}, {"suffix", cli_option(cli, OPT_suffix)}};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (words[i].value) {
-            json_object_set_new(span, words[i].name, json_string(words[i].value));
-        }
-    }
-    *target = json_pack("{s:s, s:[o]}", "type", "spans", "spans", span);
-    return 0;
-}
-
-int change_status(struct cli *cli, json_t *change)
-{
-    const char *name = cli_option(cli, OPT_status);
-    enum gl_status status;
-    if (!name) {
-        return 0;
-    }
-    if (gl_status_parse(gl_slice_str(name), &status)) {
-        json_object_set_new(change, "status", json_string(name));
-        return 0;
-    }
-    const char *names[GL_STATUS_COUNT + 1] = {0};
-    for (size_t i = 0; i < GL_STATUS_COUNT; i++) {
-        names[i] = gl_status_name((enum gl_status)i);
-    }
-    const char *nearest = args_nearest(name, names);
-    return fail(cli, EXIT_COULD_NOT, "usage", "`--status %s`: it must be proposed, active, accepted, rejected or resolved%s%s%s",
-                name, nearest ? "; did you mean `" : "", nearest ? nearest : "", nearest ? "`?" : "");
-}
 
 /* {"id","base"?,"change"} */
 static int make_op(struct cli *cli, const struct change *change, json_t **op)
@@ -123,8 +57,7 @@ static struct gl_annotation *wait_for(struct cli *cli, struct gloss_session *ses
     return gloss_annotation_find(session, id);
 }
 
-static void print_done(struct cli *cli, const struct change *change, struct gloss_session *session, const char *op, uint64_t seq,
-                       const char *id)
+void change_print(struct cli *cli, struct gloss_session *session, const char *done, const char *op, uint64_t seq, const char *id)
 {
     const struct gl_annotation *annotation = wait_for(cli, session, seq, id);
     if (cli->is_json) {
@@ -152,7 +85,7 @@ static void print_done(struct cli *cli, const struct change *change, struct glos
             gl_buf_str(&words, name ? name : label);
         }
     }
-    out_line(cli, "%s %s  %s  op %llu", change->done, gl_buf_cstr(&words), id, (unsigned long long)seq);
+    out_line(cli, "%s %s  %s  op %llu", done, gl_buf_cstr(&words), id, (unsigned long long)seq);
     gl_buf_fini(&words);
 }
 
@@ -172,7 +105,7 @@ int change_run(struct cli *cli, const struct change *change)
     if (status == 0) {
         int code = gloss_submit_wait(session, op, SUBMIT_MS, &seq, annotation, &error);
         if (code == 0) {
-            print_done(cli, change, session, json_string_value(json_object_get(op, "id")), seq, annotation);
+            change_print(cli, session, change->done, json_string_value(json_object_get(op, "id")), seq, annotation);
         } else if (error_status(code) == EXIT_UNREACHABLE) {
             status = fail_error(cli, "it is not known whether this was done", &error);
             say_more(cli, "the same again with --op %s is applied once at most", json_string_value(json_object_get(op, "id")));
@@ -202,23 +135,24 @@ int change_existing(struct cli *cli, const char *kind, json_t *fields, const cha
     return status;
 }
 
-int change_create(struct cli *cli, const char *quote, const char *label, const char *note, const char *done)
+int change_create(struct cli *cli, const struct creation *creation)
 {
     struct brief brief = {0};
-    json_t *change = json_pack("{s:s, s:s*, s:s*}", "kind", "annotation.create", "label", label, "note", note), *target = NULL;
-    int status = change_target(cli, quote, &target);
+    json_t *change =
+        json_pack("{s:s, s:s*, s:s*}", "kind", "annotation.create", "label", creation->label, "note", creation->note);
+    json_t *target = NULL;
+    int status = fields_target(cli, creation->quotes, creation->quote_count, &target);
     if (status == 0) {
         json_object_set_new(change, "target", target);
-        status = change_status(cli, change);
+        status = fields_status(cli, change);
     }
+    status = status ? status : fields_attributes(cli, change, false);
+    status = status ? status : link_open(cli, NULL, NULL);
+    status = status ? status : brief_find(cli, cli_word(cli, 0), &brief);
     if (status == 0) {
-        status = link_open(cli, NULL, NULL);
-    }
-    if (status == 0) {
-        status = brief_find(cli, cli_word(cli, 0), &brief);
-    }
-    if (status == 0) {
-        status = change_run(cli, &(struct change){.change = change, .session = brief.session, .quote = quote, .done = done});
+        const char *quote = creation->quote_count ? creation->quotes[0] : NULL;
+        status =
+            change_run(cli, &(struct change){.change = change, .session = brief.session, .quote = quote, .done = creation->done});
     }
     json_decref(change);
     brief_fini(&brief);

@@ -9,11 +9,6 @@
 
 #include "clients/cli/brief.h"
 
-/* The target of a new annotation, from the words QUOTE (may be NULL) and --start --end --nth --prefix --suffix --whole. *target is the caller's. */
-int change_target(struct cli *cli, const char *quote, json_t **target) GL_MUST_USE;
-/* --status, checked here because the list of them is known. */
-int change_status(struct cli *cli, json_t *change) GL_MUST_USE;
-
 struct change {
     json_t *change;      /* lent */
     const char *session; /* its id */
@@ -25,7 +20,18 @@ int change_run(struct cli *cli, const struct change *change) GL_MUST_USE;
 
 /* The whole of edit, rm and restore: looks ANN up and asks for `kind` with the members of fields (taken; may be NULL). */
 int change_existing(struct cli *cli, const char *kind, json_t *fields, const char *done) GL_MUST_USE;
-/* The whole of tag and note. note may be NULL. */
-int change_create(struct cli *cli, const char *quote, const char *label, const char *note, const char *done) GL_MUST_USE;
+
+/* The whole of tag and note. */
+struct creation {
+    char *const *quotes; /* several: a place in several pieces */
+    size_t quote_count;
+    const char *label; /* NULL: none */
+    const char *note;  /* NULL: none */
+    const char *done;
+};
+int change_create(struct cli *cli, const struct creation *creation) GL_MUST_USE;
+
+/* Tells of an op that was accepted, as change_run does: waits until the replica has it. */
+void change_print(struct cli *cli, struct gloss_session *session, const char *done, const char *op, uint64_t seq, const char *id);
 
 #endif

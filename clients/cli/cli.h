@@ -41,6 +41,11 @@ static inline bool cli_flag(const struct cli *cli, enum option_id id)
 {
     return cli->args.values[id] != NULL;
 }
+/* What it was given the (n + 1)th time; NULL: not so often. */
+static inline const char *cli_nth(const struct cli *cli, enum option_id id, size_t n)
+{
+    return args_nth(&cli->args, id, n);
+}
 static inline const char *cli_word(const struct cli *cli, size_t i)
 {
     return i < cli->args.word_count ? cli->args.words[i] : NULL;

@@ -21,9 +21,12 @@ int cmd_help(struct cli *cli)
     if (word && strcmp(word, "exits") == 0) {
         return print(cli, help_exits);
     }
-    const struct verb_row *verb = word ? args_verb(word) : NULL;
-    if (word && !verb) {
-        return fail(cli, EXIT_COULD_NOT, "usage", "there is no verb `%s` (`gloss help` lists them)", word);
+    const struct group_row *group = word ? args_group(word) : NULL;
+    const char *second = cli_word(cli, 1);
+    const struct verb_row *verb = group && second ? args_verb_of(group, second) : word && !second ? args_verb(word) : NULL;
+    if (word && !verb && !(group && !second)) {
+        return fail(cli, EXIT_COULD_NOT, "usage", "there is no verb `%s%s%s` (`gloss help%s%s` lists them)", word,
+                    second ? " " : "", second ? second : "", group ? " " : "", group ? group->name : "");
     }
-    return help_verb(cli, verb);
+    return group && !second ? help_group(cli, group) : help_verb(cli, verb);
 }

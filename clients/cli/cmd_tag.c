@@ -11,5 +11,9 @@ int cmd_tag(struct cli *cli)
     if (!label || !*label) {
         return fail(cli, EXIT_COULD_NOT, "usage", "say which label: --label LABEL (`gloss note` writes a note without one)");
     }
-    return change_create(cli, cli_word(cli, 1), label, cli_option(cli, OPT_note), "tagged");
+    return change_create(cli, &(struct creation){.quotes = cli->args.words + 1,
+                                                 .quote_count = cli->args.word_count - 1,
+                                                 .label = label,
+                                                 .note = cli_option(cli, OPT_note),
+                                                 .done = "tagged"});
 }

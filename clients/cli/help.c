@@ -68,16 +68,40 @@ static size_t help_columns(const struct screen *screen)
     return screen->columns > 100 ? 100 : screen->columns;
 }
 
+/* "label   the labels of a codebook: list, new, ..." */
+static void put_group_row(struct gl_buf *out, const struct group_row *group, size_t columns)
+{
+    struct gl_buf line;
+    gl_buf_init(&line, SIZE_MAX);
+    gl_buf_str(&line, group->line);
+    const char *between = ": ";
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (verb_rows[i].group == group) {
+            gl_buf_printf(&line, "%s%s", between, verb_rows[i].name + strlen(group->name) + 1);
+            between = ", ";
+        }
+    }
+    put_row(out, group->name, gl_buf_cstr(&line), columns);
+    gl_buf_fini(&line);
+}
+
 static void put_list(struct gl_buf *out, size_t columns)
 {
     gl_buf_str(out, "gloss - read and mark up shared texts\n\n");
+    const struct group_row *group = NULL;
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        put_row(out, verb_rows[i].name, verb_rows[i].line, columns);
+        const struct verb_row *verb = &verb_rows[i];
+        if (!verb->group) {
+            put_row(out, verb->name, verb->line, columns);
+        } else if (verb->group != group) {
+            put_group_row(out, verb->group, columns);
+        }
+        group = verb->group;
     }
     gl_buf_str(out, "\n");
     put_wrapped(
         out,
-        "BRIEF is a document's id, or a unique beginning of its title or file name. `gloss help VERB` tells more about one verb, `gloss help exits` lists the exit statuses.",
+        "BRIEF is a document's id, or a unique beginning of its title or file name; ANN an annotation's id or its beginning. `gloss help VERB` tells more about one verb, `gloss help exits` lists the exit statuses.",
         0, 0, columns);
 }
 
@@ -116,6 +140,35 @@ void help_exits(struct gl_buf *out)
     for (size_t i = 0; i < sizeof exit_rows / sizeof exit_rows[0]; i++) {
         gl_buf_printf(out, "  %d  %s\n", exit_rows[i].status, exit_rows[i].when);
     }
+}
+
+static void put_group(struct gl_buf *out, const struct group_row *group, size_t columns)
+{
+    gl_buf_printf(out, "gloss %s VERB - %s\n\n", group->name, group->line);
+    put_wrapped(out, group->more, 0, 0, columns);
+    gl_buf_str(out, "\n");
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        const struct verb_row *verb = &verb_rows[i];
+        if (verb->group == group) {
+            char *left = heap_printf("%s%s%s", verb->name, *verb->words ? " " : "", verb->words);
+            put_row(out, left, verb->line, columns);
+            free(left);
+        }
+    }
+    char *last = heap_printf("`gloss help %s VERB` tells more about one; `gloss %s` alone lists.", group->name, group->name);
+    gl_buf_str(out, "\n");
+    put_wrapped(out, last, 0, 0, columns);
+    free(last);
+}
+
+int help_group(struct cli *cli, const struct group_row *group)
+{
+    struct gl_buf out;
+    gl_buf_init(&out, SIZE_MAX);
+    put_group(&out, group, help_columns(&cli->out));
+    screen_page(&cli->out, &out);
+    gl_buf_fini(&out);
+    return EXIT_DONE;
 }
 
 int help_verb(struct cli *cli, const struct verb_row *verb)

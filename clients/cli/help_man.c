@@ -91,8 +91,17 @@ static void put_pairs(struct gl_buf *out, const char *section, const struct pair
 static void put_verbs(struct gl_buf *out)
 {
     gl_buf_str(out, ".SH VERBS\n");
+    const struct group_row *group = NULL;
     for (size_t i = 0; i < VERB_COUNT; i++) {
         const struct verb_row *verb = &verb_rows[i];
+        if (verb->group && verb->group != group) {
+            gl_buf_printf(out, ".SS gloss %s VERB\n", verb->group->name);
+            put_roff(out, verb->group->line);
+            gl_buf_str(out, ".\n.PP\n");
+            put_roff(out, verb->group->more);
+            gl_buf_str(out, "\n");
+        }
+        group = verb->group;
         gl_buf_printf(out, ".SS gloss %s ", verb->name);
         put_roff(out, verb->words);
         gl_buf_str(out, "\n");

@@ -12,11 +12,12 @@
 static int check_options_text(struct cli *cli)
 {
     int status = 0;
-    for (size_t i = 0; i < OPT_COUNT && status == 0; i++) {
+    for (size_t i = 0; i < cli->args.given_count && status == 0; i++) {
+        enum option_id id = cli->args.given[i].id;
         char what[64];
-        snprintf(what, sizeof what, "the value of --%s", option_rows[i].name);
-        bool is_file = i == OPT_token_file || i == OPT_ca || i == OPT_password_file;
-        status = is_file ? 0 : cli_check_text(cli, what, cli->args.values[i]);
+        snprintf(what, sizeof what, "the value of --%s", option_rows[id].name);
+        bool is_file = id == OPT_password_file || id == OPT_token_file || id == OPT_ca;
+        status = is_file ? 0 : cli_check_text(cli, what, cli->args.given[i].value);
     }
     return status;
 }
@@ -60,7 +61,7 @@ static int run(struct cli *cli, int argc, char **argv)
     if (!args_parse(argc, argv, &cli->args, &problem)) {
         status = fail(cli, EXIT_COULD_NOT, "usage", "%s", gl_buf_cstr(&problem));
     } else if (cli_flag(cli, OPT_help)) {
-        status = help_verb(cli, cli->args.has_verb ? cli->args.verb : NULL);
+        status = cli->args.group ? help_group(cli, cli->args.group) : help_verb(cli, cli->args.has_verb ? cli->args.verb : NULL);
     } else if (argc == 1) {
         help_list(&cli->err);
         status = EXIT_COULD_NOT;

@@ -18,7 +18,10 @@ enum paint_mode {
     PAINT_256,
 };
 
-#define PAINT_COLOURS 8 /* a label's colour is one of so many */
+/* The colour of a label: one of so many, or PAINT_RGB + 0xrrggbb for one that the codebook gives. */
+#define PAINT_COLOURS 8
+#define PAINT_RGB     0x1000000u
+#define PAINT_NONE    UINT32_MAX
 
 enum paint_role { PAINT_NORMAL, PAINT_TITLE, PAINT_FAINT, PAINT_BAD, PAINT_GOOD };
 
@@ -27,6 +30,8 @@ void paint_role(struct gl_buf *out, enum paint_mode mode, enum paint_role role);
 void paint_highlight(struct gl_buf *out, enum paint_mode mode, unsigned colour, unsigned depth);
 /* Letters (not the ground) in a label's colour. */
 void paint_label(struct gl_buf *out, enum paint_mode mode, unsigned colour);
+/* "#rrggbb" as a colour; PAINT_NONE when it is none (or NULL). */
+unsigned paint_rgb(const char *text);
 void paint_reset(struct gl_buf *out, enum paint_mode mode);
 
 #endif

@@ -10,7 +10,7 @@ static bool take_project(json_t *item, void *arg)
     return true;
 }
 
-static int list_projects(struct cli *cli, json_t **projects)
+int project_list(struct cli *cli, json_t **projects)
 {
     *projects = json_array();
     return link_list(cli, "your projects cannot be listed", "project.list", json_object(), "projects", take_project, *projects);
@@ -36,7 +36,7 @@ json_t *project_names(struct cli *cli, int *status)
 {
     json_t *projects, *project, *names = json_object();
     size_t i;
-    *status = list_projects(cli, &projects);
+    *status = project_list(cli, &projects);
     json_array_foreach(projects, i, project)
     {
         json_object_set(names, string_of(project, "project"), json_object_get(project, "name"));
@@ -49,35 +49,53 @@ json_t *project_names(struct cli *cli, int *status)
     return names;
 }
 
-int project_find(struct cli *cli, const char *name, char **id)
+/* The one of projects that name (a name, its beginning, or an id) means; NULL: none, or several. */
+static json_t *choose(const json_t *projects, const char *name)
 {
-    json_t *projects, *project;
+    json_t *project, *whole = NULL, *beginning = NULL;
     size_t i, begins = 0;
-    const char *whole = NULL, *beginning = NULL;
-    *id = NULL;
-    int status = list_projects(cli, &projects);
-    json_array_foreach(projects, i, project)
+    json_array_foreach((json_t *)projects, i, project)
     {
-        const char *its_name = string_of(project, "name"), *its_id = string_of(project, "project");
-        if (strcmp(its_id, name) == 0 || strcmp(its_name, name) == 0) {
-            whole = whole ? whole : its_id;
+        const char *its_name = string_of(project, "name");
+        if (strcmp(string_of(project, "project"), name) == 0 || strcmp(its_name, name) == 0) {
+            whole = whole ? whole : project;
         }
         if (*name && strncasecmp(its_name, name, strlen(name)) == 0) {
-            beginning = its_id;
+            beginning = project;
             begins++;
         }
     }
-    const char *chosen = whole ? whole : begins == 1 ? beginning : NULL;
-    if (chosen) {
-        *id = heap_copy(gl_slice_str(chosen));
-    } else if (status == 0) {
-        size_t count = json_array_size(projects);
+    return whole ? whole : begins == 1 ? beginning : NULL;
+}
+
+int project_take(struct cli *cli, const char *name, json_t **info)
+{
+    json_t *projects;
+    int status = project_list(cli, &projects);
+    size_t count = json_array_size(projects);
+    *info = status ? NULL : json_incref(name ? choose(projects, name) : count == 1 ? json_array_get(projects, 0) : NULL);
+    if (status == 0 && !*info && (name || count == 0)) {
         status = fail_more(cli, EXIT_COULD_NOT, "project_not_found", json_pack("{s:O}", "projects", projects),
-                           "you belong to no project `%s`%s", name,
-                           count ? "; you belong to:" : ", nor to any other: ask an owner to make you a member");
+                           "you belong to no project%s%s%s%s", name ? " `" : "", name ? name : "", name ? "`" : "",
+                           count  ? "; you belong to:"
+                           : name ? ", nor to any other: ask an owner to make you a member"
+                                  : "; `gloss project new NAME` makes one, or ask an owner to make you a member");
+        say_projects(cli, projects);
+    } else if (status == 0 && !*info) {
+        status = fail_more(cli, EXIT_COULD_NOT, "project_needed", json_pack("{s:O}", "projects", projects),
+                           "you belong to several projects; say which with --project NAME:");
         say_projects(cli, projects);
     }
     json_decref(projects);
+    return status;
+}
+
+int project_find(struct cli *cli, const char *name, char **id)
+{
+    json_t *info;
+    int status = project_take(cli, name, &info);
+    *id = info ? heap_copy(gl_slice_str(string_of(info, "project"))) : NULL;
+    json_decref(info);
     return status;
 }
 
@@ -86,7 +104,7 @@ int project_for_writing(struct cli *cli, char **id)
     json_t *projects, *project, *writable = json_array();
     size_t i;
     *id = NULL;
-    int status = list_projects(cli, &projects);
+    int status = project_list(cli, &projects);
     json_array_foreach(projects, i, project)
     {
         if (strcmp(string_of(project, "role"), "viewer") != 0) {

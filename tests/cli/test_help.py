@@ -9,7 +9,8 @@ import unittest
 import case
 import server as support
 
-VERBS = ("login import ls info cat show tag note edit rm restore watch post log verify export help version").split()
+VERBS = ("login import ls info cat show tag note edit rm restore resolve reopen accept reject watch post log verify export help version").split()
+GROUPS = {"project": ["list", "new"], "member": ["list", "add", "set", "remove"]}
 
 
 def gloss(*args, **env):
@@ -22,7 +23,19 @@ class Help(unittest.TestCase):
         self.assertEqual(done.returncode, 0)
         for verb in VERBS:
             self.assertRegex(done.stdout, rf"(?m)^  {verb} ")
+        for group in GROUPS:
+            self.assertRegex(done.stdout, rf"(?m)^  {group} ")
         self.assertEqual(gloss("--help").stdout, done.stdout)
+
+    def test_a_group_lists_its_verbs(self):
+        for group, verbs in GROUPS.items():
+            done = gloss("help", group)
+            self.assertEqual(done.returncode, 0)
+            self.assertEqual(re.findall(rf"(?m)^  {group} (\S+)", done.stdout), verbs)
+            self.assertEqual(gloss(group, "--help").stdout, done.stdout)
+            for verb in verbs:
+                self.assertEqual(gloss("help", group, verb).stdout, gloss(group, verb, "--help").stdout)
+                self.assertTrue(gloss(group, verb, "-h").stdout.startswith(f"gloss {group} {verb}"))
 
     def test_nothing_typed_lists_them_on_stderr(self):
         done = gloss()
@@ -40,7 +53,7 @@ class Help(unittest.TestCase):
 
     def test_help_fits_the_width(self):
         for columns in ("40", "60", "80", "200"):
-            for verb in VERBS:
+            for verb in [*VERBS, *GROUPS]:
                 for line in gloss(verb, "--help", COLUMNS=columns).stdout.splitlines()[1:]:
                     self.assertLessEqual(len(line), int(columns), line)
 
@@ -56,6 +69,9 @@ class Help(unittest.TestCase):
         page = gloss("help", "--man").stdout
         for verb in VERBS:
             self.assertRegex(page, rf"(?m)^\.SS gloss {verb} ")
+        for group, verbs in GROUPS.items():
+            for verb in verbs:
+                self.assertRegex(page, rf"(?m)^\.SS gloss {group} {verb} ")
         self.assertNotRegex(page, r"[^\x00-\x7f]")
         if not shutil.which("groff"):
             self.skipTest("groff is not installed")

@@ -26,6 +26,12 @@ static const struct {
     {{"tag", "--help"}, "tag", 0, NULL, OPT_help, ""},
     {{"help", "tag"}, "help", 1, "tag", OPT_help, NULL},
     {{NULL}, "help", 0, NULL, OPT_json, NULL},
+    {{"member", "add", "ana", "viewer"}, "member add", 2, "ana", OPT_of_project, NULL},
+    {{"member", "--project", "list", "set", "ana", "owner"}, "member set", 2, "ana", OPT_of_project, "list"},
+    {{"--json", "member", "--project=p"}, "member list", 0, NULL, OPT_of_project, "p"},
+    {{"member", "--help"}, "member list", 0, NULL, OPT_help, ""},
+    {{"member", "remove", "-h"}, "member remove", 0, NULL, OPT_help, ""},
+    {{"help", "member", "add"}, "help", 2, "member", OPT_help, NULL},
 };
 
 static bool parse(const char *const *typed, struct args *args, struct gl_buf *problem, char **argv)
@@ -73,6 +79,11 @@ static const struct {
     {{"cat", "a", "b"}, "takes BRIEF and no more: `b` is one too many"},
     {{"version", "a"}, "takes no words: `a` is one too many"},
     {{"ls", "-j"}, "no option `-j`"},
+    {{"memebr", "list"}, "did you mean `member`?"},
+    {{"member", "lst"}, "there is no verb `member lst`; did you mean `member list`? (`gloss help member` lists them)"},
+    {{"member list"}, "there is no verb `member list`"},
+    {{"member", "add", "ana"}, "`gloss member add` needs ACCOUNT ROLE"},
+    {{"project", "new", "a", "--project", "b"}, "`gloss project new` has no option `--project`"},
 };
 
 START_TEST(args_parse__what_is_wrong__is_said_with_what_to_do)

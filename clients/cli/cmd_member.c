@@ -1,0 +1,143 @@
+/*
+ * cmd_member.c - gloss member ...: who belongs to a project, and as what.
+ */
+#include "clients/cli/brief.h"
+#include "clients/cli/cmds.h"
+#include "clients/cli/grid.h"
+#include "clients/cli/link.h"
+#include "clients/cli/say.h"
+
+static const char *const roles[] = {"viewer", "annotator", "curator", "owner", NULL};
+
+static const char *string_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "";
+}
+
+/* The project, its id, and its members (result of member.list, the caller's). */
+static int read_members(struct cli *cli, json_t **info, json_t **result)
+{
+    *info = *result = NULL;
+    int status = link_open(cli, NULL, NULL);
+    status = status ? status : project_take(cli, cli_option(cli, OPT_of_project), info);
+    if (status == 0) {
+        status = link_call(cli, "the members cannot be listed", "member.list",
+                           json_pack("{s:s}", "project", string_of(*info, "project")), result);
+    }
+    return status;
+}
+
+int cmd_member_list(struct cli *cli)
+{
+    json_t *info, *result, *member;
+    size_t i;
+    struct grid grid;
+    int status = read_members(cli, &info, &result);
+    grid_init(&grid);
+    grid_column(&grid, "account", GRID_LEFT);
+    grid_column(&grid, "role", GRID_LEFT);
+    json_array_foreach(json_object_get(result, "members"), i, member)
+    {
+        const char *role = json_string_value(json_object_get(member, "role"));
+        if (cli->is_json) {
+            out_json(cli, json_incref(member));
+            continue;
+        }
+        grid_add(&grid, string_of(member, "name"), role ? PAINT_TITLE : PAINT_FAINT);
+        grid_add(&grid, role ? role : "(was a member)", role ? PAINT_NORMAL : PAINT_FAINT);
+    }
+    grid_put(&grid, &cli->out);
+    grid_fini(&grid);
+    json_decref(result);
+    json_decref(info);
+    return status;
+}
+
+static int check_role(struct cli *cli, const char *role)
+{
+    for (size_t i = 0; roles[i]; i++) {
+        if (strcmp(roles[i], role) == 0) {
+            return 0;
+        }
+    }
+    const char *nearest = args_nearest(role, roles);
+    return fail(cli, EXIT_COULD_NOT, "usage", "there is no role `%s`%s%s%s; it must be viewer, annotator, curator or owner", role,
+                nearest ? "; did you mean `" : "", nearest ? nearest : "", nearest ? "`?" : "");
+}
+
+/* The role that the account has now; NULL: it is no member. */
+static const char *role_now(const json_t *result, const char *account)
+{
+    json_t *member;
+    size_t i;
+    json_array_foreach(json_object_get(result, "members"), i, member)
+    {
+        if (strcmp(string_of(member, "name"), account) == 0) {
+            return json_string_value(json_object_get(member, "role"));
+        }
+    }
+    return NULL;
+}
+
+/* role NULL: no longer a member. */
+static int set_role(struct cli *cli, const json_t *info, const char *account, const char *role)
+{
+    struct gloss_error error = {0};
+    json_t *params = json_pack("{s:s, s:s, s:s*}", "project", string_of(info, "project"), "account", account, "role", role);
+    json_t *result = NULL;
+    int code = link_try(cli, "member.set", params, &result, &error), status = 0;
+    if (code == GLOSS_E_NOT_FOUND) {
+        status = fail(cli, EXIT_REFUSED, error.name,
+                      "there is no account `%s` on this server; the operator makes one: glossd user add", account);
+    } else if (code) {
+        status = fail_error(cli, "nothing was changed", &error);
+    } else if (cli->is_json) {
+        out_json(cli, json_pack("{s:s, s:s, s:s, s:s*}", "project", string_of(info, "project"), "project_name",
+                                string_of(info, "name"), "name", account, "role", role));
+    } else {
+        out_line(cli, role ? "%s is now %s of %s" : "%s%s no longer belongs to %s", account, role ? role : "",
+                 string_of(info, "name"));
+    }
+    gloss_error_clear(&error);
+    json_decref(result);
+    return status;
+}
+
+enum wanted { WANTS_STRANGER, WANTS_MEMBER };
+
+static int change_member(struct cli *cli, enum wanted wanted, const char *role)
+{
+    json_t *info = NULL, *result = NULL;
+    const char *account = cli_word(cli, 0);
+    int status = cli_check_text(cli, "the account's name", account);
+    status = status || !role ? status : check_role(cli, role);
+    status = status ? status : read_members(cli, &info, &result);
+    const char *now = role_now(result, account);
+    if (status == 0 && wanted == WANTS_STRANGER && now) {
+        status = fail(cli, EXIT_REFUSED, "exists", "%s is %s of %s already; `gloss member set` changes that", account, now,
+                      string_of(info, "name"));
+    } else if (status == 0 && wanted == WANTS_MEMBER && !now) {
+        status = fail(cli, EXIT_REFUSED, "not_found", "%s does not belong to %s (`gloss member list` tells who does%s)", account,
+                      string_of(info, "name"), role ? ", `gloss member add` adds" : "");
+    }
+    status = status ? status : set_role(cli, info, account, role);
+    json_decref(result);
+    json_decref(info);
+    return status;
+}
+
+int cmd_member_add(struct cli *cli)
+{
+    return change_member(cli, WANTS_STRANGER, cli_word(cli, 1));
+}
+
+int cmd_member_set(struct cli *cli)
+{
+    return change_member(cli, WANTS_MEMBER, cli_word(cli, 1));
+}
+
+int cmd_member_remove(struct cli *cli)
+{
+    return change_member(cli, WANTS_MEMBER, NULL);
+}
