@@ -7,6 +7,10 @@ static const char *const kind_names[GL_OP_KIND_COUNT] = {
     [GL_OP_SESSION_MODE] = "session.mode",           [GL_OP_PROJECT_CREATE] = "project.create",
     [GL_OP_LABEL_CREATE] = "label.create",           [GL_OP_CODEBOOK_POLICY] = "codebook.policy",
     [GL_OP_DOCUMENT_CREATE] = "document.create",     [GL_OP_MEMBER_SET] = "member.set",
+    [GL_OP_LABEL_UPDATE] = "label.update",           [GL_OP_ATTRIBUTE_CREATE] = "attribute.create",
+    [GL_OP_ATTRIBUTE_UPDATE] = "attribute.update",   [GL_OP_RELATION_CREATE] = "relation.create",
+    [GL_OP_RELATION_UPDATE] = "relation.update",     [GL_OP_PROJECT_UPDATE] = "project.update",
+    [GL_OP_DOCUMENT_UPDATE] = "document.update",
 };
 
 const char *gl_op_kind_name(enum gl_op_kind kind)

@@ -22,6 +22,13 @@ enum gl_op_kind {
     GL_OP_CODEBOOK_POLICY,
     GL_OP_DOCUMENT_CREATE,
     GL_OP_MEMBER_SET,
+    GL_OP_LABEL_UPDATE,
+    GL_OP_ATTRIBUTE_CREATE,
+    GL_OP_ATTRIBUTE_UPDATE,
+    GL_OP_RELATION_CREATE,
+    GL_OP_RELATION_UPDATE,
+    GL_OP_PROJECT_UPDATE,
+    GL_OP_DOCUMENT_UPDATE,
     GL_OP_KIND_COUNT
 };
 const char *gl_op_kind_name(enum gl_op_kind kind); /* "annotation.create" */

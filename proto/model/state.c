@@ -262,7 +262,14 @@ enum gl_code gl_state_apply(struct gl_state *state, const struct gl_op *op, stru
     case GL_OP_LABEL_CREATE:
     case GL_OP_CODEBOOK_POLICY:
     case GL_OP_DOCUMENT_CREATE:
-    case GL_OP_MEMBER_SET: return GL_OK; /* a project's stream has a chain, but no annotations */
+    case GL_OP_MEMBER_SET:
+    case GL_OP_LABEL_UPDATE:
+    case GL_OP_ATTRIBUTE_CREATE:
+    case GL_OP_ATTRIBUTE_UPDATE:
+    case GL_OP_RELATION_CREATE:
+    case GL_OP_RELATION_UPDATE:
+    case GL_OP_PROJECT_UPDATE:
+    case GL_OP_DOCUMENT_UPDATE: return GL_OK; /* a project's stream has a chain, but no annotations */
     case GL_OP_KIND_COUNT: break;
     }
     return gl_fail(err, GL_E_UPGRADE, "this version does not know the kind of op %" PRIu64, op->seq);

@@ -744,8 +744,167 @@ def log_vectors():
             "records": [canonical(record) for record in log.records.values()]}
 
 
+# ---- the codebook
+
+TERM_FIELDS = {
+    "label": {"name", "parent", "colour", "hotkey", "definition", "examples"},
+    "attribute": {"name", "type", "values", "minimum", "maximum", "labels", "definition"},
+    "relation": {"name", "from", "to", "symmetric", "colour", "definition"},
+}
+
+
+def apply_term(before, kind, identity, changed, account, seq):
+    record = dict(before) if before else {"id": identity, "kind": kind, "created": seq}
+    for name, value in changed.items():
+        if value is None or value is False:
+            record.pop(name, None)
+        else:
+            record[name] = value
+    return dict(record, by=account, seq=seq)
+
+
+def apply_project_op(terms, op):
+    """An op of a project's stream, on {id: record}."""
+    kind = op["kind"].split(".")[0]
+    if kind not in TERM_FIELDS:
+        return
+    for effect in op["effects"]:
+        changed = dict(effect["set"])
+        for identity in effect["ids"] or [changed.pop("label")]:  # the first version named a new label in set
+            changed.pop("kind", None)
+            terms[identity] = apply_term(terms.get(identity), kind, identity, changed, op["account"], op["seq"])
+
+
+def below(terms, label, other):
+    while label is not None and label != other:
+        label = terms.get(label, {}).get("parent")
+    return label is not None
+
+
+def may_stand(terms, allowed, label):
+    return allowed is None or any(below(terms, label, one) for one in allowed)
+
+
+def is_link(value):
+    return value.startswith(("http://", "https://", "mailto:", "urn:", "doi:")) and value[-1] not in ":/" and " " not in value
+
+
+def check_attribute(terms, is_open, name, value, label):
+    found = [term for term in terms.values() if term["kind"] == "attribute" and term["name"] == name]
+    if not found:
+        return "ok" if is_open else "unknown_attribute"
+    term = found[0]
+    number = isinstance(value, int) and not isinstance(value, bool)
+    good = {"text": isinstance(value, str), "boolean": isinstance(value, bool), "enum": value in term.get("values", []),
+            "link": isinstance(value, str) and is_link(value),
+            "integer": number and term.get("minimum", value) <= value <= term.get("maximum", value)}[term["type"]]
+    return "ok" if good and may_stand(terms, term.get("labels"), label) else "invalid_attribute"
+
+
+def check_ends(terms, relation, start, end):
+    term = terms.get(relation)
+    if term is None or term["kind"] != "relation":
+        return "unknown_label"
+    ways = [(start, end)] + ([(end, start)] if term.get("symmetric") else [])
+    fine = any(may_stand(terms, term.get("from"), a) and may_stand(terms, term.get("to"), b) for a, b in ways)
+    return "ok" if fine else "invalid_endpoint"
+
+
+def codebook_ops():
+    label = [number_id(9, i) for i in range(1, 5)]
+    attribute = [number_id(10, i) for i in range(1, 6)]
+    relation = [number_id(11, i) for i in range(1, 3)]
+    asked = [
+        (ANA, "project.create", [], {"name": "Harbour"}),
+        (ANA, "label.create", [], {"label": label[0], "name": "claim"}),
+        (BEN, "label.create", [label[1]], {"kind": "label", "name": "counter-claim", "parent": label[0], "colour": "#aa3300",
+                                           "hotkey": "c", "definition": "Says the opposite.", "examples": ["It is not so."]}),
+        (ANA, "label.create", [label[2]], {"kind": "label", "name": "\u4e2d\u56fd"}),
+        (ANA, "label.create", [label[3]], {"kind": "label", "name": "evidence", "hotkey": "\u00e9"}),
+        (BEN, "label.update", [label[2]], {"name": "place", "colour": "#00ff00"}),
+        (BEN, "label.update", [label[1]], {"colour": None, "hotkey": "k", "examples": None}),
+        (ANA, "label.update", [label[3]], {"retired": True}),
+        (ANA, "attribute.create", [attribute[0]], {"kind": "attribute", "name": "strength", "type": "integer", "minimum": 1,
+                                                   "maximum": 5, "labels": [label[0]]}),
+        (ANA, "attribute.create", [attribute[1]], {"kind": "attribute", "name": "tone", "type": "enum",
+                                                   "values": ["calm", "loud"]}),
+        (ANA, "attribute.create", [attribute[2]], {"kind": "attribute", "name": "certain", "type": "boolean"}),
+        (ANA, "attribute.create", [attribute[3]], {"kind": "attribute", "name": "source", "type": "link"}),
+        (ANA, "attribute.create", [attribute[4]], {"kind": "attribute", "name": "why", "type": "text",
+                                                   "definition": "In one's own words."}),
+        (BEN, "attribute.update", [attribute[1]], {"values": ["calm", "loud", "\u00e9gal"]}),
+        (BEN, "attribute.update", [attribute[0]], {"maximum": None}),
+        (ANA, "relation.create", [relation[0]], {"kind": "relation", "name": "supports", "from": [label[3]], "to": [label[0]]}),
+        (ANA, "relation.create", [relation[1]], {"kind": "relation", "name": "contradicts", "from": [label[0]], "to": [label[2]],
+                                                 "symmetric": True, "colour": "#123456"}),
+        (BEN, "relation.update", [relation[0]], {"definition": "Speaks for it.", "symmetric": False}),
+        (ANA, "label.update", [label[3]], {"retired": False, "parent": label[2]}),
+        (ANA, "codebook.policy", [], {"open": False}),
+        (ANA, "member.set", [], {"account": BEN, "role": "curator"}),
+    ]
+    ops = []
+    for seq, (account, kind, ids, changed) in enumerate(asked, 1):
+        ops.append({"account": account, "at": f"2026-11-21T19:00:{seq:02d}.000Z", "codebook": 0,
+                    "effects": [{"ids": ids, "prev": {}, "set": changed}], "intent": {"change": {"kind": kind}}, "kind": kind,
+                    "op": number_id(12, seq), "seq": seq})
+    return ops, label, relation
+
+
+def codebook_vectors():
+    ops, label, relation = codebook_ops()
+    terms, steps = {}, []
+    for op in ops:
+        apply_project_op(terms, op)
+        steps.append({"payload": op, "records": [canonical(terms[identity]) for identity in sorted(terms)]})
+    values = [("strength", 1, label[0]), ("strength", 0, label[0]), ("strength", 900, label[1]), ("strength", 3, label[2]),
+              ("strength", 3, None), ("strength", "3", label[0]), ("strength", True, label[0]), ("tone", "calm", None),
+              ("tone", "Calm", None), ("tone", "\u00e9gal", label[3]), ("tone", 1, None), ("certain", False, None),
+              ("certain", 0, None), ("source", "https://example.org/a?b=1", None), ("source", "javascript:alert(1)", None),
+              ("source", "https://", None), ("source", "https://a b", None), ("why", "because", None), ("why", 7, None),
+              ("unheard-of", 7, None)]
+    ends = [(relation[0], label[3], label[0]), (relation[0], label[0], label[3]), (relation[0], label[3], label[1]),
+            (relation[0], None, label[0]), (relation[1], label[0], label[2]), (relation[1], label[3], label[1]),
+            (relation[1], label[0], label[1]), (label[0], label[0], label[0]), (number_id(11, 9), None, None)]
+    claim = terms[label[0]]
+    strength = next(term for term in terms.values() if term["name"] == "strength")
+    refused = [
+        ("a field of a newer version", "upgrade", "label", claim, {"weight": 1}),
+        ("a field of another kind", "upgrade", "label", claim, {"type": "text"}),
+        ("a colour by name", "malformed", "label", claim, {"colour": "red"}),
+        ("a colour in capitals", "malformed", "label", claim, {"colour": "#FF0000"}),
+        ("a hotkey of two letters", "malformed", "label", claim, {"hotkey": "ab"}),
+        ("a hotkey that is a blank", "malformed", "label", claim, {"hotkey": " "}),
+        ("a parent that is a name", "malformed", "label", claim, {"parent": "claim"}),
+        ("examples that are one text", "malformed", "label", claim, {"examples": "one"}),
+        ("the same example twice", "malformed", "label", claim, {"examples": ["a", "a"]}),
+        ("no name", "malformed", "label", None, {"kind": "label"}),
+        ("an empty name", "malformed", "label", None, {"kind": "label", "name": ""}),
+        ("a name that is taken away", "malformed", "label", claim, {"name": None}),
+        ("a new label that is retired", "upgrade", "label", None, {"kind": "label", "name": "x", "retired": True}),
+        ("an attribute's name with a blank", "malformed", "attribute", strength, {"name": "how strong"}),
+        ("a type of attribute that is none", "malformed", "attribute", strength, {"type": "colour"}),
+        ("an enum without values", "invalid_params", "attribute", None, {"kind": "attribute", "name": "a", "type": "enum"}),
+        ("values of a text", "invalid_params", "attribute", None,
+         {"kind": "attribute", "name": "a", "type": "text", "values": ["x"]}),
+        ("a minimum above the maximum", "invalid_params", "attribute", strength, {"minimum": 7, "maximum": 6}),
+        ("a limit of a text", "invalid_params", "attribute", strength, {"type": "text"}),
+        ("an end that is no id", "malformed", "relation", None, {"kind": "relation", "name": "a", "from": ["claim"]}),
+        ("an empty list of ends", "malformed", "relation", None, {"kind": "relation", "name": "a", "from": []}),
+        ("more than a record may have", "too_large", "label", None,
+         {"kind": "label", "name": "a", "definition": "\u0001" * 6000}),
+    ]
+    return {"ops": steps,
+            "attributes": [{"name": name, "value": value, "label": on, "open": is_open,
+                            "expected": check_attribute(terms, is_open, name, value, on)}
+                           for is_open in (False, True) for name, value, on in values],
+            "ends": [{"relation": one, "from": start, "to": end, "expected": check_ends(terms, one, start, end)}
+                     for one, start, end in ends],
+            "refused": [{"what": what, "name": name, "kind": kind, "before": before, "set": changed}
+                        for what, name, kind, before, changed in refused]}
+
+
 FILES = {"hash.json": hash_vectors, "canon.json": canon_vectors, "text.json": text_vectors, "target.json": target_vectors,
-         "annotation.json": annotation_vectors, "log.json": log_vectors}
+         "annotation.json": annotation_vectors, "log.json": log_vectors, "codebook.json": codebook_vectors}
 
 
 def main():
