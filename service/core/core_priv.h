@@ -302,6 +302,9 @@ void hold_project(struct project *project);
 void hold_kick(struct core *core); /* something that it may wait for has happened */
 void hold_free(struct core *core);
 
+/* May ops of this kind be written? Not while a server that lives would not understand them. */
+enum gl_code core_check_kind(const struct core *core, enum gl_op_kind kind, struct gl_err *err);
+
 /* ---- the writer: writer.c */
 void writer_kick(struct core *core);
 void writer_kick_from_timer(void *core);

@@ -58,6 +58,12 @@ static enum gl_role role_needed(enum gl_op_kind kind)
 /* Still right, with all that has happened since it was asked? Otherwise it is answered and gone. */
 static bool holds(struct project *project, struct project_op *op)
 {
+    struct gl_err err = {0};
+    const enum gl_code known = core_check_kind(project->core, op->kind, &err);
+    if (known != GL_OK) {
+        drop(op, known, 0);
+        return false;
+    }
     if (op->asker_role < role_needed(op->kind)) {
         gl_uuid key = gl_uuid_derive("gloss.label.name", op->name.data, op->name.len);
         map_remove(&project->wanted, &key);

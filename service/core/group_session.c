@@ -221,6 +221,12 @@ static void try_op(struct part *part, struct tried *tried, const gl_uuid *step, 
         outcome->code = judge(&part->view, &ask, &verdict, &outcome->err, &outcome->data);
     if (outcome->code != GL_OK)
         return;
+    outcome->code = core_check_kind(part->session->core, verdict.kind, &outcome->err);
+    if (outcome->code != GL_OK) {
+        json_decref(verdict.effects);
+        judge_back_to(&part->view, &mark);
+        return;
+    }
     outcome->code = record_is_too_large(part, &verdict) ? GL_E_TOO_LARGE : append_row(part, tried, &verdict, step);
     json_decref(verdict.effects);
     if (outcome->code != GL_OK) {

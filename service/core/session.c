@@ -365,9 +365,11 @@ static enum gl_code follow(struct session *session, const struct store_tail_op *
     return GL_OK;
 }
 
-/* Memory is of no use any more: everybody joins anew. */
+/* Memory is of no use any more: everybody joins anew, or (UPGRADE) not at all. */
 static void give_up(struct session *session, const struct gl_err *err)
 {
+    const bool is_too_old = err->code == GL_E_UPGRADE;
+    const enum gl_code code = is_too_old ? GL_E_UPGRADE : GL_E_RESYNC;
     log_event(LOG_ERROR, EV_session_diverged, F_ID("session", &session->id), F_CODE("code", err->code),
               F_STR("why", err->detail));
     session->uses++;
@@ -375,16 +377,17 @@ static void give_up(struct session *session, const struct gl_err *err)
     map_remove(&session->core->sessions, &session->id);
     while (session->waiting) {
         struct waiting_op *op = session->waiting;
-        struct op_outcome outcome = {.code = GL_E_RESYNC};
+        struct op_outcome outcome = {.code = code};
         session->waiting = op->next;
-        gl_fail(&outcome.err, GL_E_RESYNC, "%s", gl_code_sentence(GL_E_RESYNC));
+        gl_fail(&outcome.err, code, "%s", gl_code_sentence(code));
         submit_settle(op, &outcome);
         waiting_op_free(&op);
     }
     session->waiting_tail = &session->waiting;
     while (session->subscriptions) {
         struct subscription *subscription = session->subscriptions;
-        struct gl_session_notice_notice notice = {.session = session->id, .what = GL_SLICE("rejoin")};
+        struct gl_session_notice_notice notice = {.session = session->id,
+                                                  .what = is_too_old ? GL_SLICE("upgrade") : GL_SLICE("rejoin")};
         send_session_notice(subscription->peer, &notice);
         subscription_free(subscription);
     }

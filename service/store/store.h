@@ -182,6 +182,9 @@ void store_listen(struct store *store, store_moved_fn fn,
 /* Tells the others, if there are any and the way to them is open. Merged while the last one is under way. */
 void store_notify(struct store *store, const struct store_head *moved, size_t count);
 
+/* Does every worker of this installation know ops of this kind? GL_E_UPGRADE: one that lives does not. GL_E_BUSY: they have not been heard yet. */
+enum gl_code store_kind_known(const struct store *store, enum gl_op_kind kind);
+
 /* ---- everything else: rows for the methods that read and write plain tables; queries.def names them */
 
 enum store_query_id {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proto/model/op.h"
 #include "service/store/store_priv.h"
 
 #define HEARTBEAT_MS 1000
@@ -30,6 +31,8 @@ struct listener {
     struct store_head moved[STREAMS_MAX];
     size_t moved_count;
     bool is_everything; /* more moved than fits */
+    bool knows_kinds;   /* the answer to a heartbeat was there */
+    bool is_lacking[GL_OP_KIND_COUNT];
 };
 
 /* ---- telling */
@@ -129,6 +132,59 @@ static const struct request_kind notify_kind = {.name = "notify",
 
 /* ---- this worker's row */
 
+static void put_kinds(struct params *params)
+{
+    params_array(params, 't');
+    for (int kind = 0; kind < GL_OP_KIND_COUNT; kind++) {
+        const char *name = gl_op_kind_name((enum gl_op_kind)kind);
+        array_bytes(params, name, strlen(name));
+    }
+    params_array_end(params);
+}
+
+static void take_lacking(struct listener *listener, struct gl_slice names)
+{
+    memset(listener->is_lacking, 0, sizeof(listener->is_lacking));
+    listener->knows_kinds = true;
+    while (names.len > 0) {
+        const char *space = memchr(names.data, ' ', names.len);
+        size_t len = space ? (size_t)(space - names.data) : names.len;
+        enum gl_op_kind kind;
+        if (gl_op_kind_parse(gl_slice_of(names.data, len), &kind)) {
+            listener->is_lacking[kind] = true;
+        }
+        len += space != NULL;
+        names = gl_slice_of(names.data + len, names.len - len);
+    }
+}
+
+/* Those that every program knows which can have a row at all: the default of worker.kinds. */
+static bool is_of_the_first_version(enum gl_op_kind kind)
+{
+    switch (kind) {
+    case GL_OP_ANNOTATION_CREATE:
+    case GL_OP_ANNOTATION_UPDATE:
+    case GL_OP_ANNOTATION_DELETE:
+    case GL_OP_ANNOTATION_RESTORE:
+    case GL_OP_SESSION_MODE:
+    case GL_OP_PROJECT_CREATE:
+    case GL_OP_LABEL_CREATE:
+    case GL_OP_CODEBOOK_POLICY:
+    case GL_OP_DOCUMENT_CREATE:
+    case GL_OP_MEMBER_SET: return true;
+    default: return false;
+    }
+}
+
+enum gl_code store_kind_known(const struct store *store, enum gl_op_kind kind)
+{
+    const struct listener *listener = store->listener;
+    if (!listener || is_of_the_first_version(kind)) {
+        return GL_OK;
+    }
+    return !listener->knows_kinds ? GL_E_BUSY : listener->is_lacking[kind] ? GL_E_UPGRADE : GL_OK;
+}
+
 static void heartbeat_send(struct request *request, struct conn *conn)
 {
     struct listener *listener = request->store->listener;
@@ -140,6 +196,7 @@ static void heartbeat_send(struct request *request, struct conn *conn)
     params_text(&params, gl_slice_str(node));
     params_u64(&params, (uint64_t)getpid());
     params_text(&params, gl_slice_str(request->store->version));
+    put_kinds(&params);
     conn_send(conn, request, STORE_Q_worker_seen, &params);
     params_fini(&params);
     listener->is_heartbeat_under_way = true;
@@ -149,8 +206,9 @@ static void heartbeat_send(struct request *request, struct conn *conn)
 static bool heartbeat_result(struct request *request, unsigned statement, PGresult *result)
 {
     (void)statement;
-    if (rows_fit(result, 2)) {
+    if (rows_fit(result, 3)) {
         request->store->listener->is_alone = row_u64(result, 0, 0) == 0;
+        take_lacking(request->store->listener, row_slice(result, 0, 1));
     }
     return false;
 }

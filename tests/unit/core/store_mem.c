@@ -74,6 +74,7 @@ struct store {
     unsigned fault_times, rival_times, appends, questions;
     bool is_down, is_freed, are_notifications_lost, are_holds_refused;
     struct log *holding; /* asked for, or held */
+    bool is_lacking[GL_OP_KIND_COUNT];
     store_moved_fn moved;
     void *moved_ctx;
     unsigned readable_until; /* so many questions; 0: all */
@@ -537,6 +538,15 @@ bool store_is_up(const struct store *store)
 int64_t store_clock_offset_ms(const struct store *store)
 {
     return store->clock_ms;
+}
+
+void store_mem_lack_kind(struct store *store, enum gl_op_kind kind)
+{
+    store->is_lacking[kind] = true;
+}
+enum gl_code store_kind_known(const struct store *store, enum gl_op_kind kind)
+{
+    return store->is_lacking[kind] ? GL_E_UPGRADE : GL_OK;
 }
 
 /* ---- notifications: everybody else hears of it in the next turn */

@@ -176,6 +176,16 @@ START_TEST(op__known_only_to_the_log__is_found_there)
 }
 END_TEST
 
+START_TEST(op__of_a_kind_that_another_server_does_not_know__is_refused)
+{
+    submit(ana, op_create("one", "harbour", NULL));
+    store_mem_lack_kind(bench.stores[0], GL_OP_ANNOTATION_DELETE);
+    expect_error(ana, submit(ana, op_delete("two", json_integer(1), "one")), 0, "upgrade");
+    ck_assert_uint_eq(seq_of(ana, submit(ana, op_update("three", json_integer(1), "one", "note", json_string("x"))), 0), 2);
+    ck_assert_uint_eq(db_head(bench.db), 2);
+}
+END_TEST
+
 START_TEST(op__that_builds_on_a_refused_one__is_refused_too)
 {
     uint64_t request = client_submit(ana,
@@ -516,6 +526,7 @@ int main(void)
     tcase_add_test(one, op__twice_in_one_group__is_applied_once);
     tcase_add_test(one, op_id__used_for_another_request_or_by_another_account__is_refused);
     tcase_add_test(one, op__known_only_to_the_log__is_found_there);
+    tcase_add_test(one, op__of_a_kind_that_another_server_does_not_know__is_refused);
     tcase_add_test(one, op__that_builds_on_a_refused_one__is_refused_too);
     tcase_add_test(one, atomic__with_one_refusal__applies_nothing);
     tcase_add_test(one, label__unknown_in_an_open_codebook__is_made_first_and_told_first);

@@ -131,6 +131,35 @@ START_TEST(worker__that_comes__is_told_at_once_by_who_was_alone)
 }
 END_TEST
 
+START_TEST(kind_of_op__that_another_worker_does_not_know__is_not_to_be_written)
+{
+    static const char made[] =
+        "insert into worker (id, node, pid, version, kinds, seen_at) values "
+        "('00000000-0000-7000-8000-000000000001', 'old', 1, '0', array['annotation.create'], clock_timestamp() - interval '%d s')";
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from worker where 'annotation.create' = any (kinds)"), 1);
+    ck_assert_uint_eq(db_count(&bench.db, "select cardinality(kinds) from worker"), GL_OP_KIND_COUNT);
+    for (int kind = 0; kind < GL_OP_KIND_COUNT; kind++)
+        ck_assert_int_eq(store_kind_known(ana.store, (enum gl_op_kind)kind), GL_OK);
+    db_do(&bench.db, made, 10);
+    pause_ms(1300);
+    ck_assert_uint_eq(db_count(&bench.db,
+                               "select count(*) from gloss_worker_seen('00000000-0000-7000-8000-000000000002', 'n', 2, '1', "
+                               "array['annotation.create', 'member.set', 'a.new.one']) as w "
+                               "where w.others = 1 and w.lacking = array['member.set', 'a.new.one']"),
+                      1); /* the old one is no longer among those that are told */
+    db_do(&bench.db, "delete from worker where pid = 2");
+    size_t refused = 0;
+    for (int kind = GL_OP_MEMBER_SET + 1; kind < GL_OP_KIND_COUNT; kind++)
+        refused += store_kind_known(ana.store, (enum gl_op_kind)kind) == GL_E_UPGRADE;
+    ck_assert_uint_eq(refused, GL_OP_KIND_COUNT - GL_OP_MEMBER_SET - 1); /* those that came after the first version */
+    ck_assert_int_eq(store_kind_known(ana.store, GL_OP_ANNOTATION_CREATE), GL_OK);
+    db_do(&bench.db, "update worker set seen_at = seen_at - interval '10 s' where node = 'old'");
+    pause_ms(1300);
+    for (int kind = 0; kind < GL_OP_KIND_COUNT; kind++)
+        ck_assert_int_eq(store_kind_known(ana.store, (enum gl_op_kind)kind), GL_OK);
+}
+END_TEST
+
 START_TEST(worker__not_seen_for_five_seconds__does_not_count)
 {
     store_free(&ben.store);
@@ -222,6 +251,7 @@ int main(void)
     tcase_add_checked_fixture(one, setup, teardown);
     tcase_set_timeout(one, 60);
     tcase_add_test(one, worker__that_is_alone__keeps_its_row_and_tells_nobody);
+    tcase_add_test(one, kind_of_op__that_another_worker_does_not_know__is_not_to_be_written);
     tcase_add_test(one, worker__that_comes__is_told_at_once_by_who_was_alone);
     suite_add_tcase(suite, one);
     tcase_add_checked_fixture(two, setup_two, teardown_two);
