@@ -49,6 +49,12 @@ static int run_verb(struct cli *cli)
     return status;
 }
 
+/* These work without a word from the file of servers, whatever it looks like. */
+static bool needs_no_server(const struct verb_row *verb)
+{
+    return verb == &verb_rows[VERB_help] || verb == &verb_rows[VERB_version] || verb == &verb_rows[VERB_completion];
+}
+
 static int run(struct cli *cli, int argc, char **argv)
 {
     struct gl_buf problem;
@@ -65,7 +71,7 @@ static int run(struct cli *cli, int argc, char **argv)
     } else if (argc == 1) {
         help_list(&cli->err);
         status = EXIT_COULD_NOT;
-    } else if (cli->args.verb == &verb_rows[VERB_help] || cli->args.verb == &verb_rows[VERB_version]) {
+    } else if (needs_no_server(cli->args.verb)) {
         status = cli->args.verb->run(cli);
     } else {
         status = run_verb(cli);

@@ -3,6 +3,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import termios
 import time
@@ -31,3 +32,39 @@ def run_on_terminal(command, env, columns=80, rows=50, typed=b"", wait_for=b"", 
     os.close(fd)
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status), out
+
+
+class Terminal:
+    """A program that somebody sits before: keys are sent, what it writes is waited for."""
+
+    def __init__(self, command, env, columns=120, rows=50):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execvpe(command[0], command, env)
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.out = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.fd)
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+    def send(self, keys):
+        os.write(self.fd, keys.encode() if isinstance(keys, str) else keys)
+
+    def wait_for(self, words, timeout=15):
+        """Reads until the words are there; gives what stands before them, and keeps what is behind."""
+        words, deadline = words.encode() if isinstance(words, str) else words, time.monotonic() + timeout
+        while words not in self.out:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"after {timeout} s still no {words!r} in {self.out!r}")
+            if select.select([self.fd], [], [], 0.2)[0]:
+                try:
+                    self.out += os.read(self.fd, 65536)
+                except OSError:
+                    raise AssertionError(f"it ended without {words!r}: {self.out!r}") from None
+        before, self.out = self.out.split(words, 1)
+        return before.decode(errors="replace")

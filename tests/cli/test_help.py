@@ -9,7 +9,7 @@ import unittest
 import case
 import server as support
 
-VERBS = ("login import ls info cat show tag note edit rm restore resolve reopen accept reject watch post log verify export help version").split()
+VERBS = ("login import ls info cat show tag note edit rm restore resolve reopen accept reject watch post log verify export completion help version").split()
 GROUPS = {"project": ["list", "new"], "member": ["list", "add", "set", "remove"]}
 
 
