@@ -63,19 +63,25 @@ static uint64_t largest_seq(json_t *seqs)
     return largest;
 }
 
-/* What is asked often. The record has passed fields_check. */
-static bool read_members(struct gl_annotation *annotation)
+static void read_target(struct gl_annotation *annotation, const json_t *target)
 {
-    const json_t *record = annotation->record, *label = json_object_get(record, "label");
-    const json_t *spans = json_object_get(json_object_get(record, "target"), "spans");
-    annotation->created_seq = number_of(json_object_get(record, "created"));
-    annotation->changed_seq = largest_seq(json_object_get(record, "seqs"));
-    annotation->is_deleted = json_object_get(record, "deleted") != NULL;
-    annotation->has_label = label != NULL;
+    const json_t *spans = json_object_get(target, "spans");
+    annotation->target_kind = gl_target_read(target, &annotation->link);
     if (spans) {
         annotation->begin_cp = number_of(json_object_get(json_array_get(spans, 0), "start"));
         annotation->end_cp = number_of(json_object_get(json_array_get(spans, json_array_size(spans) - 1), "end"));
     }
+}
+
+/* What is asked often. The record has passed fields_check. */
+static bool read_members(struct gl_annotation *annotation)
+{
+    const json_t *record = annotation->record, *label = json_object_get(record, "label");
+    annotation->created_seq = number_of(json_object_get(record, "created"));
+    annotation->changed_seq = largest_seq(json_object_get(record, "seqs"));
+    annotation->is_deleted = json_object_get(record, "deleted") != NULL;
+    annotation->has_label = label != NULL;
+    read_target(annotation, json_object_get(record, "target"));
     return gl_uuid_parse(text_of(json_object_get(record, "id")), &annotation->id) &&
            gl_uuid_parse(text_of(json_object_get(record, "creator")), &annotation->creator) &&
            gl_status_parse(text_of(json_object_get(record, "status")), &annotation->status) &&

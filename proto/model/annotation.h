@@ -25,6 +25,14 @@
 #define GL_LABEL_MAX_BYTES     256
 #define GL_AGENT_MAX_BYTES     256
 
+enum gl_target_kind { GL_TARGET_DOCUMENT, GL_TARGET_SPANS, GL_TARGET_ANNOTATION, GL_TARGET_RELATION };
+
+/* What a target other than a piece of the document names. Of a reply: from, the annotation it answers, in the same session. Of a relation: both ends; the far
+ * one in any session of the project, and perhaps no longer there. */
+struct gl_link {
+    gl_uuid from, to, to_session;
+};
+
 enum gl_status { GL_PROPOSED, GL_ACTIVE, GL_ACCEPTED, GL_REJECTED, GL_RESOLVED, GL_STATUS_COUNT };
 const char *gl_status_name(enum gl_status status);
 bool gl_status_parse(struct gl_slice name, enum gl_status *status) GL_MUST_USE;
@@ -40,7 +48,9 @@ struct gl_annotation {
     bool is_deleted;
     bool has_label;
     gl_uuid label;
-    uint64_t begin_cp, end_cp; /* of the first span's begin and the last span's end; 0,0 for the whole document */
+    enum gl_target_kind target_kind;
+    struct gl_link link;       /* all zeroes unless target_kind is GL_TARGET_ANNOTATION or GL_TARGET_RELATION */
+    uint64_t begin_cp, end_cp; /* of the first span's begin and the last span's end; 0,0 without spans */
     json_t *record;            /* never changed after it is made */
     struct gl_slice canonical; /* its canonical bytes, owned */
     gl_hash hash;              /* SHA-256 of them */
@@ -56,7 +66,7 @@ uint64_t gl_annotation_field_seq(const struct gl_annotation *annotation, const c
 gl_uuid gl_annotation_field_author(const struct gl_annotation *annotation, const char *field);
 /* The note (empty when there is none), lent. */
 struct gl_slice gl_annotation_note(const struct gl_annotation *annotation);
-/* Spans of the target, lent; *count is 0 for the whole document. */
+/* Spans of the target, lent; how many there are: 0 for the whole document, a reply and a relation. */
 struct gl_span {
     uint64_t begin_cp, end_cp;
     struct gl_slice exact, prefix, suffix;
@@ -68,10 +78,18 @@ size_t gl_annotation_spans(const struct gl_annotation *annotation, struct gl_spa
 enum gl_code gl_annotation_apply(const struct gl_annotation *before, const gl_uuid *id, const json_t *set, const gl_uuid *account,
                                  uint64_t seq, struct gl_annotation **after, struct gl_err *err) GL_MUST_USE;
 
-/* Resolves a requested target against the text: position, quote or both, each span to {"start","end","exact","prefix","suffix"}; the whole
- * becomes the stored form with "revision". *err has code, path (below the target: "spans[0].start") and what is wrong; *data (may be NULL) gets what helps:
+/* What kind of target a stored one is, and its link. */
+enum gl_target_kind gl_target_read(const json_t *stored, struct gl_link *link);
+
+/* What a requested target is resolved against: the session it is asked in. */
+struct gl_target_scope {
+    const struct gl_text *text;
+    gl_uuid revision, session;
+};
+/* Resolves a requested target: position, quote or both, each span to {"start","end","exact","prefix","suffix"}; the whole becomes the stored form with
+ * "revision". Of a reply and a relation only the form is looked at: whether the annotations that they name are there is the judge's business. *err has code, path (below the target: "spans[0].start") and what is wrong; *data (may be NULL) gets what helps:
  * {"candidates":[...]} for an ambiguous quote, {"found":"..."} for a mismatch, {"length":n} out of range, {"nearest":[a,b]} for a split. */
-enum gl_code gl_target_resolve(const json_t *requested, const struct gl_text *text, const gl_uuid *revision, json_t **stored,
-                               json_t **data, struct gl_err *err) GL_MUST_USE;
+enum gl_code gl_target_resolve(const json_t *requested, const struct gl_target_scope *scope, json_t **stored, json_t **data,
+                               struct gl_err *err) GL_MUST_USE;
 
 #endif

@@ -71,18 +71,20 @@ static bool is_span(const json_t *span)
            json_is_string(json_object_get(span, "prefix")) && json_is_string(json_object_get(span, "suffix"));
 }
 
-static enum gl_code check_target(const json_t *target)
+static enum gl_code check_link(const json_t *target, bool is_relation)
 {
-    const json_t *type = json_object_get(target, "type"), *spans = json_object_get(target, "spans");
-    if (!json_is_string(type) || !is_uuid(json_object_get(target, "revision"))) {
+    struct gl_link ignored;
+    const json_t *to = json_object_get(target, "to");
+    if (!link_read(target, &ignored)) {
         return GL_E_MALFORMED;
     }
-    if (gl_slice_is(text_of(type), "document")) {
-        return json_object_size(target) == 2 ? GL_OK : GL_E_UPGRADE;
-    }
-    if (!gl_slice_is(text_of(type), "spans")) {
-        return GL_E_UPGRADE;
-    }
+    return json_object_size(target) == (is_relation ? 3 : 2) && (!is_relation || json_object_size(to) == 2) ? GL_OK
+                                                                                                            : GL_E_UPGRADE;
+}
+
+static enum gl_code check_spans(const json_t *target)
+{
+    const json_t *spans = json_object_get(target, "spans");
     if (json_object_size(target) != 3) {
         return json_object_size(target) > 3 ? GL_E_UPGRADE : GL_E_MALFORMED;
     }
@@ -95,6 +97,27 @@ static enum gl_code check_target(const json_t *target)
         }
     }
     return GL_OK;
+}
+
+static enum gl_code check_target(const json_t *target)
+{
+    struct gl_slice type = text_of(json_object_get(target, "type"));
+    if (!json_is_string(json_object_get(target, "type"))) {
+        return GL_E_MALFORMED;
+    }
+    if (gl_slice_is(type, "annotation") || gl_slice_is(type, "relation")) {
+        return check_link(target, gl_slice_is(type, "relation"));
+    }
+    if (!gl_slice_is(type, "document") && !gl_slice_is(type, "spans")) {
+        return GL_E_UPGRADE;
+    }
+    if (!is_uuid(json_object_get(target, "revision"))) {
+        return GL_E_MALFORMED;
+    }
+    if (gl_slice_is(type, "spans")) {
+        return check_spans(target);
+    }
+    return json_object_size(target) == 2 ? GL_OK : GL_E_UPGRADE;
 }
 
 static bool is_attribute(const json_t *value, unsigned place)

@@ -44,6 +44,11 @@ struct field {
 enum gl_code fields_check(const json_t *object, unsigned place, struct gl_err *err) GL_MUST_USE;
 const struct field *field_find(const char *name);
 
+/* Targets that name annotations: target_link.c. The link of a stored one (false: it is none), and a requested one brought into the stored form. */
+bool link_read(const json_t *stored, struct gl_link *link) GL_MUST_USE;
+enum gl_code link_resolve(const json_t *requested, bool is_relation, const gl_uuid *session, json_t **stored,
+                          struct gl_err *err) GL_MUST_USE;
+
 /* A copy of object that shares its members. jansson's own json_copy leaves out what it has no memory for, without a word. NULL: out of memory. */
 json_t *record_copy(const json_t *object) GL_MUST_USE;
 

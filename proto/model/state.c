@@ -20,7 +20,8 @@ struct gl_state *gl_state_new(const gl_uuid *stream, const uint8_t revision_sha2
     state->chain = gl_chain_start(stream, revision_sha256);
     snprintf(state->mode, sizeof state->mode, MODE_SHARED);
     state->index = state_index_new();
-    if (!state->index) {
+    state->replies = state_replies_new();
+    if (!state->index || !state->replies) {
         gl_state_free(&state);
     }
     return state;
@@ -36,6 +37,7 @@ void gl_state_free(struct gl_state **state)
     }
     free((*state)->items);
     state_index_free((*state)->index);
+    state_replies_free((*state)->replies);
     free(*state);
     *state = NULL;
 }
@@ -62,7 +64,7 @@ static size_t room_for(size_t count)
 static bool reserve(struct gl_state *state, size_t more)
 {
     size_t count = state->count + more;
-    if (count >= UINT32_MAX || !state_index_reserve(state, count)) {
+    if (count >= UINT32_MAX || !state_index_reserve(state, count) || !state_replies_reserve(state, count)) {
         return false;
     }
     if (state->items && room_for(count) == room_for(state->count)) {
@@ -83,7 +85,8 @@ static void put(struct gl_state *state, struct gl_annotation *annotation)
     state->live_count += !annotation->is_deleted;
     if (position == INDEX_NONE) {
         state_index_add(state, &annotation->id, state->count);
-        state->items[state->count++] = annotation;
+        state->items[state->count] = annotation;
+        state_replies_add(state, state->count++);
         return;
     }
     struct gl_annotation **place = &state->items[position];

@@ -23,12 +23,16 @@ struct gl_state {
     size_t live_count; /* annotations that are not deleted */
     struct gl_annotation **items; /* in the order made; tombstones stay in their place */
     size_t count;
-    struct gl_state_index *index; /* id -> position */
+    struct gl_state_index *index;     /* id -> position */
+    struct gl_state_replies *replies; /* annotation -> what answers it */
 };
 
 struct gl_state *gl_state_new(const gl_uuid *stream, const uint8_t revision_sha256[32]); /* at seq 0; NULL: out of memory */
 void gl_state_free(struct gl_state **state);
 struct gl_annotation *gl_state_find(const struct gl_state *state, const gl_uuid *id); /* lent; NULL when there is none */
+/* What answers an annotation directly, deleted or not, in no certain order; lent. NULL: no (more) replies. A reply never changes what it answers. */
+struct gl_annotation *gl_state_reply_first(const struct gl_state *state, const gl_uuid *parent);
+struct gl_annotation *gl_state_reply_next(const struct gl_state *state, const struct gl_annotation *reply);
 /* Puts an annotation in its place (behind the others when it is new) and keeps the sum; takes a reference of its own. */
 enum gl_code gl_state_put(struct gl_state *state, struct gl_annotation *annotation) GL_MUST_USE;
 /* What a mode adds to the state sum: SHA-256 of canonical {"mode","seq"}; false, and nothing, for "shared". */

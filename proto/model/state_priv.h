@@ -20,4 +20,11 @@ bool state_index_reserve(struct gl_state *state, size_t count);
 /* The id must be new, and room reserved. */
 void state_index_add(struct gl_state *state, const gl_uuid *id, size_t position);
 
+/* state_replies.c: who answers whom. Kept by position, like the index. */
+struct gl_state_replies *state_replies_new(void) GL_MUST_USE;
+void state_replies_free(struct gl_state_replies *replies);
+bool state_replies_reserve(struct gl_state *state, size_t count) GL_MUST_USE;
+void state_replies_add(struct gl_state *state,
+                       size_t position); /* the annotation there is new, and in the index; after state_replies_reserve */
+
 #endif

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/model/annotation.h"
+#include "proto/model/annotation_priv.h"
 #include "proto/model/text_priv.h"
 
 #define CONTEXT_MAX_BYTES 4096 /* of a requested prefix or suffix */
@@ -384,25 +384,44 @@ static enum gl_code check_revision(const json_t *requested, const gl_uuid *revis
                       current);
 }
 
-/* Type and members: what can be told without the text. *spans is NULL for the whole document. */
-static enum gl_code read_target(const json_t *requested, const json_t **spans, struct gl_err *err)
+static enum gl_code read_type(const json_t *requested, enum gl_target_kind *kind, struct gl_err *err)
+{
+    static const char *const names[] = {"document", "spans", "annotation", "relation"};
+    struct gl_reader reader;
+    gl_reader_init(&reader, NULL);
+    struct gl_slice type = gl_read_str(&reader, requested, "type", 64, GL_REQUIRED, NULL);
+    if (reader.code != GL_OK) {
+        if (err) {
+            *err = reader.err;
+        }
+        return reader.code;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (gl_slice_is(type, names[i])) {
+            *kind = (enum gl_target_kind)i;
+            return GL_OK;
+        }
+    }
+    return gl_fail_at(err, GL_E_INVALID_PARAMS, "type",
+                      "the type of a target is \"spans\", \"document\", \"annotation\" or \"relation\"");
+}
+
+/* Members of what lies in the text: what can be told without it. *spans is NULL for the whole document. */
+static enum gl_code read_place(const json_t *requested, enum gl_target_kind kind, const json_t **spans, struct gl_err *err)
 {
     static const char *const of_spans[] = {"type", "spans", "revision", NULL}, *const of_document[] = {"type", "revision", NULL};
     struct gl_reader reader;
     gl_reader_init(&reader, NULL);
-    struct gl_slice type = gl_read_str(&reader, requested, "type", 64, GL_REQUIRED, NULL);
     *spans = NULL;
-    if (gl_slice_is(type, "spans")) {
+    if (kind == GL_TARGET_SPANS) {
         gl_read_only(&reader, requested, of_spans);
         *spans = gl_read_list(&reader, requested, "spans", GL_SPANS_MAX, GL_REQUIRED, NULL);
         if (reader.code == GL_OK && json_array_size(*spans) == 0) {
             return gl_fail_at(err, GL_E_INVALID_PARAMS, "spans",
                               "spans is empty; for the whole document the type is \"document\"");
         }
-    } else if (gl_slice_is(type, "document")) {
+    } else {
         gl_read_only(&reader, requested, of_document);
-    } else if (reader.code == GL_OK) {
-        return gl_fail_at(err, GL_E_INVALID_PARAMS, "type", "the type of a target is \"spans\" or \"document\"");
     }
     if (reader.code != GL_OK && err) {
         *err = reader.err;
@@ -410,29 +429,25 @@ static enum gl_code read_target(const json_t *requested, const json_t **spans, s
     return reader.code;
 }
 
-enum gl_code gl_target_resolve(const json_t *requested, const struct gl_text *text, const gl_uuid *revision, json_t **stored,
-                               json_t **data, struct gl_err *err)
+static enum gl_code resolve_place(const json_t *requested, enum gl_target_kind kind, const struct gl_target_scope *scope,
+                                  json_t **stored, json_t **data, struct gl_err *err)
 {
     const json_t *spans;
-    char revision_text[GL_UUID_TEXT + 1];
-    *stored = NULL;
-    if (data) {
-        *data = NULL;
-    }
-    enum gl_code code = read_target(requested, &spans, err);
+    char revision[GL_UUID_TEXT + 1];
+    enum gl_code code = read_place(requested, kind, &spans, err);
     if (code == GL_OK) {
-        code = check_revision(requested, revision, data, err);
+        code = check_revision(requested, &scope->revision, data, err);
     }
     if (code != GL_OK) {
         return code;
     }
-    gl_uuid_format(revision, revision_text);
-    json_t *made = spans ? json_pack("{s:s, s:[], s:s}", "revision", revision_text, "spans", "type", "spans")
-                         : json_pack("{s:s, s:s}", "revision", revision_text, "type", "document");
+    gl_uuid_format(&scope->revision, revision);
+    json_t *made = spans ? json_pack("{s:s, s:[], s:s}", "revision", revision, "spans", "type", "spans")
+                         : json_pack("{s:s, s:s}", "revision", revision, "type", "document");
     if (!made) {
         return gl_fail(err, GL_E_NOMEM, "no memory for the target");
     }
-    struct resolver resolver = {.text = text, .data = data, .err = err};
+    struct resolver resolver = {.text = scope->text, .data = data, .err = err};
     if (spans) {
         code = resolve_spans(&resolver, spans, json_object_get(made, "spans"));
     }
@@ -442,4 +457,22 @@ enum gl_code gl_target_resolve(const json_t *requested, const struct gl_text *te
     }
     *stored = made;
     return GL_OK;
+}
+
+enum gl_code gl_target_resolve(const json_t *requested, const struct gl_target_scope *scope, json_t **stored, json_t **data,
+                               struct gl_err *err)
+{
+    enum gl_target_kind kind;
+    *stored = NULL;
+    if (data) {
+        *data = NULL;
+    }
+    enum gl_code code = read_type(requested, &kind, err);
+    if (code != GL_OK) {
+        return code;
+    }
+    if (kind == GL_TARGET_ANNOTATION || kind == GL_TARGET_RELATION) {
+        return link_resolve(requested, kind == GL_TARGET_RELATION, &scope->session, stored, err);
+    }
+    return resolve_place(requested, kind, scope, stored, data, err);
 }

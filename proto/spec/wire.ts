@@ -21,7 +21,7 @@ export interface SpanRequest {
   suffix?: string;
   nth?: number;
 }
-export type TargetRequest = { type: "spans"; spans: SpanRequest[]; revision?: Uuid } | { type: "document"; revision?: Uuid };
+export type TargetRequest = { type: "spans"; spans: SpanRequest[]; revision?: Uuid } | { type: "document"; revision?: Uuid } | { type: "annotation"; annotation: Uuid } | { type: "relation"; from: Uuid; to: { annotation: Uuid; session?: Uuid } };
 
 export interface Span {
   end: number;
@@ -30,7 +30,7 @@ export interface Span {
   start: number;
   suffix: string;
 }
-export type Target = { revision: Uuid; spans: Span[]; type: "spans" } | { revision: Uuid; type: "document" };
+export type Target = { revision: Uuid; spans: Span[]; type: "spans" } | { revision: Uuid; type: "document" } | { annotation: Uuid; type: "annotation" } | { from: Uuid; to: { annotation: Uuid; session: Uuid }; type: "relation" };
 
 export interface AnnotationCreate {
   kind: "annotation.create";

@@ -8,6 +8,7 @@ import copy
 import hashlib
 import json
 import os
+import re
 import sys
 import unicodedata
 import uuid
@@ -242,13 +243,39 @@ def resolve_span(text, span, path):
     return resolve_position(text, span, path) if "start" in span else resolve_quote(text, span, path)
 
 
-def resolve(text, revision, target):
-    members = {"spans": ("type", "spans", "revision"), "document": ("type", "revision")}
+def check_id(value, path):
+    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", value):
+        raise Refused("invalid_params", path)
+
+
+def resolve_relation(target, session):
+    check_id(target.get("from"), "from")
+    if not isinstance(target.get("to"), dict):
+        raise Refused("invalid_params", "to")
+    for name in target["to"]:
+        if name not in ("annotation", "session"):
+            raise Refused("invalid_params", "to." + name)
+    check_id(target["to"].get("annotation"), "to.annotation")
+    far = {"annotation": target["to"]["annotation"], "session": target["to"].get("session", session)}
+    check_id(far["session"], "to.session")
+    if far == {"annotation": target["from"], "session": session}:
+        raise Refused("invalid_params", "")
+    return {"from": target["from"], "to": far, "type": "relation"}
+
+
+def resolve(text, revision, target, session=None):
+    members = {"spans": ("type", "spans", "revision"), "document": ("type", "revision"), "annotation": ("type", "annotation"),
+               "relation": ("type", "from", "to")}
     if target.get("type") not in members:
         raise Refused("invalid_params", "type")
     for name in target:
         if name not in members[target["type"]]:
             raise Refused("invalid_params", name)
+    if target["type"] == "annotation":
+        check_id(target.get("annotation"), "annotation")
+        return {"annotation": target["annotation"], "type": "annotation"}
+    if target["type"] == "relation":
+        return resolve_relation(target, session)
     if target["type"] == "spans" and not 1 <= len(target.get("spans", [])) <= SPANS_MAX:
         raise Refused("invalid_params", "spans")
     if target.get("revision", revision) != revision:
@@ -307,8 +334,8 @@ def apply(before, identity, changed, account, seq):
 # ---- the files
 
 ANA, BEN, BOT = number_id(1, 1), number_id(1, 2), number_id(1, 3)
-CLAIM, EVIDENCE = number_id(2, 1), number_id(2, 2)
-REVISION, OTHER_REVISION, STREAM = number_id(3, 1), number_id(3, 2), number_id(4, 1)
+CLAIM, EVIDENCE, SUPPORTS = number_id(2, 1), number_id(2, 2), number_id(2, 3)
+REVISION, OTHER_REVISION, STREAM, OTHER_STREAM = number_id(3, 1), number_id(3, 2), number_id(4, 1), number_id(4, 2)
 BRIEF = ("Moscow and Beijing \u201cstood together\u201d.\r\nThe cafe\u0301 was full; the caf\u00e9 was loud. "
          "\U0001F469\u200D\U0001F469\u200D\U0001F467 \U0001F1E9\U0001F1EA\U0001F1EB\U0001F1F7 "
          "\u4E2D\u56FD \u0645\u0631\u062D\u0628\u0627 end")
@@ -476,6 +503,7 @@ def target_vectors():
     twenty_five = "dot " * 25
     at = BRIEF.index
     family, flags = at("\U0001F469"), at("\U0001F1E9")
+    one, two = number_id(5, 1), number_id(5, 2)
     rows = [
         ("the whole document", BRIEF, {"type": "document"}),
         ("the whole document of this revision", BRIEF, {"type": "document", "revision": REVISION}),
@@ -549,12 +577,33 @@ def target_vectors():
         ("the longest", "x" * 16385, spans({"start": 0, "end": 16384})),
         ("too long", "x" * 16385, spans({"start": 0, "end": 16385})),
         ("too long together", "x" * 16385, spans({"start": 0, "end": 10000}, {"start": 10000, "end": 16385})),
+        ("as many spans as there may be", "ab" * 64, spans(*({"start": 2 * n, "end": 2 * n + 1} for n in range(64)))),
+        ("one span too many", "ab" * 65, spans(*({"start": 2 * n, "end": 2 * n + 1} for n in range(65)))),
+        ("a reply", BRIEF, {"type": "annotation", "annotation": one}),
+        ("a reply to nothing", BRIEF, {"type": "annotation"}),
+        ("a reply to no id", BRIEF, {"type": "annotation", "annotation": "claim"}),
+        ("a reply on a revision", BRIEF, {"type": "annotation", "annotation": one, "revision": REVISION}),
+        ("a reply in another session", BRIEF, {"type": "annotation", "annotation": one, "session": STREAM}),
+        ("a relation within the session", BRIEF, {"type": "relation", "from": one, "to": {"annotation": two}}),
+        ("a relation that names its own session", BRIEF,
+         {"type": "relation", "from": one, "to": {"annotation": two, "session": STREAM}}),
+        ("a relation into another session", BRIEF,
+         {"type": "relation", "from": one, "to": {"annotation": one, "session": OTHER_STREAM}}),
+        ("a relation with itself", BRIEF, {"type": "relation", "from": one, "to": {"annotation": one}}),
+        ("a relation from nowhere", BRIEF, {"type": "relation", "to": {"annotation": two}}),
+        ("a relation to nowhere", BRIEF, {"type": "relation", "from": one}),
+        ("a relation to an id", BRIEF, {"type": "relation", "from": one, "to": two}),
+        ("a relation to no annotation", BRIEF, {"type": "relation", "from": one, "to": {}}),
+        ("a relation to a session that is none", BRIEF,
+         {"type": "relation", "from": one, "to": {"annotation": two, "session": "main"}}),
+        ("more about a far end", BRIEF, {"type": "relation", "from": one, "to": {"annotation": two, "text": "no"}}),
+        ("more about a relation", BRIEF, {"type": "relation", "from": one, "to": {"annotation": two}, "symmetric": True}),
     ]
     vectors = []
     for what, text, target in rows:
-        row = {"what": what, "text": text, "revision": REVISION, "target": target}
+        row = {"what": what, "text": text, "revision": REVISION, "session": STREAM, "target": target}
         try:
-            row["stored"] = resolve(text, REVISION, target)
+            row["stored"] = resolve(text, REVISION, target, STREAM)
         except Refused as refusal:
             row["error"] = refusal.answer
         vectors.append(row)
@@ -603,6 +652,16 @@ def annotation_vectors():
     both = resolve(BRIEF, REVISION, {"type": "spans", "spans": [{"exact": "Moscow"}, {"exact": "\u4E2D\u56FD"}]})
     step("create with two spans", three, {"created": 21, "creator": BEN, "label": CLAIM, "status": "active", "target": both},
          BEN, 21)
+    reply, relation = {"annotation": three, "type": "annotation"}, {"from": one, "to": {"annotation": three, "session": STREAM},
+                                                                    "type": "relation"}
+    step("a reply", number_id(5, 4), {"created": 22, "creator": ANA, "note": "says who?", "status": "active", "target": reply},
+         ANA, 22)
+    step("a relation", number_id(5, 5), {"created": 23, "creator": BEN, "label": SUPPORTS, "status": "active", "target": relation},
+         BEN, 23)
+    step("a relation's other end", number_id(5, 5), {"target": dict(relation, to={"annotation": one, "session": OTHER_STREAM})},
+         ANA, 24)
+    many = resolve(BRIEF, REVISION, {"type": "spans", "spans": [{"start": at, "end": at + 1} for at in range(0, 36, 2)]})
+    step("many spans", three, {"target": many}, ANA, 25)
 
     plain = {"created": 1, "creator": ANA, "status": "active", "target": whole}
 
@@ -618,6 +677,14 @@ def annotation_vectors():
         ("an unknown field", "upgrade", None, dict(plain, mood="good")),
         ("an unknown status", "upgrade", None, dict(plain, status="pending")),
         ("an unknown target", "upgrade", None, dict(plain, target={"revision": REVISION, "type": "pair"})),
+        ("a reply to nothing", "malformed", None, dict(plain, target={"type": "annotation"})),
+        ("a reply to no id", "malformed", None, dict(plain, target={"annotation": "claim", "type": "annotation"})),
+        ("more about a reply", "upgrade", None, dict(plain, target=dict(reply, revision=REVISION))),
+        ("a relation with one end", "malformed", None, dict(plain, target={"from": one, "type": "relation"})),
+        ("a relation to no session", "malformed", None, dict(plain, target=dict(relation, to={"annotation": three}))),
+        ("more about a relation", "upgrade", None, dict(plain, target=dict(relation, weight=1))),
+        ("more about a far end", "upgrade", None, dict(plain, target=dict(relation, to=dict(relation["to"], revision=REVISION)))),
+        ("the whole of no revision", "malformed", None, dict(plain, target={"type": "document"})),
         ("no status", "malformed", None, without("status")),
         ("no target", "malformed", None, without("target")),
         ("no creator", "malformed", None, without("creator")),
@@ -699,6 +766,10 @@ def log_vectors():
                       status=more.get("status", "proposed" if "agent" in more else "active"))
         return log.add("annotation.create", account, wanted, stored, step=step)
 
+    def link(account, asked, stored, **more):
+        fields = dict({"status": "active"}, **more)
+        return log.add("annotation.create", account, dict(more, target=asked), dict(fields, target=stored))
+
     def edit(account, identity, changed, base, **asked):
         log.add("annotation.update", account, dict({"annotation": identity}, **(asked or changed)), changed, identity, base=base)
 
@@ -739,7 +810,18 @@ def log_vectors():
     remove(ANA, second, 26, back=True)
     edit(BEN, second, {"note": None}, 27)
     edit(BEN, second, {"attributes": {"page": 3}}, 28)
-    log.add("session.mode", ANA, {"mode": "closed"}, {"mode": "closed"}, base=29)
+    answer = link(BEN, {"type": "annotation", "annotation": first}, {"annotation": first, "type": "annotation"}, note="says who?")
+    deeper = link(ANA, {"type": "annotation", "annotation": answer}, {"annotation": answer, "type": "annotation"}, note="page 2")
+    near = link(ANA, {"type": "relation", "from": first, "to": {"annotation": second}},
+                {"from": first, "to": {"annotation": second, "session": STREAM}, "type": "relation"}, label=SUPPORTS)
+    far = {"annotation": first, "session": OTHER_STREAM}
+    link(BOT, {"type": "relation", "from": third, "to": far}, {"from": third, "to": far, "type": "relation"}, label=SUPPORTS,
+         agent="linker/1", status="proposed", confidence=500)
+    edit(BEN, near, {"target": {"from": second, "to": far, "type": "relation"}}, 33)
+    edit(BEN, first, {"status": "active"}, 34)
+    remove(BEN, answer, 35)
+    edit(ANA, deeper, {"note": "page 3"}, 36)
+    log.add("session.mode", ANA, {"mode": "closed"}, {"mode": "closed"}, base=37)
     return {"stream": STREAM, "text": BRIEF, "revision": sha(BRIEF.encode()).hex(), "ops": log.entries,
             "records": [canonical(record) for record in log.records.values()]}
 

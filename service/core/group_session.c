@@ -452,6 +452,7 @@ struct part *part_from_session(struct session *session, size_t budget)
     judge_view_init(&part->view, session->state);
     part->view.text = session->text;
     part->view.revision = session->document.revision;
+    part->view.session = session->id;
     part->view.others_may_edit = session->project->others_may_edit;
     part->view.codebook = session->project->codebook > session->codebook ? session->project->codebook : session->codebook;
     part->last_at_ms = session->last_at_ms;

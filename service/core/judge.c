@@ -3,18 +3,6 @@
 
 #include "proto/gl_json.h"
 
-/* One op being judged: what was asked, what is there, and the effect as it grows. */
-struct trial {
-    struct judge_view *view;
-    const struct judge_ask *ask;
-    const struct gl_annotation *before; /* NULL for a create */
-    gl_uuid id;
-    json_t *set, *prev;
-    json_t *conflicts; /* array of {"field","author","seq"} */
-    struct gl_err *err;
-    json_t **data;
-};
-
 static const char *const CREATE_MEMBERS[] = {"kind",       "annotation", "target", "label",      "note", "status",
                                              "attributes", "agent",      "run",    "confidence", NULL};
 static const char *const UPDATE_MEMBERS[] = {"kind", "annotation", "target", "label", "note", "status", "attributes", NULL};
@@ -62,36 +50,22 @@ static enum gl_code only_members(const json_t *change, const char *const *names,
 
 /* ---- fields: each puts what is asked into set, and notes what stood there before */
 
-static void note_field(struct trial *trial, const char *field)
+void trial_add_conflict(struct trial *trial, const char *field, const gl_uuid *author, uint64_t seq)
+{
+    char text[GL_UUID_TEXT + 1];
+    gl_uuid_format(author, text);
+    json_array_append_new(trial->conflicts, json_pack("{s:s, s:s, s:I}", "field", field, "author", text, "seq", (json_int_t)seq));
+}
+
+void trial_note_field(struct trial *trial, const char *field)
 {
     uint64_t seq = trial->before ? gl_annotation_field_seq(trial->before, field) : 0;
     if (seq == 0)
         return;
     json_object_set_new(trial->prev, field, json_integer((json_int_t)seq));
     gl_uuid author = gl_annotation_field_author(trial->before, field);
-    if (seq <= trial->ask->base || gl_uuid_equal(&author, &trial->ask->account))
-        return;
-    char text[GL_UUID_TEXT + 1];
-    gl_uuid_format(&author, text);
-    json_array_append_new(trial->conflicts, json_pack("{s:s, s:s, s:I}", "field", field, "author", text, "seq", (json_int_t)seq));
-}
-
-static enum gl_code set_target(struct trial *trial, const json_t *target)
-{
-    json_t *stored = NULL;
-    enum gl_code code = gl_target_resolve(target, trial->view->text, &trial->view->revision, &stored, trial->data, trial->err);
-    if (code != GL_OK) {
-        char path[GL_ERR_PATH_MAX];
-        if (trial->err) {
-            snprintf(path, sizeof path, "change.target%s%.*s", trial->err->path[0] ? "." : "", (int)sizeof path - 16,
-                     trial->err->path);
-            memcpy(trial->err->path, path, sizeof path);
-        }
-        return code;
-    }
-    json_object_set_new(trial->set, "target", stored);
-    note_field(trial, "target");
-    return GL_OK;
+    if (seq > trial->ask->base && !gl_uuid_equal(&author, &trial->ask->account))
+        trial_add_conflict(trial, field, &author, seq);
 }
 
 static enum gl_code set_label(struct trial *trial)
@@ -108,7 +82,7 @@ static enum gl_code set_label(struct trial *trial)
         json_object_set_new(trial->set, "label", json_string(text));
         break;
     }
-    note_field(trial, "label");
+    trial_note_field(trial, "label");
     return GL_OK;
 }
 
@@ -125,7 +99,7 @@ static enum gl_code set_note(struct trial *trial, json_t *note)
             json_object_set_new(trial->set, "note", json_null());
         else
             json_object_set(trial->set, "note", note);
-        note_field(trial, "note");
+        trial_note_field(trial, "note");
     }
     return GL_OK;
 }
@@ -136,7 +110,7 @@ static enum gl_code set_status(struct trial *trial, json_t *status)
     if (!json_is_string(status) || !gl_status_parse(gl_slice_of(json_string_value(status), json_string_length(status)), &parsed))
         return refuse_member(trial->err, "status", "must be proposed, active, accepted, rejected or resolved");
     json_object_set(trial->set, "status", status);
-    note_field(trial, "status");
+    trial_note_field(trial, "status");
     return GL_OK;
 }
 
@@ -176,7 +150,7 @@ static enum gl_code set_attributes(struct trial *trial, json_t *attributes)
             count += !json_is_null(value);
         else
             count -= json_is_null(value);
-        note_field(trial, path);
+        trial_note_field(trial, path);
     }
     if (count > GL_ATTRIBUTES_MAX)
         return gl_fail_at(trial->err, GL_E_TOO_LARGE, "change.attributes", "an annotation has at most %d attributes",
@@ -229,7 +203,7 @@ static void depend_on_all(struct trial *trial)
     json_t *prev = trial->prev;
     trial->prev = json_object(); /* only what is set belongs into prev */
     json_array_clear(trial->conflicts);
-    json_object_foreach(json_object_get(trial->before->record, "seqs"), field, seq) note_field(trial, field);
+    json_object_foreach(json_object_get(trial->before->record, "seqs"), field, seq) trial_note_field(trial, field);
     json_decref(trial->prev);
     trial->prev = prev;
 }
@@ -280,7 +254,7 @@ static enum gl_code try_create(struct trial *trial, const json_t *change)
         return gl_fail_at(trial->err, GL_E_EXISTS, "change.annotation", "an annotation with this id is there already");
     if (!(value = json_object_get(change, "target")))
         return refuse_member(trial->err, "target", "is missing: say which words, or {\"type\":\"document\"}");
-    if ((code = set_target(trial, value)) != GL_OK || (code = set_label(trial)) != GL_OK ||
+    if ((code = judge_set_target(trial, value)) != GL_OK || (code = set_label(trial)) != GL_OK ||
         (code = set_provenance(trial, change)) != GL_OK)
         return code;
     if ((value = json_object_get(change, "note")) && (code = set_note(trial, value)) != GL_OK)
@@ -307,7 +281,7 @@ static enum gl_code try_update(struct trial *trial, const json_t *change)
         *trial->data = json_pack("{s:O}", "current", trial->before->record);
         return gl_fail_at(trial->err, GL_E_GONE, "change.annotation", "the annotation was deleted; restore it first");
     }
-    if ((value = json_object_get(change, "target")) && (code = set_target(trial, value)) != GL_OK)
+    if ((value = json_object_get(change, "target")) && (code = judge_set_target(trial, value)) != GL_OK)
         return code;
     if ((code = set_label(trial)) != GL_OK)
         return code;
@@ -337,8 +311,10 @@ static enum gl_code try_delete_or_restore(struct trial *trial, const json_t *cha
                           is_delete ? "the annotation was deleted already" : "the annotation is there: it was not deleted");
     }
     json_object_set_new(trial->set, "deleted", json_boolean(is_delete));
-    note_field(trial, "deleted");
+    trial_note_field(trial, "deleted");
     depend_on_all(trial);
+    if (is_delete)
+        judge_depend_on_replies(trial);
     return json_array_size(trial->conflicts) > 0 ? refuse_stale(trial) : GL_OK;
 }
 

@@ -18,7 +18,7 @@
 struct judge_view {
     const struct gl_state *state; /* what has committed */
     const struct gl_text *text;
-    gl_uuid revision;
+    gl_uuid revision, session;
     bool others_may_edit;
     uint64_t codebook;
     uint64_t seq; /* of the last op accepted in this view */
@@ -43,6 +43,12 @@ struct gl_annotation *judge_find(const struct judge_view *view, const gl_uuid *i
 /* The annotations that the view changes, in the order first touched, lent. Returns how many; out may be NULL to count. */
 size_t judge_touched(const struct judge_view *view, struct gl_annotation **out);
 
+/* The far end of a relation into another session, as it was found for the asker when the op was submitted. */
+struct judge_far {
+    enum { JUDGE_FAR_NOT_ASKED, JUDGE_FAR_MISSING, JUDGE_FAR_DELETED, JUDGE_FAR_THERE } is;
+    bool has_label;
+    gl_uuid label;
+};
 struct judge_ask {
     gl_uuid op, account;
     enum gl_role role;
@@ -52,6 +58,7 @@ struct judge_ask {
     /* The label that change names: */
     enum { JUDGE_NO_LABEL, JUDGE_LABEL, JUDGE_LABEL_REMOVED, JUDGE_LABEL_UNKNOWN } label_is;
     gl_uuid label; /* JUDGE_LABEL; for a name that would make a new label: the id that it would get */
+    struct judge_far far;
 };
 struct judge_verdict {
     enum gl_op_kind kind;

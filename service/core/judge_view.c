@@ -72,6 +72,16 @@ size_t judge_touched(const struct judge_view *view, struct gl_annotation **out)
     return count;
 }
 
+const struct gl_annotation *judge_made(const struct judge_view *view, size_t *at)
+{
+    while (*at < view->journal_count) {
+        const struct judge_undo *undo = &view->journal[(*at)++];
+        if (!undo->before && !gl_state_find(view->state, &undo->id))
+            return map_get(&view->overlay, &undo->id);
+    }
+    return NULL;
+}
+
 void judge_put(struct judge_view *view, struct gl_annotation *after)
 {
     const struct gl_annotation *now = judge_find(view, &after->id);

@@ -6,6 +6,7 @@ import hashlib
 import json
 import uuid
 
+TARGETS = {"document": {"revision"}, "spans": {"revision", "spans"}, "annotation": {"annotation"}, "relation": {"from", "to"}}
 TRACKED = ("deleted", "label", "note", "status", "target")
 PLAIN = ("agent", "confidence", "created", "creator", "run")
 KINDS = ("annotation.create", "annotation.update", "annotation.delete", "annotation.restore", "session.mode")
@@ -59,6 +60,8 @@ def apply(before, identity, changed, account, seq):
         if account != record["creator"]:
             who[field] = account
 
+    if "target" in changed and set(changed["target"]) - {"type"} != TARGETS.get(changed["target"].get("type")):
+        raise Diverged(f"an effect sets a target that is not known: {changed['target']}")
     for name, value in changed.items():
         if name == "attributes":
             attributes = {**record.get("attributes", {}), **value}

@@ -219,6 +219,20 @@ json_t *op_create(const char *op, const char *quote, const char *label)
     return json_pack("{s:s, s:o}", "id", op_id(op), "change", change);
 }
 
+json_t *op_reply(const char *op, const char *parent_of, const char *note)
+{
+    return json_pack("{s:s, s:{s:s, s:{s:s, s:s}, s:s}}", "id", op_id(op), "change", "kind", "annotation.create", "target",
+                     "type", "annotation", "annotation", annotation_id(parent_of), "note", note);
+}
+
+json_t *op_relate(const char *op, const char *from_of, const char *to, const char *session, const char *label)
+{
+    json_t *change =
+        json_pack("{s:s, s:{s:s, s:s, s:{s:s, s:s*}}, s:s*}", "kind", "annotation.create", "target", "type", "relation", "from",
+                  annotation_id(from_of), "to", "annotation", to, "session", session, "label", label);
+    return json_pack("{s:s, s:o}", "id", op_id(op), "change", change);
+}
+
 json_t *op_update(const char *op, json_t *base, const char *annotation_of, const char *field, json_t *value)
 {
     return json_pack("{s:s, s:o, s:{s:s, s:s, s:o}}", "id", op_id(op), "base", base, "change", "kind", "annotation.update",

@@ -52,6 +52,9 @@ json_t *client_notice(struct client *client, const char *method, size_t index);
 size_t client_position(struct client *client, const json_t *message); /* where in the order of all messages */
 
 json_t *op_create(const char *op, const char *quote, const char *label);
+json_t *op_reply(const char *op, const char *parent_of, const char *note);
+json_t *op_relate(const char *op, const char *from_of, const char *to, const char *session,
+                  const char *label); /* to: an id; session, label may be NULL */
 json_t *op_update(const char *op, json_t *base, const char *annotation_of, const char *field, json_t *value);
 json_t *op_delete(const char *op, json_t *base, const char *annotation_of);
 const char *op_id(const char *name); /* the UUID that stands for a name, in a ring of static buffers */

@@ -156,11 +156,39 @@ START_TEST(record__is_copied)
 }
 END_TEST
 
+static const json_t *applied_named(const char *what)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(applied, i, row) if (strcmp(row_what(row), what) == 0) return row;
+    ck_abort_msg("no vector is called %s", what);
+}
+
+START_TEST(link__names_what_a_reply_answers_and_both_ends_of_a_relation)
+{
+    struct gl_annotation *reply = annotation_of(row_get(applied_named("a reply"), "after")),
+                         *relation = annotation_of(row_get(applied_named("a relation's other end"), "after")),
+                         *words = annotation_of(row_get(applied_named("create with two spans"), "after")),
+                         *whole = annotation_of(row_get(applied_named("create, as little as may be"), "after"));
+    gl_uuid one = row_uuid(applied_named("create, as little as may be"), "id");
+    ck_assert(reply->target_kind == GL_TARGET_ANNOTATION && gl_uuid_equal(&reply->link.from, &words->id));
+    ck_assert(gl_uuid_is_nil(&reply->link.to) && gl_uuid_is_nil(&reply->link.to_session));
+    ck_assert(relation->target_kind == GL_TARGET_RELATION && gl_uuid_equal(&relation->link.from, &one));
+    ck_assert(gl_uuid_equal(&relation->link.to, &one) && !gl_uuid_is_nil(&relation->link.to_session));
+    ck_assert(words->target_kind == GL_TARGET_SPANS && whole->target_kind == GL_TARGET_DOCUMENT);
+    ck_assert(gl_uuid_is_nil(&words->link.from) && gl_uuid_is_nil(&whole->link.from));
+    ck_assert(relation->begin_cp == 0 && relation->end_cp == 0 && gl_annotation_spans(reply, NULL, 0) == 0);
+    gl_annotation_unref(&reply);
+    gl_annotation_unref(&relation);
+    gl_annotation_unref(&words);
+    gl_annotation_unref(&whole);
+}
+END_TEST
+
 START_TEST(spans__are_lent_in_order)
 {
     struct gl_span spans[2];
-    const json_t *row = json_array_get(applied, json_array_size(applied) - 1); /* the one with two spans */
-    struct gl_annotation *annotation = annotation_of(row_get(row, "after"));
+    struct gl_annotation *annotation = annotation_of(row_get(applied_named("create with two spans"), "after"));
     ck_assert_uint_eq(gl_annotation_spans(annotation, spans, 2), 2);
     ck_assert(gl_slice_is(spans[0].exact, "Moscow") && spans[0].begin_cp == 0 && spans[0].end_cp == 6 &&
               spans[0].prefix.len == 0);
@@ -209,6 +237,7 @@ int main(void)
     tcase_add_loop_test(tcase, apply__refuses_what_it_does_not_understand, 0, (int)json_array_size(refused));
     tcase_add_loop_test(tcase, record__that_is_none_is_refused, 0, 18);
     tcase_add_test(tcase, record__is_copied);
+    tcase_add_test(tcase, link__names_what_a_reply_answers_and_both_ends_of_a_relation);
     tcase_add_test(tcase, spans__are_lent_in_order);
     tcase_add_test(tcase, status__has_a_name_both_ways);
     tcase_add_test(tcase, reference__is_counted);

@@ -91,7 +91,7 @@ START_TEST(brief__gives_every_quote_back)
     static struct gl_match matches[10000];
     struct gl_slice bytes = read_file(briefs.gl_pathv[_i]);
     struct gl_text *text = text_from(bytes);
-    gl_uuid revision = uuid_of(1);
+    struct gl_target_scope scope = {.text = text, .revision = uuid_of(1), .session = uuid_of(2)};
     uint64_t seed = 0x5851F42D4C957F2Du;
     for (size_t round = 0; round < ROUNDS; round++) {
         size_t begin = boundary_at(text, random_below(&seed, gl_text_length(text)));
@@ -108,8 +108,8 @@ START_TEST(brief__gives_every_quote_back)
             *asked = json_pack("{s:s, s:[{s:I, s:I}]}", "type", "spans", "spans", "start", (json_int_t)place.begin_cp, "end",
                                (json_int_t)place.end_cp);
         struct gl_err err;
-        assert_code("by position", gl_target_resolve(asked, text, &revision, &stored, NULL, &err), GL_OK, &err);
-        assert_code("as stored", gl_target_resolve(stored, text, &revision, &again, NULL, &err), GL_OK, &err);
+        assert_code("by position", gl_target_resolve(asked, &scope, &stored, NULL, &err), GL_OK, &err);
+        assert_code("as stored", gl_target_resolve(stored, &scope, &again, NULL, &err), GL_OK, &err);
         assert_json_equal("as stored", again, stored);
         json_decref(asked);
         json_decref(stored);

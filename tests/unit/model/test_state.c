@@ -245,6 +245,56 @@ START_TEST(index__finds_every_one_of_many)
 }
 END_TEST
 
+/* Thread t has a root and replies, each to the root or to an earlier reply; they are put in an order of their own. */
+static struct gl_annotation *reply_of(unsigned number, unsigned parent)
+{
+    gl_uuid id = uuid_of(number), account = uuid_of(1), to = uuid_of(parent);
+    char text[GL_UUID_TEXT + 1];
+    struct gl_annotation *annotation;
+    gl_uuid_format(&to, text);
+    json_t *set = json_pack("{s:i, s:s, s:s, s:{s:s, s:s}}", "created", (int)number, "creator",
+                            "01930001-0001-7000-8000-000001000001", "status", "active", "target",
+                            parent ? "annotation" : "revision", text, "type", parent ? "annotation" : "document");
+    ck_assert_int_eq(gl_annotation_apply(NULL, &id, set, &account, number, &annotation, NULL), GL_OK);
+    json_decref(set);
+    return annotation;
+}
+
+static unsigned parent_of(unsigned number)
+{
+    return number % 5 == 0 ? 0 : number * number / 3 % number; /* 0: a root */
+}
+
+START_TEST(replies__are_found_whatever_order_they_came_in)
+{
+    enum { COUNT = 200 };
+    static const unsigned steps[] = {1, 2, 77, 200}; /* prime to COUNT + 1 */
+    struct gl_state *state = state_new();
+    for (unsigned i = 0, number = 0; i < COUNT; i++) {
+        do {
+            number = (number + steps[_i]) % (COUNT + 1);
+        } while (number == 0);
+        struct gl_annotation *annotation = reply_of(number, parent_of(number));
+        ck_assert_int_eq(gl_state_put(state, annotation), GL_OK);
+        gl_annotation_unref(&annotation);
+    }
+    unsigned found = 0, expected = 0;
+    for (unsigned number = 1; number <= COUNT; number++) {
+        gl_uuid id = uuid_of(number);
+        expected += parent_of(number) != 0;
+        for (const struct gl_annotation *reply = gl_state_reply_first(state, &id); reply;
+             reply = gl_state_reply_next(state, reply), found++) {
+            ck_assert(gl_uuid_equal(&reply->link.from, &id));
+        }
+    }
+    ck_assert_uint_eq(found, expected);
+    ck_assert_uint_gt(expected, COUNT / 2);
+    gl_uuid nobody = uuid_of(COUNT + 1);
+    ck_assert_ptr_null(gl_state_reply_first(state, &nobody));
+    gl_state_free(&state);
+}
+END_TEST
+
 int main(void)
 {
     vectors = vectors_load("log.json");
@@ -258,6 +308,7 @@ int main(void)
     tcase_add_test(tcase, chain__goes_on_over_an_erased_op);
     tcase_add_test(tcase, pages__and_ops_meet_in_the_same_state);
     tcase_add_test(tcase, project__stream_has_a_chain_and_no_annotations);
+    tcase_add_loop_test(tcase, replies__are_found_whatever_order_they_came_in, 0, 4);
     tcase_add_test(tcase, index__finds_every_one_of_many);
     suite_add_tcase(suite, tcase);
     int status = suite_run(suite);

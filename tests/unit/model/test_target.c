@@ -8,8 +8,8 @@ static json_t *vectors;
 static enum gl_code resolve(const json_t *row, json_t **stored, json_t **data, struct gl_err *err)
 {
     struct gl_text *text = text_from(row_text(row, "text"));
-    gl_uuid revision = row_uuid(row, "revision");
-    enum gl_code code = gl_target_resolve(row_get(row, "target"), text, &revision, stored, data, err);
+    struct gl_target_scope scope = {.text = text, .revision = row_uuid(row, "revision"), .session = row_uuid(row, "session")};
+    enum gl_code code = gl_target_resolve(row_get(row, "target"), &scope, stored, data, err);
     gl_text_free(&text);
     return code;
 }
@@ -83,12 +83,14 @@ START_TEST(target__is_refused_in_words_that_help)
         {"{'type':'spans','spans':[{'start':0,'end':3},{'start':2,'end':4}]}", "sort them, without overlap"},
         {"{'type':'spans','spans':[{'exact':'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'}]}",
          "“xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…”"},
+        {"{'type':'pair'}", "is \"spans\", \"document\", \"annotation\" or \"relation\""},
+        {"{'type':'relation','from':'01930005-0001-7000-8000-000000000001','to':'x'}", "to is not an object"},
     };
     struct gl_text *text = text_from(GL_SLICE("the cat, the cat cafe\u0301"));
-    gl_uuid revision = uuid_of(3);
+    struct gl_target_scope scope = {.text = text, .revision = uuid_of(3), .session = uuid_of(4)};
     json_t *target = json_from(rows[_i].target), *stored;
     struct gl_err err;
-    ck_assert_int_ne(gl_target_resolve(target, text, &revision, &stored, NULL, &err), GL_OK);
+    ck_assert_int_ne(gl_target_resolve(target, &scope, &stored, NULL, &err), GL_OK);
     ck_assert_msg(strstr(err.detail, rows[_i].words) != NULL, "%s", err.detail);
     json_decref(target);
     gl_text_free(&text);
@@ -104,7 +106,7 @@ int main(void)
     tcase_add_loop_test(tcase, target__is_stored_or_refused_as_in_the_vectors, 0, count);
     tcase_add_loop_test(tcase, target__answers_without_data_and_words_too, 0, count);
     tcase_add_loop_test(tcase, target__once_stored_resolves_to_itself, 0, count);
-    tcase_add_loop_test(tcase, target__is_refused_in_words_that_help, 0, 11);
+    tcase_add_loop_test(tcase, target__is_refused_in_words_that_help, 0, 13);
     suite_add_tcase(suite, tcase);
     int status = suite_run(suite);
     json_decref(vectors);
