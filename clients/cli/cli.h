@@ -51,6 +51,14 @@ static inline const char *cli_word(const struct cli *cli, size_t i)
     return i < cli->args.word_count ? cli->args.words[i] : NULL;
 }
 
+static inline struct settings_asked cli_settings_asked(const struct cli *cli)
+{
+    return (struct settings_asked){.server = cli_option(cli, OPT_server),
+                                   .url = cli_option(cli, OPT_url),
+                                   .token_file = cli_option(cli, OPT_token_file),
+                                   .ca = cli_option(cli, OPT_ca)};
+}
+
 /* A number given as an option; *has (may be NULL) says whether it was. Says what is wrong when it is none. */
 int cli_number(struct cli *cli, enum option_id id, uint64_t least, uint64_t most, uint64_t *value, bool *has) GL_MUST_USE;
 /* Words from the command line must be UTF-8: says at which byte they are not. */

@@ -7,6 +7,7 @@
 #include "clients/cli/cmds.h"
 #include "clients/cli/link.h"
 #include "clients/cli/say.h"
+#include "clients/cli/servers.h"
 
 /* The password: from the file, from the terminal without echo, or the first line of standard input when that is no terminal. */
 static char *ask_password(struct cli *cli, const char *account, int *status)
@@ -39,6 +40,8 @@ static char *ask_password(struct cli *cli, const char *account, int *status)
 static int exchange_password(struct cli *cli, const char *account)
 {
     int status = 0;
+    free(cli->settings.token_id);
+    cli->settings.token_id = NULL;
     char host[128] = "", label[192];
     char *password = ask_password(cli, account, &status);
     if (status == 0) {
@@ -57,6 +60,8 @@ static int exchange_password(struct cli *cli, const char *account)
     if (status == 0) {
         free(cli->settings.token);
         cli->settings.token = heap_copy(gl_slice_str(json_string_value(json_object_get(result, "secret"))));
+        const char *id = json_string_value(json_object_get(result, "token"));
+        cli->settings.token_id = id ? heap_copy(gl_slice_str(id)) : NULL;
     }
     json_decref(result);
     return status;
@@ -89,26 +94,79 @@ static int keep(struct cli *cli)
     gl_buf_init(&problem, SIZE_MAX);
     free(cli->settings.account);
     cli->settings.account = heap_copy(gl_slice_str(gloss_account_name(cli->gloss)));
-    char *path = settings_path();
+    char *path = servers_path();
     int status = 0;
     if (!settings_store(&cli->settings, &problem)) {
         status =
             fail(cli, EXIT_COULD_NOT, "setting", "you are signed in, but it cannot be remembered: %s", gl_buf_cstr(&problem));
     } else if (cli->is_json) {
-        out_json(cli, json_pack("{s:s, s:s, s:s, s:s}", "url", cli->settings.url, "account", gloss_account(cli->gloss), "name",
-                                cli->settings.account, "stored", path));
+        out_json(cli, json_pack("{s:s, s:s, s:s, s:s, s:s}", "url", cli->settings.url, "account", gloss_account(cli->gloss),
+                                "name", cli->settings.account, "server", cli->settings.name, "stored", path));
     } else {
-        out_line(cli, "signed in to %s as %s; kept in %s", cli->settings.url, cli->settings.account, path);
+        out_line(cli, "signed in to %s (%s) as %s; kept in %s", cli->settings.name, cli->settings.url, cli->settings.account,
+                 path);
     }
     free(path);
     gl_buf_fini(&problem);
     return status;
 }
 
+/* --name, or what it is called already, or its host; false: another server has that name. */
+static bool name_server(struct cli *cli, int *status)
+{
+    const char *given = cli_option(cli, OPT_server_name);
+    struct gl_buf problem;
+    gl_buf_init(&problem, SIZE_MAX);
+    json_t *kept = servers_load(&problem);
+    char *key = servers_url_key(cli->settings.url);
+    if (given) {
+        free(cli->settings.name);
+        cli->settings.name = heap_copy(gl_slice_str(given));
+    } else if (!cli->settings.name) {
+        cli->settings.name = heap_copy(gl_slice_str(key + strlen("https://")));
+    }
+    const char *its_url = json_string_value(json_object_get(servers_by_name(kept, cli->settings.name), "url"));
+    char *its_key = its_url ? servers_url_key(its_url) : NULL;
+    if (given && !*given) {
+        *status = fail(cli, EXIT_COULD_NOT, "usage", "the server's name is empty; leave --name out to call it by its host");
+    } else if (its_key && strcmp(its_key, key) != 0) {
+        *status = fail(cli, EXIT_COULD_NOT, "usage",
+                       "another server is called `%s` (%s); give another --name, or `gloss logout %s` first", cli->settings.name,
+                       its_url, cli->settings.name);
+    }
+    free(its_key);
+    free(key);
+    json_decref(kept);
+    gl_buf_fini(&problem);
+    return *status == 0;
+}
+
+/* `--name` of a server that is kept, and no address: that one again. Nobody wants a new name with the default server's address. */
+static void take_named(struct cli *cli)
+{
+    const char *name = cli_option(cli, OPT_server_name);
+    if (!name || cli_option(cli, OPT_url) || cli_option(cli, OPT_server) || getenv("GLOSS_URL")) {
+        return;
+    }
+    struct gl_buf problem;
+    gl_buf_init(&problem, SIZE_MAX);
+    settings_free(&cli->settings);
+    struct settings_asked asked = {.server = name, .token_file = cli_option(cli, OPT_token_file), .ca = cli_option(cli, OPT_ca)};
+    if (!settings_load(&cli->settings, &asked, &problem)) {
+        settings_free(&cli->settings); /* not kept: then the address is missing */
+    }
+    gl_buf_fini(&problem);
+}
+
 int cmd_login(struct cli *cli)
 {
+    take_named(cli);
     if (!cli->settings.url) {
         return fail(cli, EXIT_COULD_NOT, "no_server", "say which server: gloss login --url https://HOST:PORT/");
+    }
+    int named = 0;
+    if (!name_server(cli, &named)) {
+        return named;
     }
     int status = sign_in(cli);
     return status ? status : keep(cli);

@@ -3,6 +3,7 @@
 #include "clients/cli/brief.h"
 #include "clients/cli/complete.h"
 #include "clients/cli/link.h"
+#include "clients/cli/servers.h"
 
 #define OFFERED_MAX 100
 
@@ -12,20 +13,12 @@ static const char *string_of(const json_t *object, const char *name)
     return text ? text : "";
 }
 
-static const struct settings_asked *asked_by(struct cli *cli, struct settings_asked *asked)
-{
-    *asked = (struct settings_asked){
-        .url = cli_option(cli, OPT_url), .token_file = cli_option(cli, OPT_token_file), .ca = cli_option(cli, OPT_ca)};
-    return asked;
-}
-
 static bool is_connected(struct cli *cli)
 {
-    struct settings_asked asked;
+    struct settings_asked asked = cli_settings_asked(cli);
     struct gl_buf problem;
     gl_buf_init(&problem, SIZE_MAX);
-    bool is_good =
-        cli->gloss || (settings_load(&cli->settings, asked_by(cli, &asked), &problem) && link_open(cli, NULL, NULL) == 0);
+    bool is_good = cli->gloss || (settings_load(&cli->settings, &asked, &problem) && link_open(cli, NULL, NULL) == 0);
     gl_buf_fini(&problem);
     return is_good;
 }
@@ -177,12 +170,26 @@ static void offer_annotations(struct completion *completion)
     json_decref(found);
 }
 
+static void offer_servers(struct completion *completion)
+{
+    struct gl_buf problem;
+    gl_buf_init(&problem, SIZE_MAX);
+    json_t *kept = servers_load(&problem), *server;
+    size_t i;
+    json_array_foreach(json_object_get(kept, "servers"), i, server)
+    {
+        complete_offer(completion, string_of(server, "name"), string_of(server, "url"));
+    }
+    json_decref(kept);
+    gl_buf_fini(&problem);
+}
+
 static const struct {
     const char *name;
     complete_fn fn;
 } kind_rows[] = {
     {"BRIEF", offer_briefs},     {"PROJECT", offer_projects}, {"LABEL", offer_labels},
-    {"ACCOUNT", offer_accounts}, {"ANN", offer_annotations},
+    {"ACCOUNT", offer_accounts}, {"ANN", offer_annotations},  {"SERVER", offer_servers},
 };
 
 complete_fn complete_kind(struct gl_slice name)

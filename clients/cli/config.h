@@ -8,6 +8,7 @@
  * Lifetime  settings_load / settings_free.
  * Thread    any.
  * Errors    a sentence in *problem.
+ * Source    servers.h for what was written.
  */
 #ifndef CLI_CONFIG_H
 #define CLI_CONFIG_H
@@ -15,23 +16,22 @@
 #include "proto/gl_buf.h"
 
 struct settings {
-    char *url;     /* NULL: nobody named one */
-    char *token;   /* NULL: not signed in there */
-    char *ca;      /* NULL: the system's */
-    char *account; /* the name at the last login, NULL: not known */
+    char *name;     /* what the server is called; NULL: it is not kept */
+    char *url;      /* NULL: nobody named one */
+    char *token;    /* NULL: not signed in there */
+    char *token_id; /* of a token that `gloss login` had made; NULL: not known */
+    char *ca;       /* NULL: the system's */
+    char *account;  /* the name at the last login, NULL: not known */
 };
 
 struct settings_asked {
-    const char *url, *token_file, *ca; /* options; NULL: not given */
+    const char *server, *url, *token_file, *ca; /* options; NULL: not given */
 };
 
 bool settings_load(struct settings *settings, const struct settings_asked *asked, struct gl_buf *problem) GL_MUST_USE;
 void settings_free(struct settings *settings);
-/* Remembers it as the server to talk to, beside those from before. The file is replaced whole and is only for its owner. */
+/* Remembers it as the server to talk to, in place of what has its name, beside the others. */
 bool settings_store(const struct settings *settings, struct gl_buf *problem) GL_MUST_USE;
-char *settings_path(void); /* the file, whether it exists or not; NULL: no home */
-/* "https://HOST:PORT", however it was written: the key of a server. NULL: that is no address of a server. */
-char *settings_url_key(const char *url);
 /* The first line of a file, without white space round it; NULL with a sentence. what: "token", "password". */
 char *settings_read_secret(const char *path, const char *what, struct gl_buf *problem);
 

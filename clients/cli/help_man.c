@@ -56,7 +56,8 @@ struct pair {
 };
 
 static const struct pair variables[] = {
-    {"GLOSS_URL", "the server, when --url does not name one"},
+    {"GLOSS_SERVER", "the server, by its name, when neither --server nor --url names one"},
+    {"GLOSS_URL", "the server, by its address, when nothing names one"},
     {"GLOSS_TOKEN_FILE", "the file with the token, when --token-file does not name one"},
     {"GLOSS_CA", "the certificates to trust, when --ca does not name them"},
     {"COLUMNS", "the width to lay out for, when the terminal does not say"},
@@ -66,7 +67,9 @@ static const struct pair variables[] = {
 
 static const struct pair files[] = {
     {"$XDG_CONFIG_HOME/gloss/servers.json",
-     "(by default ~/.config/gloss/servers.json) the servers that you signed in to, with their tokens; only for you to read"},
+     "(by default ~/.config/gloss/servers.json) the servers that you signed in to, with their tokens: a JSON object with `default`, the name of the one that is "
+     "meant when nobody says, `current`, its address (for earlier versions), and `servers`, a list of objects with `name`, `url`, `token`, and where they are "
+     "known `token_id`, `account` and `ca` (a file in PEM). It is written whole, with mode 0600; when it is open to others it is not read"},
 };
 
 static const struct pair examples[] = {

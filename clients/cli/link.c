@@ -39,8 +39,9 @@ static int final_status(struct cli *cli, const char *doing)
 static int check_settings(struct cli *cli)
 {
     if (!cli->settings.url) {
-        return fail(cli, EXIT_NOT_SIGNED_IN, "no_server",
-                    "no server is named: run `gloss login --url https://HOST:PORT/`, or set --url or GLOSS_URL");
+        return fail(
+            cli, EXIT_NOT_SIGNED_IN, "no_server",
+            "no server is named: run `gloss login --url https://HOST:PORT/`, or say which with --server NAME, --url or GLOSS_URL");
     }
     if (!cli->settings.token) {
         return fail(

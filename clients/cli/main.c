@@ -36,8 +36,7 @@ static int run_verb(struct cli *cli)
 {
     struct gl_buf problem;
     gl_buf_init(&problem, SIZE_MAX);
-    struct settings_asked asked = {
-        .url = cli_option(cli, OPT_url), .token_file = cli_option(cli, OPT_token_file), .ca = cli_option(cli, OPT_ca)};
+    struct settings_asked asked = cli_settings_asked(cli);
     int status = check_options_text(cli);
     if (status == 0 && !settings_load(&cli->settings, &asked, &problem)) {
         status = fail(cli, EXIT_COULD_NOT, "setting", "%s", gl_buf_cstr(&problem));
@@ -49,10 +48,11 @@ static int run_verb(struct cli *cli)
     return status;
 }
 
-/* These work without a word from the file of servers, whatever it looks like. */
+/* These work whatever is set for the server. */
 static bool needs_no_server(const struct verb_row *verb)
 {
-    return verb == &verb_rows[VERB_help] || verb == &verb_rows[VERB_version] || verb == &verb_rows[VERB_completion];
+    return verb == &verb_rows[VERB_help] || verb == &verb_rows[VERB_version] || verb == &verb_rows[VERB_completion] ||
+           verb == &verb_rows[VERB_servers_list] || verb == &verb_rows[VERB_servers_default];
 }
 
 static int run(struct cli *cli, int argc, char **argv)

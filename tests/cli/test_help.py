@@ -9,8 +9,8 @@ import unittest
 import case
 import server as support
 
-VERBS = ("login import ls info cat show tag note edit rm restore resolve reopen accept reject watch post log verify export completion help version").split()
-GROUPS = {"project": ["list", "new"], "member": ["list", "add", "set", "remove"]}
+VERBS = ("login logout import ls info cat show tag note edit rm restore resolve reopen accept reject watch post log verify export completion help version").split()
+GROUPS = {"servers": ["list", "default"], "project": ["list", "new"], "member": ["list", "add", "set", "remove"]}
 
 
 def gloss(*args, **env):
@@ -48,7 +48,7 @@ class Help(unittest.TestCase):
             self.assertEqual(done.returncode, 0)
             self.assertEqual(gloss("help", verb).stdout, done.stdout)
             self.assertEqual(gloss(verb, "-h").stdout, done.stdout)
-            for option in ("--json", "--help", "--url", "--token-file", "--ca"):
+            for option in ("--json", "--help", "--server", "--url", "--token-file", "--ca"):
                 self.assertIn(f"  {option}", done.stdout, verb)
 
     def test_help_fits_the_width(self):

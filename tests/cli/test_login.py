@@ -91,6 +91,7 @@ class Login(CliCase):
         os.makedirs(os.path.dirname(self.file))
         with open(self.file, "w") as file:
             file.write("{")
+        os.chmod(self.file, 0o600)
         self.refuse("ls", env=self.env, status=2, says=["servers.json", "mend or remove it"])
 
     def test_an_older_file_is_replaced_whole(self):
@@ -100,6 +101,139 @@ class Login(CliCase):
             kept = json.load(file)
         self.assertEqual([entry["account"] for entry in kept["servers"]], ["ana"])
         self.assertEqual(os.listdir(os.path.dirname(self.file)), ["servers.json"])
+
+
+class Servers(CliCase):
+    """Several servers in one file. The second is the first one behind a proxy: another address, the same certificate."""
+    @classmethod
+    def prepare(cls):
+        cls.server.user("ana", role="annotator", password=PASSWORD)
+        cls.server.user("ben", role="annotator")
+        cls.proxy = Proxy(cls.server.port)
+        cls.proxy.__enter__()
+        cls.addClassCleanup(cls.proxy.__exit__, None, None, None)
+
+    def setUp(self):
+        self.home = f"{self.server.folder}/home-{self.id()}"
+        os.makedirs(self.home + "/.config/gloss", mode=0o700)
+        self.env = {**NOTHING, "HOME": self.home}
+        self.file = self.home + "/.config/gloss/servers.json"
+
+    def run_gloss(self, *args, **more):
+        return self.gloss(*args, env=self.env, **more)
+
+    def login_two(self):
+        self.run_gloss("login", "--url", self.server.url, "--ca", self.server.ca, "--name", "work", "--token-file", self.server.tokens["ben"], status=0)
+        self.run_gloss("login", "--url", self.proxy.url, "--ca", self.server.ca, "--name", "home", "--account", "ana", stdin=PASSWORD + "\n", status=0)
+
+    def used_proxy(self, *args, **more):
+        before = self.proxy.connections
+        self.run_gloss(*args, status=0, **more)
+        return self.proxy.connections > before
+
+    def kept(self):
+        with open(self.file) as file:
+            return json.load(file)
+
+    def test_names(self):
+        self.login_two()
+        self.assertTrue(self.used_proxy("ls"))  # the last one signed in to
+        self.assertFalse(self.used_proxy("ls", "--server", "work"))
+        self.assertTrue(self.used_proxy("ls", "--server=home"))
+        lines = self.run_gloss("servers", "--json", status=0).lines
+        self.assertEqual([(line["server"], line["url"], line["account"], line["default"]) for line in lines],
+                         [("work", self.server.url, "ben", False), ("home", self.proxy.url, "ana", True)])
+        self.assertRegex(self.run_gloss("servers").out, r"(?m)^\* home .*  ana$")
+        self.run_gloss("servers", "default", "work", status=0)
+        self.assertFalse(self.used_proxy("ls"))
+        self.env["GLOSS_SERVER"] = "home"
+        self.assertTrue(self.used_proxy("ls"))
+        self.assertFalse(self.used_proxy("ls", "--server", "work"))
+
+    def test_two_accounts_of_one_server(self):
+        self.run_gloss("login", "--url", self.server.url, "--ca", self.server.ca, "--name", "ben", "--token-file", self.server.tokens["ben"], status=0)
+        self.run_gloss("login", "--url", self.server.url, "--ca", self.server.ca, "--name", "ana", "--account", "ana", stdin=PASSWORD + "\n", status=0)
+        self.assertEqual([server["name"] for server in self.kept()["servers"]], ["ben", "ana"])
+        brief = self.server.import_text("Who was it\n", name="who.md")["document"]
+        for name in ("ben", "ana"):
+            self.run_gloss("tag", brief, "Who", "--label", "x", "--server", name, status=0)
+        self.assertEqual([line["author_name"] for line in self.run_gloss("log", brief, "--json", status=0).lines], ["ben", "ana"])
+
+    def test_signing_in_again_by_name(self):
+        self.login_two()
+        self.run_gloss("login", "--name", "work", "--token-file", self.server.tokens["admin"], status=0)
+        self.assertEqual([(server["name"], server["url"], server["account"]) for server in self.kept()["servers"]],
+                         [("work", self.server.url, "admin"), ("home", self.proxy.url, "ana")])
+        self.refuse("login", "--name", "new", "--token-file", self.server.tokens["admin"], env=self.env, status=2, says="say which server")
+        self.refuse("login", "--name", "work", "--url", self.proxy.url, env=self.env, status=2, says="another server is called `work`")
+
+    def test_logout(self):
+        self.login_two()
+        token = self.kept()["servers"][1]["token"]
+        path = self.home + "/token"
+        with open(path, "w") as file:
+            file.write(token)
+        self.gloss("ls", env={"GLOSS_TOKEN_FILE": path}, status=0)
+        self.assertEqual(self.run_gloss("logout", "--json", status=0).json, {"server": "home", "url": self.proxy.url, "revoked": True})
+        self.gloss("ls", env={"GLOSS_TOKEN_FILE": path}, status=4)
+        self.assertFalse(self.used_proxy("ls"))  # the only one that is left
+        done = self.run_gloss("logout", "work", status=0)  # its token came from elsewhere
+        self.assertIn("still good", done.out)
+        self.gloss("ls", user="ben", status=0)
+        self.assertEqual(self.kept()["servers"], [])
+        self.refuse("ls", env=self.env, status=4, says="no server is named")
+        self.refuse("logout", env=self.env, status=2, says="no such server")
+        self.assertIn("no server is kept", self.run_gloss("servers", status=0).err)
+
+    def test_logout_when_the_server_is_away(self):
+        self.login_two()
+        kept = self.kept()
+        kept["servers"][1]["url"] = "https://127.0.0.1:1/"
+        with open(self.file, "w") as file:
+            json.dump(kept, file)
+        self.assertIs(self.run_gloss("logout", "home", "--json", status=0).lines[-1]["revoked"], False)
+        self.assertEqual(len(self.kept()["servers"]), 1)
+
+    def test_unknown_names_and_two_ways_at_once(self):
+        self.login_two()
+        self.refuse("ls", "--server", "wrok", env=self.env, status=2, says="did you mean `work`?")
+        self.refuse("servers", "default", "hme", env=self.env, status=2, says="did you mean `home`?")
+        self.refuse("ls", "--server", "\x1b[31m", env=self.env, status=2, says="no server is called")
+        self.refuse("ls", "--server", "work", "--url", self.server.url, env=self.env, status=2, says="two ways")
+
+    def test_a_file_of_the_version_before_names(self):
+        with open(self.server.tokens["ben"]) as file:
+            token = file.read().strip()
+        with open(self.file, "w") as file:
+            os.chmod(self.file, 0o600)
+            json.dump({"current": self.server.url, "servers": [{"url": self.server.url, "token": token, "ca": self.server.ca, "account": "ben"}]}, file)
+        self.run_gloss("ls", status=0)
+        name = f"127.0.0.1:{self.server.port}"
+        self.assertEqual(self.run_gloss("servers", "--json").json["server"], name)
+        self.run_gloss("ls", "--server", name, status=0)
+        self.run_gloss("login", "--token-file", self.server.tokens["admin"], status=0)
+        self.assertEqual([server["account"] for server in self.kept()["servers"]], ["admin"])
+
+    def test_a_file_that_is_open_to_others_is_not_used(self):
+        self.login_two()
+        os.chmod(self.file, 0o640)
+        self.refuse("ls", env=self.env, status=2, says=["open to others (mode 0640)", "chmod 600"])
+        self.refuse("servers", env=self.env, status=2, says="open to others")
+        self.refuse("login", "--url", self.server.url, env=self.env, status=2, says="open to others")
+        os.chmod(self.file, 0o600)
+        self.run_gloss("ls", status=0)
+
+    def test_the_file_is_replaced_whole(self):
+        self.login_two()
+        before = os.stat(self.file).st_ino
+        self.run_gloss("servers", "default", "work", status=0)
+        self.assertNotEqual(os.stat(self.file).st_ino, before)
+        self.assertEqual(stat.S_IMODE(os.stat(self.file).st_mode), 0o600)
+        self.assertEqual(os.listdir(os.path.dirname(self.file)), ["servers.json"])
+
+    def test_names_are_completed(self):
+        self.login_two()
+        self.assertEqual(self.run_gloss("completion", "words", "--", "ls", "--server", "w").out, f"work\t{self.server.url}\n")
 
 
 if __name__ == "__main__":
