@@ -142,7 +142,8 @@ struct waiting_op { /* an op that has no outcome yet */
     bool is_atomic, is_step;
     uint64_t new_as_of; /* the log was asked when it ended here, plus one: it is not there; 0: not asked */
     unsigned lookups;
-    gl_uuid step; /* the first op of an atomic request */
+    struct judge_far far; /* ends.c */
+    gl_uuid step;         /* the first op of an atomic request */
 };
 enum session_phase { SESSION_LOADING, SESSION_READY, SESSION_FAILED };
 struct session {

@@ -18,6 +18,8 @@ struct tried { /* one op of a session, judged */
     bool is_same;
     size_t same_as; /* the index of the op with the same id, earlier in this group */
     size_t row;     /* in rows, when accepted */
+    bool wants_far; /* it is refused only until this end has been looked up */
+    struct gl_link far;
 };
 struct part {
     struct session *session; /* or */
@@ -54,6 +56,8 @@ void part_free(struct part *part);
 /* Memory knows the newest op ids only. Before an op is refused that it does not know, the log is asked: true when that is under way, and everything
  * waits again (lookup.c). */
 bool part_must_look_up(struct part *part);
+/* Likewise for annotations in other sessions that relations lead to (ends.c). */
+bool part_must_ask_ends(struct part *part);
 /* Adds a row: takes payload's bytes, draws the salt, moves the chain. GL_E_TOO_LARGE when the payload hit its ceiling; then nothing was added. */
 enum gl_code part_push_row(struct part *part, struct append_op *row, struct gl_buf *payload, gl_hash *chain);
 struct gl_slice logged_row(const struct append_op *row); /* owned */

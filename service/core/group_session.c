@@ -211,7 +211,7 @@ static void try_op(struct part *part, struct tried *tried, const gl_uuid *step, 
 {
     struct waiting_op *op = tried->op;
     struct op_outcome *outcome = &tried->outcome;
-    struct judge_ask ask = {.op = op->id, .account = op->account, .role = op->role, .change = op->change};
+    struct judge_ask ask = {.op = op->id, .account = op->account, .role = op->role, .change = op->change, .far = op->far};
     struct judge_verdict verdict = {0};
     struct judge_mark mark = judge_mark(&part->view);
     outcome->code = resolve_base(part, op, &ask, &outcome->err);
@@ -219,6 +219,8 @@ static void try_op(struct part *part, struct tried *tried, const gl_uuid *step, 
         outcome->code = resolve_label(part, op, &ask, wanted, &outcome->err);
     if (outcome->code == GL_OK)
         outcome->code = judge(&part->view, &ask, &verdict, &outcome->err, &outcome->data);
+    tried->wants_far = verdict.wants_far;
+    tried->far = verdict.far;
     if (outcome->code != GL_OK)
         return;
     outcome->code = core_check_kind(part->session->core, verdict.kind, &outcome->err);
@@ -457,7 +459,7 @@ struct part *part_from_session(struct session *session, size_t budget)
     part->view.codebook = session->project->codebook > session->codebook ? session->project->codebook : session->codebook;
     part->last_at_ms = session->last_at_ms;
     judge_waiting(part, budget);
-    if (part_must_look_up(part))
+    if (part_must_ask_ends(part) || part_must_look_up(part))
         return NULL;
     if (part->row_count == 0) { /* refused and repeated ones depend on nothing that is still to come */
         settle_all(part);

@@ -265,10 +265,11 @@ static enum gl_code try_create(struct trial *trial, const json_t *change)
     gl_uuid_format(&trial->ask->account, creator);
     json_object_set_new(trial->set, "creator", json_string(creator));
     json_object_set_new(trial->set, "created", json_integer((json_int_t)(trial->view->seq + 1)));
-    if ((value = json_object_get(change, "status")))
-        return set_status(trial, value);
-    json_object_set_new(trial->set, "status", json_string(json_object_get(change, "agent") ? "proposed" : "active"));
-    return GL_OK;
+    if (!(value = json_object_get(change, "status")))
+        json_object_set_new(trial->set, "status", json_string(json_object_get(change, "agent") ? "proposed" : "active"));
+    else if ((code = set_status(trial, value)) != GL_OK)
+        return code;
+    return judge_check_terms(trial);
 }
 
 static enum gl_code try_update(struct trial *trial, const json_t *change)
@@ -297,7 +298,7 @@ static enum gl_code try_update(struct trial *trial, const json_t *change)
     value = json_object_get(change, "status");
     if (value && gl_status_parse(gl_slice_str(json_string_value(value)), &status) && status >= GL_ACCEPTED)
         depend_on_all(trial);
-    return json_array_size(trial->conflicts) > 0 ? refuse_stale(trial) : GL_OK;
+    return json_array_size(trial->conflicts) > 0 ? refuse_stale(trial) : judge_check_terms(trial);
 }
 
 static enum gl_code try_delete_or_restore(struct trial *trial, const json_t *change, bool is_delete)
@@ -381,7 +382,7 @@ enum gl_code judge(struct judge_view *view, const struct judge_ask *ask, struct 
                    json_t **data)
 {
     const json_t *label;
-    struct trial trial = {.view = view, .ask = ask, .err = err, .data = data};
+    struct trial trial = {.view = view, .ask = ask, .err = err, .data = data, .verdict = verdict};
     *verdict = (struct judge_verdict){0};
     *data = NULL;
     enum gl_code code = judge_peek(ask->change, &verdict->kind, &label, err);

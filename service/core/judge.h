@@ -12,6 +12,7 @@
 #define JUDGE_H
 
 #include "proto/gl_wire.h"
+#include "proto/model/codebook.h"
 #include "proto/model/state.h"
 #include "service/base/map.h"
 
@@ -20,6 +21,7 @@ struct judge_view {
     const struct gl_text *text;
     gl_uuid revision, session;
     bool others_may_edit;
+    const struct gl_codebook *terms;
     uint64_t codebook;
     uint64_t seq; /* of the last op accepted in this view */
     gl_hash chain, sum;
@@ -43,8 +45,9 @@ struct gl_annotation *judge_find(const struct judge_view *view, const gl_uuid *i
 /* The annotations that the view changes, in the order first touched, lent. Returns how many; out may be NULL to count. */
 size_t judge_touched(const struct judge_view *view, struct gl_annotation **out);
 
-/* The far end of a relation into another session, as it was found for the asker when the op was submitted. */
+/* The far end of a relation into another session, as it was found for the asker. Looked up once; the first judgement says for which op it is needed. */
 struct judge_far {
+    gl_uuid session, annotation;
     enum { JUDGE_FAR_NOT_ASKED, JUDGE_FAR_MISSING, JUDGE_FAR_DELETED, JUDGE_FAR_THERE } is;
     bool has_label;
     gl_uuid label;
@@ -65,6 +68,8 @@ struct judge_verdict {
     json_t *effects; /* taken by the caller */
     bool has_annotation;
     gl_uuid annotation;
+    bool wants_far; /* with a refusal: look up this end, then judge again */
+    struct gl_link far;
 };
 /* Judges ask as the op that would get view->seq + 1. Accepted: the verdict is filled in, the view holds the effects, and view->seq has moved; chain is the
  * caller's to move. Refused: the view is as it was; *err and *data (taken by the caller, may become NULL) say why. */

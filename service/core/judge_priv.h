@@ -1,4 +1,4 @@
-/* judge_priv.h - between the files of the judge: judge.c decides, judge_target.c about targets, judge_view.c keeps what was decided. */
+/* judge_priv.h - between the files of the judge: judge.c decides, judge_target.c about targets, judge_terms.c by the codebook, judge_view.c keeps what was decided. */
 #ifndef JUDGE_PRIV_H
 #define JUDGE_PRIV_H
 
@@ -16,6 +16,7 @@ struct trial {
     json_t *conflicts; /* array of {"field","author","seq"} */
     struct gl_err *err;
     json_t **data;
+    struct judge_verdict *verdict;
 };
 
 /* Notes which op had set field before, and whether that is a conflict. */
@@ -23,6 +24,11 @@ void trial_note_field(struct trial *trial, const char *field);
 void trial_add_conflict(struct trial *trial, const char *field, const gl_uuid *author, uint64_t seq);
 
 enum gl_code judge_set_target(struct trial *trial, const json_t *target) GL_MUST_USE;
+bool judge_knows_far(const struct judge_far *far, const struct gl_link *link);
+/* The other session has not been asked yet: says so in the verdict, and refuses for now. */
+enum gl_code judge_want_far(struct trial *trial, const struct gl_link *link) GL_MUST_USE;
+/* Once everything else is decided: what the codebook says of the annotation as it would be. */
+enum gl_code judge_check_terms(struct trial *trial) GL_MUST_USE;
 /* Somebody else's reply, anywhere in the thread below, that the asker had not seen: a conflict of the field "replies". */
 void judge_depend_on_replies(struct trial *trial);
 

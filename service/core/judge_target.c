@@ -14,18 +14,29 @@ static enum gl_code check_named(struct trial *trial, const gl_uuid *id, const ch
     return gl_fail_at(trial->err, GL_E_GONE, member, "the annotation was deleted; restore it first");
 }
 
-static enum gl_code check_far(struct trial *trial)
+enum gl_code judge_want_far(struct trial *trial, const struct gl_link *link)
+{
+    trial->verdict->wants_far = true;
+    trial->verdict->far = *link;
+    return gl_fail_at(trial->err, GL_E_BUSY, "change", "the relation's other session has not been asked yet");
+}
+
+bool judge_knows_far(const struct judge_far *far, const struct gl_link *link)
+{
+    return far->is != JUDGE_FAR_NOT_ASKED && gl_uuid_equal(&far->session, &link->to_session) &&
+           gl_uuid_equal(&far->annotation, &link->to);
+}
+
+static enum gl_code check_far(struct trial *trial, const struct gl_link *link)
 {
     static const char member[] = "change.target.to";
+    if (!judge_knows_far(&trial->ask->far, link))
+        return judge_want_far(trial, link);
     switch (trial->ask->far.is) {
     case JUDGE_FAR_THERE: return GL_OK;
     case JUDGE_FAR_DELETED: return gl_fail_at(trial->err, GL_E_GONE, member, "the annotation was deleted; restore it first");
-    case JUDGE_FAR_MISSING:
-        return gl_fail_at(trial->err, GL_E_NOT_FOUND, member, "this project has no such annotation in such a session");
-    case JUDGE_FAR_NOT_ASKED: break;
+    default: return gl_fail_at(trial->err, GL_E_NOT_FOUND, member, "this project has no such annotation in such a session");
     }
-    *trial->data = json_pack("{s:i}", "retry_after_ms", 20);
-    return gl_fail_at(trial->err, GL_E_BUSY, member, "the other session could not be asked; send the op again");
 }
 
 static enum gl_code check_relation(struct trial *trial, const struct gl_link *link)
@@ -34,7 +45,7 @@ static enum gl_code check_relation(struct trial *trial, const struct gl_link *li
     if (code != GL_OK)
         return code;
     return gl_uuid_equal(&link->to_session, &trial->view->session) ? check_named(trial, &link->to, "change.target.to")
-                                                                   : check_far(trial);
+                                                                   : check_far(trial, link);
 }
 
 /* ---- the target of the change */

@@ -90,6 +90,97 @@ START_TEST(target__stays_what_it_is)
 }
 END_TEST
 
+/* ---- into another session */
+
+static char far_session[GL_UUID_TEXT + 1];
+
+/* ana makes "far" in the other session; she has not joined it. */
+static void make_far(void)
+{
+    gl_uuid_format(db_other_session(bench.db, 0), far_session);
+    uint64_t request = client_send(ana, "session.submit",
+                                   json_pack("{s:s, s:[o]}", "session", far_session, "ops", op_create("far", "quay", "claim")));
+    turn();
+    seq_of(ana, request, 0);
+    seq_of(ana, submit(ana, op_create("one", "harbour", NULL)), 0);
+}
+
+static json_t *op_far(const char *op)
+{
+    return op_relate(op, "one", annotation_id("far"), far_session, NULL);
+}
+
+START_TEST(far_end__is_looked_up_once)
+{
+    make_far();
+    unsigned before = store_mem_questions(bench.stores[0]);
+    uint64_t request =
+        client_submit(ben, json_pack("[o, o, o]", op_far("two"), op_far("three"), op_create("four", "harbour", NULL)), false);
+    turn();
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_uint_eq(seq_of(ben, request, i), i + 2);
+    ck_assert_uint_eq(store_mem_questions(bench.stores[0]) - before, 1);
+    seq_of(ben, submit(ben, op_far("two")), 0); /* sent again */
+    ck_assert_uint_eq(store_mem_questions(bench.stores[0]) - before, 1);
+}
+END_TEST
+
+START_TEST(far_end__that_is_not_there__is_said)
+{
+    make_far();
+    expect_error(ben, submit(ben, op_relate("two", "one", annotation_id("nothing"), far_session, NULL)), 0, "not_found");
+    expect_error(ben, submit(ben, op_relate("three", "one", annotation_id("far"), annotation_id("no session"), NULL)), 0,
+                 "not_found");
+    expect_error(ben, submit(ben, op_relate("four", "one", annotation_id("one"), far_session, NULL)), 0, "not_found");
+    client_send(ana, "session.submit",
+                json_pack("{s:s, s:[o]}", "session", far_session, "ops", op_delete("five", json_integer(1), "far")));
+    turn();
+    expect_error(ben, submit(ben, op_far("six")), 0, "gone");
+    seq_of(ben, submit(ben, op_create("seven", "harbour", NULL)), 0);
+}
+END_TEST
+
+START_TEST(far_end__in_an_atomic_request__is_waited_for)
+{
+    make_far();
+    uint64_t request =
+        client_submit(ben, json_pack("[o, o, o]", op_far("two"), op_reply("three", "two", "why?"), op_far("four")), true);
+    turn();
+    ck_assert_uint_eq(seq_of(ben, request, 2), 4);
+}
+END_TEST
+
+START_TEST(far_end__when_the_store_cannot_be_asked__is_asked_again)
+{
+    make_far();
+    store_mem_set_readable(bench.stores[0], false);
+    uint64_t request = submit(ben, op_far("two"));
+    ck_assert_ptr_null(client_answer(ben, request));
+    store_mem_set_readable(bench.stores[0], true);
+    loop_sim_run(bench.loop, 1000);
+    seq_of(ben, request, 0);
+}
+END_TEST
+
+START_TEST(far_end__of_whoever_sees_nothing__does_not_exist)
+{
+    make_far();
+    db_set_role(bench.db, &ben->account, GL_NOBODY);
+    uint64_t request = submit(ben, op_far("two"));
+    loop_sim_run(bench.loop, 3000);
+    ck_assert_ptr_null(json_object_get(client_outcome(ben, request, 0), "seq"));
+    ck_assert_uint_eq(db_head(bench.db), 1);
+}
+END_TEST
+
+START_TEST(far_end__after_a_lost_fence__is_not_asked_for_again)
+{
+    make_far();
+    store_mem_rival(bench.stores[0], 2);
+    seq_of(ben, submit(ben, op_far("two")), 0);
+}
+END_TEST
+
 START_TEST(delete__depends_on_replies_that_its_author_had_not_seen)
 {
     submit(ana, op_create("one", "harbour", NULL));
@@ -150,6 +241,12 @@ int main(void)
     tcase_add_test(tcase, reply__to_one_of_the_same_request__is_fine);
     tcase_add_test(tcase, relation__needs_both_ends);
     tcase_add_loop_test(tcase, target__stays_what_it_is, 0, 11);
+    tcase_add_test(tcase, far_end__is_looked_up_once);
+    tcase_add_test(tcase, far_end__that_is_not_there__is_said);
+    tcase_add_test(tcase, far_end__in_an_atomic_request__is_waited_for);
+    tcase_add_test(tcase, far_end__when_the_store_cannot_be_asked__is_asked_again);
+    tcase_add_test(tcase, far_end__of_whoever_sees_nothing__does_not_exist);
+    tcase_add_test(tcase, far_end__after_a_lost_fence__is_not_asked_for_again);
     tcase_add_test(tcase, delete__depends_on_replies_that_its_author_had_not_seen);
     tcase_add_test(tcase, delete__depends_on_replies_of_the_same_group);
     tcase_add_test(tcase, reply__that_is_deleted__stands_in_nobodys_way_until_it_is_restored);
