@@ -222,6 +222,7 @@ static enum gl_code check_one(struct admin_db *db, const gl_uuid *stream, bool j
     }
     project_mirror_fini(&checking.project);
     gl_text_free(&checking.text);
+    check_snapshots_fini(&checking);
     gl_state_free(&checking.state);
     json_decref(checking.report.problems);
     return code;

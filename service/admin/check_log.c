@@ -1,4 +1,4 @@
-/* check_log.c - the log from its beginning, or from a snapshot: no gap, every leaf and chain, every op what its columns say; applied to a fresh state. */
+/* check_log.c - the log from its beginning, through the archive: no gap, every leaf and chain, every op what its columns say; applied to a fresh state. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +10,8 @@ struct logged {
     uint64_t seq;
     gl_uuid op, account;
     struct gl_slice kind, payload;
-    gl_hash leaf, chain;
-    bool is_erased;
+    gl_hash leaf, stored_leaf, chain;
+    bool is_erased, has_leaf;
 };
 
 static gl_hash hash_of(struct gl_slice bytes)
@@ -31,8 +31,9 @@ static struct logged logged_from(const struct store_rows *row)
                         .chain = hash_of(store_bytes(row, 0, 7)),
                         .is_erased = store_is_null(row, 0, 4)};
     struct gl_slice salt = store_bytes(row, 0, 5);
-    it.leaf = it.is_erased || salt.len != GL_SALT_BYTES ? hash_of(store_bytes(row, 0, 6))
-                                                        : gl_leaf((const uint8_t *)salt.data, it.payload);
+    it.has_leaf = !store_is_null(row, 0, 6);
+    it.stored_leaf = hash_of(store_bytes(row, 0, 6));
+    it.leaf = it.is_erased || salt.len != GL_SALT_BYTES ? it.stored_leaf : gl_leaf((const uint8_t *)salt.data, it.payload);
     return it;
 }
 
@@ -105,6 +106,12 @@ static enum gl_code check_op(void *ctx, const struct store_rows *row, struct gl_
     if (!store_bool(row, 0, 8)) {
         report_problem(&checking->report, "seq %" PRIu64 ": the op belongs to another project than its stream", it.seq);
     }
+    if (it.has_leaf && !gl_hash_equal(&it.leaf, &it.stored_leaf)) {
+        report_problem(&checking->report, "seq %" PRIu64 ": the archived payload and salt do not have the op's leaf", it.seq);
+    }
+    if (store_bool(row, 0, 9)) {
+        report_problem(&checking->report, "seq %" PRIu64 ": the op is archived, but the archive does not have it", it.seq);
+    }
     if (it.is_erased) {
         checking->is_erased = true;
     } else {
@@ -113,71 +120,20 @@ static enum gl_code check_op(void *ctx, const struct store_rows *row, struct gl_
     checking->is_newest_erased = it.is_erased;
     state->seq = it.seq;
     state->chain = it.chain; /* so that one wrong op is one problem */
-    return GL_OK;
-}
-
-/* ---- from a snapshot */
-
-static void put_record(struct checking *checking, struct gl_slice line)
-{
-    struct gl_err err = {0};
-    struct gl_annotation *annotation = NULL;
-    json_t *record;
-    enum gl_code code = gl_json_load(line, &record, &err);
-    if (code == GL_OK) {
-        code = gl_annotation_from_record(record, &annotation, &err);
-        json_decref(record);
-    }
-    if (code == GL_OK) {
-        code = gl_state_put(checking->state, annotation);
-        gl_annotation_unref(&annotation);
-    }
-    if (code != GL_OK) {
-        report_problem(&checking->report, "a record of the snapshot cannot be read: %s", err.detail);
-    }
-}
-
-static void take_snapshot(struct checking *checking, const struct store_rows *row)
-{
-    struct gl_slice records = store_text(row, 0, 4), mode = store_text(row, 0, 2);
-    char name[16];
-    while (records.len > 0) {
-        const char *end = memchr(records.data, '\n', records.len);
-        size_t len = end ? (size_t)(end - records.data) : records.len;
-        put_record(checking, gl_slice_of(records.data, len));
-        records = gl_slice_of(records.data + len + (end ? 1 : 0), records.len - len - (end ? 1 : 0));
-    }
-    snprintf(name, sizeof(name), "%.*s", (int)mode.len, mode.data);
-    gl_state_set_mode(checking->state, name, store_u64(row, 0, 3));
-    gl_hash sum = hash_of(store_bytes(row, 0, 1));
-    if (!gl_hash_equal(&sum, &checking->state->sum)) {
-        report_problem(&checking->report, "the snapshot's records do not have its state sum");
-    }
-    checking->state->seq = checking->retained_from - 1;
-    checking->state->chain = hash_of(store_bytes(row, 0, 0));
-}
-
-static enum gl_code begin_at_snapshot(struct checking *checking, struct gl_err *err)
-{
-    struct store_rows *rows;
-    struct store_param params[] = {P_UUID(checking->stream), P_U64(checking->retained_from - 1)};
-    enum gl_code code = admin_db_query(checking->db, STORE_Q_check_snapshot, params, 2, &rows, err);
-    if (code != GL_OK) {
-        return code;
-    }
-    if (store_rows_count(rows) > 0) {
-        take_snapshot(checking, rows);
-    } else {
-        report_problem(&checking->report, "ops below seq %" PRIu64 " are archived, but there is no snapshot there",
-                       checking->retained_from);
-    }
-    admin_rows_free(&rows);
+    check_snapshot_here(checking);
     return GL_OK;
 }
 
 enum gl_code check_log(struct checking *checking, struct gl_err *err)
 {
     struct store_param param = P_UUID(checking->stream);
-    enum gl_code code = checking->retained_from > 1 ? begin_at_snapshot(checking, err) : GL_OK;
-    return code == GL_OK ? admin_db_each(checking->db, STORE_Q_check_ops, &param, 1, check_op, checking, err) : code;
+    enum gl_code code = check_snapshots(checking, err);
+    if (code == GL_OK) {
+        code = admin_db_each(checking->db, STORE_Q_check_ops, &param, 1, check_op, checking, err);
+    }
+    for (size_t i = checking->snapshots_passed; i < checking->snapshot_count && code == GL_OK; i++) {
+        report_problem(&checking->report, "there is a snapshot at seq %" PRIu64 ", where the log has no op",
+                       checking->snapshots[i].seq);
+    }
+    return code;
 }

@@ -26,6 +26,14 @@ struct project_mirror {
     uint64_t codebook;
 };
 
+/* A snapshot of a session, as it is stored: the row, and what its records make. */
+struct check_snapshot {
+    uint64_t seq, live;
+    gl_hash chain, sum;
+    struct gl_state *state; /* what its records make, with the row's mode */
+    bool is_good;           /* they make its sum */
+};
+
 struct checking {
     struct admin_db *db;
     gl_uuid stream;
@@ -33,6 +41,9 @@ struct checking {
     struct gl_state *state;
     struct gl_text *text; /* of a session; NULL for a project, and when the bytes are no text */
     struct project_mirror project;
+    struct check_snapshot *snapshots; /* oldest first */
+    size_t snapshot_count, snapshot_cap, snapshots_passed;
+    uint64_t archived_to;       /* the archive ends there */
     bool is_session, is_erased; /* some ops are erased: what they did cannot be rebuilt */
     bool is_newest_erased;      /* so is its time */
     /* The stream's row: */
@@ -45,6 +56,10 @@ struct checking {
 };
 
 enum gl_code check_log(struct checking *checking, struct gl_err *err); /* check_log.c */
+/* check_snapshot.c: snapshots by themselves, and the segments of the archive; then, on the way through the log, each at its seq. */
+enum gl_code check_snapshots(struct checking *checking, struct gl_err *err);
+void check_snapshot_here(struct checking *checking);
+void check_snapshots_fini(struct checking *checking);
 enum gl_code check_rows(struct checking *checking,
                         struct gl_err *err); /* check_rows.c: annotations against the log and the text */
 enum gl_code check_project(struct checking *checking, struct gl_err *err); /* check_project.c */

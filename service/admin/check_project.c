@@ -118,7 +118,7 @@ enum gl_code check_project(struct checking *checking, struct gl_err *err)
     struct store_rows *rows;
     struct store_param param = P_UUID(checking->stream);
     struct project_mirror *mirror = &checking->project;
-    if (checking->is_erased || checking->retained_from > 1) {
+    if (checking->is_erased) {
         return GL_OK; /* what is gone cannot be compared */
     }
     enum gl_code code = admin_db_query(checking->db, STORE_Q_check_project, &param, 1, &rows, err);

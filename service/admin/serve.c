@@ -12,6 +12,7 @@
 #include "service/base/log.h"
 #include "service/base/supervisor.h"
 #include "service/helper/helper.h"
+#include "service/helper/keeper.h"
 
 enum { OTHER_FDS = 256 /* of a worker, beside its connections */ };
 
@@ -107,6 +108,14 @@ static int run_helper(void *ctx, int fd)
     return helper_main(fd, serve->settings->max_document_bytes);
 }
 
+static int run_keeper(void *ctx)
+{
+    struct serve *serve = ctx;
+    if (serve->ready_fd >= 0)
+        close(serve->ready_fd);
+    return keeper_main(serve->settings);
+}
+
 /* One line, for whoever started us and waits. */
 static void say_ready(void *ctx)
 {
@@ -128,11 +137,13 @@ static int supervise(struct serve *serve)
     const struct supervisor_plan plan = {
         .workers = (size_t)settings->workers,
         .helpers = (size_t)settings->helpers,
+        .keepers = (size_t)settings->job_helpers,
         .watchdog_ms = settings->watchdog_ms,
         .drain_ms = settings->drain_timeout_ms,
         .listener = &serve->listener,
         .worker_main = run_worker,
         .helper_main = run_helper,
+        .keeper_main = run_keeper,
         .ready = say_ready,
         .ctx = serve,
         .final_first = ADMIN_USAGE,

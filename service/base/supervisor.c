@@ -50,6 +50,12 @@ static void each_worker(struct supervisor *sup, int signal_number)
         send_signal(&sup->workers[i].child, signal_number);
 }
 
+static void each_keeper(struct supervisor *sup, int signal_number)
+{
+    for (size_t i = 0; i < sup->plan->keepers; i++)
+        send_signal(&sup->keepers[i], signal_number);
+}
+
 /* ---- ending */
 
 static void stop(struct supervisor *sup, uint64_t now, int exit_code)
@@ -64,6 +70,7 @@ static void stop(struct supervisor *sup, uint64_t now, int exit_code)
     /* Whoever connects from now on is refused by the kernel, as soon as the workers have closed theirs. */
     listener_close(sup->plan->listener);
     each_worker(sup, SIGTERM);
+    each_keeper(sup, SIGTERM);
 }
 
 static void kill_all(struct supervisor *sup)
@@ -77,6 +84,7 @@ static void kill_all(struct supervisor *sup)
         if (sup->workers[i].child.pid)
             log_event(LOG_WARN, EV_worker_stuck, F_U64("worker", i), F_STR("detail", "did not end in time; killed"));
     each_worker(sup, SIGKILL);
+    each_keeper(sup, SIGKILL);
 }
 
 static bool is_all_gone(const struct supervisor *sup)
@@ -88,6 +96,9 @@ static bool is_all_gone(const struct supervisor *sup)
             if (sup->workers[i].helpers[slot].child.pid)
                 return false;
     }
+    for (size_t i = 0; i < sup->plan->keepers; i++)
+        if (sup->keepers[i].pid)
+            return false;
     return true;
 }
 
@@ -102,10 +113,10 @@ static bool is_final(const struct supervisor *sup, int status)
            (!sup->was_ready && code >= sup->plan->final_first && code <= sup->plan->final_last);
 }
 
-static void log_death(enum log_level level, enum log_event_id event, size_t worker, const struct child *child, int status,
-                      uint64_t now)
+static void log_death(enum log_level level, enum log_event_id event, const char *whose, size_t index, const struct child *child,
+                      int status, uint64_t now)
 {
-    log_event(level, event, F_U64("worker", worker), F_I64("child_pid", child->pid), F_MS("lived", now - child->started_ms),
+    log_event(level, event, F_U64(whose, index), F_I64("child_pid", child->pid), F_MS("lived", now - child->started_ms),
               F_STR("by", WIFSIGNALED(status) ? "signal" : "exit"),
               F_I64("status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
 }
@@ -113,7 +124,7 @@ static void log_death(enum log_level level, enum log_event_id event, size_t work
 static void bury_worker(struct supervisor *sup, size_t index, int status, uint64_t now)
 {
     struct worker_child *worker = &sup->workers[index];
-    log_death(sup->is_stopping ? LOG_INFO : LOG_ERROR, EV_worker_gone, index, &worker->child, status, now);
+    log_death(sup->is_stopping ? LOG_INFO : LOG_ERROR, EV_worker_gone, "worker", index, &worker->child, status, now);
     worker->child.pid = 0;
     close(worker->control_fd);
     worker->control_fd = -1;
@@ -131,12 +142,20 @@ static void bury_worker(struct supervisor *sup, size_t index, int status, uint64
 static void bury_helper(struct supervisor *sup, size_t index, size_t slot, int status, uint64_t now)
 {
     struct child *child = &sup->workers[index].helpers[slot].child;
-    log_death(child->is_sent_off || sup->is_stopping ? LOG_DEBUG : LOG_WARN, EV_helper_gone, index, child, status, now);
+    log_death(child->is_sent_off || sup->is_stopping ? LOG_DEBUG : LOG_WARN, EV_helper_gone, "worker", index, child, status, now);
     child->pid = 0;
     if (child->is_sent_off)
         child->start_at_ms = now;
     else
         supervisor_postpone(child, now);
+}
+
+static void bury_keeper(struct supervisor *sup, size_t index, int status, uint64_t now)
+{
+    struct child *keeper = &sup->keepers[index];
+    log_death(sup->is_stopping ? LOG_INFO : LOG_WARN, EV_keeper_gone, "keeper", index, keeper, status, now);
+    keeper->pid = 0;
+    supervisor_postpone(keeper, now);
 }
 
 static void bury(struct supervisor *sup, pid_t pid, int status, uint64_t now)
@@ -152,6 +171,9 @@ static void bury(struct supervisor *sup, pid_t pid, int status, uint64_t now)
                 return;
             }
     }
+    for (size_t i = 0; i < sup->plan->keepers; i++)
+        if (sup->keepers[i].pid == pid)
+            bury_keeper(sup, i, status, now);
 }
 
 /* ---- what comes in */
@@ -265,6 +287,13 @@ static void keep_group(struct supervisor *sup, size_t index, uint64_t now)
         watch_worker(sup, index, now);
 }
 
+static void keep_keepers(struct supervisor *sup, uint64_t now)
+{
+    for (size_t i = 0; i < sup->plan->keepers && !sup->is_stopping; i++)
+        if (!sup->keepers[i].pid && now >= sup->keepers[i].start_at_ms)
+            supervisor_start_keeper(sup, i, now);
+}
+
 static uint64_t next_due(const struct supervisor *sup, uint64_t now)
 {
     uint64_t due = now + supervisor_beat_every(sup->plan) * 2;
@@ -280,6 +309,9 @@ static uint64_t next_due(const struct supervisor *sup, uint64_t now)
             if (!worker->helpers[slot].child.pid)
                 due = earlier(due, worker->helpers[slot].child.start_at_ms);
     }
+    for (size_t i = 0; i < sup->plan->keepers && !sup->is_stopping; i++)
+        if (!sup->keepers[i].pid)
+            due = earlier(due, sup->keepers[i].start_at_ms);
     return due > now ? due : now;
 }
 
@@ -288,6 +320,7 @@ static void turn(struct supervisor *sup)
     uint64_t now = look_at_clock(sup, 0);
     for (size_t i = 0; i < sup->plan->workers; i++)
         keep_group(sup, i, now);
+    keep_keepers(sup, now);
     if (sup->is_stopping && now >= sup->kill_at_ms)
         kill_all(sup);
     if (is_all_gone(sup))
@@ -327,6 +360,7 @@ static void allocate(struct supervisor *sup)
 {
     const struct supervisor_plan *plan = sup->plan;
     sup->workers = mem_array(plan->workers, sizeof(*sup->workers));
+    sup->keepers = mem_array(plan->keepers + 1, sizeof(*sup->keepers));
     sup->polls = mem_array(plan->workers + 1, sizeof(*sup->polls));
     sup->polls[0] = (struct pollfd){.fd = sup->signal_fd, .events = POLLIN};
     for (size_t i = 0; i < plan->workers; i++) {
@@ -340,6 +374,7 @@ static void release(struct supervisor *sup)
     for (size_t i = 0; i < sup->plan->workers; i++)
         mem_free(&sup->workers[i].helpers);
     mem_free(&sup->workers);
+    mem_free(&sup->keepers);
     mem_free(&sup->polls);
     munmap(sup->beats, sup->plan->workers * sizeof(*sup->beats));
     close(sup->signal_fd);

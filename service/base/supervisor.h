@@ -8,7 +8,7 @@
  * Errors    the exit code for the whole program; what happened stands in the log.
  *
  * A worker and its helpers are one group: helpers talk to their worker alone, and end with it. Who dies is started again, at once the first time, with
- * growing pauses when it keeps dying within a second. Children die with the supervisor.
+ * growing pauses when it keeps dying within a second. Children die with the supervisor. Keepers belong to nobody: they are only kept going.
  */
 #ifndef SUPERVISOR_H
 #define SUPERVISOR_H
@@ -19,14 +19,16 @@
 struct supervisor_plan {
     size_t workers;
     size_t helpers;       /* of each worker */
+    size_t keepers;       /* processes that belong to no worker */
     uint64_t watchdog_ms; /* 0: nobody looks */
     uint64_t drain_ms;
     struct listener *listener; /* one set a worker; closed when the service is told to end */
     /* Each runs in its own process; what it returns is that process's exit code. */
     int (*worker_main)(void *ctx, struct seat *seat);
     int (*helper_main)(void *ctx,
-                       int fd); /* fd is blocking; its end means that the worker is gone. INT, TERM and HUP are ignored. */
-    void (*ready)(void *ctx);   /* once, when every worker has said that it takes connections */
+                       int fd);    /* fd is blocking; its end means that the worker is gone. INT, TERM and HUP are ignored. */
+    int (*keeper_main)(void *ctx); /* INT and HUP are ignored; TERM ends it as it would any process */
+    void (*ready)(void *ctx);      /* once, when every worker has said that it takes connections */
     void *ctx;
     /* Exit codes of workers that would be the same next time: before the service was ready they end it, later they are like a crash. */
     int final_first, final_last;

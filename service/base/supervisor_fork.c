@@ -147,3 +147,34 @@ void supervisor_start_helper(struct supervisor *sup, size_t index, size_t slot, 
     close_open(pair[0]);
     close_open(pair[1]);
 }
+
+static _Noreturn void run_keeper(struct supervisor *sup, size_t index)
+{
+    static char process[32], shown[16];
+    snprintf(process, sizeof(process), "jobs.%zu", index);
+    snprintf(shown, sizeof(shown), "glossd-j%u", (unsigned)index % 1000);
+    become_child(sup, process, shown);
+    listener_close(sup->plan->listener);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    exit(sup->plan->keeper_main(sup->plan->ctx));
+}
+
+void supervisor_start_keeper(struct supervisor *sup, size_t index, uint64_t now)
+{
+    struct child *keeper = &sup->keepers[index];
+    keeper->started_ms = now;
+    pid_t pid = fork();
+    if (pid == 0)
+        run_keeper(sup, index);
+    if (pid < 0) {
+        log_event(LOG_ERROR, EV_keeper_gone, F_U64("keeper", index), F_STR("detail", strerrordesc_np(errno)));
+        supervisor_postpone(keeper, now);
+        return;
+    }
+    keeper->pid = pid;
+    log_event(LOG_INFO, EV_keeper_started, F_U64("keeper", index), F_I64("keeper_pid", pid));
+}

@@ -39,6 +39,7 @@ struct supervisor {
     pid_t pid;
     int signal_fd;
     struct worker_child *workers;
+    struct child *keepers;
     struct pollfd *polls; /* the signalfd, then the workers' control sockets */
     struct beat_line *beats;
     bool was_ready, is_stopping, is_killing;
@@ -50,6 +51,7 @@ struct supervisor {
 /* supervisor_fork.c. A process that cannot be made counts as one that died at once. */
 void supervisor_start_worker(struct supervisor *sup, size_t index, uint64_t now);
 void supervisor_start_helper(struct supervisor *sup, size_t index, size_t slot, uint64_t now);
+void supervisor_start_keeper(struct supervisor *sup, size_t index, uint64_t now);
 void supervisor_postpone(struct child *child, uint64_t now); /* after a death: when to start the next */
 uint64_t supervisor_beat_every(const struct supervisor_plan *plan);
 

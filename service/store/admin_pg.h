@@ -1,12 +1,13 @@
 /*
- * admin_pg.h - the database for the administrator's verbs: one connection as the owner, every call blocks.
+ * admin_pg.h - the database for those who may wait: one connection, every call blocks. For the administrator's verbs as the owner, for the helper that
+ * takes lasting jobs as the append role.
  *
  * Owns      struct admin_db owns the connection; answers are owned by whoever asked.
  * Lifetime  admin_db_open / admin_db_close; admin_rows_free.
  * Thread    one at a time; never where a loop runs.
  * Errors    GL_E_STORE_DOWN (not there, or it does not let us in), GL_E_SCHEMA_TOO_OLD, GL_E_SCHEMA_TOO_NEW, GL_E_EXISTS, GL_E_BUSY, GL_E_INTERNAL;
  *           err->detail has a whole sentence for the operator.
- * Source    queries.def, rows with the role OWNER.
+ * Source    queries.def, rows with the role OWNER or KEEPER.
  */
 #ifndef ADMIN_PG_H
 #define ADMIN_PG_H

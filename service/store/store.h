@@ -109,6 +109,7 @@ struct store_session {
     enum gl_role role;
     uint64_t epoch;
     uint64_t head;
+    uint64_t retained_from;           /* ops below are archived */
     struct gl_document_info document; /* without seq, annotations, role */
 };
 typedef void (*store_session_fn)(void *ctx, enum gl_code code, const struct store_session *session);
@@ -123,7 +124,7 @@ struct store_tail_op {
     gl_uuid op, account;
     gl_hash request_hash;
 };
-/* One consistent snapshot of a session: where the log stands, all annotation records, the text, the newest recent_max ops (oldest first). */
+/* One consistent snapshot of a session: where the log stands, all annotation records, the text, the newest recent_max ops that are not archived (oldest first). */
 struct store_state {
     struct gl_slice text;
     uint64_t head;
@@ -136,13 +137,16 @@ struct store_state {
     struct store_tail_op *recent;
     size_t recent_count;
     int64_t last_at_ms; /* at of the newest op, or 0 */
+    uint64_t retained_from;
+    uint64_t codebook; /* that an op had which is archived, or 0: no later one has an older */
 };
 typedef void (*store_state_fn)(void *ctx, enum gl_code code, const struct store_state *state);
 void store_session_load(struct store *store, const gl_uuid *account, const gl_uuid *session, size_t recent_max, store_state_fn fn,
                         void *ctx);
 
 struct store_tail {
-    struct store_tail_op *ops; /* seq after+1 and on, without a gap; fewer than asked for only at the head */
+    struct store_tail_op
+        *ops; /* seq after+1 and on, without a gap, archived ones like the others; fewer than asked for only at the head */
     size_t count;
     gl_hash chain_before; /* chain(after): the caller compares it with what it has */
     uint64_t head;

@@ -21,7 +21,7 @@
 
 /* ---- queries.def as a table: store_queries.c */
 
-enum store_role { STORE_READER, STORE_APPEND, STORE_LISTENER, STORE_ANY, STORE_OWNER };
+enum store_role { STORE_READER, STORE_APPEND, STORE_LISTENER, STORE_ANY, STORE_OWNER, STORE_KEEPER };
 const char *role_name(enum store_role role); /* for the log, and for application_name */
 struct query {
     const char *name;

@@ -5,6 +5,7 @@
 #define ANY      STORE_ANY
 #define OWNER    STORE_OWNER
 #define LISTENER STORE_LISTENER
+#define KEEPER   STORE_KEEPER
 
 const struct query store_queries[STORE_QUERY_COUNT] = {
 #define STORE_QUERY(query_name, query_role, query_params, query_sql, doc)                                                        \

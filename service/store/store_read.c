@@ -172,12 +172,13 @@ static bool session_result(struct request *request, unsigned statement, PGresult
 {
     struct read *read = (struct read *)request;
     struct store_session *session = &read->of.session;
-    if (statement == FIRST && rows_fit(result, 14)) {
+    if (statement == FIRST && rows_fit(result, 15)) {
         take_document(read, result, &session->document);
         session->session = read->stream;
         session->project = session->document.project;
         session->head = row_u64(result, 0, 10);
         session->epoch = row_u64(result, 0, 13);
+        session->retained_from = row_u64(result, 0, 14);
         read->is_found = gl_role_parse(row_slice(result, 0, 12), &session->role);
     }
     return false;
@@ -236,6 +237,8 @@ static void take_head(struct read *read, const PGresult *row)
     state->mode_seq = row_u64(row, 0, 5);
     state->last_at_ms = row_time(row, 0, 6);
     state->text = keep(read, row_slice(row, 0, 7));
+    state->retained_from = row_u64(row, 0, 8);
+    state->codebook = row_u64(row, 0, 9);
     read->is_found = true;
 }
 
@@ -243,7 +246,7 @@ static bool state_result(struct request *request, unsigned statement, PGresult *
 {
     struct read *read = (struct read *)request;
     struct store_state *state = &read->of.state;
-    if (statement == FIRST && rows_fit(result, 8)) {
+    if (statement == FIRST && rows_fit(result, 10)) {
         take_head(read, result);
     } else if (statement == SECOND) {
         size_t more = (size_t)PQntuples(result);

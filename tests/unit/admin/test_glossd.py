@@ -183,7 +183,7 @@ class Processes(unittest.TestCase):
     def test_starts_and_ends(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             server = Server(self, "--workers", "2", "--helpers", "2")
-            self.assertEqual(set(server.children()), {"glossd-w0", "glossd-w1", "glossd-h0.0", "glossd-h0.1", "glossd-h1.0", "glossd-h1.1"})
+            self.assertEqual(set(server.children()), {"glossd-w0", "glossd-w1", "glossd-h0.0", "glossd-h0.1", "glossd-h1.0", "glossd-h1.1", "glossd-j0"})
             self.assertEqual(server.get("/healthz")[0], 200)
             status, why = server.get("/readyz")
             self.assertEqual(status, 503)

@@ -663,6 +663,7 @@ static void open_now(void *ctx)
                                     .role = role,
                                     .epoch = db->epoch,
                                     .head = log->head,
+                                    .retained_from = 1,
                                     .document = info_of(db, log)};
     if (may_read(q) != GL_OK || !gl_uuid_equal(&q->id, &log->id) || log == &db->project)
         fn(q->ctx, q->is_unreadable ? GL_E_STORE_DOWN : GL_E_NOT_FOUND, NULL);
@@ -702,7 +703,8 @@ static void load_now(void *ctx)
                                 .epoch = db->epoch,
                                 .mode = gl_slice_str(is_main ? db->mode : "shared"),
                                 .mode_seq = is_main ? db->mode_seq : 0,
-                                .recent_count = recent};
+                                .recent_count = recent,
+                                .retained_from = 1};
     state.records = mem_array(db->record_count + 1, sizeof *state.records);
     state.recent = mem_array(recent + 1, sizeof *state.recent);
     for (size_t i = 0; i < db->record_count; i++)

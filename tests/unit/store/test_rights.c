@@ -26,8 +26,8 @@ static void teardown(void)
 
 /* ---- rows: as the reader role, with no WHERE at all */
 
-static const char *const tables[] = {"project", "member",     "stream", "document", "revision", "session",
-                                     "op",      "annotation", "label",  "snapshot", "run",      "token"};
+static const char *const tables[] = {"project",    "member", "stream",   "document", "revision", "session",       "op",
+                                     "annotation", "label",  "snapshot", "run",      "token",    "snapshot_part", "archive"};
 
 static uint64_t count_as(const gl_uuid *account, const char *table)
 {
@@ -54,9 +54,12 @@ START_TEST(reader__without_a_where__sees_only_what_the_account_may)
     db_do(&bench.db, "insert into label (id, project, name) values (gen_random_uuid(), '%s', 'claim')", text);
     db_do(
         &bench.db,
-        "insert into snapshot (stream, project, seq, chain, sum, mode, mode_seq, records) select id, project, 1, chain, sum, mode, 0, '' from stream "
+        "insert into snapshot (stream, project, seq, chain, sum, mode, mode_seq) select id, project, 1, chain, sum, mode, 0 from stream "
         "where project = '%s'",
         text);
+    db_do(&bench.db,
+          "insert into snapshot_part (stream, project, seq, part, records) select stream, project, seq, 0, '' from snapshot");
+    db_do(&bench.db, "insert into archive (stream, project, first, last, ops) select stream, project, 1, 1, '-' from snapshot");
     db_do(
         &bench.db,
         "insert into run (id, stream, project, account, name) select gen_random_uuid(), s.id, s.project, m.account, 'r' from stream s join member m "
