@@ -554,6 +554,8 @@ export interface SessionJoinResult {
   mode: string;
   /** the op that set it; 0: as it was made */
   mode_seq: number;
+  /** the first op that `since` can ask for; those below are archived. 1: none is */
+  retained_from: number;
   /** your role */
   role: string;
   /** annotations that are not deleted */
@@ -580,6 +582,54 @@ export interface SessionPageResult {
   records: Records;
   /** this was the last page */
   done?: boolean;
+}
+
+/** Reads the state where the log begins that is not archived, in pages: the newest snapshot below `retained_from`. With nothing archived it is that of seq 0, empty. */
+export interface SessionSnapshotParams {
+  /** the session */
+  session: Uuid;
+  /** from the page before */
+  cursor?: string;
+}
+
+/** Reads the state where the log begins that is not archived, in pages: the newest snapshot below `retained_from`. With nothing archived it is that of seq 0, empty. */
+export interface SessionSnapshotResult {
+  /** the records are as of this seq; ops behind it follow with session.join */
+  seq: number;
+  /** the chain there */
+  chain: Sha256;
+  /** the state sum there: of the records of all pages, and of the mode */
+  state: Sha256;
+  /** shared or closed */
+  mode: string;
+  /** the op that set it; 0: as it was made */
+  mode_seq: number;
+  /** array of annotation records in the order they were made, tombstones included */
+  records: Records;
+  /** cursor of the next page; absent on the last */
+  next?: string;
+}
+
+/** Reads a part of the log, archived or not. It need not be joined, and changes nothing for those who have. */
+export interface SessionLogParams {
+  /** the session */
+  session: Uuid;
+  /** the seq before the first op that is wanted */
+  after: number;
+  /** at most so many; 256 without. Fewer come when they would not fit into a message */
+  limit?: number;
+}
+
+/** Reads a part of the log, archived or not. It need not be joined, and changes nothing for those who have. */
+export interface SessionLogResult {
+  /** seq of the first op here: after + 1 */
+  first: number;
+  /** the ops in order; none: the log ends at `after` */
+  ops: LoggedOp[];
+  /** the chain at `after` */
+  chain_before: Sha256;
+  /** the newest seq */
+  head: number;
 }
 
 /** Asks for changes. They are judged in order; each is answered by itself. The answer comes when everything accepted is durable. */
@@ -677,6 +727,8 @@ export interface Methods {
   "document.text": { params: DocumentTextParams; result: DocumentTextResult };
   "session.join": { params: SessionJoinParams; result: SessionJoinResult };
   "session.page": { params: SessionPageParams; result: SessionPageResult };
+  "session.snapshot": { params: SessionSnapshotParams; result: SessionSnapshotResult };
+  "session.log": { params: SessionLogParams; result: SessionLogResult };
   "session.submit": { params: SessionSubmitParams; result: SessionSubmitResult };
   "annotation.locate": { params: AnnotationLocateParams; result: AnnotationLocateResult };
   "session.leave": { params: SessionLeaveParams; result: SessionLeaveResult };
@@ -709,6 +761,8 @@ export const RIGHTS = {
   "document.text": { role: "viewer", scope: "document" },
   "session.join": { role: "viewer", scope: "session" },
   "session.page": { role: "viewer", scope: "session" },
+  "session.snapshot": { role: "viewer", scope: "session" },
+  "session.log": { role: "viewer", scope: "session" },
   "session.submit": { role: "annotator", scope: "session" },
   "annotation.locate": { role: "signed_in", scope: "none" },
   "session.leave": { role: "signed_in", scope: "none" },
@@ -754,6 +808,7 @@ export const ERRORS = {
   resync: { code: 1300, retry: "refresh", keepsConnection: true, sentence: "the log that you have is not the one that is here; read the state anew" },
   upgrade: { code: 1301, retry: "never", keepsConnection: true, sentence: "this needs a newer version of the program" },
   chain_broken: { code: 1302, retry: "never", keepsConnection: true, sentence: "the hash chain or the state sum does not match what was received" },
+  archived: { code: 1303, retry: "refresh", keepsConnection: true, sentence: "ops this old are archived; begin at the snapshot" },
   store_down: { code: 1500, retry: "later", keepsConnection: true, sentence: "storage is unavailable" },
   unknown_outcome: { code: 1501, retry: "later", keepsConnection: true, sentence: "it is not known whether this was stored; send it again with the same id" },
   shutting_down: { code: 1502, retry: "later", keepsConnection: false, sentence: "the server is going down for a moment; connect again" },

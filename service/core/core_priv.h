@@ -159,6 +159,7 @@ struct session {
     struct gl_state *state;
     int64_t last_at_ms;
     uint64_t codebook;        /* of the newest op: no later one may name an older version */
+    uint64_t retained_from;   /* as it was known last; it only grows */
     struct recent_op *recent; /* ring, recent_at is the oldest */
     size_t recent_cap, recent_at, recent_count, recent_bytes;
     gl_hash recent_chain; /* before the oldest; when the ring is empty: the chain at the head */

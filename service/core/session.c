@@ -174,6 +174,8 @@ static enum gl_code take_state(struct session *session, const struct store_state
     session->state->seq = from->head;
     session->state->chain = from->chain;
     session->last_at_ms = from->last_at_ms;
+    session->codebook = from->codebook;
+    session->retained_from = from->retained_from;
     session->recent_chain = from->chain;
     take_recent(session, from->recent, from->recent_count, from->sum);
     take_newest_stamp(session);

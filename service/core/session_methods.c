@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "service/core/core_priv.h"
+#include "service/core/log_methods.h"
 
 struct join {
     struct request *request;
@@ -21,6 +22,7 @@ static void write_joined(struct request *request, const struct session *session,
     struct gl_session_join_result result = {.seq = state->seq,
                                             .mode = gl_slice_str(state->mode),
                                             .mode_seq = state->mode_seq,
+                                            .retained_from = session->retained_from,
                                             .role = gl_slice_str(gl_role_name(role)),
                                             .annotations = state->live_count,
                                             .records = state->count,
@@ -73,6 +75,30 @@ static void refuse_resync(struct join *join, const char *why)
     finish(join);
 }
 
+static void on_cut(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct join *join = ctx;
+    struct gl_err err = {0};
+    if (code == GL_OK && store_rows_count(rows) == 0)
+        code = GL_E_NOT_FOUND;
+    if (code == GL_OK) {
+        gl_fail_at(&err, GL_E_ARCHIVED, "since", "ops up to %llu are archived; begin with session.snapshot, or without since",
+                   (unsigned long long)store_u64(rows, 0, 1));
+        request_fail_data(join->request, &err, cut_data(rows));
+    } else {
+        request_fail(join->request, code, "%s", gl_code_sentence(code));
+    }
+    finish(join);
+}
+
+/* What is archived can be had by whoever asks for it (session.log), but not as a way to go on. */
+static void refuse_archived(struct join *join)
+{
+    struct session *session = join->session;
+    store_query(session->core->store, STORE_Q_session_cut, &join->request->account,
+                (struct store_param[]){P_UUID(session->id), P_U64(NO_PARTS)}, 2, on_cut, join);
+}
+
 static void compare_chain(struct join *join, const gl_hash *chain)
 {
     if (join->params.has_chain && memcmp(join->params.chain, chain->bytes, sizeof chain->bytes) != 0)
@@ -105,6 +131,8 @@ static void join_since(struct join *join)
         finish(join);
     } else if (since > session->state->seq) {
         refuse_resync(join, "since is beyond the log: the database went back in time");
+    } else if (since + 1 < session->retained_from) {
+        refuse_archived(join);
     } else if (since == session->state->seq) {
         compare_chain(join, &session->state->chain);
     } else if (since == 0) {
@@ -140,6 +168,8 @@ static void on_session(void *ctx, enum gl_code code, struct session *session)
         return;
     }
     join->session = session;
+    if (join->request->scope.retained_from > session->retained_from)
+        session->retained_from = join->request->scope.retained_from;
     uint64_t known = join->request->scope.head > join->params.since ? join->request->scope.head : join->params.since;
     if (known > session->state->seq)
         session_refresh(session, &join->request->account, on_current, join);

@@ -9,7 +9,7 @@ for folder in ("support", "protocol"):
 import replica as replicas  # noqa: E402,F401
 import server as support  # noqa: E402
 from client import Client, Closed, Refused, create, delete, mode, new_id, restore, update  # noqa: E402,F401
-from replica import Diverged, canonical, chain_start, derived_annotation  # noqa: E402,F401
+from replica import Diverged, Replica, canonical, chain_start, derived_annotation  # noqa: E402,F401
 from server import Server, is_gone, wait_until  # noqa: E402,F401
 
 TEXT = """Whoever edits last wins.

@@ -52,6 +52,7 @@ class MethodCase(ServiceCase):
             "document.text": {"document": self.document, "start": 0, "end": 10},
             "session.join": {"session": self.session, "since": 0, "chain": case.chain_start(self.session, sha256(TEXT)).hex(), "live": True},
             "session.page": {"session": self.session, "restart": True},
+            "session.snapshot": {"session": self.session}, "session.log": {"session": self.session, "after": 0, "limit": 10},
             "session.submit": {"session": self.session, "ops": [create("claim", start=0, end=7)], "atomic": False},
             "annotation.locate": {"annotation": self.annotation}, "session.leave": {"session": self.session},
         }[method]
@@ -266,6 +267,11 @@ class Answers(MethodCase):
         again = self.ask(self.ana, "session.page", session=session)
         self.assertEqual((again["records"], again["done"]), ([], True))
         self.assertEqual(self.ask(self.ana, "session.page", session=session, restart=True)["records"], page["records"])
+        self.assertEqual(joined["retained_from"], 1)
+        snapshot = self.ask(self.ana, "session.snapshot", session=session)
+        self.assertEqual((snapshot["seq"], snapshot["records"], snapshot["state"]), (0, [], "00" * 32))
+        log = self.ask(self.ana, "session.log", session=session, after=0)
+        self.assertEqual((log["first"], log["head"], len(log["ops"]), log["chain_before"]), (1, joined["seq"], joined["seq"], snapshot["chain"]))
         self.assertEqual(self.ask(self.ana, "session.leave", session=session), {})
         self.assertError(self.ana.error("session.leave", session=session), "not_found", "session")
         self.assertError(self.ana.error("session.page", session=session), "invalid_params", "session")

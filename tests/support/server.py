@@ -315,6 +315,10 @@ class Server:
     def helpers(self):
         return [pid for pid in children_of(self.process.pid) if name_of(pid).startswith("glossd-h")]
 
+    def keepers(self):
+        """The processes that take lasting jobs."""
+        return [pid for pid in children_of(self.process.pid) if name_of(pid).startswith("glossd-j")]
+
     def kill_worker(self, index=0, with_signal=signal.SIGKILL):
         """kill -9 of one worker; the supervisor starts another. Gives its pid."""
         worker = self.workers()[index]

@@ -414,7 +414,7 @@ class Peer:
         state = store.state().hex()
         if self.server.fault("wrong_join_state"):
             state = "33" * 32
-        return {"seq": stream.seq, "chain": stream.chain().hex(), "state": state, "mode": store.mode[0], "mode_seq": store.mode[1],
+        return {"seq": stream.seq, "chain": stream.chain().hex(), "state": state, "mode": store.mode[0], "mode_seq": store.mode[1], "retained_from": 1,
                 "role": "annotator", "annotations": sum("deleted" not in record for record in store.records.values()), "records": len(store.records),
                 "document": store.info(DOCUMENT)}
 

@@ -1,0 +1,419 @@
+#!/usr/bin/python3
+"""Old ops go into the archive while people write: nothing is lost, the chain holds, and whoever was away below the cut gets the state."""
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import case
+import replica as replicas
+from case import Client, Replica, ServiceCase, canonical, chain_start, create, delete, mode, new_id, update, wait_until
+from writer import Writer
+
+FAST = {"retention_ops": 30, "snapshot_every": 20, "retention_every_ms": 100}
+
+
+class RetentionCase(ServiceCase):
+    users = {"ana": "annotator", "ben": "annotator", "vera": "viewer"}
+
+    def status(self, session):
+        return self.server.glossd("retention", session, "--json").json
+
+    def write(self, client, session, count, note="n"):
+        done = []
+        for at in range(0, count, 50):
+            done += client.submit(session, [create("claim", exact="Nobody", note=f"{note}{i}") for i in range(at, min(at + 50, count))])
+        return done
+
+    def archive(self, session, keep=0):
+        return self.server.glossd("retention", session, "--now", "--keep", str(keep), "--json").json
+
+    def log(self, client, session, after=0, limit=None):
+        """The whole log behind a seq, by session.log: proved as it comes."""
+        ops, chain = [], None
+        while True:
+            part = client.call("session.log", session=session, after=after, **({"limit": limit} if limit else {}))
+            self.assertEqual(part["first"], after + 1)
+            if chain is not None:
+                self.assertEqual(part["chain_before"], chain.hex())
+            chain = bytes.fromhex(part["chain_before"])
+            for logged in part["ops"]:
+                chain = replicas.sha256(chain + replicas.leaf_of(logged))
+            ops += part["ops"]
+            after += len(part["ops"])
+            if not part["ops"]:
+                self.assertEqual(after, part["head"])
+                return ops, chain
+
+    def snapshot(self, client, session):
+        """All pages of session.snapshot: what it says, and its records."""
+        first, records, cursor = None, [], None
+        while True:
+            page = client.call("session.snapshot", session=session, **({"cursor": cursor} if cursor else {}))
+            records += page.pop("records")
+            cursor = page.pop("next", None)
+            self.assertIn(first, (None, page))
+            first = page
+            if cursor is None:
+                return first, records
+
+    def replay(self, client, session):
+        """A replica from session.log alone."""
+        begin = client.call("session.join", session=session, live=False)
+        replica = Replica(begin, since=0)
+        for logged in self.log(client, session)[0]:
+            replica.take_op(logged)
+        return replica
+
+    def from_snapshot(self, client, session):
+        """A replica from the snapshot, and the ops behind it; the sum of the records is the one that the server says."""
+        first, records = self.snapshot(client, session)
+        begin = client.call("session.join", session=session, live=False)
+        replica = Replica({**begin, "seq": first["seq"], "chain": first["chain"], "mode": first["mode"], "mode_seq": first["mode_seq"]})
+        replica.take_page({"as_of": first["seq"], "records": records, "done": True})
+        self.assertEqual(replica.state, first["state"])
+        self.assertEqual([it["created"] for it in records], sorted(it["created"] for it in records))
+        for logged in self.log(client, session, after=first["seq"])[0]:
+            replica.take_op(logged)
+        return replica
+
+
+class Archive(RetentionCase):
+    """Retention only when glossd retention says so: what each method answers then."""
+
+    def test_nothing_is_archived_by_itself(self):
+        session, ana = self.new_session(), self.connect("ana")
+        joined = ana.call("session.join", session=session)
+        self.assertEqual(joined["retained_from"], 1)
+        self.write(ana, session, 5)
+        self.assertEqual(self.snapshot(ana, session), ({"seq": 0, "chain": chain_start(session, joined["document"]["sha256"]).hex(), "state": "00" * 32,
+                                                        "mode": "shared", "mode_seq": 0}, []))
+        self.assertEqual(self.status(session), {"stream": session, "seq": 5, "retained_from": 1, "archived": 0, "archive_bytes": 0, "snapshots": 0, "snapshot": 0,
+                                                "snapshot_bytes": 0})
+        done = self.server.glossd("retention", session, "--now", check=False)
+        self.assertEqual((done.status, "retention_ops is 0" in done.err), (1, True), done)
+
+    def test_below_the_cut(self):
+        session = self.new_session()
+        ana, ben = self.people("ana", "ben")
+        told = ana.join(session, since=0)
+        made = self.write(ana, session, 60)
+        ana.wait_seq(session, 60)
+        chains = {0: None}
+        chain = chain_start(session, told.sha256)
+        ops = self.log(ben, session)[0]
+        for seq, logged in enumerate(ops, 1):
+            chain = replicas.sha256(chain + replicas.leaf_of(logged))
+            chains[seq] = chain.hex()
+        state = self.archive(session)
+        self.assertEqual((state["retained_from"], state["archived"], state["snapshot"], state["snapshots"]), (61, 60, 60, 1))
+        # nobody who is here notices
+        one = ana.one(session, create("claim", exact="Nobody", note="behind the cut"))
+        self.assertEqual(one["seq"], 61)
+        ana.wait_seq(session, 61)
+        for since in (0, 20, 59):
+            error = ben.error("session.join", session=session, since=since, **({"chain": chains[since]} if since else {}))
+            self.assertError(error, "archived", "since", retained_from=61, seq=60, chain=chains[60])
+            self.assertEqual(error.code, 1303)
+        self.assertEqual(ben.call("session.join", session=session, since=60, chain=chains[60])["retained_from"], 61)
+        fresh = self.connect("ben").join(session)
+        self.assertEqual(fresh.place(), told.place())
+        # and everything is still there to be read
+        self.assertEqual(self.log(ben, session)[0][:60], ops)
+        self.assertEqual(self.log(ben, session, limit=7)[0][:60], ops)
+        self.assertSame(told, self.replay(ben, session), self.from_snapshot(ben, session))
+        self.assertChecks(told)
+        self.assertEqual([it["seq"] for it in made], list(range(1, 61)))
+
+    def test_an_archived_op_sent_again_answers_its_seq(self):
+        session, ana = self.new_session(), self.connect("ana")
+        ops = [create("claim", exact="Nobody", note=f"n{i}") for i in range(10)]
+        seqs = [result["seq"] for result in ana.submit(session, ops)]
+        change = update(ana.submit(session, ops[:1])[0].get("annotation") or case.derived_annotation(ops[0]["id"]), ops[0]["id"], note="on my own op")
+        self.archive(session)
+        for again in range(2):
+            results = ana.submit(session, ops)
+            self.assertEqual([result.get("seq") for result in results], seqs, again)
+            self.assertTrue(all(result["repeated"] for result in results))
+            self.server.kill_worker() if not again else None
+            if not again:
+                self.server.wait_ready()
+                ana = self.connect("ana")
+        self.assertEqual(ana.submit(session, [change])[0]["seq"], 11, "a base that is archived is known by its id")
+        other = {"id": ops[3]["id"], "change": create("claim", exact="Nobody", note="another")["change"]}
+        result = ana.submit(session, [other])[0]
+        self.assertEqual(result["error"]["data"]["name"], "id_reused")
+        ben = self.connect("ben")
+        self.assertEqual(ben.submit(session, ops[3:4])[0]["error"]["data"]["name"], "id_reused")
+        self.assertEqual(self.server.check()[0], 0)
+
+    def test_a_session_that_is_loaded_behind_the_cut(self):
+        """The newest op is archived too: the next one is neither earlier nor of an older codebook."""
+        session, ana = self.new_session(), self.connect("ana")
+        self.write(ana, session, 3)
+        self.connect("admin").one(session, mode("closed"))
+        self.archive(session)
+        self.server.restart()
+        ana, admin = self.people("ana", "admin")
+        replica = ana.join(session)
+        self.assertEqual(replica.mode, "closed")
+        self.assertEqual(ana.submit(session, [create("claim", exact="Nobody")])[0]["error"]["data"]["name"], "session_closed")
+        self.assertEqual(admin.one(session, mode("shared"))["seq"], 5)
+        ana.one(session, create("new label", exact="Nobody"))
+        ana.wait_seq(session, 6)
+        log = [logged["payload"] for logged in self.log(ana, session)[0]]
+        self.assertEqual([op["codebook"] for op in log], sorted(op["codebook"] for op in log))
+        self.assertEqual([op["at"] for op in log], sorted(op["at"] for op in log))
+        self.assertSame(replica, self.replay(ana, session), self.from_snapshot(ana, session))
+        self.assertChecks(replica)
+
+    def test_pages_of_a_large_snapshot(self):
+        session, ana = self.new_session(), self.connect("ana")
+        for _ in range(4):
+            ana.submit(session, [create("claim", exact="Nobody", note="é" * 1000) for _ in range(60)])
+        first = ana.call("session.snapshot", session=session)
+        self.archive(session)
+        page = ana.call("session.snapshot", session=session)
+        self.assertIn("next", page)
+        self.assertLess(len(canonical(page["records"])), 65536)
+        replica = self.from_snapshot(ana, session)
+        self.assertEqual(len(replica.records), 240)
+        self.write(ana, session, 1)
+        self.archive(session)
+        self.assertError(ana.error("session.snapshot", session=session, cursor=page["next"]), "resync", "cursor")
+        other = self.new_session()
+        self.assertError(ana.error("session.snapshot", session=other, cursor=page["next"]), "invalid_params", "cursor")
+        self.assertEqual(first["seq"], 0)
+        stored = self.server.sql(f"select sum(octet_length(ops)), sum(pg_column_size(ops)) from archive where stream = '{session}'")[0]
+        self.assertLess(int(stored[1]) * 3, int(stored[0]), "it is compressed")
+
+    def test_what_is_no_part_of_the_log(self):
+        session, ana = self.new_session(), self.connect("ana")
+        self.write(ana, session, 2)
+        self.assertError(ana.error("session.log", session=session, after=3), "invalid_params", "after")
+        self.assertError(ana.error("session.log", session=session, after=0, limit=257), "invalid_params", "limit")
+        part = ana.call("session.log", session=session, after=2)
+        self.assertEqual((part["ops"], part["head"], part["first"]), ([], 2, 3))
+        foreign = Client(self.server, "admin")
+        project = foreign.call("project.create", name=new_id())["project"]["project"]
+        hidden = foreign.upload(project, f"hidden {new_id()}\n")["document"]["session"]
+        foreign.close()
+        for method in ("session.log", "session.snapshot"):
+            self.assertError(ana.error(method, session=hidden, **({"after": 0} if method == "session.log" else {})), "not_found", "session")
+
+    def test_the_verb(self):
+        session, ana = self.new_session(), self.connect("ana")
+        self.write(ana, session, 10)
+        for words, status in ((("nonsense",), 2), ((new_id(),), 1), ((session, "--keep", "3"), 2), ((session, "--now", "--keep", "x"), 2)):
+            done = self.server.glossd("retention", *words, check=False)
+            self.assertEqual((done.status, done.out), (status, ""), done)
+        self.assertEqual(self.archive(session, keep=20)["retained_from"], 1)
+        self.assertEqual(self.archive(session)["retained_from"], 11)
+        self.write(ana, session, 4)
+        said = self.server.glossd("retention", session).out
+        self.assertIn("seq 14, log from 11, 10 archived", said)
+        self.assertIn(session, self.server.glossd("retention").out)
+        self.assertEqual(self.archive(session)["archived"], 14)
+        self.assertEqual(self.archive(session)["archived"], 14, "again: nothing is left to do")
+        for role in ("append", "reader"):
+            with self.assertRaises(AssertionError) as refused:
+                self.server.sql(f"set role {self.server.name}_{role}; delete from archive")
+            self.assertIn("permission denied", str(refused.exception))
+        with self.assertRaises(AssertionError) as refused:
+            self.server.sql(f"set role {self.server.name}_append; select ops from archive")
+        self.assertIn("permission denied", str(refused.exception))
+
+
+class WhilePeopleWrite(RetentionCase):
+    settings = FAST
+    workers = 2
+
+    def test_nobody_notices(self):
+        """Two people write through it all; who follows from the beginning sees every op once; the helper is killed again and again."""
+        session = self.new_session()
+        watcher = self.connect("vera")
+        told = watcher.join(session, since=0)
+        over = threading.Event()
+
+        def kill():
+            while not over.wait(0.4):
+                for pid in self.server.keepers():
+                    os.kill(pid, signal.SIGKILL)
+
+        ops = {name: [create("claim", exact="Nobody", note=f"{name} {i}") for i in range(400)] for name in ("ana", "ben")}
+        for name, them in ops.items():
+            them += [update(case.derived_annotation(op["id"]), op["id"], note="changed", attributes={"n": i}) for i, op in enumerate(them[:100])]
+        writers = [Writer(self.server, name, session, them) for name, them in ops.items()]
+        killer = threading.Thread(target=kill)
+        killer.start()
+        for it in writers:
+            it.start()
+        try:
+            for it in writers:
+                it.finish()
+        finally:
+            over.set()
+            killer.join()
+        watcher.wait_seq(session, 1000)
+        self.assertEqual([it.refused for it in writers], [[], []])
+        reader = self.connect("ben")
+        wait_until("a snapshot of late", lambda: self.status(session)["snapshot"] > 980, 60)
+        self.write(reader, session, 40)
+        watcher.wait_seq(session, 1040)
+        state = wait_until("the archive has what the settings say", lambda: (lambda s: s if s["archived"] > 980 else None)(self.status(session)), 60)
+        self.assertEqual(state["archived"], state["retained_from"] - 1)
+        self.assertLessEqual(state["retained_from"], 1040 - 30 + 1)
+        fresh = reader.join(session)
+        self.assertSame(told, fresh, self.replay(reader, session), self.from_snapshot(reader, session))
+        self.assertChecks(told)
+        self.assertEqual([payload["op"] for payload in told.ops], [logged["payload"]["op"] for logged in self.log(reader, session)[0]])
+        kept = {op: seq for it in writers for op, seq in it.acknowledged.items()}
+        self.assertEqual(kept, {payload["op"]: payload["seq"] for payload in told.ops[:1000]})
+        again = reader.submit(session, ops["ben"][:50])
+        self.assertEqual([result["seq"] for result in again], [kept[op["id"]] for op in ops["ben"][:50]])
+
+    def test_whoever_was_away(self):
+        """Below the cut: archived, and then the state anew gives the same as everybody has."""
+        session, ana = self.new_session(), self.connect("ana")
+        gone = self.connect("ben")
+        before = gone.join(session, since=0)
+        self.write(ana, session, 10)
+        gone.wait_seq(session, 10)
+        gone.drop()
+        replica = ana.join(session)
+        for _ in range(8):
+            self.write(ana, session, 25)
+            time.sleep(0.15)
+        wait_until("the cut has passed", lambda: self.status(session)["retained_from"] > 20, 30)
+        back = self.connect("ben")
+        error = back.error("session.join", session=session, since=before.seq, chain=before.chain.hex())
+        self.assertError(error, "archived", "since")
+        first, _ = self.snapshot(back, session)
+        self.assertGreaterEqual(first["seq"], error.data["seq"])
+        ana.wait_seq(session, 210)
+        self.assertSame(replica, back.join(session))
+
+
+class Jobs(RetentionCase):
+    """The table of jobs: what fails waits and holds up nobody, what is killed is done by the next."""
+    settings = FAST
+
+    def job(self, session):
+        return self.server.sql(f"select attempts, failure, done_at from job where stream = '{session}' order by id desc limit 1")
+
+    def test_one_that_fails(self):
+        session, other, ana = self.new_session(), self.new_session(), self.connect("ana")
+        self.server.sql("update job set due_at = now() + interval '1 day' where kind = 'retention.scan'")
+        self.write(ana, session, 60)
+        self.write(ana, other, 60)
+        kept = self.server.sql(f"select record from annotation where stream = '{session}' and created_seq = 5")[0][0]
+        self.server.sql(f"update annotation set record = replace(record, 'n4', 'n5') where stream = '{session}' and created_seq = 5")
+        behind = len(self.server.log())
+        self.server.sql("update job set due_at = now() where kind = 'retention.scan'")
+        line = self.server.wait_log("job.failed", behind=behind)
+        self.assertIn("run glossd check", line)
+        wait_until("the other one is archived", lambda: self.server.sql(f"select count(*) from snapshot where stream = '{other}'") == [["1"]])
+        wait_until("it was tried again, later", lambda: int(self.job(session)[0][0]) >= 2)
+        self.assertEqual(self.server.sql(f"select count(*) from snapshot where stream = '{session}'"), [["0"]], "nothing of the attempt is left")
+        self.assertIn("run glossd check", self.status(session)["failure"])
+        kept = kept.replace("'", "''")
+        self.server.sql(f"update annotation set record = '{kept}' where stream = '{session}' and created_seq = 5")
+        self.server.sql(f"update job set due_at = now() where stream = '{session}' and done_at is null")
+        wait_until("it succeeds", lambda: self.server.sql(f"select count(*) from snapshot where stream = '{session}'") != [["0"]])
+        self.assertEqual(self.server.check()[0], 0)
+
+    def test_the_helper_is_killed_in_the_middle(self):
+        """While it waits in a statement: the attempt was counted, nothing of it is left, and the next one does the work."""
+        session, ana = self.new_session(), self.connect("ana")
+        self.server.sql("update job set due_at = now() + interval '1 day' where kind = 'retention.scan'")
+        self.write(ana, session, 60)
+        self.server.glossd("retention", session, "--now", "--keep", "10")
+        held = self.hold("lock table snapshot in access exclusive mode")
+        self.server.sql(f"insert into job (kind, stream, project) select 'retention', id, project from stream where id = '{session}'")
+        wait_until("it is at it", lambda: self.job(session)[0][0] == "1")
+        victim = self.server.keepers()[0]
+        os.kill(victim, signal.SIGKILL)
+        wait_until("another helper", lambda: self.server.keepers() not in ([], [victim]))
+        held()
+        wait_until("the job is done", lambda: self.job(session)[0][2] is not None)
+        self.assertGreaterEqual(self.status(session)["snapshot"], 60)
+        self.assertEqual(self.server.check()[0], 0)
+
+    def hold(self, statement):
+        """A transaction that stays open until the function that this gives is called."""
+        process = subprocess.Popen(["psql", "-Xqd", self.server.database()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process.stdin.write(f"begin; {statement}; select 'held';\n")
+        process.stdin.flush()
+        while "held" not in process.stdout.readline():
+            pass
+
+        def end():
+            process.communicate("rollback;\n")
+        self.addCleanup(process.kill)
+        return end
+
+    def test_the_database_goes_away_and_comes_back(self):
+        session, ana = self.new_session(), self.connect("ana")
+        for pid, role in self.server.backends().items():
+            if role == "append":
+                self.server.sql(f"select pg_terminate_backend({pid})")
+        self.write(ana, session, 100)
+        wait_until("there is a snapshot all the same", lambda: self.status(session)["snapshot"] == 100, 30)
+        self.write(ana, session, 30)
+        wait_until("it is archived", lambda: self.status(session)["retained_from"] == 101, 30)
+
+
+class Damage(RetentionCase):
+    """glossd check finds what somebody changed in the archive and in a snapshot."""
+
+    @classmethod
+    def prepare(cls):
+        case_ = cls("status")
+        cls.damaged_session = case_.new_session()
+        with Client(cls.server, "ana") as ana, Client(cls.server, "admin") as admin:
+            made = case_.write(ana, cls.damaged_session, 300)
+            admin.one(cls.damaged_session, delete(made[3]["annotation"], 300))
+            admin.one(cls.damaged_session, mode("closed"))
+            case_.archive(cls.damaged_session)
+            admin.one(cls.damaged_session, mode("shared"))
+
+    def test_damage(self):
+        here = f"stream = '{self.damaged_session}'"
+        self.assertEqual(self.server.check()[0], 0)
+        cases = [
+            ("another word in the archive", f"update archive set ops = replace(ops, '\"n7\"', '\"n8\"') where {here} and first = 1", "seq 8: the archived payload"),
+            ("another salt", f"update archive set ops = overlay(ops placing case when left(ops, 1) = '0' then '1' else '0' end from 1 for 1) where {here} and first = 1", "seq 1: "),
+            ("a segment is missing", f"delete from archive where {here} and first = 1", "but the archive does not have it"),
+            ("the newest segment is missing", f"delete from archive where {here} and last = 302", "but the archive does not have it"),
+            ("a line is missing", f"update archive set ops = substr(ops, strpos(ops, E'\\n') + 1) where {here} and first = 1", "has 255 ops in it"),
+            ("an op's row is missing", f"delete from op where {here} and seq = 9", "seq 10 follows seq 8"),
+            ("another leaf", f"update op set leaf = sha256(leaf) where {here} and seq = 9", "seq 9: "),
+            ("another chain", f"update op set chain = sha256(chain) where {here} and seq = 9", "seq 9: the chain"),
+            ("a record of the snapshot", f"update snapshot_part set records = replace(records, '\"n7\"', '\"n8\"') where {here}", "do not make its state sum"),
+            ("a part of the snapshot is missing", f"delete from snapshot_part where {here} and part = (select max(part) from snapshot_part where {here})", "do not make its state sum"),
+            ("the snapshot's sum", f"update snapshot set sum = sha256(sum) where {here}", "do not make its state sum"),
+            ("the snapshot's chain", f"update snapshot set chain = sha256(chain) where {here}", "the log's chain"),
+            ("the snapshot's mode", f"update snapshot set mode = 'shared', mode_seq = 0 where {here}", "state sum"),
+            ("a snapshot that fits itself, and not the log",
+             f"update snapshot_part set records = replace(records, '\"n7\"', '\"n8\"') where {here}; "
+             f"set search_path = public; update snapshot set sum = gloss_snapshot_sum(stream, seq) where {here}", "is not the state that the log gives"),
+            ("the snapshot is missing", f"delete from snapshot where {here}", "there is no snapshot"),
+            ("the cut", f"update stream set retained_from = 100 where id = '{self.damaged_session}'", "the archive ends at seq"),
+        ]
+        tables = ("op", "stream", "snapshot", "snapshot_part", "archive")
+        quiet = "set session_replication_role = replica; "
+        for what, statement, words in cases:
+            with self.subTest(what=what):
+                self.server.sql(quiet + "".join(f"create table kept_{table} as select * from {table}; " for table in tables) + statement)
+                try:
+                    status, lines = self.server.check(self.damaged_session)
+                finally:
+                    self.server.sql(quiet + "".join(f"delete from {table}; insert into {table} select * from kept_{table}; drop table kept_{table}; " for table in tables))
+                self.assertEqual(status, 1, lines)
+                self.assertTrue(any(words in problem for problem in lines[0]["problems"]), lines[0]["problems"])
+        self.assertEqual(self.server.check()[0], 0)
+
+
+if __name__ == "__main__":
+    case.main()
