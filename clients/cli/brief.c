@@ -280,7 +280,7 @@ static int take_found(struct cli *cli, const char *word, json_t *found, const ch
     return status;
 }
 
-static bool is_beginning_of_id(const char *word)
+bool annotation_may_be(const char *word)
 {
     size_t len = strlen(word);
     for (size_t i = 0; i < len; i++) {
@@ -297,7 +297,7 @@ int annotation_find(struct cli *cli, const char *word, struct place *place)
     struct brief brief = {0};
     json_t *result = NULL;
     *place = (struct place){0};
-    if (!is_beginning_of_id(word)) {
+    if (!annotation_may_be(word)) {
         return fail(
             cli, EXIT_COULD_NOT, "annotation_not_found",
             "`%s` is not an annotation's id or the beginning of one (at least 4 of 0-9 a-f); `gloss show` prints their ids",

@@ -41,6 +41,7 @@ struct place {
     char session[GLOSS_ID];
     char document[GLOSS_ID];
 };
+bool annotation_may_be(const char *word); /* it looks like an annotation's id or the beginning of one */
 /* The annotation that has this id, or the only one whose id begins so; within --brief when that is given. */
 int annotation_find(struct cli *cli, const char *word, struct place *place) GL_MUST_USE;
 

@@ -25,6 +25,8 @@ import time
 import urllib.request
 import uuid
 
+import jsonld_rules
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.environ.get("GLOSS_SOURCE_DIR") or os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("GLOSS_BUILD_DIR", "build")
@@ -461,6 +463,9 @@ class Server:
         done = Done(("gloss", *args), process)
         assert not any(word in done.err for word in SANITIZERS), str(done)
         assert status is None or done.status == status, str(done)
+        if args[0] == "export" and done.status == 0 and "--help" not in args:
+            broken = jsonld_rules.check_text(done.out)
+            assert not broken, "\n".join(broken[:20]) + f"\n{done}"
         return done
 
     def spawn(self, *args, user="admin", env=None, **more):
