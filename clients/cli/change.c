@@ -8,6 +8,7 @@
 #include "clients/cli/say.h"
 #include "proto/gl_json.h"
 #include "proto/gl_uuid.h"
+#include "proto/model/annotation.h"
 
 #define SUBMIT_MS     60000
 #define SEEN_MS       10000
@@ -78,7 +79,8 @@ void change_print(struct cli *cli, struct gloss_session *session, const char *do
     gl_buf_init(&words, SIZE_MAX);
     char label[GLOSS_ID];
     if (annotation) {
-        record_put_words(&words, annotation, WORDS_COLUMNS);
+        bool is_new = annotation->created_seq == seq;
+        (is_new ? record_put_where : record_put_words)(&words, session, annotation, WORDS_COLUMNS);
         if (gloss_annotation_label(annotation, label)) {
             const char *name = gloss_label_name(session, label);
             gl_buf_str(&words, " as ");

@@ -15,7 +15,7 @@
 
 /* The state at one seq: what --at and now have in common. */
 struct moment {
-    struct gl_annotation **items; /* those that are not deleted, a reference each */
+    struct gl_annotation **items; /* deleted ones too, a reference each */
     size_t count;
     uint64_t seq;
     char chain[GLOSS_HASH], state[GLOSS_HASH];
@@ -26,10 +26,7 @@ static void take_moment(struct moment *moment, const struct gloss_session *sessi
     size_t all = gloss_annotation_count(session);
     moment->items = heap_alloc(all, sizeof(struct gl_annotation *));
     for (size_t i = 0; i < all; i++) {
-        struct gl_annotation *annotation = gloss_annotation_at(session, i);
-        if (!gloss_annotation_is_deleted(annotation)) {
-            moment->items[moment->count++] = gloss_annotation_ref(annotation);
-        }
+        moment->items[moment->count++] = gloss_annotation_ref(gloss_annotation_at(session, i));
     }
     moment->seq = gloss_session_seq(session);
     gloss_session_chain(session, moment->chain);
@@ -64,12 +61,38 @@ static void on_end(struct follow *follow)
     take_moment(follow->arg, follow->session);
 }
 
+/* A relation's record with what is known of its other end. */
+static void put_end(json_t *record, const struct gl_annotation *annotation, const struct gloss_session *session,
+                    const struct far_list *far)
+{
+    char id[GLOSS_ID];
+    gl_uuid_format(&annotation->link.to, id);
+    const struct far_end *end = far_find(far, &annotation->link.to);
+    const struct gl_annotation *near = end ? NULL : gloss_annotation_find(session, id), *there = end ? end->end : near;
+    json_object_set_new(record, "dangling", json_boolean(!there || there->is_deleted));
+    if (end && end->title) {
+        json_object_set_new(record, "to_title", json_string(end->title));
+    }
+    if (there && !there->is_deleted) {
+        json_t *place = json_object();
+        record_put_place(place, there);
+        json_object_set(record, "to_exact", json_object_get(place, "exact"));
+        json_decref(place);
+    }
+}
+
 static void print_json(struct cli *cli, const struct brief *brief, const struct gloss_session *session,
-                       const struct moment *moment)
+                       const struct moment *moment, const struct far_list *far)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < moment->count; i++) {
-        json_array_append_new(list, record_json(session, moment->items[i]));
+        if (!moment->items[i]->is_deleted) {
+            json_t *record = record_json(session, moment->items[i]);
+            if (moment->items[i]->target_kind == GL_TARGET_RELATION) {
+                put_end(record, moment->items[i], session, far);
+            }
+            json_array_append_new(list, record);
+        }
     }
     out_json(cli, json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:o}", "document", brief->document, "session", brief->session,
                             "title", brief->title, "codepoints", (json_int_t)brief->codepoints, "seq", (json_int_t)moment->seq,
@@ -77,7 +100,7 @@ static void print_json(struct cli *cli, const struct brief *brief, const struct 
 }
 
 static int print_sheet(struct cli *cli, const struct brief *brief, const struct gloss_session *session,
-                       const struct moment *moment)
+                       const struct moment *moment, const struct far_list *far)
 {
     uint64_t width = cli->out.columns;
     struct gl_text *text = NULL;
@@ -91,6 +114,8 @@ static int print_sheet(struct cli *cli, const struct brief *brief, const struct 
                           .session = session,
                           .annotations = moment->items,
                           .count = moment->count,
+                          .far = far,
+                          .unfolds = cli_flag(cli, OPT_unfold),
                           .columns = (unsigned)width,
                           .paint = cli_flag(cli, OPT_plain) ? PAINT_PLAIN : cli->out.paint};
     struct gl_buf out;
@@ -135,16 +160,21 @@ int cmd_show(struct cli *cli)
 {
     struct brief brief = {0};
     struct moment moment = {0};
+    struct far_list far = {0};
     struct follow follow = {.cli = cli, .patience_ms = LINK_PATIENCE_MS, .on_end = on_end, .arg = &moment};
     int status = cli_number(cli, OPT_at, 0, INT64_MAX, &follow.until, &follow.has_until);
     status = status ? status : follow_open(&follow);
     status = status ? status : brief_find(cli, cli_word(cli, 0), &brief);
     status = status ? status : read_moment(cli, &follow, &brief, &moment);
-    if (status == 0 && cli->is_json) {
-        print_json(cli, &brief, follow.session, &moment);
-    } else if (status == 0) {
-        status = print_sheet(cli, &brief, follow.session, &moment);
+    if (status == 0) {
+        far_gather(cli, brief.session, moment.items, moment.count, &far);
     }
+    if (status == 0 && cli->is_json) {
+        print_json(cli, &brief, follow.session, &moment, &far);
+    } else if (status == 0) {
+        status = print_sheet(cli, &brief, follow.session, &moment, &far);
+    }
+    far_fini(&far);
     moment_fini(&moment);
     brief_fini(&brief);
     return status;

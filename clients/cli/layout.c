@@ -12,6 +12,7 @@
 #define TEXT_MOST         100
 #define SEPARATOR         " │ "
 #define SEPARATOR_COLUMNS 3
+#define DEPTH_COLUMNS     2
 #define FSI               "\xe2\x81\xa8"
 #define PDI               "\xe2\x81\xa9"
 
@@ -96,8 +97,8 @@ static void put_spaces(struct gl_buf *out, size_t count)
 typedef void (*note_line_fn)(struct page *page, struct gl_buf *line);
 
 /* Wraps text to columns and hands over each line, the first of all behind `first`, the others indented as far. */
-static void wrap_note_part(struct page *page, struct gl_slice text, size_t indent, size_t columns, struct gl_buf *first,
-                           note_line_fn fn)
+static void wrap_note_part(struct page *page, struct gl_slice text, enum paint_role role, size_t indent, size_t columns,
+                           struct gl_buf *first, note_line_fn fn)
 {
     struct pieces pieces;
     struct gl_buf line;
@@ -117,13 +118,34 @@ static void wrap_note_part(struct page *page, struct gl_slice text, size_t inden
             } else {
                 put_spaces(&line, indent);
             }
+            paint_role(&line, page->layout->paint, role);
             put_pieces(&line, page->layout->paint, &pieces, from, shown);
+            if (role != PAINT_NORMAL) {
+                paint_reset(&line, page->layout->paint);
+            }
             fn(page, &line);
             from = next;
         } while (from < pieces.count);
     }
     gl_buf_fini(&line);
     pieces_fini(&pieces);
+}
+
+/* What stands beneath: indented by its depth, but never so far that no words have room. */
+static void wrap_part(struct page *page, const struct layout_part *part, size_t indent, size_t columns, struct gl_buf *first,
+                      note_line_fn fn)
+{
+    size_t lead = text_columns(gl_slice_str(part->lead)), before = indent + (size_t)part->depth * DEPTH_COLUMNS;
+    size_t most = columns / 2 > indent ? columns / 2 : indent;
+    before = before < most ? before : most;
+    gl_buf_clear(first);
+    put_spaces(first, before);
+    paint_role(first, page->layout->paint, *part->lead ? PAINT_FAINT : PAINT_NORMAL);
+    gl_buf_str(first, part->lead);
+    if (*part->lead) {
+        paint_reset(first, page->layout->paint);
+    }
+    wrap_note_part(page, part->text, part->role, before + lead, columns, first, fn);
 }
 
 /* "3 claim, ana", then the note's own words, indented beneath the label. */
@@ -138,8 +160,11 @@ static void wrap_note(struct page *page, const struct layout_note *note, size_t 
     gl_buf_printf(&first, "%u", note->number);
     paint_reset(&first, page->layout->paint);
     gl_buf_byte(&first, ' ');
-    wrap_note_part(page, note->head.len ? note->head : GL_SLICE(" "), indent, columns, &first, fn);
-    wrap_note_part(page, note->body, indent, columns, NULL, fn);
+    wrap_note_part(page, note->head.len ? note->head : GL_SLICE(" "), PAINT_NORMAL, indent, columns, &first, fn);
+    wrap_note_part(page, note->body, PAINT_NORMAL, indent, columns, NULL, fn);
+    for (size_t i = 0; i < note->part_count; i++) {
+        wrap_part(page, &note->parts[i], indent, columns, &first, fn);
+    }
     gl_buf_fini(&first);
 }
 

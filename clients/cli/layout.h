@@ -25,12 +25,22 @@ struct layout_mark {
     unsigned colour;
 };
 
+/* What stands beneath a note: a reply, a relation, attributes. */
+struct layout_part {
+    unsigned depth;       /* how far it is indented: 0 for what belongs to the note itself */
+    const char *lead;     /* what its first line begins with: "↳ "; may be "" */
+    struct gl_slice text; /* not harmless yet, may have several lines */
+    enum paint_role role;
+};
+
 struct layout_note {
     size_t at_cp;
     unsigned number;
     unsigned colour;
     struct gl_slice head; /* label, author ...: not harmless yet */
     struct gl_slice body; /* the note; may be empty and have several lines */
+    const struct layout_part *parts;
+    size_t part_count;
 };
 
 struct layout {

@@ -116,17 +116,66 @@ json_t *seen_json(const struct gloss_session *session, const struct seen *seen)
 
 /* ---- for people ------------------------------------------------------------------------------------------------------ */
 
-void record_put_words(struct gl_buf *out, const struct gl_annotation *annotation, size_t max_columns)
+static const struct gl_annotation *find(const struct gloss_session *session, const gl_uuid *id)
+{
+    char text[GL_UUID_TEXT + 1];
+    gl_uuid_format(id, text);
+    return session ? gloss_annotation_find(session, text) : NULL;
+}
+
+static void put_quoted(struct gl_buf *out, const struct gl_annotation *annotation, size_t max_columns)
 {
     struct gl_span span;
     size_t count = gl_annotation_spans(annotation, &span, 1);
-    if (count == 0) {
-        gl_buf_str(out, "the whole brief");
-        return;
-    }
     gl_buf_str(out, "“");
-    safe_put_short(out, span.exact, max_columns);
+    safe_put_short(out, count ? span.exact : GL_SLICE(""), max_columns);
     gl_buf_str(out, count > 1 ? " …”" : "”");
+}
+
+/* What the thread is about; NULL: it is not here. A reply's parent is older than itself, so the way up ends. */
+static const struct gl_annotation *root_of(const struct gloss_session *session, const struct gl_annotation *annotation)
+{
+    while (annotation && annotation->target_kind == GL_TARGET_ANNOTATION) {
+        annotation = find(session, &annotation->link.from);
+    }
+    return annotation;
+}
+
+static void put_end(struct gl_buf *out, const struct gloss_session *session, const gl_uuid *id, size_t max_columns)
+{
+    const struct gl_annotation *end = root_of(session, find(session, id));
+    if (!end) {
+        gl_buf_str(out, "another brief");
+    } else if (end->target_kind == GL_TARGET_SPANS) {
+        put_quoted(out, end, max_columns);
+    } else {
+        gl_buf_str(out, end->target_kind == GL_TARGET_RELATION ? "a relation" : "the whole brief");
+    }
+}
+
+void record_put_where(struct gl_buf *out, const struct gloss_session *session, const struct gl_annotation *annotation,
+                      size_t max_columns)
+{
+    const struct gl_annotation *root = root_of(session, annotation);
+    if (!root) {
+        gl_buf_str(out, "an annotation");
+    } else if (root->target_kind == GL_TARGET_SPANS) {
+        put_quoted(out, root, max_columns);
+    } else if (root->target_kind == GL_TARGET_RELATION) {
+        put_end(out, session, &root->link.from, max_columns / 2);
+        gl_buf_str(out, " → ");
+        put_end(out, session, &root->link.to, max_columns / 2);
+    } else {
+        gl_buf_str(out, "the whole brief");
+    }
+}
+
+void record_put_words(struct gl_buf *out, const struct gloss_session *session, const struct gl_annotation *annotation,
+                      size_t max_columns)
+{
+    bool is_reply = annotation->target_kind == GL_TARGET_ANNOTATION, is_relation = annotation->target_kind == GL_TARGET_RELATION;
+    gl_buf_str(out, is_reply ? "the reply to " : is_relation ? "the relation " : "");
+    record_put_where(out, session, annotation, max_columns);
 }
 
 static void put_note(struct gl_buf *out, const struct gl_annotation *annotation)
@@ -150,8 +199,9 @@ static void put_label(struct gl_buf *out, const struct gloss_session *session, c
 static void put_created(struct gl_buf *out, const struct gloss_session *session, const struct gl_annotation *annotation,
                         enum paint_mode paint)
 {
-    gl_buf_str(out, annotation->has_label ? "tagged " : "noted on ");
-    record_put_words(out, annotation, WORDS_COLUMNS);
+    bool is_reply = annotation->target_kind == GL_TARGET_ANNOTATION, is_relation = annotation->target_kind == GL_TARGET_RELATION;
+    gl_buf_str(out, is_reply ? "replied to " : is_relation ? "linked " : annotation->has_label ? "tagged " : "noted on ");
+    record_put_where(out, session, annotation, WORDS_COLUMNS);
     if (annotation->has_label) {
         gl_buf_str(out, " as ");
         put_label(out, session, annotation, paint);
@@ -168,7 +218,7 @@ static void put_updated(struct gl_buf *out, const struct gloss_session *session,
     const char *between = " ", *field;
     json_t *value;
     gl_buf_str(out, "changed ");
-    record_put_words(out, seen->annotation, WORDS_COLUMNS);
+    record_put_words(out, session, seen->annotation, WORDS_COLUMNS);
     gl_buf_byte(out, ':');
     json_object_foreach((json_t *)set, field, value)
     {
@@ -207,7 +257,7 @@ static void put_doing(struct gl_buf *out, const struct gloss_session *session, c
         put_updated(out, session, seen, paint);
     } else {
         gl_buf_str(out, seen->annotation->is_deleted ? "deleted " : "restored ");
-        record_put_words(out, seen->annotation, WORDS_COLUMNS);
+        record_put_words(out, session, seen->annotation, WORDS_COLUMNS);
     }
 }
 

@@ -36,7 +36,12 @@ json_t *record_json(const struct gloss_session *session, const struct gl_annotat
 /* Adds start, end and, when it is one span, exact. */
 void record_put_place(json_t *object, const struct gl_annotation *annotation);
 const char *member_name(const struct gloss_session *session, const char *account); /* never NULL: "somebody" at worst */
-/* The first words of what it marks, harmless, with quotes: "China and Russia". */
-void record_put_words(struct gl_buf *out, const struct gl_annotation *annotation, size_t max_columns);
+/* Where it stands, harmless: the first words of what it marks, with quotes; of a reply the words of what the thread is about, of a relation both ends.
+ * session may be NULL. */
+void record_put_where(struct gl_buf *out, const struct gloss_session *session, const struct gl_annotation *annotation,
+                      size_t max_columns);
+/* The same with "the reply to" or "the relation" before it. */
+void record_put_words(struct gl_buf *out, const struct gloss_session *session, const struct gl_annotation *annotation,
+                      size_t max_columns);
 
 #endif

@@ -5,20 +5,22 @@
  * Thread    the main thread.
  * Source    layout.h draws it.
  *
- * Annotations are numbered as they come in the text. A label's colour follows from its place among the labels by age, so it stays when new
- * ones come. An id is shown as far as it is needed to tell it from the others.
+ * Annotations on the text are numbered as they come in it; replies and relations stand beneath them (thread.h, sheet_parts.h). A label's colour is
+ * the codebook's, or follows from its place among the labels by age, so it stays when new ones come. An id is shown as far as it is needed to tell it from the others.
  */
 #ifndef CLI_SHEET_H
 #define CLI_SHEET_H
 
-#include "clients/cli/cli.h"
+#include "clients/cli/far.h"
 
 struct sheet {
     const char *title;
     uint64_t seq;
-    const struct gloss_session *session; /* for names */
-    struct gl_annotation *const *annotations;
+    const struct gloss_session *session;      /* for names */
+    struct gl_annotation *const *annotations; /* deleted ones too: something may hang beneath them */
     size_t count;
+    const struct far_list *far; /* the other ends of relations that lead to other briefs */
+    bool unfolds;               /* shows what stands in resolved threads */
     unsigned columns;
     enum paint_mode paint;
 };

@@ -24,7 +24,7 @@ struct row {
 
 #define NOTE(at, number, head, body)                                                                                             \
     {                                                                                                                            \
-        at, number, number - 1, GL_SLICE(head), GL_SLICE(body)                                                                   \
+        at, number, number - 1, GL_SLICE(head), GL_SLICE(body), NULL, 0                                                          \
     }
 #define ENGLISH                                                                                                                  \
     "China and Russia both seek closer ties with the Taliban in Kabul, even as they have refrained from fully recognising it.\n"
@@ -250,8 +250,13 @@ START_TEST(layout_text__whatever_the_marks__no_line_is_too_wide_and_the_margin_i
         qsort(marks, COUNT, sizeof *marks, by_begin);
         for (unsigned i = 0; i < COUNT; i++) {
             marks[i].number = i + 1;
-            notes[i] = (struct layout_note){marks[i].begin_cp, i + 1, i, GL_SLICE("标签 · آنا · 12345678"),
-                                            GL_SLICE("مرحبا 中文 a note with some words\n\x1b[31m")};
+            notes[i] = (struct layout_note){marks[i].begin_cp,
+                                            i + 1,
+                                            i,
+                                            GL_SLICE("标签 · آنا · 12345678"),
+                                            GL_SLICE("مرحبا 中文 a note with some words\n\x1b[31m"),
+                                            NULL,
+                                            0};
         }
         struct layout layout = {columns, (enum paint_mode)(columns % 4), marks, COUNT, notes, COUNT};
         struct gl_buf out;
