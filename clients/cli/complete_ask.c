@@ -119,11 +119,13 @@ static void offer_projects(struct completion *completion)
 
 static void offer_labels_of(struct completion *completion, const char *project)
 {
-    json_t *labels = ask(completion->cli, "codebook.get", json_pack("{s:s}", "project", project), "labels"), *label;
+    json_t *labels = ask(completion->cli, "codebook.get", json_pack("{s:s}", "project", project), "terms"), *label;
     size_t i;
     json_array_foreach(labels, i, label)
     {
-        complete_offer(completion, string_of(label, "name"), NULL);
+        if (strcmp(string_of(label, "kind"), "label") == 0 && !json_object_get(label, "retired")) {
+            complete_offer(completion, string_of(label, "name"), NULL);
+        }
     }
     json_decref(labels);
 }

@@ -107,7 +107,10 @@ static bool take_labels(struct lg_names *names, const json_t *list)
     json_t *label;
     json_array_foreach((json_t *)(uintptr_t)list, i, label)
     {
-        const char *id = text_of(label, "label"), *name = text_of(label, "name");
+        const char *id = text_of(label, "id"), *name = text_of(label, "name"), *kind = text_of(label, "kind");
+        if (kind && strcmp(kind, "label") != 0) {
+            continue;
+        }
         if (!id || !name || !add_label(names->next_labels, names->next_label_ids, names->next_order, id, name)) {
             return false;
         }
@@ -152,7 +155,7 @@ static void on_labels(struct gloss *g, json_t *result, const struct gloss_error 
     }
     json_t *next = json_object_get(result, "next");
     names->next_version = (uint64_t)json_integer_value(json_object_get(result, "version"));
-    if (!take_labels(names, json_object_get(result, "labels"))) {
+    if (!take_labels(names, json_object_get(result, "terms"))) {
         lg_drop_nomem(g);
         return;
     }

@@ -83,6 +83,31 @@ export interface Annotation {
 }
 export type Records = Annotation[];
 
+/** a label, an attribute or a type of relation: what it does not have is absent, never null */
+export interface Term {
+  by: Uuid;
+  colour?: string;
+  created: Seq;
+  definition?: string;
+  examples?: string[];
+  from?: Uuid[];
+  hotkey?: string;
+  id: Uuid;
+  kind: "label" | "attribute" | "relation";
+  labels?: Uuid[];
+  maximum?: number;
+  minimum?: number;
+  name: string;
+  parent?: Uuid;
+  retired?: true;
+  seq: Seq;
+  symmetric?: true;
+  to?: Uuid[];
+  type?: "text" | "integer" | "boolean" | "enum" | "link";
+  values?: string[];
+}
+export type Terms = Term[];
+
 export interface Effect {
   ids: Uuid[];
   prev: Record<string, number>;

@@ -172,6 +172,13 @@ enum gl_code gl_codebook_put(struct gl_codebook *codebook, const json_t *record,
     return code == GL_OK ? put(codebook, term, err) : code;
 }
 
+enum gl_code gl_codebook_take(struct gl_codebook *codebook, struct gl_term **term, struct gl_err *err)
+{
+    struct gl_term *taken = *term;
+    *term = NULL;
+    return put(codebook, taken, err);
+}
+
 /* ---- ops */
 
 static bool kind_of_op(enum gl_op_kind op, enum gl_term_kind *kind, bool *is_new)

@@ -56,6 +56,8 @@ bool gl_codebook_is_below(const struct gl_codebook *codebook, const gl_uuid *lab
 
 /* A record (a row, a page) is put in its place, unless what is there is newer. Nothing of record is kept but counted references to its members. */
 enum gl_code gl_codebook_put(struct gl_codebook *codebook, const json_t *record, struct gl_err *err) GL_MUST_USE;
+/* Likewise one that gl_term_apply() made. The term is taken, also on failure. */
+enum gl_code gl_codebook_take(struct gl_codebook *codebook, struct gl_term **term, struct gl_err *err) GL_MUST_USE;
 /* The effects of an op of the project's stream: terms and policy. Other kinds, and what is known already, leave everything as it is. */
 enum gl_code gl_codebook_apply(struct gl_codebook *codebook, const struct gl_op *op, struct gl_err *err) GL_MUST_USE;
 

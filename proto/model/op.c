@@ -29,6 +29,20 @@ bool gl_op_kind_parse(struct gl_slice name, enum gl_op_kind *kind)
     return false;
 }
 
+bool gl_op_is_of_codebook(enum gl_op_kind kind)
+{
+    switch (kind) {
+    case GL_OP_LABEL_CREATE:
+    case GL_OP_LABEL_UPDATE:
+    case GL_OP_ATTRIBUTE_CREATE:
+    case GL_OP_ATTRIBUTE_UPDATE:
+    case GL_OP_RELATION_CREATE:
+    case GL_OP_RELATION_UPDATE:
+    case GL_OP_CODEBOOK_POLICY: return true;
+    default: return false;
+    }
+}
+
 static void write_uuid(struct gl_buf *buf, const char *before, const gl_uuid *id)
 {
     gl_buf_str(buf, before);

@@ -33,6 +33,7 @@ enum gl_op_kind {
 };
 const char *gl_op_kind_name(enum gl_op_kind kind); /* "annotation.create" */
 bool gl_op_kind_parse(struct gl_slice name, enum gl_op_kind *kind) GL_MUST_USE;
+bool gl_op_is_of_codebook(enum gl_op_kind kind); /* changes terms, or whether unknown names make them */
 
 struct gl_op {
     gl_uuid id;

@@ -85,6 +85,31 @@ export interface Annotation {
 }
 export type Records = Annotation[];
 
+/** a label, an attribute or a type of relation: what it does not have is absent, never null */
+export interface Term {
+  by: Uuid;
+  colour?: string;
+  created: Seq;
+  definition?: string;
+  examples?: string[];
+  from?: Uuid[];
+  hotkey?: string;
+  id: Uuid;
+  kind: "label" | "attribute" | "relation";
+  labels?: Uuid[];
+  maximum?: number;
+  minimum?: number;
+  name: string;
+  parent?: Uuid;
+  retired?: true;
+  seq: Seq;
+  symmetric?: true;
+  to?: Uuid[];
+  type?: "text" | "integer" | "boolean" | "enum" | "link";
+  values?: string[];
+}
+export type Terms = Term[];
+
 export interface Effect {
   ids: Uuid[];
   prev: Record<string, number>;
@@ -184,14 +209,6 @@ export interface Member {
   name: string;
   /** viewer, annotator, curator, owner; absent for a former member */
   role?: string;
-}
-
-/** a label of the codebook */
-export interface Label {
-  /** its id, which stays when it is renamed */
-  label: Uuid;
-  /** its name, unique in the project */
-  name: string;
 }
 
 /** a document with its newest revision and its session */
@@ -409,8 +426,8 @@ export interface CodebookGetResult {
   version: number;
   /** whether an unknown label makes a new one */
   open: boolean;
-  /** one page, by name */
-  labels: Label[];
+  /** array of records, by kind and name; see The codebook */
+  terms: Terms;
   /** cursor of the next page; absent on the last */
   next?: string;
 }

@@ -7,6 +7,7 @@
 #ifndef CHECK_PRIV_H
 #define CHECK_PRIV_H
 
+#include "proto/model/codebook.h"
 #include "proto/model/state.h"
 #include "service/admin/database.h"
 
@@ -18,11 +19,11 @@ struct report {
 };
 void report_problem(struct report *report, const char *fmt, ...) GL_PRINTF(2, 3);
 
-/* A project's tables, as its log says they must be: objects from id to text. */
+/* A project's tables, as its log says they must be; the objects go from id to text. */
 struct project_mirror {
-    json_t *labels, *members, *documents;
+    struct gl_codebook *terms;
+    json_t *members, *documents;
     char name[257];
-    bool is_open;
     uint64_t codebook;
 };
 

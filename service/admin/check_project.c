@@ -7,13 +7,12 @@
 
 void project_mirror_init(struct project_mirror *mirror)
 {
-    *mirror =
-        (struct project_mirror){.labels = json_object(), .members = json_object(), .documents = json_object(), .is_open = true};
+    *mirror = (struct project_mirror){.terms = gl_codebook_new(), .members = json_object(), .documents = json_object()};
 }
 
 void project_mirror_fini(struct project_mirror *mirror)
 {
-    json_decref(mirror->labels);
+    gl_codebook_free(&mirror->terms);
     json_decref(mirror->members);
     json_decref(mirror->documents);
 }
@@ -36,16 +35,21 @@ void project_mirror_apply(struct checking *checking, const struct gl_op *op)
 {
     struct project_mirror *mirror = &checking->project;
     const json_t *set = json_object_get(json_array_get(op->effects, 0), "set");
+    struct gl_err err = {0};
     switch (op->kind) {
     case GL_OP_PROJECT_CREATE:
         snprintf(mirror->name, sizeof(mirror->name), "%s", text_of(set, "name") ? text_of(set, "name") : "");
         break;
     case GL_OP_LABEL_CREATE:
-        keep(checking, mirror->labels, op, text_of(set, "label"), text_of(set, "name"));
-        mirror->codebook = op->seq;
-        break;
+    case GL_OP_LABEL_UPDATE:
+    case GL_OP_ATTRIBUTE_CREATE:
+    case GL_OP_ATTRIBUTE_UPDATE:
+    case GL_OP_RELATION_CREATE:
+    case GL_OP_RELATION_UPDATE:
     case GL_OP_CODEBOOK_POLICY:
-        mirror->is_open = json_is_true(json_object_get(set, "open"));
+        if (gl_codebook_apply(mirror->terms, op, &err) != GL_OK) {
+            report_problem(&checking->report, "seq %" PRIu64 ": %s", op->seq, err.detail);
+        }
         mirror->codebook = op->seq;
         break;
     case GL_OP_DOCUMENT_CREATE: keep(checking, mirror->documents, op, text_of(set, "document"), text_of(set, "sha256")); break;
@@ -98,14 +102,52 @@ static enum gl_code compare_table(struct checking *checking, const char *what, e
     return code;
 }
 
+/* ---- terms */
+
+static enum gl_code compare_term(void *ctx, const struct store_rows *row, struct gl_err *err)
+{
+    struct checking *checking = ctx;
+    char id[GL_UUID_TEXT + 1];
+    gl_uuid row_id = store_uuid(row, 0, 0);
+    const struct gl_term *term = gl_codebook_find(checking->project.terms, &row_id);
+    (void)err;
+    gl_uuid_format(&row_id, id);
+    checking->rows++;
+    if (!term) {
+        report_problem(&checking->report, "term %s: the log does not know it", id);
+    } else if (!gl_slice_equal(store_text(row, 0, 1), term->canonical)) {
+        report_problem(&checking->report, "term %s: the row is not what the log says", id);
+    } else if (!gl_slice_is(store_text(row, 0, 2), gl_term_kind_name(term->kind)) ||
+               !gl_slice_equal(store_text(row, 0, 3), term->name) || store_u64(row, 0, 4) != term->seq) {
+        report_problem(&checking->report, "term %s: the row's columns are not what its record says", id);
+    }
+    return GL_OK;
+}
+
+static enum gl_code compare_terms(struct checking *checking, struct gl_err *err)
+{
+    struct store_param param = P_UUID(checking->stream);
+    size_t expected = 0;
+    checking->rows = 0;
+    for (int kind = 0; kind < GL_TERM_KIND_COUNT; kind++) {
+        expected += gl_codebook_count(checking->project.terms, (enum gl_term_kind)kind);
+    }
+    enum gl_code code = admin_db_each(checking->db, STORE_Q_check_terms, &param, 1, compare_term, checking, err);
+    if (code == GL_OK && checking->rows < expected) {
+        report_problem(&checking->report, "there are %zu rows of terms, the log makes %zu", checking->rows, expected);
+    }
+    return code;
+}
+
 static void compare_project(struct checking *checking, const struct store_rows *row)
 {
     const struct project_mirror *mirror = &checking->project;
     if (!gl_slice_is(store_text(row, 0, 0), mirror->name)) {
         report_problem(&checking->report, "the project's name is not the one in the log");
     }
-    if (store_bool(row, 0, 1) != mirror->is_open) {
-        report_problem(&checking->report, "the codebook is %s, the log says otherwise", mirror->is_open ? "closed" : "open");
+    if (store_bool(row, 0, 1) != gl_codebook_is_open(mirror->terms)) {
+        report_problem(&checking->report, "the codebook is %s, the log says otherwise",
+                       store_bool(row, 0, 1) ? "open" : "closed");
     }
     if (store_u64(row, 0, 2) != mirror->codebook) {
         report_problem(&checking->report, "the codebook's version is %" PRIu64 ", the log says %" PRIu64, store_u64(row, 0, 2),
@@ -131,7 +173,7 @@ enum gl_code check_project(struct checking *checking, struct gl_err *err)
         report_problem(&checking->report, "there is no project of this stream");
     }
     admin_rows_free(&rows);
-    code = compare_table(checking, "label", STORE_Q_check_labels, mirror->labels, err);
+    code = compare_terms(checking, err);
     if (code == GL_OK) {
         code = compare_table(checking, "member", STORE_Q_check_members, mirror->members, err);
     }

@@ -236,8 +236,9 @@ struct project_op { /* an op of a project's stream that waits */
     enum gl_role asker_role; /* of account, when the project had asker_epoch; kept up to date while the op waits */
     uint64_t asker_epoch;    /* 0: the role was judged in memory */
     enum gl_op_kind kind;
-    struct gl_slice name; /* label.create: owned */
+    struct gl_slice name; /* label.create, relation.create: owned */
     gl_uuid label;
+    struct gl_term *term;                                     /* what label is made into, while it is in flight */
     bool open;                                                /* codebook.policy */
     gl_uuid member;                                           /* member.set */
     enum gl_role role;                                        /* GL_NOBODY: no longer a member */
@@ -257,9 +258,8 @@ struct project {
     gl_hash chain;
     bool is_open, others_may_edit;
     int64_t last_at_ms;
-    struct map labels;  /* label id -> struct project_label */
-    struct map by_name; /* id derived from the name -> the same */
-    struct map wanted;  /* likewise, of labels asked for and not there yet -> the project itself */
+    struct gl_codebook *terms;
+    struct map wanted; /* id derived from kind and name, of terms asked for and not there yet -> the project itself */
     struct project_op *waiting, **waiting_tail;
     uint64_t not_before_ms, idle_since_ms;
     unsigned fences_lost;                 /* in a row */
@@ -276,11 +276,9 @@ typedef void (*project_fn)(void *ctx, enum gl_code code, struct project *project
 void project_acquire(struct core *core, const gl_uuid *account, const gl_uuid *id, project_fn fn, void *ctx);
 void project_release(struct project *project);
 void project_free(struct project *project);
-const gl_uuid *project_label_by_name(const struct project *project, struct gl_slice name);
-bool project_has_label(const struct project *project, const gl_uuid *label);
-void project_add_label(struct project *project, const gl_uuid *id, struct gl_slice name);
-void project_want_label(struct project *project, const gl_uuid *account,
-                        struct gl_slice name); /* makes it, unless that is under way */
+/* Makes the label or type of relation, unless that is under way. */
+void project_want_term(struct project *project, const gl_uuid *account, enum gl_term_kind kind, struct gl_slice name);
+void project_not_wanted(struct project *project, enum gl_op_kind op, struct gl_slice name); /* it is there, or will not be */
 void project_enqueue(struct project *project, const struct project_op *op);
 void project_reload(struct project *project); /* the log moved, or the epoch: read what is new, refresh roles, tell subscribers */
 void project_heard(struct project *project, uint64_t head); /* as session_heard() */

@@ -33,8 +33,7 @@ struct part {
     int64_t last_at_ms; /* of the newest row */
     struct gl_annotation **annotations;
     struct project_op *project_ops; /* taken */
-    struct append_label *labels;
-    size_t label_count;
+    struct append_term *terms;
     struct append_member member;
     struct append_stream stream;
 };

@@ -33,8 +33,10 @@ static json_t *change_of(const struct project_op *op)
 {
     switch (op->kind) {
     case GL_OP_LABEL_CREATE:
-        return json_pack("{s:s, s:o, s:s%}", "kind", gl_op_kind_name(op->kind), "label", uuid_json(&op->label), "name",
-                         op->name.data, op->name.len);
+    case GL_OP_RELATION_CREATE:
+        return json_pack("{s:s, s:o, s:s%}", "kind", gl_op_kind_name(op->kind),
+                         op->kind == GL_OP_LABEL_CREATE ? "label" : "relation", uuid_json(&op->label), "name", op->name.data,
+                         op->name.len);
     case GL_OP_CODEBOOK_POLICY: return json_pack("{s:s, s:b}", "kind", gl_op_kind_name(op->kind), "open", op->open);
     case GL_OP_MEMBER_SET:
         return json_pack("{s:s, s:o, s:o}", "kind", gl_op_kind_name(op->kind), "account", uuid_json(&op->member), "role",
@@ -55,6 +57,16 @@ static enum gl_role role_needed(enum gl_op_kind kind)
     return kind == GL_OP_MEMBER_SET ? GL_OWNER : kind == GL_OP_CODEBOOK_POLICY ? GL_CURATOR : GL_ANNOTATOR;
 }
 
+static bool is_term(enum gl_op_kind kind)
+{
+    return kind == GL_OP_LABEL_CREATE || kind == GL_OP_RELATION_CREATE;
+}
+
+static enum gl_term_kind term_kind(enum gl_op_kind kind)
+{
+    return kind == GL_OP_RELATION_CREATE ? GL_TERM_RELATION : GL_TERM_LABEL;
+}
+
 /* Still right, with all that has happened since it was asked? Otherwise it is answered and gone. */
 static bool holds(struct project *project, struct project_op *op)
 {
@@ -65,14 +77,12 @@ static bool holds(struct project *project, struct project_op *op)
         return false;
     }
     if (op->asker_role < role_needed(op->kind)) {
-        gl_uuid key = gl_uuid_derive("gloss.label.name", op->name.data, op->name.len);
-        map_remove(&project->wanted, &key);
+        project_not_wanted(project, op->kind, op->name);
         drop(op, GL_E_FORBIDDEN, 0);
         return false;
     }
-    if (op->kind == GL_OP_LABEL_CREATE && (project_label_by_name(project, op->name) || !project->is_open)) {
-        gl_uuid key = gl_uuid_derive("gloss.label.name", op->name.data, op->name.len);
-        map_remove(&project->wanted, &key);
+    if (is_term(op->kind) && (gl_codebook_by_name(project->terms, term_kind(op->kind), op->name) || !project->is_open)) {
+        project_not_wanted(project, op->kind, op->name);
         drop(op, GL_OK, project->head);
         return false;
     }
@@ -87,7 +97,37 @@ static bool holds(struct project *project, struct project_op *op)
     return true;
 }
 
-static void add_row(struct part *part, const struct project_op *op)
+static json_t *effects_of_term(struct project_op *op, uint64_t seq)
+{
+    struct gl_err err = {0};
+    const enum gl_term_kind kind = term_kind(op->kind);
+    json_t *set = json_pack("{s:s, s:s%}", "kind", gl_term_kind_name(kind), "name", op->name.data, op->name.len);
+    gl_term_free(&op->term);
+    if (gl_term_apply(NULL, kind, &op->label, set, &op->account, seq, &op->term, &err) != GL_OK)
+        abort(); /* the name was checked where it was used */
+    return json_pack("[{s:[o], s:{}, s:o}]", "ids", uuid_json(&op->label), "prev", "set", set);
+}
+
+static void write_payload(struct gl_buf *buf, struct project *project, struct project_op *op, uint64_t seq, const json_t *change)
+{
+    if (!is_term(op->kind)) {
+        project_op_write(buf, op->kind, &op->id, &op->account, seq, project->last_at_ms, project->codebook, change);
+        return;
+    }
+    struct gl_op it = {.id = op->id,
+                       .account = op->account,
+                       .seq = seq,
+                       .at_ms = project->last_at_ms,
+                       .codebook = project->codebook,
+                       .kind = op->kind,
+                       .effects = effects_of_term(op, seq),
+                       .intent = json_pack("{s:O}", "change", change)};
+    gl_op_write(buf, &it);
+    json_decref(it.effects);
+    json_decref(it.intent);
+}
+
+static void add_row(struct part *part, struct project_op *op)
 {
     struct project *project = part->project;
     struct gl_buf buf;
@@ -95,7 +135,7 @@ static void add_row(struct part *part, const struct project_op *op)
     gl_buf_init(&buf, PAYLOAD_MAX_BYTES);
     project->last_at_ms = core_stream_time(project->core, project->last_at_ms);
     uint64_t seq = project->head + part->row_count + 1;
-    project_op_write(&buf, op->kind, &op->id, &op->account, seq, project->last_at_ms, project->codebook, change);
+    write_payload(&buf, project, op, seq, change);
     struct append_op row = {.id = op->id, .account = op->account, .seq = seq, .kind = op->kind};
     row.request_hash = gl_op_request_hash(&op->account, NULL, change);
     part_push_row(part, &row, &buf, &part->stream.chain);
@@ -108,7 +148,7 @@ static void take_ops(struct part *part)
     struct project_op **tail = &part->project_ops;
     while (project->waiting && part->row_count < LABELS_AT_ONCE) {
         struct project_op *op = project->waiting;
-        if (part->row_count > 0 && (op->kind != GL_OP_LABEL_CREATE || part->project_ops->kind != GL_OP_LABEL_CREATE))
+        if (part->row_count > 0 && (!is_term(op->kind) || !is_term(part->project_ops->kind)))
             break; /* labels go together, everything else by itself */
         project->waiting = op->next;
         if (!project->waiting)
@@ -140,13 +180,13 @@ static void fill_stream(struct part *part)
         part->member = (struct append_member){first->member, first->role};
         stream->member = &part->member;
     }
-    if (first->kind != GL_OP_LABEL_CREATE)
+    if (!is_term(first->kind))
         return;
-    part->labels = mem_array(part->row_count, sizeof *part->labels);
+    part->terms = mem_array(part->row_count, sizeof *part->terms);
     for (struct project_op *op = first; op; op = op->next)
-        part->labels[part->label_count++] = (struct append_label){op->label, op->name};
-    stream->labels = part->labels;
-    stream->label_count = part->label_count;
+        part->terms[stream->term_count++] =
+            (struct append_term){op->label, op->term->kind, op->term->seq, op->term->name, op->term->canonical};
+    stream->terms = part->terms;
 }
 
 struct part *part_from_project(struct project *project)
@@ -176,6 +216,13 @@ static void tell(struct part *part)
     project_deliver_all(part->project);
 }
 
+static void take_term(struct project *project, struct project_op *op)
+{
+    project_not_wanted(project, op->kind, op->name);
+    if (gl_codebook_take(project->terms, &op->term, NULL) != GL_OK)
+        abort(); /* only memory can have run out */
+}
+
 void project_part_commit(struct part *part)
 {
     struct project *project = part->project;
@@ -183,15 +230,15 @@ void project_part_commit(struct part *part)
     project->head += part->row_count;
     project->chain = part->stream.chain;
     project->is_in_flight = false;
-    if (kind == GL_OP_LABEL_CREATE || kind == GL_OP_CODEBOOK_POLICY)
+    if (gl_op_is_of_codebook(kind))
         project->codebook = project->head;
     if (kind == GL_OP_CODEBOOK_POLICY)
-        project->is_open = part->project_ops->open;
+        gl_codebook_set_open(project->terms, project->is_open = part->project_ops->open);
     if (kind == GL_OP_MEMBER_SET || kind == GL_OP_CODEBOOK_POLICY)
         project->epoch++;
     for (struct project_op *op = part->project_ops; op; op = op->next)
-        if (op->kind == GL_OP_LABEL_CREATE)
-            project_add_label(project, &op->label, op->name);
+        if (op->term)
+            take_term(project, op);
     tell(part);
     for (struct project_op *op = part->project_ops, *next; op; op = next) {
         next = op->next;
@@ -222,8 +269,7 @@ void project_part_fail(struct part *part, enum gl_code code)
     project->is_in_flight = false;
     for (struct project_op *op = part->project_ops, *next; op; op = next) {
         next = op->next;
-        gl_uuid key = gl_uuid_derive("gloss.label.name", op->name.data, op->name.len);
-        map_remove(&project->wanted, &key);
+        project_not_wanted(project, op->kind, op->name);
         drop(op, code, 0);
     }
     part_free(part);

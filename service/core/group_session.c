@@ -56,7 +56,7 @@ void part_free(struct part *part)
     mem_free(&part->tried);
     mem_free(&part->rows);
     mem_free(&part->annotations);
-    mem_free(&part->labels);
+    mem_free(&part->terms);
     mem_free(&part);
 }
 
@@ -122,12 +122,16 @@ static enum gl_code resolve_label(const struct part *part, const struct waiting_
         return GL_OK;
     }
     struct gl_slice name = gl_slice_of(json_string_value(label), json_string_length(label));
-    const gl_uuid *by_name = project_label_by_name(project, name);
+    const struct gl_term *term = gl_codebook_by_name(project->terms, GL_TERM_LABEL, name);
     bool is_id = gl_uuid_parse(name, &ask->label);
     ask->label_is = JUDGE_LABEL;
-    if (by_name) {
-        ask->label = *by_name;
-    } else if (is_id && !project_has_label(project, &ask->label)) {
+    if (!term && is_id)
+        term = gl_codebook_find(project->terms, &ask->label);
+    if (term && term->is_retired) {
+        return gl_fail_at(err, GL_E_UNKNOWN_LABEL, "change.label", "the label was retired; use another");
+    } else if (term && term->kind == GL_TERM_LABEL) {
+        ask->label = term->id;
+    } else if (is_id) {
         return gl_fail_at(err, GL_E_UNKNOWN_LABEL, "change.label", "the codebook has no label with this id");
     } else if (!is_id && !project->is_open) {
         ask->label_is = JUDGE_LABEL_UNKNOWN;
@@ -355,7 +359,7 @@ static void try_block(struct part *part, struct block *block)
 static void wait_for_labels(struct part *part, struct block *at, const struct block *block)
 {
     for (size_t i = 0; i < block->wanted_count; i++)
-        project_want_label(part->session->project, &block->askers[i], block->wanted[i]);
+        project_want_term(part->session->project, &block->askers[i], GL_TERM_LABEL, block->wanted[i]);
     judge_back_to(&part->view, &at->mark);
     drop_rows(part, at->rows);
     put_back(part, at->from);

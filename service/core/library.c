@@ -5,8 +5,8 @@
 #include "service/store/genesis.h"
 
 #define LIMIT_DEFAULT 100
-#define LABELS_A_PAGE 1000
-#define LABELS_BYTES  (128 * 1024) /* likewise: each byte of a name may need six in JSON */
+#define TERMS_A_PAGE  1000
+#define TERMS_BYTES   (128 * 1024) /* and one record more */
 
 /* ---- what they share */
 
@@ -20,6 +20,11 @@ bool rows_failed(struct request *request, enum gl_code code, const struct store_
         return false;
     request_fail(request, code, "%s", gl_code_sentence(code));
     return true;
+}
+
+static void refuse_cursor(struct request *request)
+{
+    request_fail_at(request, GL_E_INVALID_PARAMS, "cursor", "cursor must be `next` of the page before, as it came");
 }
 
 bool cursor_read(struct request *request, bool has, struct gl_slice text, struct page_cursor *cursor)
@@ -40,7 +45,7 @@ bool cursor_read(struct request *request, bool has, struct gl_slice text, struct
     gl_buf_fini(&bytes);
     if (cursor->name.data)
         return true;
-    request_fail_at(request, GL_E_INVALID_PARAMS, "cursor", "cursor must be `next` of the page before, as it came");
+    refuse_cursor(request);
     return false;
 }
 
@@ -294,27 +299,44 @@ struct codebook_page {
     struct request *request;
     uint64_t version;
     bool is_open;
-    struct page_cursor cursor;
+    struct gl_slice kind, name; /* behind which it begins; data NULL: from the first */
 };
 
-static void on_labels(void *ctx, enum gl_code code, const struct store_rows *rows)
+/* Kind and name, with a line feed between (no kind has one); the id fills the form of cursors. */
+static struct gl_slice term_cursor(struct request *request, const struct store_rows *rows, size_t row)
+{
+    struct gl_buf text;
+    gl_uuid id = store_uuid(rows, row, 0);
+    gl_buf_init(&text, 1024);
+    gl_buf_slice(&text, store_text(rows, row, 1));
+    gl_buf_byte(&text, '\n');
+    gl_buf_slice(&text, store_text(rows, row, 2));
+    struct gl_slice cursor = cursor_write(request, gl_buf_peek(&text), &id);
+    gl_buf_fini(&text);
+    return cursor;
+}
+
+static void on_terms(void *ctx, enum gl_code code, const struct store_rows *rows)
 {
     struct codebook_page *page = ctx;
     struct request *request = page->request;
     if (rows_failed(request, code, rows, NULL))
         return;
-    size_t count = store_rows_count(rows);
-    struct gl_label *labels = gl_arena_alloc(&request->arena, (count + 1) * sizeof *labels);
-    size_t taken = 0, bytes = 0;
-    for (; taken < count && taken < LABELS_A_PAGE && bytes < LABELS_BYTES; taken++) {
-        labels[taken] = (struct gl_label){.label = store_uuid(rows, taken, 0), .name = store_text(rows, taken, 1)};
-        bytes += labels[taken].name.len;
+    struct gl_buf records;
+    size_t count = store_rows_count(rows), taken = 0;
+    gl_buf_init(&records, SIZE_MAX);
+    gl_buf_byte(&records, '[');
+    for (; taken < count && taken < TERMS_A_PAGE && records.len < TERMS_BYTES; taken++) {
+        if (taken > 0)
+            gl_buf_byte(&records, ',');
+        gl_buf_slice(&records, store_text(rows, taken, 3));
     }
-    struct gl_codebook_get_result result = {
-        .version = page->version, .open = page->is_open, .labels = labels, .labels_count = taken};
+    gl_buf_byte(&records, ']');
+    struct gl_codebook_get_result result = {.version = page->version, .open = page->is_open, .terms_raw = gl_buf_peek(&records)};
     if ((result.has_next = count > taken))
-        result.next = cursor_write(request, labels[taken - 1].name, &labels[taken - 1].label);
+        result.next = term_cursor(request, rows, taken - 1);
     request_reply(request, codebook_get, &result);
+    gl_buf_fini(&records);
 }
 
 static void on_codebook_project(void *ctx, enum gl_code code, struct project *project)
@@ -325,12 +347,13 @@ static void on_codebook_project(void *ctx, enum gl_code code, struct project *pr
         request_fail(request, code, "%s", gl_code_sentence(code));
         return;
     }
-    page->version = project->head; /* labels newer than this may be in the page too: applying their op again changes nothing */
+    page->version = project->head; /* terms newer than this may be in the page too: applying their op again changes nothing */
     page->is_open = project->is_open;
     project_release(project);
     store_query(request->core->store, STORE_Q_codebook_page, &request->account,
-                (struct store_param[]){P_UUID(request->project), cursor_name(&page->cursor), P_U64(LABELS_A_PAGE + 1)}, 3,
-                on_labels, page);
+                (struct store_param[]){P_UUID(request->project), page->kind.data ? P_TEXT(page->kind) : P_NULL,
+                                       page->kind.data ? P_TEXT(page->name) : P_NULL, P_U64(TERMS_A_PAGE + 1)},
+                4, on_terms, page);
 }
 
 void handle_codebook_get(struct request *request)
@@ -340,8 +363,16 @@ void handle_codebook_get(struct request *request)
     if (!request_read(request, codebook_get, &params) || !cursor_read(request, params.has_cursor, params.cursor, &cursor))
         return;
     struct codebook_page *page = gl_arena_alloc(&request->arena, sizeof *page);
+    const char *line_feed = cursor.name.data ? memchr(cursor.name.data, '\n', cursor.name.len) : NULL;
     page->request = request;
-    page->cursor = cursor;
+    if (cursor.name.data && !line_feed) {
+        refuse_cursor(request);
+        return;
+    }
+    if (line_feed) {
+        page->kind = gl_slice_of(cursor.name.data, (size_t)(line_feed - cursor.name.data));
+        page->name = gl_slice_of(line_feed + 1, cursor.name.len - page->kind.len - 1);
+    }
     project_acquire(request->core, &request->account, &request->project, on_codebook_project, page);
 }
 

@@ -9,74 +9,29 @@ struct project_waiter {
     project_fn fn;
     void *ctx;
 };
-struct project_label {
-    gl_uuid id;
-    struct gl_slice name;
-};
+/* ---- terms that somebody used before they were there */
 
-static gl_uuid name_key(struct gl_slice name)
+static gl_uuid want_key(enum gl_term_kind kind, struct gl_slice name)
 {
-    return gl_uuid_derive("gloss.label.name", name.data, name.len);
+    return gl_uuid_derive(kind == GL_TERM_RELATION ? "gloss.relation.name" : "gloss.label.name", name.data, name.len);
 }
 
-/* ---- labels */
-
-const gl_uuid *project_label_by_name(const struct project *project, struct gl_slice name)
+void project_not_wanted(struct project *project, enum gl_op_kind op, struct gl_slice name)
 {
-    gl_uuid key = name_key(name);
-    const struct project_label *label = map_get(&project->by_name, &key);
-    return label ? &label->id : NULL;
-}
-
-bool project_has_label(const struct project *project, const gl_uuid *label)
-{
-    return map_get(&project->labels, label) != NULL;
-}
-
-static void label_free(struct project_label *label)
-{
-    free((void *)label->name.data);
-    mem_free(&label);
-}
-
-void project_add_label(struct project *project, const gl_uuid *id, struct gl_slice name)
-{
-    gl_uuid key = name_key(name);
-    struct project_label *label = mem_alloc(sizeof *label);
-    label->id = *id;
-    label->name = gl_slice_of(mem_copy(name.data, name.len), name.len);
-    struct project_label *before = map_put(&project->labels, id, label);
-    map_put(&project->by_name, &key, label);
+    gl_uuid key = want_key(op == GL_OP_RELATION_CREATE ? GL_TERM_RELATION : GL_TERM_LABEL, name);
     map_remove(&project->wanted, &key);
-    if (before) {
-        gl_uuid old = name_key(before->name);
-        if (!gl_uuid_equal(&old, &key))
-            map_remove(&project->by_name, &old);
-        label_free(before);
-    }
 }
 
-static void drop_labels(struct project *project)
+void project_want_term(struct project *project, const gl_uuid *account, enum gl_term_kind kind, struct gl_slice name)
 {
-    struct project_label *label;
-    for (size_t at = 0; (label = map_next(&project->labels, &at));)
-        label_free(label);
-    map_fini(&project->labels);
-    map_fini(&project->by_name);
-    map_init(&project->labels);
-    map_init(&project->by_name);
-}
-
-void project_want_label(struct project *project, const gl_uuid *account, struct gl_slice name)
-{
-    gl_uuid key = name_key(name);
-    if (map_get(&project->by_name, &key) || map_put(&project->wanted, &key, project))
+    gl_uuid key = want_key(kind, name);
+    if (gl_codebook_by_name(project->terms, kind, name) || map_put(&project->wanted, &key, project))
         return;
     uint64_t now_ms = (uint64_t)loop_unix_ms(project->core->loop);
     struct project_op op = {.id = gl_uuid_v7(now_ms),
                             .account = *account,
                             .asker_role = GL_ANNOTATOR,
-                            .kind = GL_OP_LABEL_CREATE,
+                            .kind = kind == GL_TERM_RELATION ? GL_OP_RELATION_CREATE : GL_OP_LABEL_CREATE,
                             .label = gl_uuid_v7(now_ms)};
     op.name = gl_slice_of(mem_copy(name.data, name.len), name.len);
     project_enqueue(project, &op);
@@ -100,6 +55,7 @@ void project_enqueue(struct project *project, const struct project_op *op)
 void project_op_free(struct project_op **op)
 {
     free((void *)(*op)->name.data);
+    gl_term_free(&(*op)->term);
     mem_free(op);
 }
 
@@ -113,10 +69,7 @@ static void expire(struct project *project, uint64_t now_ms)
             continue;
         }
         *at = op->next;
-        if (op->kind == GL_OP_LABEL_CREATE) {
-            gl_uuid key = name_key(op->name);
-            map_remove(&project->wanted, &key);
-        }
+        project_not_wanted(project, op->kind, op->name);
         if (op->done)
             op->done(op->ctx, GL_E_STORE_DOWN, 0);
         project_op_free(&op);
@@ -141,9 +94,30 @@ void project_sweep(struct core *core, uint64_t now_ms)
 
 /* ---- loading */
 
+static void new_codebook(struct project *project)
+{
+    gl_codebook_free(&project->terms);
+    if (!(project->terms = gl_codebook_new()))
+        abort(); /* as mem.h does */
+}
+
+static void take_term(struct project *project, struct gl_slice text)
+{
+    struct gl_err err = {0};
+    json_t *record = NULL;
+    enum gl_code code = gl_json_load(text, &record, &err);
+    if (code == GL_OK)
+        code = gl_codebook_put(project->terms, record, &err);
+    if (code != GL_OK)
+        log_event(LOG_ERROR, EV_project_term, F_ID("project", &project->id), F_CODE("code", code), F_STR("why", err.detail));
+    json_decref(record);
+}
+
 static void take(struct project *project, const struct store_project *from)
 {
-    drop_labels(project);
+    for (size_t i = 0; i < from->record_count; i++)
+        take_term(project, from->records[i]);
+    gl_codebook_set_open(project->terms, from->is_open);
     project->head = from->head;
     project->epoch = from->epoch;
     project->codebook = from->codebook;
@@ -151,8 +125,6 @@ static void take(struct project *project, const struct store_project *from)
     project->is_open = from->is_open;
     project->others_may_edit = from->others_may_edit;
     project->last_at_ms = from->last_at_ms;
-    for (size_t i = 0; i < from->label_count; i++)
-        project_add_label(project, &from->labels[i].id, from->labels[i].name);
 }
 
 static void answer_waiters(struct project *project, enum gl_code code)
@@ -218,11 +190,10 @@ void project_acquire(struct core *core, const gl_uuid *account, const gl_uuid *i
         project->id = *id;
         project->is_loading = true;
         project->waiting_tail = &project->waiting;
-        map_init(&project->labels);
-        map_init(&project->by_name);
+        new_codebook(project);
         map_init(&project->wanted);
         map_put(&core->projects, id, project);
-        store_project_load(core->store, account, id, on_first_load, project);
+        store_project_load(core->store, account, id, 0, on_first_load, project);
     }
     waiter->next = project->waiters;
     project->waiters = waiter;
@@ -237,9 +208,7 @@ void project_release(struct project *project)
 
 void project_free(struct project *project)
 {
-    drop_labels(project);
-    map_fini(&project->labels);
-    map_fini(&project->by_name);
+    gl_codebook_free(&project->terms);
     map_fini(&project->wanted);
     for (size_t i = 0; i < PROJECT_RECENT; i++)
         frame_unref(&project->recent[i]);
@@ -286,7 +255,11 @@ static void on_reloaded(void *ctx, enum gl_code code, const struct store_project
     struct project *project = reload->project;
     uint64_t epoch = project->epoch;
     project->is_loading = false;
-    if (code == GL_OK) {
+    if (code == GL_OK && from->head < project->head) { /* the database went back in time */
+        new_codebook(project);
+        project->head = project->told = 0;
+        project_reload(project);
+    } else if (code == GL_OK) {
         take(project, from);
         if (project->epoch != epoch)
             project_refresh_roles(project);
@@ -318,7 +291,7 @@ static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
             free((void *)logged[i].data);
         mem_free(&logged);
     }
-    store_project_load(project->core->store, &reload->account, &project->id, on_reloaded, reload);
+    store_project_load(project->core->store, &reload->account, &project->id, project->head, on_reloaded, reload);
 }
 
 static void on_looked(void *ctx, enum gl_code code, const struct store_head *heads, size_t count)

@@ -18,10 +18,15 @@ static int64_t payload_at_ms(struct gl_slice payload)
     return unix_ms;
 }
 
-static uint64_t last_seq_of(const struct append_stream *stream, enum gl_op_kind kind, enum gl_op_kind or_kind)
+static bool is_mode(enum gl_op_kind kind)
+{
+    return kind == GL_OP_SESSION_MODE;
+}
+
+static uint64_t last_seq_of(const struct append_stream *stream, bool (*is_such)(enum gl_op_kind))
 {
     for (size_t i = stream->op_count; i > 0; i--) {
-        if (stream->ops[i - 1].kind == kind || stream->ops[i - 1].kind == or_kind) {
+        if (is_such(stream->ops[i - 1].kind)) {
             return stream->ops[i - 1].seq;
         }
     }
@@ -91,7 +96,7 @@ static void put_streams(struct params *p, struct append_stream *const *streams, 
     STREAMS('b', array_hash(p, &s->chain));
     STREAMS('b', array_hash(p, &s->sum));
     STREAMS('t', s->mode.len ? array_slice(p, s->mode) : array_null(p));
-    STREAMS('n', s->mode.len ? array_u64(p, last_seq_of(s, GL_OP_SESSION_MODE, GL_OP_SESSION_MODE)) : array_null(p));
+    STREAMS('n', s->mode.len ? array_u64(p, last_seq_of(s, is_mode)) : array_null(p));
     STREAMS('m', array_time(p, payload_at_ms(s->ops[s->op_count - 1].payload)));
     STREAMS('n', array_u64(p, s->live_count));
     STREAMS('b', s->document ? array_bytes(p, s->document->sha256, 32) : array_null(p));
@@ -135,23 +140,27 @@ static void begin_for_project(struct params *params, const struct append_stream 
     params_u64(params, last->seq);
 }
 
-static bool write_labels(const struct append_stream *stream, struct params *params, append_send_fn send, void *ctx)
+/* An array parameter: put is evaluated for every term t. */
+#define TERMS(letter, put)                                                                                                       \
+    params_array(p, letter);                                                                                                     \
+    for (size_t i = 0; i < stream->term_count; i++) {                                                                            \
+        const struct append_term *t = &stream->terms[i];                                                                         \
+        put;                                                                                                                     \
+    }                                                                                                                            \
+    params_array_end(p)
+
+static bool write_terms(const struct append_stream *stream, struct params *p, append_send_fn send, void *ctx)
 {
-    if (stream->label_count == 0) {
+    if (stream->term_count == 0) {
         return true;
     }
-    begin_for_project(params, stream);
-    params_array(params, 'u');
-    for (size_t i = 0; i < stream->label_count; i++) {
-        array_bytes(params, stream->labels[i].id.bytes, 16);
-    }
-    params_array_end(params);
-    params_array(params, 't');
-    for (size_t i = 0; i < stream->label_count; i++) {
-        array_bytes(params, stream->labels[i].name.data, stream->labels[i].name.len);
-    }
-    params_array_end(params);
-    return send(ctx, STORE_Q_append_labels, params);
+    begin_for_project(p, stream);
+    TERMS('u', array_id(p, &t->id));
+    TERMS('t', array_name(p, gl_term_kind_name(t->kind)));
+    TERMS('t', array_slice(p, t->name));
+    TERMS('n', array_u64(p, t->seq));
+    TERMS('t', array_slice(p, t->record));
+    return send(ctx, STORE_Q_append_terms, p);
 }
 
 static bool write_member(const struct append_stream *stream, struct params *params, append_send_fn send, void *ctx)
@@ -198,14 +207,38 @@ static bool write_document(const struct append_stream *stream, struct params *pa
     params_bytes(params, document->session_chain.bytes, sizeof(document->session_chain.bytes));
     params_time(params, payload_at_ms(op->payload));
     params_uuid(params, &op->account);
+    params_text(params, document->meta.len > 0 ? document->meta : GL_SLICE("{}"));
     return send(ctx, STORE_Q_append_document, params);
+}
+
+static bool write_meta(const struct append_stream *stream, struct params *params, append_send_fn send, void *ctx)
+{
+    if (!stream->meta) {
+        return true;
+    }
+    begin_for_project(params, stream);
+    params_uuid(params, &stream->meta->document);
+    params_text(params, stream->meta->all);
+    params_uuid(params, &stream->ops[stream->op_count - 1].account);
+    return send(ctx, STORE_Q_append_meta, params);
+}
+
+static bool write_settings(const struct append_stream *stream, struct params *params, append_send_fn send, void *ctx)
+{
+    if (!stream->settings) {
+        return true;
+    }
+    begin_for_project(params, stream);
+    params_text(params, stream->settings->name);
+    params_bool(params, stream->settings->others_may_edit);
+    return send(ctx, STORE_Q_append_settings, params);
 }
 
 static bool write_project(const struct append_stream *stream, struct params *params, append_send_fn send, void *ctx)
 {
-    uint64_t codebook = last_seq_of(stream, GL_OP_LABEL_CREATE, GL_OP_CODEBOOK_POLICY);
-    bool moves_policy = stream->set_open >= 0 && last_seq_of(stream, GL_OP_CODEBOOK_POLICY, GL_OP_CODEBOOK_POLICY) > 0;
-    bool moves_epoch = moves_policy || stream->member;
+    uint64_t codebook = last_seq_of(stream, gl_op_is_of_codebook);
+    bool moves_policy = stream->set_open >= 0;
+    bool moves_epoch = moves_policy || stream->member || stream->settings || stream->moves_epoch;
     if (codebook == 0 && !moves_epoch) {
         return true;
     }
@@ -234,7 +267,8 @@ bool append_write(struct append_stream *const *streams, size_t count, append_sen
     bool goes_on = send(ctx, STORE_Q_append, &params);
     for (size_t i = 0; goes_on && i < count; i++) {
         goes_on = !append_is_project(streams[i]) ||
-                  (write_labels(streams[i], &params, send, ctx) && write_document(streams[i], &params, send, ctx) &&
+                  (write_terms(streams[i], &params, send, ctx) && write_document(streams[i], &params, send, ctx) &&
+                   write_meta(streams[i], &params, send, ctx) && write_settings(streams[i], &params, send, ctx) &&
                    write_member(streams[i], &params, send, ctx) && write_project(streams[i], &params, send, ctx));
     }
     params_fini(&params);

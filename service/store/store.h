@@ -15,6 +15,7 @@
 #define STORE_H
 
 #include "proto/gl_wire.h"
+#include "proto/model/codebook.h"
 #include "proto/model/state.h"
 
 struct store;
@@ -32,16 +33,27 @@ struct append_op {
     gl_hash sum;   /* likewise; the caller's, not stored */
     struct gl_slice payload;
 };
-struct append_label {
+struct append_term { /* of the codebook: made, or changed */
     gl_uuid id;
-    struct gl_slice name;
+    enum gl_term_kind kind;
+    uint64_t seq;
+    struct gl_slice name, record;
 };
 struct append_document {
     gl_uuid document, revision, session;
     struct gl_slice title, filename, bytes;
     uint8_t sha256[32];
     uint64_t codepoints;
+    struct gl_slice meta;  /* JSON object: authors, publisher ...; may be empty */
     gl_hash session_chain; /* chain(0) of the session's stream, whose id is the session's */
+};
+struct append_meta {
+    gl_uuid document;
+    struct gl_slice all; /* JSON object of title, authors ... as they are afterwards */
+};
+struct append_settings {
+    struct gl_slice name;
+    bool others_may_edit;
 };
 struct append_member {
     gl_uuid account;
@@ -52,7 +64,7 @@ enum append_outcome {
     APPEND_FENCE_LOST, /* somebody else appended first, or the epoch moved: nothing of this stream was written */
     APPEND_LOCKED,     /* the row was locked by somebody: nothing was written; try again after a pause */
     APPEND_FOUND,      /* some of the ops are in the log already (see found): nothing of this stream was written */
-    APPEND_EXISTS, /* project streams: a document with these bytes, or a label of that name, is there already: nothing of this stream was written */
+    APPEND_EXISTS, /* project streams: a document with these bytes, or a term of that name, is there already: nothing of this stream was written */
     APPEND_FAILED, /* the database refused what was given (a mistake of ours, logged): nothing of this stream was written, sending it again is no use */
 };
 struct append_found {
@@ -75,11 +87,14 @@ struct append_stream {
     size_t op_count;
     struct gl_annotation **annotations; /* the last state of each one touched */
     size_t annotation_count;
-    struct append_label *labels; /* project streams only, from here on */
-    size_t label_count;
+    struct append_term *terms; /* project streams only, from here on */
+    size_t term_count;
     struct append_document *document; /* at most one */
     struct append_member *member;     /* at most one; moves the epoch */
+    struct append_meta *meta;         /* at most one */
     int set_open;                     /* codebook: -1 unchanged, 0 closed, 1 open; moves the epoch */
+    struct append_settings *settings; /* at most one; moves the epoch */
+    bool moves_epoch;                 /* for another reason than those above */
     /* ---- the answer */
     enum append_outcome outcome;
     struct append_found *found; /* lent until the callback returns */
@@ -158,15 +173,17 @@ void store_tail_read(struct store *store, const gl_uuid *account, const gl_uuid 
 struct store_project {
     gl_uuid project;
     struct gl_slice name;
-    uint64_t head, epoch, codebook; /* codebook: seq of the last op that changed labels or their policy */
+    uint64_t head, epoch, codebook; /* codebook: seq of the last op that changed terms or their policy */
     gl_hash chain;
     bool is_open, others_may_edit;
     int64_t last_at_ms;
-    struct append_label *labels;
-    size_t label_count;
+    struct gl_slice *records; /* canonical records of the terms that were changed after the seq that was asked for */
+    size_t record_count;
 };
 typedef void (*store_project_fn)(void *ctx, enum gl_code code, const struct store_project *project);
-void store_project_load(struct store *store, const gl_uuid *account, const gl_uuid *project, store_project_fn fn, void *ctx);
+/* after 0: all terms. Terms are never taken away, so what was changed since is all that a reader lacks. */
+void store_project_load(struct store *store, const gl_uuid *account, const gl_uuid *project, uint64_t after, store_project_fn fn,
+                        void *ctx);
 
 /* Where streams stand now: the poll behind the notifications. Streams that are gone have head UINT64_MAX. */
 struct store_head {

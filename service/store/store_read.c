@@ -354,10 +354,15 @@ void store_tail_read(struct store *store, const gl_uuid *account, const gl_uuid 
 static void project_send(struct request *request, struct conn *conn)
 {
     struct read *read = (struct read *)request;
+    struct params params;
     conn_send_account(conn, request, &read->account);
     send_for_stream(read, conn, STORE_Q_project_head);
-    send_for_stream(read, conn, STORE_Q_project_labels);
+    params_init(&params);
+    params_uuid(&params, &read->stream);
+    params_u64(&params, read->after);
+    conn_send(conn, request, STORE_Q_project_terms, &params);
     stream_rows(request);
+    params_fini(&params);
 }
 
 static void take_project(struct read *read, const PGresult *row)
@@ -384,10 +389,9 @@ static bool project_result(struct request *request, unsigned statement, PGresult
         take_project(read, result);
     } else if (statement == SECOND) {
         size_t more = (size_t)PQntuples(result);
-        project->labels = mem_grow(project->labels, &read->record_cap, project->label_count + more, sizeof(*project->labels));
+        project->records = mem_grow(project->records, &read->record_cap, project->record_count + more, sizeof(*project->records));
         for (size_t i = 0; i < more; i++) {
-            project->labels[project->label_count++] =
-                (struct append_label){.id = row_uuid(result, (int)i, 0), .name = keep(read, row_slice(result, (int)i, 1))};
+            project->records[project->record_count++] = keep(read, row_slice(result, (int)i, 0));
         }
     }
     return false;
@@ -409,9 +413,11 @@ static const struct request_kind project_kind = {.name = "project_load",
                                                  .lost = read_lost,
                                                  .drop = read_drop};
 
-void store_project_load(struct store *store, const gl_uuid *account, const gl_uuid *project, store_project_fn fn, void *ctx)
+void store_project_load(struct store *store, const gl_uuid *account, const gl_uuid *project, uint64_t after, store_project_fn fn,
+                        void *ctx)
 {
     struct read *read = read_new(store, &project_kind, account, project, ctx);
+    read->after = after;
     read->fn.project = fn;
     store_read(store, &read->request);
 }
@@ -497,7 +503,7 @@ static void read_reset(struct read *read)
     } else if (kind == &tail_kind) {
         mem_free(&read->of.tail.ops);
     } else if (kind == &project_kind) {
-        mem_free(&read->of.project.labels);
+        mem_free(&read->of.project.records);
     }
     memset(&read->of, 0, sizeof(read->of));
     read->record_cap = read->op_cap = 0;

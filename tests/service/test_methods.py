@@ -205,19 +205,19 @@ class Answers(MethodCase):
 
     def test_codebook(self):
         project = self.ask(self.ana, "project.create", name="Codebook " + new_id())["project"]["project"]
-        self.assertEqual(self.ask(self.ana, "codebook.get", project=project)["labels"], [])
+        self.assertEqual(self.ask(self.ana, "codebook.get", project=project)["terms"], [])
         session = self.ana.upload(project, f"Words {new_id()}\n")["document"]["session"]
         for name in ("threat", "claim", "évidence", "Claim"):
             self.ana.one(session, create(name, exact="Words"))
         book = self.ask(self.ana, "codebook.get", project=project)
-        self.assertEqual([label["name"] for label in book["labels"]], sorted(["threat", "claim", "évidence", "Claim"], key=str.encode))
+        self.assertEqual([label["name"] for label in book["terms"]], sorted(["threat", "claim", "évidence", "Claim"], key=str.encode))
         self.assertTrue(book["open"])
         self.assertEqual(self.ask(self.ana, "codebook.policy", project=project, open=False), {})
         after = self.ask(self.ana, "codebook.get", project=project)
-        self.assertEqual((after["open"], after["labels"]), (False, book["labels"]))
+        self.assertEqual((after["open"], after["terms"]), (False, book["terms"]))
         self.assertGreater(after["version"], book["version"])
         self.assertError(self.ana.refused(session, create("new", exact="Words")), "unknown_label", "change.label")
-        by_id = self.ana.one(session, create(book["labels"][0]["label"], exact="Words"))
+        by_id = self.ana.one(session, create(book["terms"][0]["id"], exact="Words"))
         self.assertIn("seq", by_id)
 
     def test_documents(self):
@@ -550,7 +550,7 @@ class Cursors(MethodCase):
         for i in range(0, len(names), 250):
             results = fay.submit(session, [create(name, start=0, end=5) for name in names[i:i + 250]])
             self.assertEqual([result for result in results if "error" in result], [])
-        found, pages = self.pages(fay, "codebook.get", "labels", project=self.foreign)
+        found, pages = self.pages(fay, "codebook.get", "terms", project=self.foreign)
         self.assertEqual(pages, 2)
         self.assertEqual([it["name"] for it in found if it["name"].startswith("label ")], names)
 

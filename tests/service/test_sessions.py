@@ -323,7 +323,7 @@ class Conflicts(SessionCase):
             names = [result["error"]["data"]["name"] for result in results]
             self.assertEqual(names, ["stale" if i == at else "atomic_refused" for i in range(3)])
         self.assertEqual(self.ana.replicas[self.session].place(), before)
-        self.assertNotIn(label, [it["name"] for it in self.ana.call("codebook.get", project=self.project)["labels"]])
+        self.assertNotIn(label, [it["name"] for it in self.ana.call("codebook.get", project=self.project)["terms"]])
         self.change(self.ana, base=changed, note="x")
 
     def test_only_curators_change_what_others_made_when_the_project_says_so(self):
@@ -624,7 +624,7 @@ class Labels(SessionCase):
             for client, number in zip(clients, numbers):
                 self.assertNotIn("error", client.answer(number)["results"][0])
         self.settle(self.session, *clients)
-        names = [label["name"] for label in clients[0].call("codebook.get", project=self.project)["labels"]]
+        names = [label["name"] for label in clients[0].call("codebook.get", project=self.project)["terms"]]
         self.assertEqual([names.count(f"{self.name} {i}") for i in range(5)], [1] * 5)
         records = clients[0].replicas[self.session].records.values()
         self.assertEqual(len({record["label"] for record in records}), 5)
@@ -638,7 +638,7 @@ class Labels(SessionCase):
         self.assertError(ana.refused(self.session, update(made["annotation"], made["seq"], label=self.name + "?")), "unknown_label", "change.label")
         self.assertError(cora.refused(self.session, create(self.name + "?", exact="Nobody")), "unknown_label", "change.label")
         ana.one(self.session, create(self.name, exact="Nobody"))
-        label = next(it["label"] for it in ana.call("codebook.get", project=self.project)["labels"] if it["name"] == self.name)
+        label = next(it["id"] for it in ana.call("codebook.get", project=self.project)["terms"] if it["name"] == self.name)
         ana.one(self.session, update(made["annotation"], made["seq"], label=label))
         policy = ana.wait_notice("project.ops", lambda it: it["ops"][-1]["payload"]["kind"] == "codebook.policy")
         self.assertEqual(policy["ops"][-1]["payload"]["effects"], [{"ids": [], "prev": {}, "set": {"open": False}}])

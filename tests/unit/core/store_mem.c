@@ -29,10 +29,6 @@ struct log {
     size_t cap;
     const struct store *holder; /* who has locked it */
 };
-struct label {
-    gl_uuid id;
-    char *name;
-};
 struct role {
     gl_uuid account;
     enum gl_role role;
@@ -50,8 +46,7 @@ struct db {
     struct gl_annotation *records[4096]; /* in the order made */
     const struct log *record_of[4096];
     size_t record_count;
-    struct label labels[512];
-    size_t label_count;
+    struct gl_codebook *codebook_terms;
     struct role roles[64];
     size_t role_count;
     gl_uuid disabled;
@@ -97,6 +92,7 @@ struct db *db_new(const char *text)
     db->codepoints = gl_utf8_count(gl_slice_str(text));
     memcpy(db->sha256, sha256.bytes, 32);
     db->session.id = fixed_id("session");
+    db->codebook_terms = gl_codebook_new();
     db->project.id = fixed_id("project");
     db->document = fixed_id("document");
     db->revision = fixed_id("revision");
@@ -123,8 +119,7 @@ void db_free(struct db **db)
 {
     for (size_t i = 0; i < (*db)->record_count; i++)
         gl_annotation_unref(&(*db)->records[i]);
-    for (size_t i = 0; i < (*db)->label_count; i++)
-        mem_free(&(*db)->labels[i].name);
+    gl_codebook_free(&(*db)->codebook_terms);
     log_fini(&(*db)->session);
     log_fini(&(*db)->project);
     for (int i = 0; i < OTHER_SESSIONS; i++)
@@ -155,7 +150,7 @@ uint64_t db_head(const struct db *db)
 }
 size_t db_label_count(const struct db *db)
 {
-    return db->label_count;
+    return gl_codebook_count(db->codebook_terms, GL_TERM_LABEL);
 }
 
 void db_set_role(struct db *db, const gl_uuid *account, enum gl_role role)
@@ -249,6 +244,14 @@ static void keep_record(struct db *db, const struct log *log, struct gl_annotati
     db->records[db->record_count++] = gl_annotation_ref(annotation);
 }
 
+static void keep_term(struct db *db, struct gl_slice text)
+{
+    json_t *record;
+    ck_assert_int_eq(gl_json_load(text, &record, NULL), GL_OK);
+    ck_assert_int_eq(gl_codebook_put(db->codebook_terms, record, NULL), GL_OK);
+    json_decref(record);
+}
+
 static void write_rows(struct db *db, struct log *log, const struct append_stream *stream)
 {
     for (size_t i = 0; i < stream->op_count; i++) {
@@ -269,10 +272,9 @@ static void write_rows(struct db *db, struct log *log, const struct append_strea
     log->sum = stream->sum;
     for (size_t i = 0; i < stream->annotation_count; i++)
         keep_record(db, log, stream->annotations[i]);
-    for (size_t i = 0; i < stream->label_count; i++)
-        db->labels[db->label_count++] =
-            (struct label){stream->labels[i].id, mem_copy(stream->labels[i].name.data, stream->labels[i].name.len)};
-    if (stream->label_count > 0)
+    for (size_t i = 0; i < stream->term_count; i++)
+        keep_term(db, stream->terms[i].record);
+    if (stream->term_count > 0)
         db->codebook = log->head;
     if (stream->set_open >= 0)
         db_set_open(db, stream->set_open);
@@ -323,15 +325,22 @@ static void rival_row(struct db *db, struct log *log, struct append_op *row, str
 
 static void rival_label(struct db *db)
 {
-    char name[32];
+    char name[32], id[GL_UUID_TEXT + 1];
     struct gl_buf payload;
+    struct gl_op op;
+    json_t *written;
     struct append_op row = {.id = gl_uuid_v7(1), .seq = db->project.head + 1, .kind = GL_OP_LABEL_CREATE};
-    json_t *change = json_pack("{s:s, s:s}", "kind", "label.create", "name", "rival");
     snprintf(name, sizeof name, "rival %llu", (unsigned long long)row.seq);
+    gl_uuid_format(&row.id, id);
+    json_t *change = json_pack("{s:s, s:s, s:s}", "kind", "label.create", "label", id, "name", name);
     gl_buf_init(&payload, 4096);
     project_op_write(&payload, row.kind, &row.id, &row.account, row.seq, 1, db->codebook, change);
+    ck_assert_int_eq(gl_json_load(gl_buf_peek(&payload), &written, NULL), GL_OK);
+    ck_assert_int_eq(gl_op_read(written, &op, NULL), GL_OK);
+    ck_assert_int_eq(gl_codebook_apply(db->codebook_terms, &op, NULL), GL_OK);
+    gl_op_fini(&op);
+    json_decref(written);
     rival_row(db, &db->project, &row, &payload);
-    db->labels[db->label_count++] = (struct label){gl_uuid_v7(1), mem_copy(name, strlen(name))};
     db->codebook = db->project.head;
     json_decref(change);
 }
@@ -758,9 +767,14 @@ static void project_now(void *ctx)
 {
     struct question *q = ctx;
     struct db *db = q->store->db;
-    struct append_label labels[512];
-    for (size_t i = 0; i < db->label_count; i++)
-        labels[i] = (struct append_label){db->labels[i].id, gl_slice_str(db->labels[i].name)};
+    struct gl_slice records[512];
+    size_t count = 0;
+    for (int kind = 0; kind < GL_TERM_KIND_COUNT; kind++)
+        for (size_t i = 0; i < gl_codebook_count(db->codebook_terms, (enum gl_term_kind)kind); i++) {
+            const struct gl_term *term = gl_codebook_at(db->codebook_terms, (enum gl_term_kind)kind, i);
+            if (term->seq > q->after)
+                records[count++] = term->canonical;
+        }
     struct store_project project = {.project = db->project.id,
                                     .name = GL_SLICE("Test"),
                                     .head = db->project.head,
@@ -769,16 +783,19 @@ static void project_now(void *ctx)
                                     .chain = db->project.chain,
                                     .is_open = db->is_open,
                                     .others_may_edit = true,
-                                    .labels = labels,
-                                    .label_count = db->label_count};
+                                    .records = records,
+                                    .record_count = count};
     enum gl_code code = may_read(q);
     ((store_project_fn)(uintptr_t)q->fn)(q->ctx, code, code == GL_OK ? &project : NULL);
     mem_free(&q);
 }
 
-void store_project_load(struct store *store, const gl_uuid *account, const gl_uuid *project, store_project_fn fn, void *ctx)
+void store_project_load(struct store *store, const gl_uuid *account, const gl_uuid *project, uint64_t after, store_project_fn fn,
+                        void *ctx)
 {
-    loop_defer(store->loop, project_now, ask(store, account, project, (void *)(uintptr_t)fn, ctx));
+    struct question *question = ask(store, account, project, (void *)(uintptr_t)fn, ctx);
+    question->after = after;
+    loop_defer(store->loop, project_now, question);
 }
 
 static void heads_now(void *ctx)

@@ -390,7 +390,7 @@ class Peer:
         store = self.server.store
         at = int(params.get("cursor", "0"))
         names = sorted(store.labels)
-        result = {"version": store.project.seq, "open": store.open, "labels": [{"label": store.labels[name], "name": name} for name in names[at:at + 3]]}
+        result = {"version": store.project.seq, "open": store.open, "terms": [{"by": ANA, "created": 1, "id": store.labels[name], "kind": "label", "name": name, "seq": 1} for name in names[at:at + 3]]}
         if at + 3 < len(names):
             result["next"] = str(at + 3)
         return result

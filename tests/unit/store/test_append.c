@@ -227,17 +227,17 @@ END_TEST
 
 /* ---- project streams */
 
-static void with_labels(struct append_stream *stream, void *ctx)
+static void with_term(struct append_stream *stream, void *ctx)
 {
-    stream->labels = ctx;
-    stream->label_count = 1;
+    stream->terms = ctx;
+    stream->term_count = 1;
 }
 
 static enum append_outcome make_label(const char *name)
 {
-    struct append_label label = {gl_uuid_v7(1), gl_slice_str(name)};
+    struct append_term label = {gl_uuid_v7(1), GL_TERM_LABEL, bench.project_head + 1, gl_slice_str(name), GL_SLICE("{}")};
     json_t *change = json_pack("{s:s, s:s}", "kind", "label.create", "name", name);
-    enum append_outcome outcome = bench_project_op(&bench, GL_OP_LABEL_CREATE, change, with_labels, &label);
+    enum append_outcome outcome = bench_project_op(&bench, GL_OP_LABEL_CREATE, change, with_term, &label);
     json_decref(change);
     return outcome;
 }
@@ -250,7 +250,7 @@ START_TEST(project_op__that_makes_a_label__moves_the_codebook_but_not_the_epoch)
     enum append_outcome outcome = make_label("claim");
     /* then  */
     ck_assert_int_eq(outcome, APPEND_COMMITTED);
-    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from label where name = 'claim'"), 1);
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from term where name = 'claim' and kind = 'label'"), 1);
     ck_assert_uint_eq(db_count(&bench.db, "select codebook from project where id = '%s'", text_of(&bench.project)),
                       bench.project_head);
     ck_assert_uint_eq(db_count(&bench.db, "select epoch from project where id = '%s'", text_of(&bench.project)), epoch);
@@ -328,7 +328,7 @@ START_TEST(project_op__whose_fence_is_lost__writes_none_of_its_tables)
     enum append_outcome outcome = make_label("late");
     /* then  */
     ck_assert_int_eq(outcome, APPEND_FENCE_LOST);
-    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from label"), 0);
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from term"), 0);
     ck_assert_uint_eq(db_count(&bench.db, "select codebook from project where id = '%s'", text_of(&bench.project)), 0);
 }
 END_TEST

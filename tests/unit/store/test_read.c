@@ -225,19 +225,21 @@ static void on_project(void *ctx, enum gl_code code, const struct store_project 
     ck_assert_uint_eq(project->epoch, bench.epoch);
     ck_assert(gl_hash_equal(&project->chain, &bench.project_chain));
     ck_assert(project->is_open && project->others_may_edit);
-    ck_assert_uint_eq(project->label_count, 2);
-    ck_assert(gl_slice_is(project->labels[0].name, "claim") && gl_slice_is(project->labels[1].name, "evidence"));
+    ck_assert_uint_eq(project->record_count, 2);
+    ck_assert(gl_slice_is(project->records[0], "{\"name\":\"claim\"}") &&
+              gl_slice_is(project->records[1], "{\"name\":\"evidence\"}"));
 }
 
-START_TEST(project__is_loaded_with_its_codebook)
+START_TEST(project__is_loaded_with_what_changed_in_its_codebook)
 {
     char text[GL_UUID_TEXT + 1];
     gl_uuid_format(&bench.project, text);
     db_do(
         &bench.db,
-        "insert into label (id, project, name) values (gen_random_uuid(), '%s', 'evidence'), (gen_random_uuid(), '%s', 'claim')",
-        text, text);
-    store_project_load(bench.store, &bench.ben, &bench.project, on_project, NULL);
+        "insert into term (id, project, kind, name, seq, record) select gen_random_uuid(), '%s', 'label', n, i, '{\"name\":\"' || n || '\"}' "
+        "from unnest(array['old', 'claim', 'evidence']) with ordinality as t (n, i)",
+        text);
+    store_project_load(bench.store, &bench.ben, &bench.project, 1, on_project, NULL);
     ck_assert(loop_poll_run(bench.loop, &project_done, WAIT_MS));
 }
 END_TEST
@@ -457,7 +459,7 @@ int main(void)
     tcase_add_test(tcase, load__while_somebody_appends__is_one_moment);
     tcase_add_test(tcase, tail__comes_in_pieces_of_ops_and_of_bytes);
     tcase_add_test(tcase, tail__of_a_log_that_went_back_in_time__has_no_chain_there);
-    tcase_add_test(tcase, project__is_loaded_with_its_codebook);
+    tcase_add_test(tcase, project__is_loaded_with_what_changed_in_its_codebook);
     tcase_add_test(tcase, heads__of_streams_that_are_gone__say_so);
     tcase_add_test(tcase, session__is_opened_with_role_and_document);
     tcase_add_test(tcase, documents__come_in_pages_by_title);

@@ -27,7 +27,7 @@ static void teardown(void)
 /* ---- rows: as the reader role, with no WHERE at all */
 
 static const char *const tables[] = {"project",    "member", "stream",   "document", "revision", "session",       "op",
-                                     "annotation", "label",  "snapshot", "run",      "token",    "snapshot_part", "archive"};
+                                     "annotation", "term",   "snapshot", "run",      "token",    "snapshot_part", "archive"};
 
 static uint64_t count_as(const gl_uuid *account, const char *table)
 {
@@ -51,7 +51,9 @@ START_TEST(reader__without_a_where__sees_only_what_the_account_may)
     /* given: what there is */
     char text[GL_UUID_TEXT + 1];
     gl_uuid_format(&bench.project, text);
-    db_do(&bench.db, "insert into label (id, project, name) values (gen_random_uuid(), '%s', 'claim')", text);
+    db_do(&bench.db,
+          "insert into term (id, project, kind, name, seq, record) values (gen_random_uuid(), '%s', 'label', 'claim', 1, '{}')",
+          text);
     db_do(
         &bench.db,
         "insert into snapshot (stream, project, seq, chain, sum, mode, mode_seq) select id, project, 1, chain, sum, mode, 0 from stream "
@@ -133,7 +135,7 @@ static const struct {
     {"role_of_document", STORE_Q_role_of_document, {DOCUMENT}, 1},
     {"role_of_session", STORE_Q_role_of_session, {SESSION}, 1},
     {"member_list", STORE_Q_member_list, {PROJECT}, 1},
-    {"codebook_page", STORE_Q_codebook_page, {PROJECT, NOTHING, NUMBER}, 3},
+    {"codebook_page", STORE_Q_codebook_page, {PROJECT, NOTHING, NOTHING, NUMBER}, 4},
     {"document_list", STORE_Q_document_list, {PROJECT, NOTHING, NOTHING, NOTHING, NUMBER}, 5},
     {"document_list of all", STORE_Q_document_list, {NOTHING, NOTHING, NOTHING, NOTHING, NUMBER}, 5},
     {"document_get", STORE_Q_document_get, {DOCUMENT}, 1},
@@ -146,7 +148,7 @@ static const struct {
     {"stream_tail of a project", STORE_Q_stream_tail, {PROJECT, {.type = STORE_U64}, NUMBER, NUMBER}, 4},
     {"stream_at", STORE_Q_stream_at, {SESSION, {.type = STORE_U64}}, 2},
     {"project_head", STORE_Q_project_head, {PROJECT}, 1},
-    {"project_labels", STORE_Q_project_labels, {PROJECT}, 1},
+    {"project_terms", STORE_Q_project_terms, {PROJECT, NUMBER}, 2},
     {"token_revoke", STORE_Q_token_revoke, {{.type = STORE_UUID, .u64 = 5}}, 1},
 };
 
@@ -222,7 +224,7 @@ static const struct {
     {"append reads texts", true, "select bytes from revision"},
     {"append reads titles", true, "select title from document"},
     {"append reads accounts", true, "select id from account"},
-    {"append reads the codebook", true, "select name from label"},
+    {"append reads the codebook", true, "select name from term"},
     {"append reads names of projects", true, "select name from project"},
     {"append reads digests of tokens", true, "select secret_sha256 from token"},
     {"append reads the audit", true, "select action from audit"},
