@@ -2,6 +2,7 @@
  * client.c - a client's life: configuration, one turn of gloss_process, the end.
  */
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -97,10 +98,17 @@ uint64_t lg_retry_delay(struct gloss *g, const struct gloss_error *error, unsign
 
 /* ---- made and freed */
 
-void gloss_config_init(struct gloss_config *config)
+void gloss_config_init_sized(struct gloss_config *config, size_t size)
 {
-    memset(config, 0, sizeof(*config));
-    config->size = sizeof(*config);
+    memset(config, 0, size);
+    config->size = size;
+}
+
+/* The name in parentheses is the function, not the macro: programs built for version 0.1 call it with the struct of then. */
+#define CONFIG_BYTES_0_1 offsetof(struct gloss_config, queue_dir)
+void(gloss_config_init)(struct gloss_config *config)
+{
+    gloss_config_init_sized(config, CONFIG_BYTES_0_1);
 }
 
 static char *copy(const char *text)
@@ -110,8 +118,9 @@ static char *copy(const char *text)
 
 static enum gl_code check_config(const struct gloss_config *config, struct gl_err *err)
 {
-    if (config->size < sizeof(*config)) {
-        return gl_fail(err, GL_E_SETTING, "gloss_config_init was not called");
+    gl_uuid id;
+    if (config->account_id && !gl_uuid_parse(gl_slice_str(config->account_id), &id)) {
+        return gl_fail(err, GL_E_SETTING, "account_id is a UUID: 36 lower case characters");
     }
     if (!config->url) {
         return gl_fail(err, GL_E_SETTING, "there is no url");
@@ -128,10 +137,15 @@ static enum gl_code fill(struct gloss *g, const struct gloss_config *config, str
     g->account = copy(config->account);
     g->password = copy(config->password);
     g->client = copy(config->client ? config->client : "libgloss/" GLOSS_VERSION);
-    if (!g->token || !g->account || !g->password || !g->client) {
+    g->url = copy(config->url);
+    g->queue_dir = config->queue_dir ? copy(config->queue_dir) : NULL;
+    if (!g->url || (config->queue_dir && !g->queue_dir) || !g->token || !g->account || !g->password || !g->client) {
         return gl_fail(err, GL_E_NOMEM, "out of memory");
     }
+    (void)snprintf(g->account_id, sizeof(g->account_id), "%s", config->account_id ? config->account_id : "");
+    lg_queue_recall(g);
     g->on_event = config->on_event;
+    g->on_conflict = config->on_conflict;
     g->arg = config->arg;
     g->connect_timeout_ms = config->connect_timeout_ms > 0 ? config->connect_timeout_ms : 10000;
     g->silence_timeout_ms = config->silence_timeout_ms > 0 ? config->silence_timeout_ms : 20000;
@@ -144,8 +158,14 @@ static enum gl_code fill(struct gloss *g, const struct gloss_config *config, str
     return lg_transport_new(config->url, config->ca_file, &g->transport, err);
 }
 
-static struct gloss *make(const struct gloss_config *config, struct gl_err *err)
+static struct gloss *make(const struct gloss_config *given, struct gl_err *err)
 {
+    struct gloss_config all = {0}, *config = &all;
+    if (given->size < CONFIG_BYTES_0_1) {
+        (void)gl_fail(err, GL_E_SETTING, "gloss_config_init was not called");
+        return NULL;
+    }
+    memcpy(config, given, given->size < sizeof(all) ? given->size : sizeof(all));
     if (check_config(config, err) != GL_OK) {
         return NULL;
     }
@@ -222,6 +242,8 @@ static void free_now(struct gloss *g)
     wipe_free(&g->password);
     free(g->account);
     free(g->client);
+    free(g->url);
+    free(g->queue_dir);
     free(g);
 }
 
@@ -351,7 +373,7 @@ bool gloss_is_connected(const struct gloss *g)
 
 const char *gloss_account(const struct gloss *g)
 {
-    return g->hello ? g->account_id : NULL;
+    return g->account_id[0] ? g->account_id : NULL;
 }
 
 const char *gloss_account_name(const struct gloss *g)

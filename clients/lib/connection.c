@@ -100,6 +100,7 @@ static void take_hello(struct gloss *g, json_t *result, const struct gl_hello_re
     g->ready_ms = lg_now_ms();
     g->ping_ms = 0;
     gloss_error_clear(&g->complaint);
+    lg_queue_remember(g);
 }
 
 static void on_hello(struct gloss *g, json_t *result, const struct gloss_error *error, void *arg)

@@ -16,6 +16,7 @@
 #define LG_LIB_PRIV_H
 
 #include "clients/lib/include/gloss.h"
+#include "clients/lib/journal.h"
 #include "clients/lib/transport.h"
 #include "proto/gl_wire.h"
 #include "proto/model/state.h"
@@ -92,29 +93,55 @@ void lg_names_on_ops(struct gloss *g, const json_t *params);
 /* Whether everything that the op names is known; if not it is being fetched, and lg_sessions_run goes on when it is there. */
 bool lg_names_know(struct lg_names *names, const json_t *payload);
 
-/* ---- ops that have no answer yet (submit.c) */
+/* ---- ops that have no answer yet (op.c: one op; submit.c: sent; answers.c: answered; pending.c: looked at; queue.c: on disk) */
 
-enum lg_op_state { LG_OP_WAITING, LG_OP_SENT, LG_OP_DONE };
+enum lg_op_state {
+    LG_OP_WAITING, /* to be sent */
+    LG_OP_SENT,
+    LG_OP_REFUSED, /* because of what others did: the program is asked what to do with it before anything else is sent */
+    LG_OP_KEPT,    /* the program said: later */
+    LG_OP_DONE     /* to be called back */
+};
 
 struct lg_op {
     struct lg_op *next;
     enum lg_op_state state;
     char id[GLOSS_ID];
-    char base[GLOSS_ID]; /* the op that it builds on, or "" */
-    char *request;       /* its JSON text; NULL when done */
+    char base[GLOSS_ID];    /* the op that it builds on, or "" */
+    char subject[GLOSS_ID]; /* the annotation that it changes or makes, or "" */
+    bool is_create;
+    char *request; /* its JSON text; NULL when done */
     size_t len;
+    json_t *asked;     /* the same, parsed when somebody looks */
     uint64_t group;    /* of an atomic submit; 0: stands for itself */
     size_t group_left; /* ops of the group from here on, itself included */
     size_t index;
     unsigned failures; /* of the server, in a row */
+    int64_t since_ms;  /* when it was asked for */
+    bool is_on_disk;
+    bool is_left_over; /* of an earlier run: there is no callback, but an event */
+    bool is_answered;  /* done, and will not be sent again: it leaves the disk */
     gloss_result_fn fn;
     void *arg;
+    struct gloss_error error; /* the last answer to it */
     /* when done */
     uint64_t seq;
     bool is_repeated;
     char annotation[GLOSS_ID];
-    struct gloss_error error;
 };
+
+int64_t lg_time_ms(void); /* since 1970 */
+/* asked is {"id"?, "base"?, "change"}; what is not given is filled in. list: ops asked for just before, not in the session yet. */
+int lg_op_make(struct gloss_session *session, const json_t *asked, const struct lg_op *list, struct lg_op **out);
+enum gl_code lg_op_read(const json_t *asked, struct lg_op **out); /* as it was written; no session is asked */
+void lg_op_free(struct lg_op *op);
+void lg_ops_free(struct lg_op *list);
+void lg_op_done(struct lg_op *op, const struct gloss_error *error);
+const json_t *lg_op_asked(struct lg_op *op); /* NULL: out of memory */
+/* Another base and change (NULL: the same) under the same id, on disk too. */
+int lg_op_renew(struct gloss_session *session, struct lg_op *op, uint64_t base, const json_t *change);
+struct lg_op *lg_op_find(const struct gloss_session *session, const char *id);
+void lg_ops_group(struct gloss *g, struct lg_op *list, size_t count); /* makes them one step */
 
 /* ---- sessions (session.c: joining and resuming; replica.c: ops; pages.c: the state in pages) */
 
@@ -170,6 +197,14 @@ struct gloss_session {
 
     struct lg_op *ops, **ops_end;
     size_t unanswered;
+    size_t kept;             /* ops that are LG_OP_KEPT */
+    struct lg_op *looked_at; /* gloss_pending_at: the last one that was looked at, and its index */
+    size_t looked_at_index;
+    bool no_queue;
+    bool has_answers;           /* some that the journal was not told of */
+    struct lg_journal *journal; /* of queue_dir, when it is open */
+    char queue_account[GLOSS_ID];
+    uint64_t compact_bytes; /* the journal is written anew when it is larger */
     uint64_t submit_not_before_ms;
     unsigned submit_failures;
 };
@@ -192,11 +227,36 @@ void lg_replica_page(struct gloss_session *session);    /* asks for pages */
 void lg_replica_arrived(struct gloss_session *session); /* joined, or an op further: is it the target? Is everything there? */
 void lg_replica_drop(struct gloss_session *session);    /* what belongs to the connection */
 bool lg_json_hash(const json_t *object, const char *name, gl_hash *hash);
+void lg_hash_text(const gl_hash *hash, char hex[GLOSS_HASH]);
 
 void lg_submit_pump(struct gloss_session *session, uint64_t now);
 void lg_submit_down(struct gloss_session *session);
 void lg_submit_fail(struct gloss_session *session, const struct gloss_error *error); /* everything unanswered gets it */
 void lg_submit_free(struct gloss_session *session);
+
+/* answers.c */
+struct lg_batch { /* the ops of one message, while it has no answer; the session holds the ops themselves */
+    struct gloss_session *session;
+    size_t count;
+    struct lg_op *ops[];
+};
+void lg_answers_take(struct gloss *g, json_t *result, const struct gloss_error *error, void *batch); /* a gloss_answer_fn */
+void lg_answers_call_back(struct gloss_session *session);                                            /* what is done, in order */
+
+/* pending.c */
+void lg_pending_ask(struct gloss_session *session);  /* on_conflict for what was refused */
+void lg_pending_hold(struct gloss_session *session); /* what builds on kept ops is kept, too */
+
+/* queue.c: the ops on disk. Without queue_dir all of this does nothing. */
+bool lg_queue_is_wanted(const struct gloss_session *session);
+int lg_queue_open(struct gloss_session *session); /* the account must be known; loads what is there */
+void lg_queue_close(struct gloss_session *session);
+int lg_queue_put(struct gloss_session *session, struct lg_op *list); /* on disk when it returns 0 */
+int lg_queue_renew(struct gloss_session *session, const struct lg_op *op);
+void lg_queue_keep(struct gloss_session *session, const struct lg_op *op);
+void lg_queue_settle(struct gloss_session *session); /* what is answered leaves it */
+void lg_queue_remember(struct gloss *g);             /* whose the ops will be, for a start without a connection; and back: */
+void lg_queue_recall(struct gloss *g);
 
 /* ---- jobs (text.c, import.c): several calls that make one */
 
@@ -232,8 +292,9 @@ enum lg_client_state { LG_IDLE, LG_WAITING, LG_CONNECTING, LG_GREETING, LG_READY
 struct gloss {
     enum lg_client_state state;
     struct lg_transport *transport;
-    char *token, *account, *password, *client;
+    char *url, *token, *account, *password, *client, *queue_dir;
     gloss_event_fn on_event;
+    gloss_conflict_fn on_conflict;
     void *arg;
     int connect_timeout_ms, silence_timeout_ms;
     bool once;
@@ -252,6 +313,7 @@ struct gloss {
     json_t *hello;
     struct gl_limits limits;
     char account_id[GLOSS_ID], account_name[257];
+    char known_account[GLOSS_ID]; /* what queue_dir remembers */
     size_t ops_in_flight;
     uint64_t next_call, next_group;
     struct lg_call *calls, **calls_end;

@@ -24,6 +24,9 @@ static int check_options(struct gloss *g, const char *id, const struct gloss_joi
     if (options->size < sizeof(*options)) {
         return lg_fail(g, GLOSS_E_SETTING, "gloss_join_init was not called");
     }
+    if (options->cache && (!g->queue_dir || !options->replica)) {
+        return lg_fail(g, GLOSS_E_SETTING, "a cache is of a replica, and in queue_dir");
+    }
     if (!id || !gl_uuid_parse(gl_slice_str(id), uuid)) {
         return lg_fail(g, GLOSS_E_INVALID_PARAMS, "a session's id is a UUID: 36 lower case characters");
     }
@@ -65,10 +68,40 @@ int gloss_join(struct gloss *g, const char *id, const struct gloss_join *given, 
     session->chain = chain;
     session->frames_end = &session->frames;
     session->ops_end = &session->ops;
+    session->no_queue = options.no_queue;
+    if (g->account_id[0]) { /* otherwise when it is known */
+        code = lg_queue_open(session);
+    }
+    if (code != GLOSS_OK) {
+        lg_session_free(session);
+        *out = NULL;
+        return code;
+    }
     session->next = g->sessions;
     g->sessions = session;
     g->is_due = true;
     return GLOSS_OK;
+}
+
+/* Signed in: the queue is opened, or was opened before for this very account. */
+static bool has_queue(struct gloss_session *session)
+{
+    struct gloss *g = session->g;
+    struct gloss_error error = {0};
+    if (!lg_queue_is_wanted(session)) {
+        return true;
+    }
+    int code = session->journal && strcmp(session->queue_account, g->account_id) != 0
+                   ? lg_fail(g, GLOSS_E_SETTING, "the queue was opened for another account than the one that signed in")
+                   : lg_queue_open(session);
+    if (code == GLOSS_E_NOMEM) {
+        lg_drop_nomem(g);
+    } else if (code != GLOSS_OK) {
+        lg_error_copy(&error, &g->last_error);
+        lg_session_fail(session, &error);
+        gloss_error_clear(&error);
+    }
+    return code == GLOSS_OK;
 }
 
 static void tell_server(struct gloss_session *session)
@@ -177,7 +210,7 @@ void lg_session_up(struct gloss_session *session)
     struct gloss *g = session->g;
     struct gl_session_join_params params = {.session = session->uuid};
     struct gl_buf buf;
-    if (session->is_left || session->state != LG_AWAY) {
+    if (session->is_left || session->state != LG_AWAY || !has_queue(session)) {
         return;
     }
     if (looks_first(session) || session->is_submit_only) {
@@ -371,7 +404,10 @@ static void on_joined(struct gloss *g, json_t *result, const struct gloss_error 
 
 void lg_session_pump(struct gloss_session *session, uint64_t now)
 {
-    if (!lg_is_ready(session->g)) {
+    lg_pending_ask(session);
+    lg_answers_call_back(session);
+    session->looked_at = NULL;
+    if (session->is_left || !lg_is_ready(session->g) || lg_is_over(session->g)) {
         return;
     }
     if (session->state == LG_AWAY) {
@@ -506,7 +542,7 @@ uint64_t gloss_session_head(const struct gloss_session *session)
     return session->head > session->seq ? session->head : session->seq;
 }
 
-static void hash_text(const gl_hash *hash, char hex[GLOSS_HASH])
+void lg_hash_text(const gl_hash *hash, char hex[GLOSS_HASH])
 {
     static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < 32; i++) {
@@ -518,12 +554,12 @@ static void hash_text(const gl_hash *hash, char hex[GLOSS_HASH])
 
 void gloss_session_chain(const struct gloss_session *session, char hex[GLOSS_HASH])
 {
-    hash_text(&session->chain, hex);
+    lg_hash_text(&session->chain, hex);
 }
 
 bool gloss_session_state_sum(const struct gloss_session *session, char hex[GLOSS_HASH])
 {
     static const gl_hash none;
-    hash_text(session->replica ? &session->replica->sum : &none, hex);
+    lg_hash_text(session->replica ? &session->replica->sum : &none, hex);
     return session->replica != NULL;
 }

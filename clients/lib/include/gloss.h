@@ -3,7 +3,7 @@
  *
  * Owns      a struct gloss owns its connection, its sessions, their replicas and the ops that wait for an answer. There are no
  *           globals; the library never prints, never exits and never waits, but in gloss_wait and the functions that end in
- *           _wait.
+ *           _wait, and for the disk where queue_dir was given.
  *           It leaves signals and their handlers alone. A name of a host is looked up in a short-lived thread, nothing else is.
  * Lifetime  gloss_new / gloss_free. A struct gloss_session lives from gloss_join until gloss_leave or gloss_free. What a callback
  *           is
@@ -140,33 +140,45 @@ enum gloss_event_type {
     GLOSS_EV_NOTICE,
     /* error, final. session NULL: the client stopped (bad credentials, untrusted certificate ...); gloss_connect tries again.
      * Otherwise this session stopped (not found, forbidden, chain broken, upgrade): its ops were called back; gloss_leave it. */
-    GLOSS_EV_ERROR
+    GLOSS_EV_ERROR,
+    /* session, op, kind, result: an op that an earlier run of the program had left in the queue has its answer. */
+    GLOSS_EV_RESULT
 };
 
 struct gloss_event {
     enum gloss_event_type type;
     struct gloss_session *session; /* NULL when it is about the connection */
     uint64_t seq;
-    bool resumed;                     /* JOINED: continues where it was */
-    bool erased;                      /* OP: words were erased from the log; payload and op are absent */
-    const char *op;                   /* OP: its id */
-    const char *kind;                 /* OP, PROJECT: "annotation.create" */
-    const char *account;              /* CONNECTED: yourself; OP, PROJECT: the author's id */
-    const char *at;                   /* OP, PROJECT: when; RFC 3339 UTC */
-    const char *server;               /* CONNECTED: name and version of the server */
-    json_t *payload;                  /* OP, PROJECT: all of it */
-    json_t *hello;                    /* CONNECTED: the result of hello */
-    json_t *logged;                   /* OP: as logged, with salt, or the leaf: what a verifier hashes */
-    struct gl_annotation *annotation; /* OP: the (first) annotation after it; NULL without replica or when it is not about one */
-    struct gl_annotation *before;     /* OP: and before it; NULL for a new one */
-    const char *notice;               /* NOTICE */
-    const char *role;                 /* NOTICE "rights": the role now, NULL for none */
-    const struct gloss_error *error;  /* DISCONNECTED, RESYNC, ERROR */
-    int retry_in_ms;                  /* DISCONNECTED: -1 when it will not try again */
+    bool resumed;                      /* JOINED: continues where it was */
+    bool erased;                       /* OP: words were erased from the log; payload and op are absent */
+    const char *op;                    /* OP: its id */
+    const char *kind;                  /* OP, PROJECT: "annotation.create" */
+    const char *account;               /* CONNECTED: yourself; OP, PROJECT: the author's id */
+    const char *at;                    /* OP, PROJECT: when; RFC 3339 UTC */
+    const char *server;                /* CONNECTED: name and version of the server */
+    json_t *payload;                   /* OP, PROJECT: all of it */
+    json_t *hello;                     /* CONNECTED: the result of hello */
+    json_t *logged;                    /* OP: as logged, with salt, or the leaf: what a verifier hashes */
+    struct gl_annotation *annotation;  /* OP: the (first) annotation after it; NULL without replica or when it is not about one */
+    struct gl_annotation *before;      /* OP: and before it; NULL for a new one */
+    const char *notice;                /* NOTICE */
+    const char *role;                  /* NOTICE "rights": the role now, NULL for none */
+    const struct gloss_error *error;   /* DISCONNECTED, RESYNC, ERROR */
+    int retry_in_ms;                   /* DISCONNECTED: -1 when it will not try again */
+    const struct gloss_result *result; /* RESULT: what a gloss_result_fn is given */
 };
 typedef void (*gloss_event_fn)(struct gloss *g, const struct gloss_event *event, void *arg);
 
 /* ---- the client ------------------------------------------------------------------------------------------ */
+
+/* What to do with an op that was refused because of what others did meanwhile; see "Unsent work" below. */
+enum gloss_choice {
+    GLOSS_DROP,      /* it is given up: its callback gets the error */
+    GLOSS_SEND_ANEW, /* the same change once more, made with what is there now in view */
+    GLOSS_KEEP       /* it stays where it is, unsent, until gloss_pending_send or gloss_pending_drop */
+};
+struct gloss_conflict;
+typedef enum gloss_choice (*gloss_conflict_fn)(struct gloss_session *session, struct gloss_conflict *conflict, void *arg);
 
 struct gloss_config {
     size_t size;       /* sizeof(struct gloss_config): gloss_config_init sets it */
@@ -181,8 +193,17 @@ struct gloss_config {
     int connect_timeout_ms;  /* one try, until signed in; 0: 10000 */
     int silence_timeout_ms;  /* a connection that says nothing for so long, not even to a ping, is given up; 0: 20000 */
     bool once; /* the first failure to connect is final (GLOSS_EV_ERROR) instead of trying again; later losses are not */
+    /* What follows came after 0.1. */
+    /* A directory (made when it is not there, for its owner only) where ops are kept until they are answered, through any end of
+     * the program; see "Unsent work". NULL: in memory only. */
+    const char *queue_dir;
+    const char *account_id; /* your account's id, so that the queue is open before the first sign-in; NULL: as it was last time */
+    gloss_conflict_fn on_conflict; /* arg is that of on_event; may be NULL */
 };
-void gloss_config_init(struct gloss_config *config); /* zeroes, and sets size */
+void gloss_config_init(struct gloss_config *config); /* zeroes, and sets size; in a program, the macro is what is called */
+void gloss_config_init_sized(struct gloss_config *config, size_t size);
+/* The library may be newer than the program, and its struct larger. */
+#define gloss_config_init(config) gloss_config_init_sized((config), sizeof(*(config)))
 
 /* *error (may be NULL) is filled in when NULL comes back: GLOSS_E_SETTING with what is wrong, GLOSS_E_NOMEM, GLOSS_E_SYSTEM;
  * gloss_error_clear it. Copies everything. Does not connect. */
@@ -195,7 +216,7 @@ void gloss_free(struct gloss **g);
  * it already does: 0. */
 int gloss_connect(struct gloss *g);
 bool gloss_is_connected(const struct gloss *g);   /* signed in */
-const char *gloss_account(const struct gloss *g); /* your account's id; NULL before the first CONNECTED */
+const char *gloss_account(const struct gloss *g); /* your account's id; NULL while it is not known (queue_dir remembers it) */
 const char *gloss_account_name(const struct gloss *g);
 const json_t *gloss_limits(const struct gloss *g);                 /* of hello; NULL before */
 const struct gloss_error *gloss_last_error(const struct gloss *g); /* of the last function that failed; lent */
@@ -236,13 +257,17 @@ struct gloss_join {
     bool replica;      /* keep the state (with GLOSS_FROM_LOG: only from 0) */
     bool submit_only;  /* no ops are sent: only gloss_submit. No replica */
     bool names;        /* keep labels and members current too: gloss_label_name, gloss_member_name. SYNCED waits for them */
+    /* What follows came after 0.1. */
+    bool cache;    /* keep the replica in queue_dir too: it is there at once the next time, and is continued by seq if it fits */
+    bool no_queue; /* this session's ops in memory only, although there is a queue_dir */
 };
 void gloss_join_init(struct gloss_join *options); /* GLOSS_FROM_STATE, replica and names on */
 
 /* Joins, now or when connected, and again after every reconnect. Events: JOINED, SYNCED, OP ... *session is valid at once.
  * Joining the same session twice at a time: GLOSS_E_EXISTS. */
 int gloss_join(struct gloss *g, const char *session, const struct gloss_join *options, struct gloss_session **out);
-/* *session is NULL afterwards. Ops without an answer are called back with GLOSS_E_DISCONNECTED. */
+/* *session is NULL afterwards. Ops without an answer are called back with GLOSS_E_DISCONNECTED; those in a queue_dir stay there
+ * and are sent the next time that the session is joined. */
 void gloss_leave(struct gloss_session **session);
 /* Waits for SYNCED (for submit_only: JOINED). 0, the session's or client's final error, or GLOSS_E_TIMED_OUT. timeout_ms -1: no
  * limit. */
@@ -281,7 +306,9 @@ typedef void (*gloss_result_fn)(struct gloss_session *session, const struct glos
  * changes what is there and has no base gets gloss_session_seq() as base. They are kept until answered: sent in order, as many at
  * a time as the server takes, again after "busy", and again with the same ids after a reconnect, so that each is applied once.
  * atomic: all or none, in one message; otherwise each stands for itself and may travel with others. Refused at once, and nothing
- * kept: GLOSS_E_INVALID_PARAMS, GLOSS_E_TOO_LARGE (does not fit into a message), GLOSS_E_NOMEM. */
+ * kept: GLOSS_E_INVALID_PARAMS, GLOSS_E_TOO_LARGE (does not fit into a message), GLOSS_E_NOMEM; with a queue_dir also
+ * GLOSS_E_SYSTEM (the disk), and GLOSS_E_SETTING while it is not known whose ops they are. With a queue_dir they are on disk when
+ * this returns 0. */
 int gloss_submit(struct gloss_session *session, json_t *ops, bool atomic, gloss_result_fn fn, void *arg);
 /* One change; id_out (may be NULL) gets the op's id at once, to be used as base of the next. base NULL: as above. */
 int gloss_submit_change(struct gloss_session *session, json_t *change, json_t *base, char id_out[GLOSS_ID], gloss_result_fn fn,
@@ -294,6 +321,71 @@ int gloss_submit_wait(struct gloss_session *session, json_t *op, int timeout_ms,
 /* Ops that have no answer yet. Keep it bounded: stop reading input above a few thousand. */
 size_t gloss_unanswered(const struct gloss_session *session);
 void gloss_new_id(char id[GLOSS_ID]); /* a new UUID, version 7 */
+
+/* ---- unsent work ----------------------------------------------------------------------------------------- */
+
+/*
+ * With a queue_dir every op is written to disk before gloss_submit returns, and leaves it when its answer has come. After any end
+ * of the program the next gloss_join of the session finds them (gloss_pending_*), and they are sent once it is joined, under the
+ * same ids, so that each is applied once; what becomes of them is told by GLOSS_EV_RESULT. There is one journal for an account
+ * and session; while one process has it open another gets GLOSS_E_BUSY from gloss_join.
+ *
+ * No connection is needed to begin: join, look at what the cache had, submit, leave. An op may name an earlier one as base, and
+ * the annotation that an earlier one makes (gloss_pending.annotation). A change that has no base, of an annotation that a waiting
+ * op makes, gets that op as base.
+ *
+ * An op refused because of what happened meanwhile (stale, conflict, gone, session_closed, wrong_revision, depends_on_refused) is
+ * shown to on_conflict, one by one, in order, before any callback. Without on_conflict: ops of this run are called back with
+ * their error, those of an earlier run are kept. An atomic step is shown once, and the choice is for all of it.
+ */
+struct gloss_conflict {
+    const char *op;
+    const char *annotation;          /* what it is about; NULL: nothing in particular */
+    json_t *change;                  /* as asked; lent */
+    json_t *base;                    /* as asked: a seq or the id of an op; NULL: none */
+    int64_t since_ms;                /* when it was asked for: milliseconds since 1970 */
+    const struct gloss_error *error; /* the refusal */
+    const json_t *current;           /* the annotation's record as it is now, as far as known; NULL otherwise; lent */
+    json_t *instead;                 /* for GLOSS_SEND_ANEW: put another change here, which is taken over; NULL: the same */
+};
+
+enum gloss_pending_state {
+    GLOSS_PENDING_WAITING, /* to be sent */
+    GLOSS_PENDING_SENT,    /* without an answer yet */
+    GLOSS_PENDING_KEPT     /* was refused, and kept (GLOSS_KEEP); not sent by itself */
+};
+struct gloss_pending {
+    const char *op;
+    const char *annotation; /* what it changes or will make; NULL: nothing */
+    const json_t *change;
+    const json_t *base; /* NULL: none */
+    int64_t since_ms;   /* when it was asked for: milliseconds since 1970 */
+    enum gloss_pending_state state;
+    bool is_atomic;                  /* part of an atomic step */
+    const struct gloss_error *error; /* the last answer to it, "busy" included; NULL: none yet */
+};
+size_t gloss_pending_count(const struct gloss_session *session);
+/* In the order in which they were asked for; everything is lent until the next gloss_process or change. False: there are no more
+ * (or no memory to look). Going through them by growing index is cheap. */
+bool gloss_pending_at(struct gloss_session *session, size_t index, struct gloss_pending *pending);
+/* Sends a kept op (or step, and what was kept because it builds on it) anew, with what is there now as base. GLOSS_E_NOT_FOUND:
+ * no such op is kept. */
+int gloss_pending_send(struct gloss_session *session, const char *op);
+/* Gives up an op (or step) that is kept or waits: it is called back with GLOSS_E_DISCONNECTED. One that waits may have been
+ * applied already, if it was sent before a loss. GLOSS_E_BUSY: it was sent, its answer comes; GLOSS_E_NOT_FOUND. */
+int gloss_pending_drop(struct gloss_session *session, const char *op);
+
+struct gloss_queue {
+    const char *account; /* whose */
+    const char *session;
+    const char *url;  /* the server */
+    size_t pending;   /* ops without an answer */
+    int64_t since_ms; /* of the oldest one; 0: none */
+    bool is_open;     /* a process works with it */
+};
+/* What waits in a queue_dir, without opening or changing anything; lent. GLOSS_E_NOT_FOUND: there is no such directory. */
+typedef void (*gloss_queue_fn)(const struct gloss_queue *queue, void *arg);
+int gloss_queue_list(const char *queue_dir, gloss_queue_fn fn, void *arg);
 
 /* ---- annotations ----------------------------------------------------------------------------------------- */
 

@@ -1,0 +1,279 @@
+/*
+ * pending.c - unsent work as the program sees it, and what it decides about ops that were refused because of what others did.
+ *
+ * What is decided about an op of an atomic step is decided about the step.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clients/lib/lib_priv.h"
+
+#define ASK_AGAIN_MS 50 /* when there was no memory to ask */
+
+/* ---- what is there now */
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t seq_of(const json_t *object, const char *name)
+{
+    json_int_t seq = json_integer_value(json_object_get(object, name));
+    return seq > 0 ? (uint64_t)seq : 0;
+}
+
+/* The newest op that a record shows. */
+static uint64_t shown_in(const json_t *record)
+{
+    const char *field;
+    json_t *seq;
+    uint64_t newest = seq_of(record, "created");
+    json_object_foreach(json_object_get(record, "seqs"), field, seq)
+    {
+        newest = larger(newest, (uint64_t)json_integer_value(seq));
+    }
+    return newest;
+}
+
+/* The annotation as it is now: as the refusal told, or as the replica has it if that is newer. */
+static const json_t *current_of(const struct gloss_session *session, const struct lg_op *op)
+{
+    const json_t *told = json_object_get(op->error.data, "current");
+    const struct gl_annotation *here = gloss_annotation_find(session, op->subject);
+    if (here && (!json_is_object(told) || here->changed_seq > shown_in(told))) {
+        return here->record;
+    }
+    return json_is_object(told) ? told : NULL;
+}
+
+/* What somebody has seen who was shown the refusal. */
+static uint64_t base_of(const struct gloss_session *session, const struct lg_op *op)
+{
+    const json_t *current = current_of(session, op), *fields = json_object_get(op->error.data, "fields");
+    uint64_t base = larger(current ? shown_in(current) : session->seq, seq_of(op->error.data, "seq"));
+    for (size_t i = 0; i < json_array_size(fields); i++) {
+        base = larger(base, seq_of(json_array_get(fields, i), "seq"));
+    }
+    return base;
+}
+
+/* ---- deciding */
+
+static bool is_same_step(const struct lg_op *op, const struct lg_op *other)
+{
+    return op == other || (op->group && op->group == other->group);
+}
+
+static void keep(struct gloss_session *session, struct lg_op *op)
+{
+    for (struct lg_op *at = session->ops; at; at = at->next) {
+        if (is_same_step(op, at) && at->state != LG_OP_KEPT) {
+            at->state = LG_OP_KEPT;
+            session->kept++;
+            lg_queue_keep(session, at);
+        }
+    }
+}
+
+static void give_up(struct gloss_session *session, struct lg_op *op)
+{
+    session->has_answers = true;
+    for (struct lg_op *at = session->ops; at; at = at->next) {
+        if (is_same_step(op, at)) {
+            struct gloss_error error = {0};
+            session->kept -= at->state == LG_OP_KEPT;
+            lg_error_copy(&error, &at->error);
+            lg_op_done(at, &error);
+            gloss_error_clear(&error);
+            at->is_answered = true;
+        }
+    }
+}
+
+static void wait_for_turn(struct gloss_session *session, struct lg_op *op)
+{
+    session->kept -= op->state == LG_OP_KEPT;
+    op->state = LG_OP_WAITING;
+}
+
+/* Other ops that were kept because they build on op wait again, too. */
+static void send_step(struct gloss_session *session, struct lg_op *op)
+{
+    for (struct lg_op *at = session->ops; at; at = at->next) {
+        const struct lg_op *base = at->base[0] ? lg_op_find(session, at->base) : NULL;
+        bool is_freed =
+            at->state == LG_OP_KEPT && at->error.code == GLOSS_E_DEPENDS_ON_REFUSED && base && base->state == LG_OP_WAITING;
+        if (is_same_step(op, at) || is_freed) {
+            wait_for_turn(session, at);
+        }
+    }
+}
+
+static int send_anew(struct gloss_session *session, struct lg_op *op, const json_t *instead)
+{
+    bool is_moot = op->error.code == GLOSS_E_ATOMIC_REFUSED && !instead; /* another op of its step was the reason */
+    int code = is_moot ? GLOSS_OK : lg_op_renew(session, op, base_of(session, op), instead);
+    if (code == GLOSS_OK) {
+        send_step(session, op);
+    }
+    return code;
+}
+
+static struct lg_op *first_refused(const struct gloss_session *session)
+{
+    struct lg_op *op = session->ops;
+    while (op && (op->state != LG_OP_REFUSED || (op->group && op->error.code == GLOSS_E_ATOMIC_REFUSED))) {
+        op = op->next;
+    }
+    return op;
+}
+
+static void decide(struct gloss_session *session, struct lg_op *op, enum gloss_choice choice, const json_t *instead)
+{
+    if (choice == GLOSS_DROP) {
+        give_up(session, op);
+    } else if (choice != GLOSS_SEND_ANEW || send_anew(session, op, instead) != GLOSS_OK) {
+        keep(session, op); /* what could not be made anew is not lost */
+    }
+}
+
+/* Shows one refusal. The program may leave the session or free the client meanwhile, so that nothing here is lent from the op. */
+static void show(struct gloss_session *session, struct lg_op *op, json_t *asked)
+{
+    struct gloss *g = session->g;
+    struct gloss_error error = {0};
+    char id[GLOSS_ID], subject[GLOSS_ID];
+    json_t *current = json_incref((json_t *)(uintptr_t)current_of(session, op));
+    lg_error_copy(&error, &op->error);
+    memcpy(id, op->id, sizeof(id));
+    memcpy(subject, op->subject, sizeof(subject));
+    struct gloss_conflict conflict = {.op = id,
+                                      .annotation = subject[0] ? subject : NULL,
+                                      .change = json_object_get(asked, "change"),
+                                      .base = json_object_get(asked, "base"),
+                                      .since_ms = op->since_ms,
+                                      .error = &error,
+                                      .current = current};
+    enum gloss_choice choice = g->on_conflict ? g->on_conflict(session, &conflict, g->arg) : GLOSS_KEEP;
+    if (!session->is_left && !lg_is_over(g) && session->state != LG_FAILED) {
+        decide(session, op, choice, conflict.instead);
+    }
+    json_decref(conflict.instead);
+    json_decref(current);
+    gloss_error_clear(&error);
+}
+
+void lg_pending_ask(struct gloss_session *session)
+{
+    struct lg_op *op;
+    while (!session->is_left && !lg_is_over(session->g) && (op = first_refused(session)) != NULL) {
+        json_t *asked = json_incref((json_t *)(uintptr_t)lg_op_asked(op));
+        if (!asked) {
+            lg_wake_at(session->g, lg_now_ms() + ASK_AGAIN_MS);
+            return;
+        }
+        show(session, op, asked);
+        json_decref(asked);
+    }
+}
+
+void lg_pending_hold(struct gloss_session *session)
+{
+    for (struct lg_op *op = session->kept > 0 ? session->ops : NULL; op; op = op->next) {
+        const struct lg_op *base = op->state == LG_OP_WAITING && op->base[0] ? lg_op_find(session, op->base) : NULL;
+        if (base && base->state == LG_OP_KEPT) {
+            lg_error_set(&op->error, GLOSS_E_DEPENDS_ON_REFUSED, "the op that this one builds on was refused, and is kept");
+            keep(session, op);
+        }
+    }
+}
+
+/* ---- looking */
+
+size_t gloss_pending_count(const struct gloss_session *session)
+{
+    size_t count = 0;
+    for (const struct lg_op *op = session->ops; op; op = op->next) {
+        count += op->state != LG_OP_DONE;
+    }
+    return count;
+}
+
+static struct lg_op *find_at(struct gloss_session *session, size_t index)
+{
+    bool goes_on = session->looked_at && session->looked_at_index <= index;
+    struct lg_op *op = goes_on ? session->looked_at : session->ops;
+    size_t at = goes_on ? session->looked_at_index : 0;
+    while (op && (op->state == LG_OP_DONE || at < index)) {
+        at += op->state != LG_OP_DONE;
+        op = op->next;
+    }
+    session->looked_at = op;
+    session->looked_at_index = index;
+    return op;
+}
+
+bool gloss_pending_at(struct gloss_session *session, size_t index, struct gloss_pending *pending)
+{
+    struct lg_op *op = find_at(session, index);
+    const json_t *asked = op ? lg_op_asked(op) : NULL;
+    memset(pending, 0, sizeof(*pending));
+    if (!asked) {
+        return false;
+    }
+    *pending = (struct gloss_pending){.op = op->id,
+                                      .annotation = op->subject[0] ? op->subject : NULL,
+                                      .change = json_object_get(asked, "change"),
+                                      .base = json_object_get(asked, "base"),
+                                      .since_ms = op->since_ms,
+                                      .state = op->state == LG_OP_SENT   ? GLOSS_PENDING_SENT
+                                               : op->state == LG_OP_KEPT ? GLOSS_PENDING_KEPT
+                                                                         : GLOSS_PENDING_WAITING,
+                                      .is_atomic = op->group != 0,
+                                      .error = op->error.code != 0 ? &op->error : NULL};
+    return true;
+}
+
+/* ---- what the program decides later */
+
+int gloss_pending_send(struct gloss_session *session, const char *id)
+{
+    struct lg_op *op = lg_op_find(session, id);
+    if (!op || op->state != LG_OP_KEPT) {
+        return lg_fail(session->g, GLOSS_E_NOT_FOUND, "no op of this id is kept");
+    }
+    if (session->is_left || session->state == LG_FAILED) {
+        return lg_fail(session->g, GLOSS_E_DISCONNECTED, "the session was left, or stopped");
+    }
+    struct lg_op *reason = op;
+    for (struct lg_op *at = session->ops; at; at = at->next) {
+        if (is_same_step(op, at) && at->error.code != GLOSS_E_ATOMIC_REFUSED) {
+            reason = at;
+        }
+    }
+    session->looked_at = NULL;
+    session->g->is_due = true;
+    return send_anew(session, reason, NULL);
+}
+
+int gloss_pending_drop(struct gloss_session *session, const char *id)
+{
+    struct lg_op *op = lg_op_find(session, id);
+    if (!op || op->state == LG_OP_DONE) {
+        return lg_fail(session->g, GLOSS_E_NOT_FOUND, "no op of this id waits");
+    }
+    if (op->state == LG_OP_SENT || op->state == LG_OP_REFUSED) {
+        return lg_fail(session->g, GLOSS_E_BUSY, "the op was sent; its answer decides");
+    }
+    for (struct lg_op *at = session->ops; at; at = at->next) {
+        if (is_same_step(op, at)) {
+            lg_error_set(&at->error, GLOSS_E_DISCONNECTED, "the op was given up before it had an answer");
+        }
+    }
+    give_up(session, op);
+    lg_queue_settle(session);
+    session->looked_at = NULL;
+    session->g->is_due = true;
+    return GLOSS_OK;
+}

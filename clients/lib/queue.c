@@ -1,0 +1,526 @@
+/*
+ * queue.c - the ops without an answer, on disk: one journal for an account and a session.
+ *
+ * Its records are JSON, in the order in which things happened:
+ *   {"account","session","url"}                        the first one
+ *   {"at","ops":[{"base"?,"change","id"}],"step"?}     asked for; step: all or none
+ *   {"renewed":{"base"?,"change","id"}}                to be sent like this instead
+ *   {"error","kept":[id]}                              refused, and kept
+ *   {"answered":[id]}                                  over
+ * When most of a journal is over it is written anew.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clients/lib/lib_priv.h"
+
+#define COMPACT_BYTES 32768
+#define IDLE_BYTES    4096 /* a journal without ops is not left larger */
+#define SUFFIX        ".queue"
+
+bool lg_queue_is_wanted(const struct gloss_session *session)
+{
+    return session->g->queue_dir && !session->no_queue;
+}
+
+static void name_of(const char *account, const char *session, char name[2 * GLOSS_ID + sizeof(SUFFIX)])
+{
+    (void)snprintf(name, 2 * GLOSS_ID + sizeof(SUFFIX), "%s.%s" SUFFIX, account, session);
+}
+
+/* ---- records */
+
+static void write_str(struct gl_buf *buf, const char *name, const char *text)
+{
+    gl_write_str(buf, name, gl_slice_str(text));
+}
+
+static void write_head(const struct gloss_session *session, struct gl_buf *buf)
+{
+    gl_buf_byte(buf, '{');
+    write_str(buf, "account", session->queue_account);
+    write_str(buf, "session", session->id);
+    write_str(buf, "url", session->g->url);
+    gl_buf_byte(buf, '}');
+}
+
+/* Ops from list on: a step, or one that stands for itself, or (many) all of them. */
+static void write_ops(struct gl_buf *buf, const struct lg_op *list, size_t count)
+{
+    gl_buf_byte(buf, '{');
+    gl_write_u64(buf, "at", (uint64_t)list->since_ms);
+    gl_write_name(buf, "ops");
+    gl_buf_byte(buf, '[');
+    for (const struct lg_op *op = list; op && count > 0; op = op->next, count--) {
+        gl_buf_str(buf, op == list ? "" : ",");
+        gl_buf_put(buf, op->request, op->len);
+    }
+    gl_buf_byte(buf, ']');
+    if (list->group) {
+        gl_write_bool(buf, "step", true);
+    }
+    gl_buf_byte(buf, '}');
+}
+
+static void write_kept(struct gl_buf *buf, const struct lg_op *op)
+{
+    gl_buf_byte(buf, '{');
+    gl_write_name(buf, "error");
+    gl_buf_byte(buf, '{');
+    gl_write_i64(buf, "code", op->error.code);
+    if (op->error.data) {
+        gl_write_json(buf, "data", op->error.data, (struct gl_slice){NULL, 0});
+    }
+    write_str(buf, "message", op->error.message);
+    gl_buf_str(buf, "},\"kept\":[\"");
+    gl_buf_str(buf, op->id);
+    gl_buf_str(buf, "\"]}");
+}
+
+/* Appends what is in buf, and drops it. */
+static enum gl_code append(struct gloss_session *session, struct gl_buf *buf, bool sync, struct gl_err *err)
+{
+    enum gl_code code = buf->code == GL_OK ? lg_journal_append(session->journal, gl_buf_peek(buf), sync, err)
+                                           : gl_fail(err, buf->code, "a record of the queue cannot be written");
+    gl_buf_fini(buf);
+    return code;
+}
+
+/* ---- reading */
+
+struct reading {
+    struct gloss_session *session;
+    bool has_head;
+};
+
+static enum gl_code read_ops(struct gloss_session *session, const json_t *record, struct gl_err *err)
+{
+    const json_t *ops = json_object_get(record, "ops");
+    struct lg_op *list = NULL, **end = &list;
+    enum gl_code code = GL_OK;
+    size_t count = json_array_size(ops);
+    for (size_t i = 0; i < count && code == GL_OK; i++) {
+        code = lg_op_read(json_array_get(ops, i), end);
+        if (code == GL_OK) {
+            (*end)->index = i;
+            (*end)->since_ms = (int64_t)json_integer_value(json_object_get(record, "at"));
+            (*end)->is_on_disk = (*end)->is_left_over = true;
+            end = &(*end)->next;
+        }
+    }
+    if (code != GL_OK) {
+        lg_ops_free(list);
+        return gl_fail(err, code, "a record of the queue cannot be read");
+    }
+    if (json_is_true(json_object_get(record, "step"))) {
+        lg_ops_group(session->g, list, count);
+    }
+    if (list) {
+        *session->ops_end = list;
+        session->ops_end = end;
+        session->unanswered += count;
+    }
+    return GL_OK;
+}
+
+static void forget(struct gloss_session *session, const json_t *ids)
+{
+    size_t i;
+    json_t *id;
+    json_array_foreach((json_t *)(uintptr_t)ids, i, id)
+    {
+        struct lg_op **at = &session->ops;
+        while (*at && strcmp((*at)->id, json_string_value(id) ? json_string_value(id) : "") != 0) {
+            at = &(*at)->next;
+        }
+        struct lg_op *op = *at;
+        if (op) {
+            *at = op->next;
+            session->ops_end = op->next ? session->ops_end : at;
+            session->unanswered--;
+            session->kept -= op->state == LG_OP_KEPT;
+            lg_op_free(op);
+        }
+    }
+}
+
+static enum gl_code read_renewed(struct gloss_session *session, const json_t *asked, struct gl_err *err)
+{
+    struct lg_op *renewed = NULL;
+    enum gl_code code = lg_op_read(asked, &renewed);
+    struct lg_op *op = code == GL_OK ? lg_op_find(session, renewed->id) : NULL;
+    if (code != GL_OK) {
+        return gl_fail(err, code, "a record of the queue cannot be read");
+    }
+    if (op) {
+        char *request = op->request;
+        op->request = renewed->request;
+        renewed->request = request;
+        op->len = renewed->len;
+        op->is_create = renewed->is_create;
+        memcpy(op->base, renewed->base, sizeof(op->base));
+        memcpy(op->subject, renewed->subject, sizeof(op->subject));
+        session->kept -= op->state == LG_OP_KEPT;
+        op->state = LG_OP_WAITING;
+    }
+    lg_op_free(renewed);
+    return GL_OK;
+}
+
+static void read_kept(struct gloss_session *session, const json_t *record)
+{
+    const char *id = json_string_value(json_array_get(json_object_get(record, "kept"), 0));
+    struct lg_op *op = id ? lg_op_find(session, id) : NULL;
+    if (op) {
+        session->kept += op->state != LG_OP_KEPT;
+        op->state = LG_OP_KEPT;
+        lg_error_take_json(&op->error, json_object_get(record, "error"));
+    }
+}
+
+static enum gl_code read_record(void *arg, struct gl_slice payload, struct gl_err *err)
+{
+    struct reading *reading = arg;
+    struct gloss_session *session = reading->session;
+    json_t *record = NULL;
+    enum gl_code code = gl_json_load(payload, &record, err);
+    const char *account = json_string_value(json_object_get(record, "account"));
+    if (code != GL_OK) {
+        return code;
+    }
+    if (account) {
+        reading->has_head = strcmp(account, session->queue_account) == 0;
+    } else if (!reading->has_head) {
+        code = gl_fail(err, GL_E_CHECKSUM, "the queue belongs to somebody else");
+    } else if (json_object_get(record, "ops")) {
+        code = read_ops(session, record, err);
+    } else if (json_object_get(record, "renewed")) {
+        code = read_renewed(session, json_object_get(record, "renewed"), err);
+    } else if (json_object_get(record, "kept")) {
+        read_kept(session, record);
+    } else {
+        forget(session, json_object_get(record, "answered"));
+    }
+    json_decref(record);
+    return code;
+}
+
+/* ---- opened, written anew, closed */
+
+/* What is not over, in order. An atomic step is one record. */
+static void fill(void *arg, struct lg_journal_writer *writer)
+{
+    const struct gloss_session *session = ((const struct reading *)arg)->session;
+    uint64_t group = 0;
+    struct gl_buf buf;
+    gl_buf_init(&buf, SIZE_MAX);
+    write_head(session, &buf);
+    lg_journal_add(writer, gl_buf_peek(&buf));
+    for (const struct lg_op *op = session->ops; op && buf.code == GL_OK; op = op->next) {
+        if (op->is_answered || !op->is_on_disk) {
+            continue;
+        }
+        if (!op->group || op->group != group) {
+            gl_buf_clear(&buf);
+            write_ops(&buf, op, op->group ? op->group_left : 1);
+            lg_journal_add(writer, gl_buf_peek(&buf));
+        }
+        group = op->group;
+        if (op->state == LG_OP_KEPT) {
+            gl_buf_clear(&buf);
+            write_kept(&buf, op);
+            lg_journal_add(writer, gl_buf_peek(&buf));
+        }
+    }
+    if (buf.code != GL_OK) {
+        writer->file.code = buf.code;
+    }
+    gl_buf_fini(&buf);
+}
+
+static void set_limit(struct gloss_session *session)
+{
+    uint64_t twice = 2 * lg_journal_bytes(session->journal);
+    session->compact_bytes = twice > COMPACT_BYTES ? twice : COMPACT_BYTES;
+}
+
+int lg_queue_open(struct gloss_session *session)
+{
+    struct gloss *g = session->g;
+    struct reading reading = {.session = session};
+    struct gl_err err = {0};
+    char name[2 * GLOSS_ID + sizeof(SUFFIX)];
+    if (!lg_queue_is_wanted(session) || session->journal) {
+        return GLOSS_OK;
+    }
+    memcpy(session->queue_account, g->account_id, GLOSS_ID);
+    name_of(session->queue_account, session->id, name);
+    if (lg_journal_open(g->queue_dir, name, fill, read_record, &reading, &session->journal, &err) != GL_OK) {
+        lg_ops_free(session->ops);
+        session->ops = NULL;
+        session->ops_end = &session->ops;
+        session->unanswered = session->kept = 0;
+        return lg_fail_gl(g, &err);
+    }
+    set_limit(session);
+    return GLOSS_OK;
+}
+
+void lg_queue_close(struct gloss_session *session)
+{
+    lg_journal_close(&session->journal);
+}
+
+/* ---- what happens to ops */
+
+int lg_queue_put(struct gloss_session *session, struct lg_op *list)
+{
+    struct gl_buf buf;
+    struct gl_err err = {0};
+    size_t count = 0;
+    if (!lg_queue_is_wanted(session)) {
+        return GLOSS_OK;
+    }
+    if (!session->journal) {
+        return lg_fail(session->g, GLOSS_E_SETTING,
+                       "it is not known here yet who you are, so the op cannot be kept: sign in once, or give account_id");
+    }
+    for (const struct lg_op *op = list; op; op = op->next) {
+        count++;
+    }
+    gl_buf_init(&buf, SIZE_MAX);
+    write_ops(&buf, list, count);
+    if (append(session, &buf, true, &err) != GL_OK) {
+        return lg_fail_gl(session->g, &err);
+    }
+    for (struct lg_op *op = list; op; op = op->next) {
+        op->is_on_disk = true;
+    }
+    return GLOSS_OK;
+}
+
+int lg_queue_renew(struct gloss_session *session, const struct lg_op *op)
+{
+    struct gl_buf buf;
+    struct gl_err err = {0};
+    if (!session->journal) {
+        return GLOSS_OK;
+    }
+    gl_buf_init(&buf, SIZE_MAX);
+    gl_buf_str(&buf, "{\"renewed\":");
+    gl_buf_put(&buf, op->request, op->len);
+    gl_buf_byte(&buf, '}');
+    return append(session, &buf, true, &err) == GL_OK ? GLOSS_OK : lg_fail_gl(session->g, &err);
+}
+
+/* If it cannot be written: the op is sent again by the next run, and refused again. */
+void lg_queue_keep(struct gloss_session *session, const struct lg_op *op)
+{
+    struct gl_buf buf;
+    struct gl_err err = {0};
+    if (session->journal && op->is_on_disk) {
+        gl_buf_init(&buf, SIZE_MAX);
+        write_kept(&buf, op);
+        (void)append(session, &buf, true, &err);
+    }
+}
+
+/* Ops that were accepted may stay in the file after a loss of power: sent again they change nothing. Those that were refused
+ * might be taken then, after the program was told that they were not. */
+static size_t write_answered(const struct gloss_session *session, struct gl_buf *buf, bool *has_refused)
+{
+    size_t count = 0;
+    gl_buf_str(buf, "{\"answered\":[");
+    for (const struct lg_op *op = session->ops; op; op = op->next) {
+        if (op->is_on_disk && op->is_answered) {
+            gl_buf_str(buf, count++ > 0 ? ",\"" : "\"");
+            gl_buf_str(buf, op->id);
+            gl_buf_byte(buf, '"');
+            *has_refused |= op->error.code != 0;
+        }
+    }
+    gl_buf_str(buf, "]}");
+    return count;
+}
+
+static void compact(struct gloss_session *session)
+{
+    struct gl_err err = {0};
+    bool is_idle = true;
+    for (const struct lg_op *op = session->ops; op && is_idle; op = op->next) {
+        is_idle = op->is_answered || !op->is_on_disk;
+    }
+    if (lg_journal_bytes(session->journal) > (is_idle ? IDLE_BYTES : session->compact_bytes)) {
+        struct reading rewriting = {.session = session};
+        if (lg_journal_rewrite(session->journal, fill, &rewriting, &err) == GL_OK) { /* if not now, then the next time */
+            set_limit(session);
+        }
+    }
+}
+
+void lg_queue_settle(struct gloss_session *session)
+{
+    struct gl_buf buf;
+    struct gl_err err = {0};
+    bool has_refused = false;
+    if (!session->journal || !session->has_answers) {
+        return;
+    }
+    session->has_answers = false;
+    gl_buf_init(&buf, SIZE_MAX);
+    if (write_answered(session, &buf, &has_refused) == 0) {
+        gl_buf_fini(&buf);
+        return;
+    }
+    (void)append(session, &buf, has_refused, &err);
+    for (struct lg_op *op = session->ops; op; op = op->next) {
+        op->is_on_disk &= !op->is_answered;
+    }
+    compact(session);
+}
+
+/* ---- whose ops they are */
+
+static bool who_name(const struct gloss *g, char name[64])
+{
+    struct gl_buf buf;
+    char hex[65];
+    gl_buf_init(&buf, SIZE_MAX);
+    gl_buf_str(&buf, g->url);
+    gl_buf_byte(&buf, '\n');
+    gl_buf_str(&buf, g->token[0] ? g->token : g->account);
+    gl_hash hash = gl_sha256(buf.data, buf.len);
+    bool is_made = buf.code == GL_OK;
+    explicit_bzero(buf.data, buf.len);
+    gl_buf_fini(&buf);
+    lg_hash_text(&hash, hex);
+    (void)snprintf(name, 64, "who.%.32s", hex);
+    return is_made;
+}
+
+void lg_queue_remember(struct gloss *g)
+{
+    struct gl_err err = {0};
+    char name[64];
+    if (g->queue_dir && strcmp(g->account_id, g->known_account) != 0 && who_name(g, name) &&
+        lg_file_write(g->queue_dir, name, gl_slice_str(g->account_id), &err) == GL_OK) {
+        memcpy(g->known_account, g->account_id, GLOSS_ID);
+    }
+}
+
+void lg_queue_recall(struct gloss *g)
+{
+    struct gl_buf buf;
+    struct gl_err err = {0};
+    gl_uuid id;
+    char name[64];
+    gl_buf_init(&buf, GLOSS_ID);
+    if (g->queue_dir && !g->account_id[0] && who_name(g, name) && lg_file_read(g->queue_dir, name, &buf, &err) == GL_OK &&
+        gl_uuid_parse(gl_buf_peek(&buf), &id)) {
+        gl_uuid_format(&id, g->account_id);
+        memcpy(g->known_account, g->account_id, GLOSS_ID);
+    }
+    gl_buf_fini(&buf);
+}
+
+/* ---- all queues of a directory */
+
+struct counting {
+    struct counted {
+        char id[GLOSS_ID];
+        int64_t since_ms;
+    } * ops;
+    size_t count;
+    json_t *head;
+};
+
+static enum gl_code count_ops(struct counting *counting, const json_t *record, struct gl_err *err)
+{
+    const json_t *ops = json_object_get(record, "ops");
+    struct counted *more = realloc(counting->ops, (counting->count + json_array_size(ops) + 1) * sizeof(*more));
+    if (!more) {
+        return gl_fail(err, GL_E_NOMEM, "out of memory");
+    }
+    counting->ops = more;
+    for (size_t i = 0; i < json_array_size(ops); i++) {
+        const char *id = json_string_value(json_object_get(json_array_get(ops, i), "id"));
+        struct counted *op = &counting->ops[counting->count++];
+        (void)snprintf(op->id, sizeof(op->id), "%s", id ? id : "");
+        op->since_ms = (int64_t)json_integer_value(json_object_get(record, "at"));
+    }
+    return GL_OK;
+}
+
+static void uncount(struct counting *counting, const json_t *ids)
+{
+    for (size_t i = 0; i < json_array_size(ids); i++) {
+        const char *id = json_string_value(json_array_get(ids, i));
+        for (size_t at = 0; id && at < counting->count; at++) {
+            if (strcmp(counting->ops[at].id, id) == 0) {
+                memmove(&counting->ops[at], &counting->ops[at + 1], (--counting->count - at) * sizeof(*counting->ops));
+                break;
+            }
+        }
+    }
+}
+
+static enum gl_code count_record(void *arg, struct gl_slice payload, struct gl_err *err)
+{
+    struct counting *counting = arg;
+    json_t *record = NULL;
+    enum gl_code code = gl_json_load(payload, &record, err);
+    if (code == GL_OK && json_object_get(record, "account") && !counting->head) {
+        counting->head = json_incref(record);
+    } else if (code == GL_OK && json_object_get(record, "ops")) {
+        code = count_ops(counting, record, err);
+    } else if (code == GL_OK) {
+        uncount(counting, json_object_get(record, "answered"));
+    }
+    json_decref(record);
+    return code;
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "";
+}
+
+static enum gl_code list_one(const char *dir, const char *name, gloss_queue_fn fn, void *arg)
+{
+    struct counting counting = {0};
+    struct gl_err err = {0};
+    enum gl_code code = lg_journal_look(dir, name, count_record, &counting, &err);
+    if (code == GL_OK && counting.head) {
+        const struct gloss_queue queue = {.account = text_of(counting.head, "account"),
+                                          .session = text_of(counting.head, "session"),
+                                          .url = text_of(counting.head, "url"),
+                                          .pending = counting.count,
+                                          .since_ms = counting.count > 0 ? counting.ops[0].since_ms : 0,
+                                          .is_open = lg_journal_is_open(dir, name)};
+        fn(&queue, arg);
+    }
+    json_decref(counting.head);
+    free(counting.ops);
+    return code == GL_E_NOT_FOUND ? GL_OK : code;
+}
+
+int gloss_queue_list(const char *queue_dir, gloss_queue_fn fn, void *arg)
+{
+    DIR *dir = opendir(queue_dir);
+    struct dirent *entry;
+    enum gl_code code = GL_OK;
+    if (!dir) {
+        return errno == ENOENT ? GLOSS_E_NOT_FOUND : errno == ENOMEM ? GLOSS_E_NOMEM : GLOSS_E_SYSTEM;
+    }
+    while (code == GL_OK && (entry = readdir(dir)) != NULL) {
+        size_t len = strlen(entry->d_name), suffix = sizeof(SUFFIX) - 1;
+        if (len > suffix && strcmp(entry->d_name + len - suffix, SUFFIX) == 0) {
+            code = list_one(queue_dir, entry->d_name, fn, arg);
+        }
+    }
+    (void)closedir(dir);
+    return code == GL_OK ? GLOSS_OK : gl_code_wire(code);
+}
