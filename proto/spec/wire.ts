@@ -253,6 +253,36 @@ export interface AnnotationPlace {
   deleted?: boolean;
 }
 
+/** something that one was told */
+export interface InboxItem {
+  /** its number; newer ones are larger */
+  item: number;
+  /** mention, reply, accepted, rejected, resolved or reopened */
+  why: string;
+  /** the project */
+  project: Uuid;
+  /** the document */
+  document: Uuid;
+  /** its title */
+  title: string;
+  /** the session */
+  session: Uuid;
+  /** the annotation: the reply, or the one that names or was decided about */
+  annotation: Uuid;
+  /** the op in the session */
+  seq: number;
+  /** who did it */
+  account: Uuid;
+  /** whose name that is; empty when it may not be seen any more */
+  name: string;
+  /** when */
+  at: Time;
+  /** how the annotation's note begins, as it is now */
+  text?: string;
+  /** it was marked as read */
+  read?: boolean;
+}
+
 /** one change, asked for */
 export interface OpRequest {
   /** chosen by the client, once for ever: sending it again changes nothing */
@@ -686,6 +716,38 @@ export interface SessionLeaveParams {
 /** Ends the subscription. */
 export interface SessionLeaveResult {}
 
+/** Lists what one was told, newest first, of the projects one belongs to. */
+export interface InboxListParams {
+  /** from the page before */
+  cursor?: string;
+  /** at most so many; 50 without */
+  limit?: number;
+  /** only what was not marked as read */
+  unread?: boolean;
+}
+
+/** Lists what one was told, newest first, of the projects one belongs to. */
+export interface InboxListResult {
+  /** one page */
+  items: InboxItem[];
+  /** how many are unread in all */
+  unread: number;
+  /** cursor of the next page; absent on the last */
+  next?: string;
+}
+
+/** Marks what one was told as read. */
+export interface InboxReadParams {
+  /** up to this item */
+  through: number;
+}
+
+/** Marks what one was told as read. */
+export interface InboxReadResult {
+  /** how many were unread until now */
+  marked: number;
+}
+
 /** Ops of a joined session, in order, without a gap. */
 export interface SessionOpsNotice {
   /** the session */
@@ -749,6 +811,8 @@ export interface Methods {
   "session.submit": { params: SessionSubmitParams; result: SessionSubmitResult };
   "annotation.locate": { params: AnnotationLocateParams; result: AnnotationLocateResult };
   "session.leave": { params: SessionLeaveParams; result: SessionLeaveResult };
+  "inbox.list": { params: InboxListParams; result: InboxListResult };
+  "inbox.read": { params: InboxReadParams; result: InboxReadResult };
 }
 
 /** server -> client */
@@ -783,6 +847,8 @@ export const RIGHTS = {
   "session.submit": { role: "annotator", scope: "session" },
   "annotation.locate": { role: "signed_in", scope: "none" },
   "session.leave": { role: "signed_in", scope: "none" },
+  "inbox.list": { role: "signed_in", scope: "none" },
+  "inbox.read": { role: "signed_in", scope: "none" },
 } as const;
 
 /** never: the same request will be refused again. refresh: look, decide, send anew under a new id. later: send the same again. */

@@ -57,6 +57,19 @@ static void check_span(struct checking *checking, const char *id, const struct g
     }
 }
 
+/* What an annotation is about must be there; the far end of a relation may be elsewhere, and gone. */
+static void check_link(struct checking *checking, const char *id, const struct gl_annotation *it)
+{
+    bool is_link = it->target_kind == GL_TARGET_ANNOTATION || it->target_kind == GL_TARGET_RELATION;
+    if (is_link && !checking->is_erased && !gl_state_find(checking->state, &it->link.from)) {
+        report_problem(&checking->report, "annotation %s: what it is about is not in its session", id);
+    }
+    bool is_here = it->target_kind == GL_TARGET_RELATION && gl_uuid_equal(&it->link.to_session, &checking->stream);
+    if (is_here && !checking->is_erased && !gl_state_find(checking->state, &it->link.to)) {
+        report_problem(&checking->report, "annotation %s: what it leads to is not in its session", id);
+    }
+}
+
 static enum gl_code check_row(void *ctx, const struct store_rows *row, struct gl_err *err)
 {
     struct checking *checking = ctx;
@@ -83,6 +96,7 @@ static enum gl_code check_row(void *ctx, const struct store_rows *row, struct gl
     for (size_t i = 0; i < count && checking->text; i++) {
         check_span(checking, id, &spans[i]);
     }
+    check_link(checking, id, it);
     gl_annotation_unref(&it);
     return GL_OK;
 }

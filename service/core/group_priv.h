@@ -32,6 +32,8 @@ struct part {
     size_t row_count, row_cap;
     int64_t last_at_ms; /* of the newest row */
     struct gl_annotation **annotations;
+    struct append_tell *tells; /* of the rows; what they lend belongs to the view */
+    size_t tell_count, tell_cap;
     struct project_op *project_ops; /* taken */
     struct append_term *terms;
     struct append_member member;
@@ -67,6 +69,11 @@ void group_add(struct group *group, struct part *part);
 void group_free(struct group *group);
 void group_settle(struct group *group, enum gl_code code, struct append_stream *streams); /* and frees it */
 struct group *hold_group(const struct core *core);                                        /* in flight under a lock, or NULL */
+
+/* tell.c: whom an accepted op concerns. */
+void part_tell(struct part *part, const struct tried *tried, enum gl_op_kind kind, const struct gl_annotation *before,
+               const struct gl_annotation *after);
+struct gl_slice tell_next_mention(struct gl_slice note, size_t *at); /* a name in a note, from *at on; empty: no more */
 
 struct part *part_from_project(struct project *project);
 void project_part_commit(struct part *part);

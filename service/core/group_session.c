@@ -38,6 +38,8 @@ static void drop_rows(struct part *part, size_t keep)
 {
     while (part->row_count > keep)
         free((void *)part->rows[--part->row_count].payload.data);
+    while (part->tell_count > 0 && part->tells[part->tell_count - 1].op >= keep)
+        part->tell_count--;
 }
 
 void part_free(struct part *part)
@@ -57,6 +59,7 @@ void part_free(struct part *part)
     mem_free(&part->rows);
     mem_free(&part->annotations);
     mem_free(&part->terms);
+    mem_free(&part->tells);
     mem_free(&part);
 }
 
@@ -242,6 +245,8 @@ static void try_op(struct part *part, struct tried *tried, const gl_uuid *step, 
     }
     tried->is_accepted = true;
     tried->row = part->row_count - 1;
+    if (verdict.has_annotation)
+        part_tell(part, tried, verdict.kind, verdict.before, judge_find(&part->view, &verdict.annotation));
     outcome->seq = part->view.seq;
     outcome->has_annotation = verdict.has_annotation;
     outcome->annotation = verdict.annotation;
@@ -441,6 +446,8 @@ static void fill_stream(struct part *part)
                                           .op_count = part->row_count,
                                           .annotations = part->annotations,
                                           .annotation_count = touched,
+                                          .tells = part->tells,
+                                          .tell_count = part->tell_count,
                                           .live_count = live_after(part, touched),
                                           .set_open = -1};
     if (part->view.mode_seq != session->state->mode_seq)

@@ -372,6 +372,7 @@ static enum gl_code accept(struct trial *trial, struct judge_verdict *verdict)
         judge_put(view, after);
         verdict->has_annotation = true;
         verdict->annotation = trial->id;
+        verdict->before = trial->before;
     }
     view->seq = seq;
     verdict->effects = json_pack("[{s:o, s:O, s:O}]", "ids", ids, "prev", trial->prev, "set", trial->set);

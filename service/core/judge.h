@@ -68,7 +68,8 @@ struct judge_verdict {
     json_t *effects; /* taken by the caller */
     bool has_annotation;
     gl_uuid annotation;
-    bool wants_far; /* with a refusal: look up this end, then judge again */
+    const struct gl_annotation *before; /* lent by the view; NULL: it was made */
+    bool wants_far;                     /* with a refusal: look up this end, then judge again */
     struct gl_link far;
 };
 /* Judges ask as the op that would get view->seq + 1. Accepted: the verdict is filled in, the view holds the effects, and view->seq has moved; chain is the

@@ -257,6 +257,38 @@ static bool write_project(const struct append_stream *stream, struct params *par
     return send(ctx, STORE_Q_append_project, params);
 }
 
+/* ---- what a session's stream writes besides: rows in the inboxes of those whom its ops concern, if there are any */
+
+/* An array parameter: put is evaluated for every tell t and its op o. */
+#define TELLS(letter, put)                                                                                                       \
+    params_array(p, letter);                                                                                                     \
+    for (const struct append_tell *t = stream->tells, *end = t + stream->tell_count; t < end; t++) {                             \
+        const struct append_op *o = &stream->ops[t->op];                                                                         \
+        put;                                                                                                                     \
+    }                                                                                                                            \
+    params_array_end(p)
+
+static bool write_inbox(const struct append_stream *stream, struct params *p, append_send_fn send, void *ctx)
+{
+    const struct append_op *last = &stream->ops[stream->op_count - 1];
+    if (stream->tell_count == 0) {
+        return true;
+    }
+    params_clear(p);
+    params_uuid(p, &stream->stream);
+    params_uuid(p, &last->id);
+    params_u64(p, last->seq);
+    params_uuid(p, &stream->project);
+    TELLS('u', ((void)o, t->name.len ? array_null(p) : array_id(p, &t->account)));
+    TELLS('t', ((void)o, t->name.len ? array_slice(p, t->name) : array_null(p)));
+    TELLS('t', ((void)o, array_name(p, t->why)));
+    TELLS('u', ((void)o, array_id(p, &t->annotation)));
+    TELLS('n', array_u64(p, o->seq));
+    TELLS('u', array_id(p, &o->account));
+    TELLS('m', array_time(p, payload_at_ms(o->payload)));
+    return send(ctx, STORE_Q_append_inbox, p);
+}
+
 bool append_write(struct append_stream *const *streams, size_t count, append_send_fn send, void *ctx)
 {
     struct params params;
@@ -266,10 +298,11 @@ bool append_write(struct append_stream *const *streams, size_t count, append_sen
     put_annotations(&params, streams, count);
     bool goes_on = send(ctx, STORE_Q_append, &params);
     for (size_t i = 0; goes_on && i < count; i++) {
-        goes_on = !append_is_project(streams[i]) ||
-                  (write_terms(streams[i], &params, send, ctx) && write_document(streams[i], &params, send, ctx) &&
-                   write_meta(streams[i], &params, send, ctx) && write_settings(streams[i], &params, send, ctx) &&
-                   write_member(streams[i], &params, send, ctx) && write_project(streams[i], &params, send, ctx));
+        goes_on = append_is_project(streams[i])
+                      ? (write_terms(streams[i], &params, send, ctx) && write_document(streams[i], &params, send, ctx) &&
+                         write_meta(streams[i], &params, send, ctx) && write_settings(streams[i], &params, send, ctx) &&
+                         write_member(streams[i], &params, send, ctx) && write_project(streams[i], &params, send, ctx))
+                      : write_inbox(streams[i], &params, send, ctx);
     }
     params_fini(&params);
     return goes_on;

@@ -59,6 +59,13 @@ struct append_member {
     gl_uuid account;
     enum gl_role role; /* GL_NOBODY: no longer a member */
 };
+struct append_tell { /* somebody is to be told of an op: account, or the member of that name */
+    size_t op;       /* its index in ops */
+    gl_uuid account; /* nil: name */
+    struct gl_slice name;
+    gl_uuid annotation;
+    const char *why; /* as in the inbox */
+};
 enum append_outcome {
     APPEND_COMMITTED,  /* durable: every op of the stream is in the log */
     APPEND_FENCE_LOST, /* somebody else appended first, or the epoch moved: nothing of this stream was written */
@@ -87,6 +94,8 @@ struct append_stream {
     size_t op_count;
     struct gl_annotation **annotations; /* the last state of each one touched */
     size_t annotation_count;
+    struct append_tell *tells; /* of a session: written with the ops, in their transaction */
+    size_t tell_count;
     struct append_term *terms; /* project streams only, from here on */
     size_t term_count;
     struct append_document *document; /* at most one */

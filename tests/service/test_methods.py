@@ -54,6 +54,7 @@ class MethodCase(ServiceCase):
             "session.page": {"session": self.session, "restart": True},
             "session.snapshot": {"session": self.session}, "session.log": {"session": self.session, "after": 0, "limit": 10},
             "session.submit": {"session": self.session, "ops": [create("claim", start=0, end=7)], "atomic": False},
+            "inbox.list": {"limit": 10, "unread": True}, "inbox.read": {"through": 0},
             "annotation.locate": {"annotation": self.annotation}, "session.leave": {"session": self.session},
         }[method]
         if client and method == "session.page":

@@ -14,6 +14,7 @@ import unicodedata
 import case
 import wire
 from case import Closed, Refused, ServiceCase, TEXT, create, delete, mode, new_id, restore, update
+from client import relate, reply
 from replica import chain_start, leaf_of, sha256
 from server import wait_until
 
@@ -51,15 +52,26 @@ class Order(SessionCase):
         known = list(replica.records)
         if what < 0.5 or not known:
             start = rng.randrange(0, 20)
+            if known and rng.random() < 0.4:
+                return self.some_link(rng, replica)
             return create(f"label {rng.randrange(6)}", start=start, end=start + rng.randrange(1, 5), note=f"n{rng.random()}")
         identity = rng.choice(known)
         base = rng.choice([replica.seq, replica.seq, max(0, replica.seq - rng.randrange(5)), own[-1] if own else 0])
         if what < 0.8:
-            return update(identity, base, **rng.choice([{"note": f"n{rng.random()}"}, {"label": f"label {rng.randrange(6)}"}, {"status": "accepted"}, {"attributes": {"a": rng.randrange(9)}}]))
+            return update(identity, base, **rng.choice([{"note": f"n{rng.random()}"}, {"label": f"label {rng.randrange(6)}"}, {"status": rng.choice(("accepted", "resolved", "active"))}, {"attributes": {rng.choice("ab"): rng.choice((rng.randrange(9), None))}}]))
         return (delete if what < 0.9 else restore)(identity, base)
+
+    def some_link(self, rng, replica):
+        """A reply or a relation; here and there into another session, or to what is not there."""
+        known = [*replica.records, new_id()]
+        if rng.random() < 0.5:
+            return reply(rng.choice(known), f"n{rng.random()}")
+        return rng.choice((relate(rng.choice(known), rng.choice(known), label="near"), relate(rng.choice(known), *self.far)))
 
     def test_two_to_ten_see_one_order(self):
         text = "abcdefghijklmnopqrstuvwxyz " * 4
+        elsewhere = self.new_session()
+        self.far = (self.made(self.connect("ana"), elsewhere)[0], elsewhere)
         for count in (2, 5, 10):
             with self.subTest(clients=count):
                 rng = random.Random(count)
@@ -80,7 +92,7 @@ class Order(SessionCase):
                         for result in results:
                             if "error" in result:
                                 refused += 1
-                                self.assertIn(result["error"]["data"]["name"], ("stale", "gone", "exists", "depends_on_refused", "not_found"), result)
+                                self.assertIn(result["error"]["data"]["name"], ("stale", "gone", "exists", "depends_on_refused", "not_found", "invalid_params"), result)
                             else:
                                 accepted[result["id"]] = result["seq"]
                 replicas = self.settle(session, *clients)

@@ -56,6 +56,16 @@ def create(label=None, start=None, end=None, exact=None, op=None, **more):
     return {"id": op or new_id(), "change": change}
 
 
+def reply(parent, note, op=None, **more):
+    return {"id": op or new_id(), "change": {"kind": "annotation.create", "target": {"type": "annotation", "annotation": parent}, "note": note, **more}}
+
+
+def relate(start, to, session=None, op=None, **more):
+    """An op that relates two annotations; session: that of the far one, if it is another."""
+    far = {"annotation": to, **({"session": session} if session else {})}
+    return {"id": op or new_id(), "change": {"kind": "annotation.create", "target": {"type": "relation", "from": start, "to": far}, **more}}
+
+
 def update(annotation, base, op=None, **fields):
     return {"id": op or new_id(), "base": base, "change": {"kind": "annotation.update", "annotation": annotation, **fields}}
 

@@ -1,0 +1,124 @@
+/*
+ * tell.c - whom an op concerns: who is named in a note, whose annotation is answered, or decided about by somebody else.
+ *
+ * Written with the op into the inboxes of those (store.h, struct append_tell). Who is a member, and which account a name is, the database knows.
+ */
+#include "service/core/group_priv.h"
+
+#define MENTIONS_MAX 32 /* of one note; who names more people than that calls nobody */
+
+/* ---- names in a note: @name, or @{a name with blanks} */
+
+static bool is_plain(const char *at, const char *end)
+{
+    const unsigned char byte = (unsigned char)*at;
+    if (byte < 0x80)
+        return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || byte == '_' ||
+               byte == '-' || byte == '.';
+    /* Other scripts' letters. U+2000 to U+206F, U+3000 to U+303F and U+FF00 to U+FF0F hold blanks, quotes, stops. */
+    if (end - at < 3 || byte < 0xE2)
+        return true;
+    const unsigned char second = (unsigned char)at[1], third = (unsigned char)at[2];
+    return !(byte == 0xE2 && (second == 0x80 || (second == 0x81 && third <= 0xAF))) && !(byte == 0xE3 && second == 0x80) &&
+           !(byte == 0xEF && second == 0xBC && third <= 0x8F);
+}
+
+static const char *skip(const char *at, const char *end)
+{
+    at++;
+    while (at < end && ((unsigned char)*at & 0xC0) == 0x80)
+        at++;
+    return at;
+}
+
+static struct gl_slice plain_name(const char *at, const char *end)
+{
+    const char *begin = at;
+    while (at < end && is_plain(at, end))
+        at = skip(at, end);
+    while (at > begin && (at[-1] == '.' || at[-1] == '-')) /* the end of a sentence, a dash */
+        at--;
+    return gl_slice_of(begin, (size_t)(at - begin));
+}
+
+struct gl_slice tell_next_mention(struct gl_slice note, size_t *at)
+{
+    const char *end = note.data + note.len;
+    for (const char *from = note.data + *at; from < end; from++) {
+        if (*from != '@' || (from > note.data && (unsigned char)from[-1] < 0x80 && is_plain(from - 1, from)))
+            continue; /* as in an address; other scripts put no blank before it */
+        const char *close = from + 1 < end && from[1] == '{' ? memchr(from + 2, '}', (size_t)(end - from) - 2) : NULL;
+        struct gl_slice name = close ? gl_slice_of(from + 2, (size_t)(close - from) - 2) : plain_name(from + 1, end);
+        if (name.len == 0 || name.len > GL_LABEL_MAX_BYTES)
+            continue;
+        *at = (size_t)(name.data - note.data) + name.len;
+        return name;
+    }
+    *at = note.len;
+    return gl_slice_of(NULL, 0);
+}
+
+static bool mentions(struct gl_slice note, struct gl_slice name)
+{
+    struct gl_slice found;
+    for (size_t at = 0; (found = tell_next_mention(note, &at)).len > 0;)
+        if (gl_slice_equal(found, name))
+            return true;
+    return false;
+}
+
+/* ---- what an op tells */
+
+static struct append_tell *add(struct part *part, const struct tried *tried, const struct gl_annotation *after, const char *why)
+{
+    part->tells = mem_grow(part->tells, &part->tell_cap, part->tell_count + 1, sizeof *part->tells);
+    struct append_tell *tell = &part->tells[part->tell_count++];
+    *tell = (struct append_tell){.op = tried->row, .annotation = after->id, .why = why};
+    return tell;
+}
+
+static void tell_account(struct part *part, const struct tried *tried, const struct gl_annotation *after, const char *why,
+                         const gl_uuid *account)
+{
+    if (!gl_uuid_equal(account, &tried->op->account))
+        add(part, tried, after, why)->account = *account;
+}
+
+static void tell_mentioned(struct part *part, const struct tried *tried, const struct gl_annotation *before,
+                           const struct gl_annotation *after)
+{
+    struct gl_slice name, note = gl_annotation_note(after);
+    const struct gl_slice old = before ? gl_annotation_note(before) : gl_slice_of(NULL, 0);
+    size_t count = 0;
+    if (note.len == 0 || !memchr(note.data, '@', note.len))
+        return;
+    for (size_t at = 0; (name = tell_next_mention(note, &at)).len > 0 && count <= MENTIONS_MAX;)
+        count++;
+    if (count > MENTIONS_MAX)
+        return;
+    for (size_t at = 0; (name = tell_next_mention(note, &at)).len > 0;)
+        if (!mentions(old, name))
+            add(part, tried, after, "mention")->name = name;
+}
+
+static const char *decision(enum gl_status before, enum gl_status after)
+{
+    if (before == after || after == GL_PROPOSED)
+        return NULL;
+    if (after == GL_ACTIVE)
+        return before == GL_PROPOSED ? NULL : "reopened";
+    return gl_status_name(after);
+}
+
+void part_tell(struct part *part, const struct tried *tried, enum gl_op_kind kind, const struct gl_annotation *before,
+               const struct gl_annotation *after)
+{
+    if (kind == GL_OP_ANNOTATION_CREATE && after->target_kind == GL_TARGET_ANNOTATION) {
+        const struct gl_annotation *parent = judge_find(&part->view, &after->link.from);
+        tell_account(part, tried, after, "reply", &parent->creator);
+    }
+    if (kind == GL_OP_ANNOTATION_UPDATE && decision(before->status, after->status))
+        tell_account(part, tried, after, decision(before->status, after->status), &after->creator);
+    if (kind == GL_OP_ANNOTATION_CREATE || kind == GL_OP_ANNOTATION_UPDATE)
+        tell_mentioned(part, tried, before, after);
+}
