@@ -65,6 +65,12 @@ void part_free(struct part *part)
 
 /* ---- what an op refers to: its base, its label, itself sent before */
 
+struct wanted {           /* a term that would have to be made first */
+    struct gl_slice name; /* empty: none */
+    enum gl_term_kind kind;
+    gl_uuid asker;
+};
+
 static struct tried *tried_find(struct part *part, const gl_uuid *id)
 {
     size_t index = (size_t)(uintptr_t)map_get(&part->by_id, id);
@@ -109,14 +115,35 @@ static enum gl_code resolve_base(struct part *part, const struct waiting_op *op,
     return gl_fail_at(err, GL_E_INVALID_PARAMS, "base", "base must be a seq or the id of your own earlier op");
 }
 
-/* *wanted is the label's name when it would have to be made first. */
-static enum gl_code resolve_label(const struct part *part, const struct waiting_op *op, struct judge_ask *ask,
-                                  struct gl_slice *wanted, struct gl_err *err)
+/* What the label of a change names, by a term of the codebook that is there. Whether it may stand there the judge says. */
+static enum gl_code resolve_term(const struct project *project, struct gl_slice name, enum gl_term_kind kind,
+                                 struct judge_ask *ask, struct wanted *wanted, struct gl_err *err)
 {
-    const struct project *project = part->session->project;
+    const struct gl_term *term = gl_codebook_by_name(project->terms, kind, name);
+    const bool is_id = gl_uuid_parse(name, &ask->label);
+    ask->label_is = JUDGE_LABEL;
+    if (!term && is_id)
+        term = gl_codebook_find(project->terms, &ask->label);
+    if (term) {
+        ask->label = term->id;
+    } else if (is_id) {
+        return gl_fail_at(err, GL_E_UNKNOWN_LABEL, "change.label", "the codebook has no %s with this id",
+                          kind == GL_TERM_RELATION ? "type of relation" : "label");
+    } else if (!project->is_open) {
+        ask->label_is = JUDGE_LABEL_UNKNOWN;
+    } else {
+        ask->label = gl_uuid_derive("gloss.label.wanted", name.data, name.len); /* stands in until the term is there */
+        wanted->name = name;
+        wanted->kind = kind;
+    }
+    return GL_OK;
+}
+
+static enum gl_code resolve_label(const struct part *part, const struct waiting_op *op, struct judge_ask *ask,
+                                  struct wanted *wanted, struct gl_err *err)
+{
     const json_t *label;
     enum gl_op_kind kind;
-    *wanted = gl_slice_of(NULL, 0);
     enum gl_code code = judge_peek(op->change, &kind, &label, err);
     if (code != GL_OK || !label)
         return code;
@@ -124,25 +151,9 @@ static enum gl_code resolve_label(const struct part *part, const struct waiting_
         ask->label_is = JUDGE_LABEL_REMOVED;
         return GL_OK;
     }
-    struct gl_slice name = gl_slice_of(json_string_value(label), json_string_length(label));
-    const struct gl_term *term = gl_codebook_by_name(project->terms, GL_TERM_LABEL, name);
-    bool is_id = gl_uuid_parse(name, &ask->label);
-    ask->label_is = JUDGE_LABEL;
-    if (!term && is_id)
-        term = gl_codebook_find(project->terms, &ask->label);
-    if (term && term->is_retired) {
-        return gl_fail_at(err, GL_E_UNKNOWN_LABEL, "change.label", "the label was retired; use another");
-    } else if (term && term->kind == GL_TERM_LABEL) {
-        ask->label = term->id;
-    } else if (is_id) {
-        return gl_fail_at(err, GL_E_UNKNOWN_LABEL, "change.label", "the codebook has no label with this id");
-    } else if (!is_id && !project->is_open) {
-        ask->label_is = JUDGE_LABEL_UNKNOWN;
-    } else if (!is_id) {
-        ask->label = gl_uuid_derive("gloss.label.wanted", name.data, name.len); /* stands in until the label is there */
-        *wanted = name;
-    }
-    return GL_OK;
+    wanted->asker = op->account;
+    return resolve_term(part->session->project, gl_slice_of(json_string_value(label), json_string_length(label)),
+                        judge_is_relation(&part->view, op->change) ? GL_TERM_RELATION : GL_TERM_LABEL, ask, wanted, err);
 }
 
 static void settle_repetition(const struct waiting_op *op, const gl_hash *request_hash, const gl_uuid *account, uint64_t seq,
@@ -214,7 +225,7 @@ static bool record_is_too_large(const struct part *part, const struct judge_verd
     return verdict->has_annotation && judge_find(&part->view, &verdict->annotation)->canonical.len > PAYLOAD_MAX_BYTES;
 }
 
-static void try_op(struct part *part, struct tried *tried, const gl_uuid *step, struct gl_slice *wanted)
+static void try_op(struct part *part, struct tried *tried, const gl_uuid *step, struct wanted *wanted)
 {
     struct waiting_op *op = tried->op;
     struct op_outcome *outcome = &tried->outcome;
@@ -319,18 +330,14 @@ static void refuse_block(struct part *part, size_t from, size_t rows, const stru
 struct block { /* one op, or all of an atomic request */
     size_t from, rows;
     struct judge_mark mark;
-    struct gl_slice *wanted; /* names of labels that must be made first, with who asks */
-    gl_uuid *askers;
+    struct wanted *wanted; /* terms that must be made first */
     size_t wanted_count, wanted_cap;
 };
 
-static void want(struct block *block, struct gl_slice name, const gl_uuid *account)
+static void want(struct block *block, const struct wanted *wanted)
 {
-    size_t cap = block->wanted_cap;
-    block->wanted = mem_grow(block->wanted, &cap, block->wanted_count + 1, sizeof *block->wanted);
-    block->askers = mem_grow(block->askers, &block->wanted_cap, block->wanted_count + 1, sizeof *block->askers);
-    block->wanted[block->wanted_count] = name;
-    block->askers[block->wanted_count++] = *account;
+    block->wanted = mem_grow(block->wanted, &block->wanted_cap, block->wanted_count + 1, sizeof *block->wanted);
+    block->wanted[block->wanted_count++] = *wanted;
 }
 
 static void try_block(struct part *part, struct block *block)
@@ -344,15 +351,15 @@ static void try_block(struct part *part, struct block *block)
     block->mark = judge_mark(&part->view);
     size_t wanted_before = block->wanted_count;
     do {
-        struct gl_slice wanted = {0};
+        struct wanted wanted = {.name = {0}};
         struct tried *tried = take_first(part);
         if (!is_repetition(part, tried, tried_find(part, &tried->op->id))) {
             map_put(&part->by_id, &tried->op->id, (void *)(uintptr_t)part->tried_count);
             try_op(part, tried, tried->op->is_step ? &step : NULL, &wanted);
         }
         is_refused |= tried->outcome.code != GL_OK;
-        if (tried->is_accepted && wanted.len > 0)
-            want(block, wanted, &tried->op->account);
+        if (tried->is_accepted && wanted.name.len > 0)
+            want(block, &wanted);
     } while (is_atomic && session->waiting && session->waiting->is_atomic && gl_uuid_equal(&session->waiting->step, &step));
     if (is_atomic && is_refused) {
         refuse_block(part, block->from, block->rows, &block->mark);
@@ -360,11 +367,11 @@ static void try_block(struct part *part, struct block *block)
     }
 }
 
-/* Labels first: what was judged since `at` waits until they are there. */
-static void wait_for_labels(struct part *part, struct block *at, const struct block *block)
+/* Terms first: what was judged since `at` waits until they are there. */
+static void wait_for_terms(struct part *part, struct block *at, const struct block *block)
 {
     for (size_t i = 0; i < block->wanted_count; i++)
-        project_want_term(part->session->project, &block->askers[i], GL_TERM_LABEL, block->wanted[i]);
+        project_want_term(part->session->project, &block->wanted[i].asker, block->wanted[i].kind, block->wanted[i].name);
     judge_back_to(&part->view, &at->mark);
     drop_rows(part, at->rows);
     put_back(part, at->from);
@@ -382,9 +389,8 @@ static void judge_waiting(struct part *part, size_t budget)
         }
     }
     if (must_wait)
-        wait_for_labels(part, &first_waiting, &block);
+        wait_for_terms(part, &first_waiting, &block);
     mem_free(&block.wanted);
-    mem_free(&block.askers);
 }
 
 /* Nobody waits for them any more: their client sends them again, perhaps to another worker, which may refuse them. Accepting them here later would
@@ -466,6 +472,7 @@ struct part *part_from_session(struct session *session, size_t budget)
     part->view.text = session->text;
     part->view.revision = session->document.revision;
     part->view.session = session->id;
+    part->view.terms = session->project->terms;
     part->view.others_may_edit = session->project->others_may_edit;
     part->view.codebook = session->project->codebook > session->codebook ? session->project->codebook : session->codebook;
     part->last_at_ms = session->last_at_ms;

@@ -379,6 +379,17 @@ static enum gl_code accept(struct trial *trial, struct judge_verdict *verdict)
     return GL_OK;
 }
 
+bool judge_is_relation(const struct judge_view *view, const json_t *change)
+{
+    const char *type = json_string_value(json_object_get(json_object_get(change, "target"), "type"));
+    const char *named = json_string_value(json_object_get(change, "annotation"));
+    gl_uuid id;
+    if (type)
+        return strcmp(type, "relation") == 0;
+    const struct gl_annotation *there = named && gl_uuid_parse(gl_slice_str(named), &id) ? judge_find(view, &id) : NULL;
+    return there && there->target_kind == GL_TARGET_RELATION;
+}
+
 enum gl_code judge(struct judge_view *view, const struct judge_ask *ask, struct judge_verdict *verdict, struct gl_err *err,
                    json_t **data)
 {

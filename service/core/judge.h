@@ -21,7 +21,7 @@ struct judge_view {
     const struct gl_text *text;
     gl_uuid revision, session;
     bool others_may_edit;
-    const struct gl_codebook *terms;
+    const struct gl_codebook *terms; /* of the project; NULL: nothing is checked against it */
     uint64_t codebook;
     uint64_t seq; /* of the last op accepted in this view */
     gl_hash chain, sum;
@@ -76,6 +76,8 @@ struct judge_verdict {
  * caller's to move. Refused: the view is as it was; *err and *data (taken by the caller, may become NULL) say why. */
 enum gl_code judge(struct judge_view *view, const struct judge_ask *ask, struct judge_verdict *verdict, struct gl_err *err,
                    json_t **data) GL_MUST_USE;
+/* Whether a change is about a relation, so that its label is a type of relation. */
+bool judge_is_relation(const struct judge_view *view, const json_t *change);
 /* The kind and the label (NULL: none named) of a change, before it is judged. Refuses what is no change at all. */
 enum gl_code judge_peek(const json_t *change, enum gl_op_kind *kind, const json_t **label, struct gl_err *err) GL_MUST_USE;
 

@@ -222,6 +222,23 @@ START_TEST(reply__that_is_deleted__stands_in_nobodys_way_until_it_is_restored)
 }
 END_TEST
 
+START_TEST(relation__with_a_new_type__makes_the_type_and_no_label)
+{
+    submit(ana, op_create("one", "harbour", "near"));
+    submit(ana, op_create("two", "quay", NULL));
+    uint64_t before = db_project_head(bench.db);
+    seq_of(ben, submit(ben, op_relate("three", "one", annotation_id("two"), NULL, "near")), 0);
+    ck_assert_uint_eq(db_project_head(bench.db), before + 1); /* of the label's name, another term */
+    ck_assert_uint_eq(db_label_count(bench.db), 1);
+    seq_of(ben, submit(ben, op_relate("four", "two", annotation_id("one"), NULL, "near")), 0);
+    ck_assert_uint_eq(db_project_head(bench.db), before + 1);
+    const json_t *label =
+        json_object_get(json_object_get(json_array_get(json_object_get(client_op(ben, 0), "effects"), 0), "set"), "label");
+    json_t *request = op_relate("five", "one", annotation_id("two"), NULL, json_string_value(label));
+    expect_error(ben, submit(ben, request), 0, "unknown_label"); /* that is the label's id */
+}
+END_TEST
+
 START_TEST(thread__is_resolved_and_opened_again)
 {
     submit(ana, op_create("one", "harbour", NULL));
@@ -250,6 +267,7 @@ int main(void)
     tcase_add_test(tcase, delete__depends_on_replies_that_its_author_had_not_seen);
     tcase_add_test(tcase, delete__depends_on_replies_of_the_same_group);
     tcase_add_test(tcase, reply__that_is_deleted__stands_in_nobodys_way_until_it_is_restored);
+    tcase_add_test(tcase, relation__with_a_new_type__makes_the_type_and_no_label);
     tcase_add_test(tcase, thread__is_resolved_and_opened_again);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
