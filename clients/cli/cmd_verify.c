@@ -1,9 +1,10 @@
 /*
- * cmd_verify.c - gloss verify: the log read from its beginning, hashed and applied here, compared with what the server says.
+ * cmd_verify.c - gloss verify: the log read from its beginning or from a snapshot, hashed and applied here, compared with what the server says.
  *
  * The library checks every message by itself, and ends the session when chain or state do not fit. Here both are computed once more, from the
  * ops as they were logged, by the rules of PROTOCOL.md alone: what is printed was computed on this machine.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "clients/cli/brief.h"
@@ -11,6 +12,7 @@
 #include "clients/cli/follow.h"
 #include "clients/cli/link.h"
 #include "clients/cli/say.h"
+#include "clients/cli/verify_snapshot.h"
 #include "proto/model/state.h"
 
 struct verify {
@@ -20,6 +22,7 @@ struct verify {
     struct progress progress;
     char server_chain[GLOSS_HASH], server_state[GLOSS_HASH];
     bool has_server_state;
+    uint64_t from; /* the seq that it begins behind: of the snapshot, or 0 */
 };
 
 static void on_op(struct follow *follow, const struct gloss_event *event)
@@ -50,14 +53,20 @@ static int report(struct verify *verify)
     bool ok = verify->err.code == GL_OK && cli->link.final_code == 0 && strcmp(chain, verify->server_chain) == 0 &&
               verify->has_server_state && strcmp(sum, verify->server_state) == 0;
     if (cli->is_json) {
-        out_json(cli, json_pack("{s:I, s:s, s:s, s:I, s:b}", "seq", (json_int_t)state->seq, "chain", chain, "state", sum,
-                                "annotations", (json_int_t)state->live_count, "ok", (int)ok));
+        out_json(cli, json_pack("{s:I, s:s, s:s, s:I, s:I, s:b}", "seq", (json_int_t)state->seq, "chain", chain, "state", sum,
+                                "annotations", (json_int_t)state->live_count, "from", (json_int_t)verify->from, "ok", (int)ok));
     } else {
         out_line(cli, "seq         %llu", (unsigned long long)state->seq);
+        if (verify->from) {
+            out_line(cli, "from        %llu", (unsigned long long)verify->from);
+        }
         out_line(cli, "chain       %s", chain);
         out_line(cli, "state       %s", sum);
         out_line(cli, "annotations %zu", state->live_count);
-        out_line(cli, "%s", ok ? "ok: computed here from the log, and the server says the same" : "NOT OK");
+        out_line(cli, "%s",
+                 !ok            ? "NOT OK"
+                 : verify->from ? "ok: computed here from the snapshot and the log behind it, and the server says the same"
+                                : "ok: computed here from the log, and the server says the same");
     }
     if (!ok) {
         say(cli, "the log does not verify: %s",
@@ -71,6 +80,44 @@ static int report(struct verify *verify)
 static bool is_about_the_log(int code)
 {
     return code == GLOSS_E_CHAIN_BROKEN || code == GLOSS_E_RESYNC;
+}
+
+static void copy_text(char to[GLOSS_HASH], const json_t *from)
+{
+    const char *text = json_string_value(from);
+    (void)snprintf(to, GLOSS_HASH, "%s", text ? text : "");
+}
+
+/* What the server says is asked for, and the log read up to there: a library that holds no replica has no state to compare. */
+static int from_snapshot(struct cli *cli, struct follow *follow, struct verify *verify)
+{
+    char chain[GLOSS_HASH];
+    json_t *joined = NULL;
+    int status = verify_snapshot_read(cli, follow->session_id, verify->state, &verify->err);
+    if (status == 0 && verify->err.code == GL_OK) {
+        status = link_call(cli, "the session cannot be opened", "session.join",
+                           json_pack("{s:s, s:b}", "session", follow->session_id, "live", 0), &joined);
+    }
+    if (!joined) {
+        return status;
+    }
+    follow->until = (uint64_t)json_integer_value(json_object_get(joined, "seq"));
+    follow->has_until = true;
+    follow->on_end = NULL;
+    copy_text(verify->server_chain, json_object_get(joined, "chain"));
+    copy_text(verify->server_state, json_object_get(joined, "state"));
+    json_decref(joined);
+    verify->has_server_state = true;
+    verify->from = verify->state->seq;
+    if (verify->from == follow->until) {
+        return 0;
+    }
+    hash_format(&verify->state->chain, chain);
+    follow->after = verify->from;
+    follow->chain = chain;
+    status = follow_run(follow);
+    follow->chain = NULL;
+    return status;
 }
 
 static int verify_brief(struct cli *cli, const struct brief *brief, struct follow *follow, struct verify *verify)
@@ -88,7 +135,7 @@ static int verify_brief(struct cli *cli, const struct brief *brief, struct follo
     }
     progress_begin(&verify->progress, &cli->err, "verifying");
     follow->session_id = brief->session;
-    int status = follow_run(follow);
+    int status = cli_flag(cli, OPT_snapshot) ? from_snapshot(cli, follow, verify) : follow_run(follow);
     progress_end(&verify->progress);
     if (status == 0 || is_about_the_log(cli->link.final_code)) {
         return report(verify);

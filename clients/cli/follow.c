@@ -84,6 +84,10 @@ int follow_run(struct follow *follow)
     struct gloss_join options;
     gloss_join_init(&options);
     options.from = follow->from_now ? GLOSS_FROM_STATE : GLOSS_FROM_LOG;
+    options.archive = true;
+    options.since = follow->after;
+    options.chain = follow->chain;
+    options.replica = follow->after == 0;
     if (gloss_join(cli->gloss, follow->session_id, &options, &follow->session) != 0) {
         return fail_error(cli, "the session cannot be opened", gloss_last_error(cli->gloss));
     }

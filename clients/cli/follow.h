@@ -14,12 +14,14 @@ struct follow {
     struct cli *cli;
     const char *session_id;
     bool has_until;
-    uint64_t until;   /* end with this op */
-    bool to_head;     /* end with the newest op at joining */
-    bool from_now;    /* begin with what comes; otherwise with the first op */
-    bool says_losses; /* tell on stderr when the connection is lost and when it is back */
-    bool is_quiet;    /* an end that is not wished is not said: cli->link.final_error has it */
-    int patience_ms;  /* LINK_FOR_EVER, or how long to wait for a lost connection */
+    uint64_t until;    /* end with this op */
+    bool to_head;      /* end with the newest op at joining */
+    bool from_now;     /* begin with what comes; otherwise with the first op, or */
+    uint64_t after;    /* behind this one: without a replica then */
+    const char *chain; /* there */
+    bool says_losses;  /* tell on stderr when the connection is lost and when it is back */
+    bool is_quiet;     /* an end that is not wished is not said: cli->link.final_error has it */
+    int patience_ms;   /* LINK_FOR_EVER, or how long to wait for a lost connection */
     void (*on_op)(struct follow *follow, const struct gloss_event *event); /* may be NULL */
     void (*on_end)(struct follow *follow);  /* the replica is as of the end, now and only now; may be NULL */
     void (*on_turn)(struct follow *follow); /* after each wait; may be NULL */

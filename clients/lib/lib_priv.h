@@ -151,6 +151,7 @@ struct lg_frame { /* one session.ops, not yet applied to its end */
     struct lg_frame *next;
     json_t *params;
     size_t at;
+    bool is_log; /* an answer to session.log: it has no chain behind its last op */
 };
 
 struct gloss_session {
@@ -160,11 +161,13 @@ struct gloss_session {
     gl_uuid uuid;
     void *data;
     enum gloss_from from;
-    bool wants_replica, is_submit_only, wants_names;
+    bool wants_replica, is_submit_only, wants_names, wants_archive;
     enum lg_session_state state;
     bool is_left;
     struct gloss_error error; /* LG_FAILED */
     uint64_t join_not_before_ms;
+    bool is_reading_log; /* what is archived, up to log_retained_from - 1 (archive.c) */
+    uint64_t log_retained_from, log_not_before_ms;
     unsigned join_failures;
 
     char role[17], mode[17];
@@ -221,6 +224,11 @@ struct gloss_session *lg_session_find(struct gloss *g, const gl_uuid *id);
 void lg_session_on_notice(struct gloss *g, const json_t *params);
 void lg_sessions_run(struct gloss *g); /* ops that waited for names */
 
+/* archive.c */
+bool lg_archive_wanted(const struct gloss_session *session, const struct gloss_error *error);
+void lg_archive_pump(struct gloss_session *session); /* asks for the next part, or joins behind the last */
+
+bool lg_replica_push(struct gloss_session *session, json_t *params, bool is_log); /* a frame; false: out of memory */
 void lg_replica_on_ops(struct gloss *g, json_t *params);
 void lg_replica_run(struct gloss_session *session);
 void lg_replica_page(struct gloss_session *session);    /* asks for pages */

@@ -63,6 +63,7 @@ int gloss_join(struct gloss *g, const char *id, const struct gloss_join *given, 
     session->wants_replica = options.replica;
     session->is_submit_only = options.submit_only;
     session->wants_names = options.names && !options.submit_only;
+    session->wants_archive = options.archive;
     session->has_position = options.from == GLOSS_FROM_LOG && options.since > 0;
     session->seq = session->has_position ? options.since : 0;
     session->chain = chain;
@@ -213,7 +214,7 @@ void lg_session_up(struct gloss_session *session)
     if (session->is_left || session->state != LG_AWAY || !has_queue(session)) {
         return;
     }
-    if (looks_first(session) || session->is_submit_only) {
+    if (looks_first(session) || session->is_submit_only || session->is_reading_log) {
         params.has_live = true; /* live: false */
     } else if (resumes(session)) {
         params.has_since = true;
@@ -355,6 +356,7 @@ static void joined(struct gloss_session *session, json_t *result, const struct g
     lg_emit(session->g, &event);
     if (session->state == LG_JOINED && !session->is_left) {
         lg_replica_page(session);
+        lg_archive_pump(session);
         lg_replica_arrived(session);
     }
 }
@@ -362,7 +364,11 @@ static void joined(struct gloss_session *session, json_t *result, const struct g
 static void not_joined(struct gloss_session *session, const struct gloss_error *error)
 {
     session->state = LG_AWAY;
-    if (error->code == GLOSS_E_RESYNC) {
+    if (lg_archive_wanted(session, error)) {
+        session->log_retained_from = (uint64_t)json_integer_value(json_object_get(error->data, "retained_from"));
+        session->is_reading_log = true;
+        lg_session_up(session);
+    } else if (error->code == GLOSS_E_RESYNC || error->code == GLOSS_E_ARCHIVED) {
         lg_session_read_anew(session, error);
     } else if (error->code == GLOSS_E_TIMED_OUT) {
         lg_drop(session->g, GLOSS_E_DISCONNECTED, "silence", "the server did not answer session.join");
@@ -428,6 +434,10 @@ void lg_session_pump(struct gloss_session *session, uint64_t now)
         lg_wake_at(session->g, session->sum_due_ms);
     }
     lg_replica_page(session);
+    lg_archive_pump(session);
+    if (session->state != LG_JOINED || session->is_reading_log) {
+        return;
+    }
     lg_submit_pump(session, now);
 }
 

@@ -59,7 +59,7 @@ PROJECT, DOCUMENT, SESSION, REVISION = (model.number_id(kind, 1) for kind in (20
 TEXT = "Once only: a quotation.\r\n" + ("Moscow and Beijing \u201cstood together\u201d.\r\nThe caf\u00e9 was full. \U0001F469\u200D\U0001F467 \u4E2D\u56FD \u0645\u0631\u062D\u0628\u0627\r\n" * 900)
 TOKEN = "gls_" + "a" * 43 + "_000000"
 WIRE = {"stale": 1200, "gone": 1202, "id_reused": 1203, "depends_on_refused": 1204, "atomic_refused": 1205, "unknown_label": 1210, "busy": 1120,
-        "internal": -32603, "bad_credentials": 1101, "not_found": 1111, "forbidden": 1110, "resync": 1300, "invalid_params": -32602,
+        "internal": -32603, "bad_credentials": 1101, "not_found": 1111, "forbidden": 1110, "resync": 1300, "archived": 1303, "invalid_params": -32602,
         "unknown_method": -32601, "quote_not_found": 1220, "quote_ambiguous": 1221, "quote_mismatch": 1222, "out_of_range": 1223,
         "splits_grapheme": 1224, "store_down": 1500, "shutting_down": 1502, "checksum": 1232, "upgrade": 1301, "unknown_outcome": 1501}
 
@@ -403,6 +403,8 @@ class Peer:
         if params["session"] != SESSION:
             raise Refused("not_found")
         if since is not None:
+            if since + 1 < self.server.retained_from:
+                raise Refused("archived", path="since", retained_from=self.server.retained_from, seq=self.server.retained_from - 1)
             if self.server.fault("resync") or since > stream.seq or params.get("chain", stream.chain(since).hex()) != stream.chain(since).hex():
                 raise Refused("resync")
             if since > 0 and "chain" not in params:
@@ -414,9 +416,13 @@ class Peer:
         state = store.state().hex()
         if self.server.fault("wrong_join_state"):
             state = "33" * 32
-        return {"seq": stream.seq, "chain": stream.chain().hex(), "state": state, "mode": store.mode[0], "mode_seq": store.mode[1], "retained_from": 1,
+        return {"seq": stream.seq, "chain": stream.chain().hex(), "state": state, "mode": store.mode[0], "mode_seq": store.mode[1], "retained_from": self.server.retained_from,
                 "role": "annotator", "annotations": sum("deleted" not in record for record in store.records.values()), "records": len(store.records),
                 "document": store.info(DOCUMENT)}
+
+    async def on_session_log(self, params):
+        stream, after = self.server.store.session, params["after"]
+        return {"first": after + 1, "ops": stream.logged[after:after + 7], "chain_before": stream.chain(after).hex(), "head": stream.seq}
 
     async def on_session_leave(self, params):
         self.cursor, self.joined = None, False
@@ -523,6 +529,7 @@ class Server:
         self.store, self.peers, self.faults, self.counts = Store(), [], [], {}
         self.requests, self.batches, self.connections = [], [], 0
         self.ops_in_frame, self.ops_in_flight, self.page_records, self.protocol = 100, 256, 20, "gloss.v1"
+        self.retained_from = 1
 
     def fault(self, name, method=None):
         """Whether this is to go wrong now; the fault then, which is used up by it."""

@@ -329,6 +329,71 @@ START_TEST(rewound_log__is_read_anew_and_said_so)
 }
 END_TEST
 
+/* Fifteen ops, of which ten are archived while nobody is connected. */
+static void archive(struct fake *fake)
+{
+    fake_do(fake, "{\"do\":\"set\",\"retained_from\":11}");
+    fake_do(fake, "{\"do\":\"drop\"}");
+}
+
+START_TEST(replica__that_was_away_below_the_cut__is_read_anew)
+{
+    struct fake fake;
+    struct client ana, watcher;
+    struct gloss_join options;
+    start(&fake, &ana, 5);
+    client_join(&ana, NULL);
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED]);
+    gloss_join_init(&options);
+    options.from = GLOSS_FROM_LOG;
+    client_new(&watcher, &fake);
+    client_join(&watcher, &options);
+    WAIT_FOR(&watcher, watcher.last_seq == 5 && gloss_session_is_synced(watcher.session));
+    fake_do(&fake, "{\"do\":\"drop\"}");
+    fake_do(&fake, NOTE_BY_BEN, 10, "false");
+    archive(&fake);
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_RESYNC] && gloss_session_is_synced(ana.session));
+    ck_assert_int_eq(ana.error.code, GLOSS_E_ARCHIVED);
+    ck_assert_uint_eq(ana.synced_seq, 15);
+    expect_same(&ana);
+    /* Who reads the log cannot be helped so: it is told, and where the log begins now. */
+    WAIT_FOR(&watcher, watcher.seen[GLOSS_EV_ERROR]);
+    ck_assert_int_eq(watcher.error.code, GLOSS_E_ARCHIVED);
+    ck_assert_int_eq(json_integer_value(json_object_get(watcher.error.data, "retained_from")), 11);
+    ck_assert_uint_eq(watcher.last_seq, 5);
+    client_free(&watcher);
+    stop(&fake, &ana);
+}
+END_TEST
+
+START_TEST(log_reader__that_wants_the_archive__is_told_every_op)
+{
+    struct fake fake;
+    struct client ana;
+    struct gloss_join options;
+    start(&fake, &ana, 30);
+    gloss_join_init(&options);
+    options.from = GLOSS_FROM_LOG;
+    options.archive = true;
+    fake_do(&fake, "{\"do\":\"set\",\"retained_from\":26}");
+    fake_do(
+        &fake,
+        "{\"do\":\"fault\",\"fault\":\"refuse\",\"method\":\"session.log\",\"name\":\"busy\",\"times\":1,\"data\":{\"retry_after_ms\":20}}");
+    client_join(&ana, &options);
+    WAIT_FOR(&ana, ana.last_seq >= 14);
+    fake_do(&fake, "{\"do\":\"drop\"}");
+    WAIT_FOR(&ana, gloss_session_is_synced(ana.session));
+    ck_assert_uint_eq(ana.seen[GLOSS_EV_OP], 30);
+    ck_assert_uint_eq(ana.last_seq, 30);
+    expect_same(&ana);
+    bens(&fake, 3, true);
+    WAIT_FOR(&ana, ana.last_seq == 33);
+    expect_same(&ana);
+    ck_assert_int_ge(fake_count(&fake, "session.log"), 4);
+    stop(&fake, &ana);
+}
+END_TEST
+
 START_TEST(notices__are_told_and_obeyed)
 {
     struct fake fake;
@@ -547,7 +612,8 @@ RUN("session", replica__of_an_empty_session__is_synced_at_0, replica__read_in_pa
     watcher__without_replica__hears_only_what_is_new, resume__after_fifty_losses__tells_each_op_once_in_order,
     ops__that_come_twice__are_told_once, ops__with_a_gap__are_asked_for_again,
     ops__that_do_not_fit_the_chain_or_sum__end_the_session, sync__when_frames_have_no_sum__asks_for_one,
-    rewound_log__is_read_anew_and_said_so, notices__are_told_and_obeyed,
+    rewound_log__is_read_anew_and_said_so, replica__that_was_away_below_the_cut__is_read_anew,
+    log_reader__that_wants_the_archive__is_told_every_op, notices__are_told_and_obeyed,
     notice_upgrade__and_an_unknown_kind_of_op__end_the_session, join__of_what_is_not_there__ends_with_the_reason,
     join__that_is_answered_busy__is_asked_again, names__are_known_when_an_op_uses_them,
     names__that_come_late_or_never__are_waited_for_and_asked_for, leave__inside_a_callback__ends_its_events,
