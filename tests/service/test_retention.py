@@ -364,6 +364,51 @@ class Jobs(RetentionCase):
         wait_until("it is archived", lambda: self.status(session)["retained_from"] == 101, 30)
 
 
+class CommandLine(RetentionCase):
+    """gloss at a session whose beginning is archived: log, watch and verify show what they would show otherwise."""
+
+    def test_log_watch_and_verify(self):
+        brief = self.server.import_text(f"Nobody edits last.\n{new_id()}\n", title="Archived")["document"]
+        session = self.server.gloss("info", brief, "--json", status=0).json["session"]
+        ana = self.connect("ana")
+        made = self.write(ana, session, 300)
+        self.connect("admin").one(session, delete(made[7]["annotation"], 300))
+        ana.one(session, update(made[9]["annotation"], 300, note="another", label="evidence"))
+        whole = {words: self.server.gloss(*words, "--json", status=0).lines for words in (("log", brief), ("log", brief, "--raw"))}
+        verified = self.server.gloss("verify", brief, "--json", status=0).json
+        self.assertEqual((len(whole["log", brief]), verified["seq"]), (302, 302))
+        self.assertEqual(self.server.gloss("verify", brief, "--snapshot", "--json", status=0).json, verified)
+        self.archive(session)
+        self.assertEqual(self.server.gloss("verify", brief, "--json", status=0).json, verified)
+        for behind in range(2):  # at the head, and with an op behind
+            for words, lines in whole.items():
+                self.assertEqual(self.server.gloss(*words, "--json", status=0).lines[:302], lines)
+            done = self.server.gloss("verify", brief, "--snapshot", "--json", status=0).json
+            self.assertEqual({**done, "from": 0}, self.server.gloss("verify", brief, "--json", status=0).json)
+            self.assertEqual((done["from"], done["seq"], done["ok"]), (302, 302 + behind, True))
+            ana.one(session, create("claim", exact="Nobody", note="behind"))
+        watched = self.server.gloss("watch", brief, "--until", "303", "--json", status=0).lines
+        self.assertEqual(watched[:302], whole["log", brief])
+        self.assertEqual(self.server.gloss("log", brief, "--since", "290", "--json", status=0).lines[:12], whole["log", brief][290:])
+        self.assertIn("from        302", self.server.gloss("verify", brief, "--snapshot", status=0).out)
+
+    def test_what_is_damaged_is_found(self):
+        brief = self.server.import_text(f"Nobody edits last.\n{new_id()}\n", title="Damaged")["document"]
+        session = self.server.gloss("info", brief, "--json", status=0).json["session"]
+        self.write(self.connect("ana"), session, 10)
+        self.archive(session)
+        for words, statement, undo in ((("verify", brief, "--snapshot"), "update snapshot_part set records = replace(records, 'n7', 'n8')", "update snapshot_part set records = kept"),
+                                       (("verify", brief), "update archive set ops = replace(ops, 'n7', 'n8')", "update archive set ops = kept")):
+            table = statement.split()[1]
+            self.server.sql(f"alter table {table} add column kept text; update {table} set kept = {'records' if 'part' in table else 'ops'} where stream = '{session}'; "
+                            f"{statement} where stream = '{session}'")
+            done = self.server.gloss(*words, "--json", status=1)
+            self.assertFalse(done.json["ok"] if done.out else False, done)
+            self.assertIn("does not verify", done.err)
+            self.server.sql(f"{undo} where stream = '{session}'; alter table {table} drop column kept")
+        self.assertEqual(self.server.gloss("verify", brief, "--json", status=0).json["ok"], True)
+
+
 class Damage(RetentionCase):
     """glossd check finds what somebody changed in the archive and in a snapshot."""
 
