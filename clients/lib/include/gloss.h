@@ -260,7 +260,7 @@ struct gloss_join {
     /* What follows came after 0.1. */
     bool cache;    /* keep the replica in queue_dir too: it is there at once the next time, and is continued by seq if it fits */
     bool no_queue; /* this session's ops in memory only, although there is a queue_dir */
-    bool archive; /* GLOSS_FROM_LOG: read what the server has archived as well; otherwise GLOSS_E_ARCHIVED, data.retained_from */
+    bool archive;  /* GLOSS_FROM_LOG: read what the server has archived as well; otherwise GLOSS_E_ARCHIVED, data.retained_from */
 };
 void gloss_join_init(struct gloss_join *options); /* GLOSS_FROM_STATE, replica and names on */
 
