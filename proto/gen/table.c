@@ -117,7 +117,8 @@ static void check_message_name(const struct table *table, const struct row *row)
         complain("%s: names are lower case", row->name);
     }
     for (size_t i = 0; i < table->message_count; i++) {
-        if (strcmp(table->messages[i].name, row->name) == 0) {
+        const struct message *other = &table->messages[i];
+        if (strcmp(other->name, row->name) == 0 && other->is_notice == (row->kind == ROW_NOTICE)) { /* one each way is fine */
             complain("%s is there twice", row->name);
         }
     }

@@ -25,6 +25,7 @@ static void on_sweep(void *ctx)
     uint64_t now_ms = loop_now_ms(core->loop);
     sweep_peers(core, now_ms);
     writer_expire(core, now_ms);
+    presence_sweep(core, now_ms);
     session_sweep(core, now_ms);
     project_sweep(core, now_ms);
     revoked_look(core);
@@ -119,9 +120,11 @@ struct core *core_new(struct loop *loop, struct store *store, const struct core_
     core->sweep = loop_timer_new(loop, on_sweep, core);
     core->poll = loop_timer_new(loop, on_poll, core);
     core->retry = loop_timer_new(loop, writer_kick_from_timer, core);
+    core->merge = loop_timer_new(loop, presence_merge, core);
     loop_timer_start(core->sweep, SWEEP_MS, SWEEP_MS);
     loop_timer_start(core->poll, POLL_MS, POLL_MS);
     store_listen(store, on_moved, core);
+    store_hear(store, presence_heard, core);
     return core;
 }
 
@@ -189,6 +192,7 @@ void core_free(struct core **address)
     loop_timer_free(&core->sweep);
     loop_timer_free(&core->poll);
     loop_timer_free(&core->retry);
+    loop_timer_free(&core->merge);
     writer_free(core);
     for (size_t at = 0; (session = map_next(&core->sessions, &at));)
         session_free(session);

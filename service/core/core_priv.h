@@ -34,6 +34,8 @@ struct core {
     struct group *group;      /* the append in flight */
     struct hold *hold;        /* the stream that is appended to under its lock; NULL: none is */
     size_t gather_at;         /* where in sessions the next group begins, so that everybody's turn comes */
+    struct loop_timer *merge; /* of presence: runs while somebody's place has changed */
+    bool is_merging;
     struct loop_timer *retry; /* of the writer, after a locked row or a store that is down */
     bool writer_is_scheduled;
     bool append_is_in_flight;
@@ -123,6 +125,11 @@ struct subscription {
     struct subscription **reading; /* while the store is asked: where the answer will look for us */
     uint64_t cursor;               /* the last seq that was sent */
     uint64_t project_cursor;
+    struct person *person;   /* presence: where the peer said it is, or NULL */
+    gl_uuid stay;            /* how the others know it; zero until it is needed */
+    bool lacks_people;       /* presence: a notice was left out, or none was sent yet */
+    unsigned presence_count; /* in the second that began at presence_since_ms */
+    uint64_t presence_since_ms;
     size_t page_at; /* index of the next record to page */
     struct request *pages, **pages_tail;
     size_t page_count;
@@ -174,6 +181,8 @@ struct session {
     bool is_held;         /* hold.c appends, nobody else */
     uint64_t not_before_ms;
     struct subscription *subscriptions;
+    struct map people;                    /* presence: stay -> struct person */
+    bool has_moved, must_ask;             /* presence: somebody has; the other workers must be asked who is there */
     struct session_waiter *waiters;       /* for the state to be loaded */
     struct session_waiter *catch_waiters; /* for the log's tail */
 };
@@ -211,6 +220,15 @@ struct gl_slice logged_op(const struct store_tail_op *op); /* owned bytes */
 struct frame *ops_frame(const char *method, const char *scope, const gl_uuid *id, uint64_t first, const gl_hash *chain,
                         const gl_hash *sum, const struct gl_slice *logged, size_t count);
 bool peer_has_room(const struct peer *peer);
+
+/* presence.c: who is where. */
+void presence_heard(void *core, const gl_uuid *worker, struct gl_slice bytes); /* what another worker said */
+void presence_merge(void *core);                                               /* the timer: tells what has changed since */
+void presence_enter(struct subscription *subscription);
+void presence_leave(struct subscription *subscription);
+void presence_pump(struct subscription *subscription); /* there is room: everybody, if it lacks them */
+void presence_sweep(struct core *core, uint64_t now_ms);
+void presence_free(struct session *session);
 
 /* submit.c: from the request to the waiting ops, and from their outcomes to the answer. */
 struct op_outcome {

@@ -84,17 +84,17 @@ static void on_found(void *ctx, enum gl_code code, const struct store_rows *rows
     mem_free(&lookup);
 }
 
-static bool is_by_the_codebook(enum gl_code code)
+/* Refused for what the project says? Another worker may have made the label a moment ago, and the author seen it. */
+static bool is_for_the_project(enum gl_code code)
 {
     return code == GL_E_UNKNOWN_LABEL || code == GL_E_UNKNOWN_ATTRIBUTE || code == GL_E_INVALID_ATTRIBUTE ||
-           code == GL_E_INVALID_ENDPOINT || code == GL_E_CONFLICT;
+           code == GL_E_INVALID_ENDPOINT || code == GL_E_CONFLICT || code == GL_E_FORBIDDEN;
 }
 
-/* Another worker may have made or changed the term a moment ago, and the author seen it. */
-static bool doubtful_term(const struct part *part)
+static bool is_project_doubtful(const struct part *part)
 {
     for (size_t i = 0; i < part->tried_count; i++)
-        if (is_by_the_codebook(part->tried[i].outcome.code) && is_doubtful(part->session, &part->tried[i]))
+        if (is_for_the_project(part->tried[i].outcome.code) && is_doubtful(part->session, &part->tried[i]))
             return true;
     return false;
 }
@@ -108,7 +108,7 @@ bool part_must_look_up(struct part *part)
     if (!doubtful)
         return false;
     const gl_uuid account = doubtful->op->account;
-    const bool is_term_unknown = doubtful_term(part);
+    const bool must_look = is_project_doubtful(part);
     struct lookup *lookup = mem_alloc(sizeof *lookup);
     lookup->session = session;
     lookup->account = account;
@@ -123,7 +123,7 @@ bool part_must_look_up(struct part *part)
                 (struct store_param[]){P_UUID(session->id), P_BYTES(lookup->ids, lookup->count * sizeof *lookup->ids)}, 2,
                 on_found, lookup);
     part_give_back(part);
-    if (is_term_unknown)
+    if (must_look)
         project_look(session->project);
     return true;
 }

@@ -119,8 +119,11 @@ void peer_pump(struct peer *peer)
     }
     for (struct subscription *it = peer->subscriptions; it && !peer->outbox; it = it->next_of_peer) {
         project_deliver(it);
-        if (deliver_pump(it) || it->reading)
+        const bool is_current = deliver_pump(it);
+        if (is_current || it->reading)
             deliver_pages(it);
+        if (is_current)
+            presence_pump(it);
     }
 }
 

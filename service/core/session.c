@@ -245,6 +245,7 @@ static struct session *session_start(struct core *core, const gl_uuid *account, 
     session->uses = 1;
     session->waiting_tail = &session->waiting;
     map_init(&session->known);
+    map_init(&session->people);
     take_document(session, &from->document);
     map_put(&core->sessions, &session->id, session);
     struct loading *loading = mem_alloc(sizeof *loading);
@@ -307,6 +308,7 @@ void session_free(struct session *session)
     for (size_t at = 0; (known = map_next(&session->known, &at));)
         mem_free(&known);
     map_fini(&session->known);
+    presence_free(session);
     mem_free(&session->known_order);
     while (session->waiting) {
         struct waiting_op *op = session->waiting;
@@ -580,6 +582,7 @@ void subscription_free(struct subscription *subscription)
     peer->subscription_count--;
     if (subscription->reading)
         *subscription->reading = NULL;
+    presence_leave(subscription);
     if (subscription->prev_of_session)
         subscription->prev_of_session->next_of_session = subscription->next_of_session;
     else

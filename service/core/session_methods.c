@@ -57,6 +57,7 @@ static void subscribe(struct join *join, uint64_t cursor)
         subscription->is_live = !join->params.has_live || join->params.live;
         subscription->cursor = cursor;
         subscription->project_cursor = told;
+        presence_enter(subscription);
         if (request->scope.epoch > 0 && request->scope.epoch < session->project->epoch)
             project_refresh_account(session->project, &request->account); /* the role is from before the last change */
     }

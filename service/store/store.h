@@ -212,6 +212,18 @@ void store_listen(struct store *store, store_moved_fn fn,
 /* Tells the others, if there are any and the way to them is open. Merged while the last one is under way. */
 void store_notify(struct store *store, const struct store_head *moved, size_t count);
 
+/* Words for the other workers that nothing keeps: presence. worker is who says it; bytes are lent. */
+typedef void (*store_said_fn)(void *ctx, const gl_uuid *worker, struct gl_slice bytes);
+void store_hear(struct store *store, store_said_fn fn, void *ctx); /* after store_listen(), which forgets it */
+#define STORE_SAY_MAX 5900                                         /* bytes at once */
+enum store_saying {
+    STORE_SAY_NOW,
+    STORE_SAY_LATER,  /* the last is under way, or the way to the others is not open */
+    STORE_SAY_NOBODY, /* there are no others */
+};
+enum store_saying store_may_say(const struct store *store);
+void store_say(struct store *store, const void *bytes, size_t len); /* only when it may be said now; may be lost */
+
 /* Does every worker of this installation know ops of this kind? GL_E_UPGRADE: one that lives does not. GL_E_BUSY: they have not been heard yet. */
 enum gl_code store_kind_known(const struct store *store, enum gl_op_kind kind);
 

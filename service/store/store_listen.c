@@ -31,7 +31,10 @@ struct listener {
     struct store_head moved[STREAMS_MAX];
     size_t moved_count;
     bool is_everything; /* more moved than fits */
-    bool knows_kinds;   /* the answer to a heartbeat was there */
+    store_said_fn said; /* words that nothing keeps */
+    void *said_ctx;
+    bool is_saying;   /* such a word is under way */
+    bool knows_kinds; /* the answer to a heartbeat was there */
     bool is_lacking[GL_OP_KIND_COUNT];
 };
 
@@ -129,6 +132,103 @@ static const struct request_kind notify_kind = {.name = "notify",
                                                 .done = notify_done,
                                                 .lost = notify_lost,
                                                 .drop = plain_drop};
+
+/* ---- words that nothing keeps: on a channel of their own, one at a time */
+
+struct saying {
+    struct request request;
+    struct gl_buf text;
+};
+
+static void saying_free(struct request *request)
+{
+    struct saying *saying = (struct saying *)request;
+    gl_buf_fini(&saying->text);
+    mem_free(&saying);
+}
+
+static void saying_send(struct request *request, struct conn *conn)
+{
+    struct params params;
+    params_init(&params);
+    params_text(&params, gl_buf_peek(&((struct saying *)request)->text));
+    conn_send(conn, request, STORE_Q_notify_presence, &params);
+    params_fini(&params);
+}
+
+static void saying_done(struct request *request, struct conn *conn, enum gl_code code)
+{
+    (void)conn;
+    request->store->listener->is_saying = false;
+    if (code != GL_OK) {
+        log_failure(LOG_WARN, "notify_presence", request->sqlstate, NULL);
+    }
+    saying_free(request);
+}
+
+static void saying_lost(struct request *request, struct conn *conn)
+{
+    (void)conn;
+    request->store->listener->is_saying = false;
+    saying_free(request);
+}
+
+static const struct request_kind saying_kind = {.name = "notify_presence",
+                                                .send = saying_send,
+                                                .result = nothing_to_keep,
+                                                .done = saying_done,
+                                                .lost = saying_lost,
+                                                .drop = saying_free};
+
+enum store_saying store_may_say(const struct store *store)
+{
+    const struct listener *listener = store->listener;
+    if (!listener) {
+        return STORE_SAY_NOBODY;
+    }
+    if (listener->conn.state != CONN_READY || listener->conn.is_broken || listener->is_saying) {
+        return STORE_SAY_LATER;
+    }
+    return listener->is_alone ? STORE_SAY_NOBODY : STORE_SAY_NOW;
+}
+
+void store_say(struct store *store, const void *bytes, size_t len)
+{
+    struct listener *listener = store->listener;
+    uint8_t said[sizeof(gl_uuid) + STORE_SAY_MAX];
+    assert(len <= STORE_SAY_MAX && store_may_say(store) == STORE_SAY_NOW);
+    struct saying *saying = mem_alloc(sizeof(*saying));
+    saying->request.kind = &saying_kind;
+    saying->request.store = store;
+    memcpy(said, listener->worker.bytes, sizeof(gl_uuid));
+    memcpy(said + sizeof(gl_uuid), bytes, len);
+    gl_buf_init(&saying->text, 8000);
+    gl_buf_base64(&saying->text, said, sizeof(gl_uuid) + len);
+    listener->is_saying = true;
+    conn_submit(&listener->conn, &saying->request);
+}
+
+void store_hear(struct store *store, store_said_fn fn, void *ctx)
+{
+    assert(store->listener);
+    store->listener->said = fn;
+    store->listener->said_ctx = ctx;
+}
+
+static void take_said(struct listener *listener, const char *payload)
+{
+    struct gl_buf said;
+    struct gl_err err;
+    gl_uuid worker;
+    gl_buf_init(&said, 8000);
+    if (listener->said && gl_base64_decode(gl_slice_str(payload), &said, &err) == GL_OK && said.len >= sizeof(worker)) {
+        memcpy(worker.bytes, said.data, sizeof(worker));
+        if (!gl_uuid_equal(&worker, &listener->worker)) {
+            listener->said(listener->said_ctx, &worker, gl_slice_of(said.data + sizeof(worker), said.len - sizeof(worker)));
+        }
+    }
+    gl_buf_fini(&said);
+}
 
 /* ---- this worker's row */
 
@@ -270,7 +370,7 @@ static void take(struct listener *listener, const char *payload)
 void listener_receive(struct store *store)
 {
     for (PGnotify *notify; (notify = PQnotifies(store->listener->conn.pg));) {
-        take(store->listener, notify->extra);
+        (strcmp(notify->relname, "gloss") == 0 ? take : take_said)(store->listener, notify->extra);
         PQfreemem(notify);
     }
 }

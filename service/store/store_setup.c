@@ -47,6 +47,7 @@ static void setup_send(struct request *request, struct conn *conn)
     conn->is_broken = !is_sent;
     if (is_sent && conn->role == STORE_LISTENER) {
         conn_send(conn, request, STORE_Q_listen, NULL);
+        conn_send(conn, request, STORE_Q_listen_presence, NULL);
     }
 }
 

@@ -23,13 +23,32 @@ The end of it is near.
 ROLES = ("viewer", "annotator", "curator", "owner")
 
 
+def socket_inode(port, peer_port):
+    """The inode of the server's end of a connection, from its two ports."""
+    with open("/proc/net/tcp") as file:
+        for line in file.readlines()[1:]:
+            fields = line.split()
+            if [int(end.split(":")[1], 16) for end in fields[1:3]] == [port, peer_port]:
+                return fields[9]
+    return None
+
+
+def holds(pid, inode):
+    try:
+        return any(os.readlink(f"/proc/{pid}/fd/{fd}") == f"socket:[{inode}]" for fd in os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return False
+
+
 class ServiceCase(unittest.TestCase):
-    """One server for all tests of the class; class variables say how it is made."""
-    workers = 1
+    """One server for all tests of the class; class variables say how it is made. The whole suite runs with several numbers of workers, and people are spread
+    over them: connections are tried until one comes to the worker whose turn it is."""
+    workers = int(os.environ.get("GLOSS_TEST_WORKERS", "1"))
     settings = None
     own_cluster = False
     users = {"ana": "annotator", "ben": "annotator"}
     maxDiff = 3000
+    turn = 0
 
     @classmethod
     def setUpClass(cls):
@@ -66,8 +85,35 @@ class ServiceCase(unittest.TestCase):
     def connect(self, user, **more):
         """A client that the test need not close."""
         client = Client(self.server, user, **more)
+        if self.workers > 1 and not more:
+            client = self.moved(client, self.next_worker())
         self.addCleanup(client.close)
         return client
+
+    def next_worker(self):
+        pids = sorted(self.server.workers())
+        ServiceCase.turn += 1
+        return pids[ServiceCase.turn % len(pids)] if pids else None
+
+    def worker_of(self, client):
+        inode = socket_inode(self.server.port, client.socket.local_address[1])
+        return next((pid for pid in self.server.workers() if holds(pid, inode)), None)
+
+    def moved(self, client, worker, tries=20):
+        """The same user on this worker, if the kernel can be brought to it."""
+        user = client.user
+        while tries > 0 and self.worker_of(client) not in (worker, None):
+            client.close()
+            client = Client(self.server, user)
+            tries -= 1
+        return client
+
+    def beside(self, client, user):
+        """Somebody on the same worker."""
+        other = self.moved(Client(self.server, user), self.worker_of(client), 400)
+        self.addCleanup(other.close)
+        self.assertEqual(self.worker_of(other), self.worker_of(client))
+        return other
 
     def people(self, *names):
         return [self.connect(name) for name in names]

@@ -56,10 +56,11 @@ class MethodCase(ServiceCase):
             "session.submit": {"session": self.session, "ops": [create("claim", start=0, end=7)], "atomic": False},
             "inbox.list": {"limit": 10, "unread": True}, "inbox.read": {"through": 0},
             "annotation.locate": {"annotation": self.annotation}, "session.leave": {"session": self.session},
+            "session.presence": {"session": self.session, "start": 0, "end": 10, "selection_start": 2, "selection_end": 5, "annotation": self.annotation, "away": False},
         }[method]
         if client and method == "session.page":
             client.join(self.session, pages=False)
-        if client and method == "session.leave":
+        if client and method in ("session.leave", "session.presence"):
             client.join(self.session, pages=False)
         return params
 
@@ -281,6 +282,30 @@ class Answers(MethodCase):
         self.ana.call("token.list")
         self.assertEqual([params for name, params in self.ana.notices if name == "session.ops"], [])
 
+    def test_presence(self):
+        session = self.new_session()
+        olga = self.connect("olga")
+        olga.join(session)
+        self.assertError(self.ana.error("session.presence", session=session), "invalid_params", "session")
+        self.ana.join(session)
+        peer = self.ask(self.ana, "session.presence", session=session, start=0, end=30, selection_start=3, selection_end=9)["peer"]
+        here = {"peer": peer, "account": self.ana.welcome["account"]["account"], "name": "ana", "start": 0, "end": 30, "selection_start": 3, "selection_end": 9}
+        olga.wait_notice("session.presence", lambda params: here in params["people"])
+        for wrong in ({"start": 3}, {"end": 3}, {"start": 4, "end": 3}, {"start": 0, "end": 1 << 30}):
+            self.assertError(self.ana.error("session.presence", session=session, **wrong), "invalid_params", "start")
+        self.assertError(self.ana.error("session.presence", session=session, selection_end=3), "invalid_params", "selection_start")
+        late = self.connect("vera")
+        late.join(session)
+        late.wait_notice("session.presence", lambda params: here in params["people"])
+        for i in range(30):
+            self.ana.send("session.presence", {"session": session, "start": i, "end": 40})
+        error = self.ana.error("session.presence", session=session, start=0, end=40)
+        self.assertError(error, "rate_limited")
+        self.assertTrue(1 <= error.data["retry_after_ms"] <= 1000, error)
+        self.ana.close()
+        for client in (olga, late):
+            client.wait_notice("session.presence", lambda params: any(it["peer"] == peer and it.get("gone") for it in params["people"]))
+
     def test_submit(self):
         session = self.new_session()
         op = create("claim", exact="Nobody")
@@ -459,14 +484,15 @@ class SigningIn(MethodCase):
 
     def test_a_wrong_name_takes_as_long_as_a_wrong_password(self):
         """What is compared is the helper's own time: a clock on the wall would count what else this machine does."""
-        (helper,) = self.server.helpers()
+        def spent():
+            return sum(int(part) for helper in self.server.helpers() for part in support.stat_of(helper)[11:13])
 
         def ticks(**params):
-            before = sum(map(int, support.stat_of(helper)[11:13]))
+            before = spent()
             for _ in range(6):
                 client = self.connect("somebody", hello=False)
                 self.assertError(client.error("hello", **params), "bad_credentials")
-            return sum(map(int, support.stat_of(helper)[11:13])) - before
+            return spent() - before
         known = ticks(account="pia", password="not hers")
         for other in (ticks(account="nobody at all", password="not hers"), ticks(account="ana", password="has none")):
             self.assertGreater(other, known * 0.7 - 2)
@@ -705,7 +731,7 @@ class Uploads(MethodCase):
         self.assertEqual(self.text_of(done["document"]), data)
 
     def test_many_uploads_at_once_have_a_limit(self):
-        clients = [self.connect("ana") for _ in range(4)]
+        clients = [self.beside(self.ana, "ana") for _ in range(4)]
         begun = [client.send("document.begin", {"project": self.project, "bytes": 1 << 20, "sha256": sha256(new_id())}) for client in clients]
         refused = 0
         for client, number in zip(clients, begun):

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """Four workers, people spread over all of them, one session: what one worker commits is on everybody's socket long before a poll would bring it,
 in one order; and a worker that is killed takes nobody else along."""
-import os
 import statistics
 import time
 import unittest
@@ -14,33 +13,12 @@ TEXT = "abcdefghijklmnopqrstuvwxyz " * 4
 MEDIAN_S = 0.25
 
 
-def socket_inode(port, peer_port):
-    """The inode of the server's end of a connection, from its two ports."""
-    with open("/proc/net/tcp") as file:
-        for line in file.readlines()[1:]:
-            fields = line.split()
-            if [int(end.split(":")[1], 16) for end in fields[1:3]] == [port, peer_port]:
-                return fields[9]
-    return None
-
-
-def holds(pid, inode):
-    try:
-        return any(os.readlink(f"/proc/{pid}/fd/{fd}") == f"socket:[{inode}]" for fd in os.listdir(f"/proc/{pid}/fd"))
-    except OSError:
-        return False
-
-
 class Workers(ServiceCase):
     workers = 4
     users = {"ana": "annotator", "ben": "annotator", "cora": "curator", "dan": "curator"}
 
     def setUp(self):
         self.session = self.new_session(TEXT + new_id())
-
-    def worker_of(self, client):
-        inode = socket_inode(self.server.port, client.socket.local_address[1])
-        return next((pid for pid in self.server.workers() if holds(pid, inode)), None)
 
     def spread(self, not_yet=()):
         """A client on every worker, or on every one that is not in not_yet: {pid: client}, each of another account."""

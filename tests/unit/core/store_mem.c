@@ -47,7 +47,7 @@ struct db {
     const struct log *record_of[4096];
     size_t record_count;
     struct gl_codebook *codebook_terms;
-    struct role roles[64];
+    struct role roles[256];
     size_t role_count;
     gl_uuid disabled;
     struct store *listeners[LISTENERS_MAX];
@@ -72,6 +72,9 @@ struct store {
     bool is_lacking[GL_OP_KIND_COUNT];
     store_moved_fn moved;
     void *moved_ctx;
+    store_said_fn said;
+    void *said_ctx;
+    unsigned sayings;
     unsigned readable_until; /* so many questions; 0: all */
     int64_t clock_ms;
     struct pending *late;
@@ -606,6 +609,59 @@ void store_notify(struct store *store, const struct store_head *moved, size_t co
     it->moved = (struct store_head *)(void *)mem_copy(moved, count * sizeof *moved);
     it->count = count;
     loop_defer(store->loop, notify_now, it);
+}
+
+/* ---- words that nothing keeps */
+
+struct word {
+    struct store *from;
+    size_t len;
+    char bytes[STORE_SAY_MAX];
+};
+
+void store_hear(struct store *store, store_said_fn fn, void *ctx)
+{
+    store->said = fn;
+    store->said_ctx = ctx;
+}
+
+enum store_saying store_may_say(const struct store *store)
+{
+    size_t others = 0;
+    for (size_t i = 0; i < LISTENERS_MAX; i++)
+        others += store->db->listeners[i] && store->db->listeners[i] != store;
+    return store->is_down ? STORE_SAY_LATER : others > 0 ? STORE_SAY_NOW : STORE_SAY_NOBODY;
+}
+
+static void say_now(void *ctx)
+{
+    struct word *word = ctx;
+    gl_uuid worker = gl_uuid_derive("worker", &word->from, sizeof word->from);
+    for (size_t i = 0; i < LISTENERS_MAX; i++) {
+        struct store *to = word->from->db->listeners[i];
+        if (to && to != word->from && to->said)
+            to->said(to->said_ctx, &worker, gl_slice_of(word->bytes, word->len));
+    }
+    mem_free(&word);
+}
+
+void store_say(struct store *store, const void *bytes, size_t len)
+{
+    ck_assert_int_eq(store_may_say(store), STORE_SAY_NOW);
+    ck_assert_uint_le(len, STORE_SAY_MAX);
+    store->sayings++;
+    if (store->are_notifications_lost)
+        return;
+    struct word *word = mem_alloc(sizeof *word);
+    word->from = store;
+    word->len = len;
+    memcpy(word->bytes, bytes, len);
+    loop_defer(store->loop, say_now, word);
+}
+
+unsigned store_mem_sayings(const struct store *store)
+{
+    return store->sayings;
 }
 
 void store_mem_notify_everything(struct store *store)

@@ -44,6 +44,7 @@ void store_mem_notify_everything(struct store *store);                /* as afte
 void store_mem_rival(struct store *store, unsigned times);
 void store_mem_refuse_holds(struct store *store, bool are_refused);
 void store_mem_lack_kind(struct store *store, enum gl_op_kind kind); /* another worker does not know it */
+unsigned store_mem_sayings(const struct store *store);               /* to the other workers, of what nothing keeps */
 unsigned store_mem_appends(const struct store *store);
 unsigned store_mem_questions(const struct store *store); /* asked so far */
 

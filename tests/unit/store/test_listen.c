@@ -1,6 +1,7 @@
 /* test_listen.c - workers wake each other over a real PostgreSQL: what is told and heard, by whom, and what becomes of it when connections end. */
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "tests/unit/store/bench.h"
@@ -191,6 +192,55 @@ START_TEST(what_moves_while_a_notification_is_under_way__is_told_together)
 }
 END_TEST
 
+struct word {
+    bool is_heard;
+    size_t count, len;
+    char bytes[STORE_SAY_MAX];
+};
+
+static void on_said(void *ctx, const gl_uuid *worker, struct gl_slice bytes)
+{
+    struct word *word = ctx;
+    (void)worker;
+    word->is_heard = true;
+    word->count++;
+    word->len = bytes.len;
+    memcpy(word->bytes, bytes.data, bytes.len);
+}
+
+START_TEST(word__that_nothing_keeps__is_heard_by_the_others_whole)
+{
+    struct word of_ana = {.is_heard = false}, of_ben = {.is_heard = false};
+    char bytes[STORE_SAY_MAX];
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (char)(i * 7);
+    }
+    store_hear(ana.store, on_said, &of_ana);
+    store_hear(ben.store, on_said, &of_ben);
+    ck_assert_int_eq(store_may_say(ana.store), STORE_SAY_NOW);
+    store_say(ana.store, bytes, sizeof(bytes));
+    ck_assert_int_eq(store_may_say(ana.store), STORE_SAY_LATER); /* one at a time */
+    ck_assert_msg(loop_poll_run(bench.loop, &of_ben.is_heard, SOON_MS), "nothing was heard");
+    ck_assert_uint_eq(of_ben.len, sizeof(bytes));
+    ck_assert_mem_eq(of_ben.bytes, bytes, sizeof(bytes));
+    pause_ms(50);
+    ck_assert_uint_eq(of_ana.count, 0);
+    ck_assert_int_eq(store_may_say(ana.store), STORE_SAY_NOW);
+    db_do(&bench.db, "notify gloss_presence, 'no word at all'");
+    pause_ms(50);
+    ck_assert_uint_eq(of_ben.count, 1);
+    db_do(&bench.db, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'glossd listener'");
+    of_ben.is_heard = false;
+    for (int i = 0; i < 500 && !of_ben.is_heard; i++) { /* both come back */
+        pause_ms(10);
+        if (store_may_say(ana.store) == STORE_SAY_NOW) {
+            store_say(ana.store, bytes, 10);
+        }
+    }
+    ck_assert_uint_eq(of_ben.len, 10);
+}
+END_TEST
+
 START_TEST(more_than_fits__is_told_as_anything)
 {
     ben.is_heard = false;
@@ -258,6 +308,7 @@ int main(void)
     tcase_set_timeout(two, 60);
     tcase_add_test(two, worker__not_seen_for_five_seconds__does_not_count);
     tcase_add_test(two, what_moves_while_a_notification_is_under_way__is_told_together);
+    tcase_add_test(two, word__that_nothing_keeps__is_heard_by_the_others_whole);
     tcase_add_test(two, more_than_fits__is_told_as_anything);
     tcase_add_test(two, word__that_is_none__is_taken_as_anything);
     tcase_add_test(two, listener__that_is_lost__comes_back_and_says_that_anything_may_have_moved);
