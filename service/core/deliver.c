@@ -106,8 +106,19 @@ bool peer_has_room(const struct peer *peer)
     return !peer->is_closed && !peer->is_closing && !peer->link.is_full(peer->link.ctx);
 }
 
+/* An op names the codebook that it was judged under. Another worker's may name one that has not been read here yet: nobody gets it before the project's ops. */
+static bool may_deliver(struct session *session)
+{
+    if (session->codebook <= session->project->told)
+        return true;
+    project_reload(session->project); /* and its ops, and these behind them, are delivered when it is there */
+    return false;
+}
+
 void deliver_live(struct session *session, uint64_t from_seq)
 {
+    if (!may_deliver(session))
+        return;
     while (from_seq <= session->state->seq && session_recent_find(session, from_seq)) {
         uint64_t last;
         struct frame *frame = recent_frame(session, from_seq, &last);
@@ -198,7 +209,7 @@ bool deliver_pump(struct subscription *subscription)
 {
     struct session *session = subscription->session;
     while (subscription->is_live && subscription->cursor < session->state->seq) {
-        if (subscription->reading || !peer_has_room(subscription->peer))
+        if (!may_deliver(session) || subscription->reading || !peer_has_room(subscription->peer))
             return false;
         if (!session_recent_find(session, subscription->cursor + 1)) {
             if (!subscription->is_behind)

@@ -172,6 +172,9 @@ void project_deliver_all(struct project *project)
     struct session *session;
     for (size_t at = 0; (session = map_next(&project->core->sessions, &at));)
         for (struct subscription *it = session->project == project ? session->subscriptions : NULL; it; it = it->next_of_session)
-            if (it->is_live && !it->peer->outbox)
+            if (it->is_live && !it->peer->outbox) {
                 project_deliver(it);
+                if (it->cursor < session->state->seq)
+                    peer_pump_later(it->peer); /* ops that waited for this */
+            }
 }

@@ -77,7 +77,8 @@ class Workers(FaultCase):
         took = []
         for _ in range(3):
             before = [len(writer.acknowledged) for writer in self.writers]
-            gone = self.server.kill_worker()
+            hit = self.worker_of(self.writers[0].connection) or self.server.workers()[0]
+            gone = self.server.kill_worker(self.server.workers().index(hit))
             took.append(self.seconds_until_answered())
             self.assertNotIn(gone, self.server.workers())
             for writer, count in zip(self.writers, before):

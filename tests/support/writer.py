@@ -18,7 +18,7 @@ class Writer(threading.Thread):
         self.acknowledged, self.refused = {}, []
         self.unknown, self.repeated, self.connections = 0, 0, 0
         self.errors = {}
-        self.replica, self.fault = None, None
+        self.replica, self.fault, self.connection = None, None, None
         self.condition = threading.Condition()
         self.over = threading.Event()
 
@@ -48,7 +48,7 @@ class Writer(threading.Thread):
 
     def work(self):
         """One connection, until it breaks or nothing is left."""
-        connection = clients.Client(self.server, self.user)
+        connection = self.connection = clients.Client(self.server, self.user)
         try:
             self.connections += 1
             self.replica = connection.join(self.session, before=self.replica) if self.replica else connection.join(self.session, since=0)

@@ -8,6 +8,20 @@ static struct store_head session_at(uint64_t head)
     return (struct store_head){.stream = *db_session(bench.db), .head = head};
 }
 
+START_TEST(label__made_on_another_worker__is_told_before_the_op_that_has_it)
+{
+    for (int i = 0; i < 5; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "label %d", i);
+        send_op(ana, op_create(name, "harbour", name));
+        loop_sim_run(bench.loop, 600);
+        ck_assert_uint_eq(client_op_count(ben), (size_t)i + 1);
+        ck_assert_uint_lt(client_position(ben, client_notice(ben, "project.ops", (size_t)i)),
+                          client_position(ben, client_notice(ben, "session.ops", (size_t)i)));
+    }
+}
+END_TEST
+
 START_TEST(op__accepted_by_one_worker__comes_to_the_other_ones_people_at_once)
 {
     for (size_t i = 0; i < 20; i++) {
@@ -92,6 +106,7 @@ int main(void)
     Suite *suite = suite_create("core, notifications");
     TCase *two = tcase_create("two workers");
     tcase_add_checked_fixture(two, setup_two, teardown);
+    tcase_add_test(two, label__made_on_another_worker__is_told_before_the_op_that_has_it);
     tcase_add_test(two, op__accepted_by_one_worker__comes_to_the_other_ones_people_at_once);
     tcase_add_test(two, label__made_on_one_worker__is_told_on_the_other_one_at_once);
     tcase_add_test(two, notification__that_is_lost__costs_no_more_than_the_poll);

@@ -35,10 +35,10 @@ const struct message_row message_rows[GL_METHOD_COUNT + GL_NOTICE_COUNT] = {
 #undef GL_P
 #undef GL_R
 
-/* A row with a place of 0 begins a message. */
+/* A row with a place of 0 begins a message; its kind says whether it is a notice. */
 enum { OPT, REQ };
 #define GL_METHOD(name, c_name, role, scope, doc) {name, 0, "", "", false},
-#define GL_NOTICE(name, c_name, doc)              {name, 0, "", "", false},
+#define GL_NOTICE(name, c_name, doc)              {name, 0, "", "notice", false},
 #define GL_P(name, kind, of, flags, max, doc)     {NULL, 'P', #name, #kind, flags},
 #define GL_R(name, kind, of, flags, max, doc)     {NULL, 'R', #name, #kind, flags},
 const struct member_row member_rows[] = {
@@ -46,10 +46,10 @@ const struct member_row member_rows[] = {
 };
 const size_t member_row_count = sizeof(member_rows) / sizeof(member_rows[0]);
 
-const struct message_row *message_find(const char *name)
+const struct message_row *message_find(const char *name, bool is_notice)
 {
     for (size_t i = 0; i < GL_METHOD_COUNT + GL_NOTICE_COUNT; i++) {
-        if (strcmp(message_rows[i].name, name) == 0) {
+        if (message_rows[i].is_notice == is_notice && strcmp(message_rows[i].name, name) == 0) {
             return &message_rows[i];
         }
     }

@@ -28,7 +28,7 @@ extern const struct message_row message_rows[GL_METHOD_COUNT + GL_NOTICE_COUNT];
 extern const struct member_row member_rows[];
 extern const size_t member_row_count;
 
-const struct message_row *message_find(const char *name);
+const struct message_row *message_find(const char *name, bool is_notice); /* a name may be one of each */
 /* {"params"} or {"result"} of a seed that wiregen has written; place and size as in its file name. The caller decrefs it. */
 json_t *seed_load(const char *message, const char *place, const char *size);
 /* Reads value and writes it again; the code of the reader, or else of buf. err may be NULL. */

@@ -79,7 +79,7 @@ static const struct message_row *message_of(size_t member)
     while (!member_rows[member].message) {
         member--;
     }
-    return message_find(member_rows[member].message);
+    return message_find(member_rows[member].message, strcmp(member_rows[member].kind, "notice") == 0);
 }
 
 static void assert_refused_at(size_t member, const json_t *value, const char *what)
@@ -171,7 +171,8 @@ START_TEST(list__with_one_bad_item__says_which)
                                        "{\"id\":\"01937f6b-1a00-7c00-8000-0000000000a1\",\"change\":{}},"
                                        "{\"id\":\"01937f6b-1a00-7c00-8000-0000000000a1\",\"base\":3}]}"));
     gl_buf_init(&buf, 1000);
-    ck_assert_int_eq(run_round_trip(message_find("session.submit")->params, value, false, &buf, &err), GL_E_INVALID_PARAMS);
+    ck_assert_int_eq(run_round_trip(message_find("session.submit", false)->params, value, false, &buf, &err),
+                     GL_E_INVALID_PARAMS);
     ck_assert_str_eq(err.path, "ops[1].change");
     gl_buf_fini(&buf);
     json_decref(value);
