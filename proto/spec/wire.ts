@@ -283,6 +283,28 @@ export interface InboxItem {
   read?: boolean;
 }
 
+/** where somebody is in a session, as the person's program says */
+export interface Presence {
+  /** one connection's stay in the session: somebody may be there twice */
+  peer: Uuid;
+  /** who */
+  account: Uuid;
+  /** the account's name */
+  name?: string;
+  /** first code point in view */
+  start?: number;
+  /** the code point behind the last in view */
+  end?: number;
+  /** first code point selected */
+  selection_start?: number;
+  /** the code point behind the last selected */
+  selection_end?: number;
+  /** the annotation that is being edited */
+  annotation?: Uuid;
+  /** no longer there */
+  gone?: boolean;
+}
+
 /** one change, asked for */
 export interface OpRequest {
   /** chosen by the client, once for ever: sending it again changes nothing */
@@ -716,6 +738,30 @@ export interface SessionLeaveParams {
 /** Ends the subscription. */
 export interface SessionLeaveResult {}
 
+/** Tells the others in a joined session where one is. Nothing of it is kept. */
+export interface SessionPresenceParams {
+  /** the session */
+  session: Uuid;
+  /** first code point in view */
+  start?: number;
+  /** the code point behind the last in view; with start */
+  end?: number;
+  /** first code point selected */
+  selection_start?: number;
+  /** the code point behind the last selected; with selection_start */
+  selection_end?: number;
+  /** the annotation that is being edited */
+  annotation?: Uuid;
+  /** no longer there, though still connected */
+  away?: boolean;
+}
+
+/** Tells the others in a joined session where one is. Nothing of it is kept. */
+export interface SessionPresenceResult {
+  /** how the others know this stay: one's own entry in what comes back */
+  peer: Uuid;
+}
+
 /** Lists what one was told, newest first, of the projects one belongs to. */
 export interface InboxListParams {
   /** from the page before */
@@ -774,6 +820,16 @@ export interface SessionNoticeNotice {
   role?: string;
 }
 
+/** Who is where in a joined session: only what changed, at most ten times a second. Notices may be left out, and never before ops. */
+export interface SessionPeopleNotice {
+  /** the session */
+  session: Uuid;
+  /** whose place changed, or who is gone */
+  people: Presence[];
+  /** whoever is not named, here or in the notices after this one, is gone */
+  all?: boolean;
+}
+
 /** Ops of the project of a joined session: labels, documents, members. */
 export interface ProjectOpsNotice {
   /** the project */
@@ -811,6 +867,7 @@ export interface Methods {
   "session.submit": { params: SessionSubmitParams; result: SessionSubmitResult };
   "annotation.locate": { params: AnnotationLocateParams; result: AnnotationLocateResult };
   "session.leave": { params: SessionLeaveParams; result: SessionLeaveResult };
+  "session.presence": { params: SessionPresenceParams; result: SessionPresenceResult };
   "inbox.list": { params: InboxListParams; result: InboxListResult };
   "inbox.read": { params: InboxReadParams; result: InboxReadResult };
 }
@@ -819,6 +876,7 @@ export interface Methods {
 export interface Notices {
   "session.ops": SessionOpsNotice;
   "session.notice": SessionNoticeNotice;
+  "session.presence": SessionPeopleNotice;
   "project.ops": ProjectOpsNotice;
 }
 
@@ -847,6 +905,7 @@ export const RIGHTS = {
   "session.submit": { role: "annotator", scope: "session" },
   "annotation.locate": { role: "signed_in", scope: "none" },
   "session.leave": { role: "signed_in", scope: "none" },
+  "session.presence": { role: "viewer", scope: "session" },
   "inbox.list": { role: "signed_in", scope: "none" },
   "inbox.read": { role: "signed_in", scope: "none" },
 } as const;
