@@ -48,6 +48,9 @@ static void on_op(struct follow *follow, const struct gloss_event *event)
     }
     snprintf(jsonld->times[event->seq - 1], sizeof jsonld->times[0], "%s", event->at ? event->at : "");
     jsonld_out_modified(&export->out, event->at);
+    if (export->cli->out.is_terminal) {
+        return; /* what is written there shows how it goes */
+    }
     progress_step(&export->progress, export->briefs ? export->briefs_done : event->seq,
                   export->briefs ? export->briefs : follow->head, "");
 }
@@ -149,7 +152,7 @@ static int export_project(struct export *export)
     int status = project_take(cli, cli_option(cli, OPT_project), &info);
     const char *project = string_of(info, "project"), *doing = "the briefs cannot be listed";
     status = status ? status : read_codebook(export, project);
-    if (status == 0 && cli->err.is_terminal) { /* for the bar only */
+    if (status == 0 && cli->err.is_terminal && !cli->out.is_terminal) { /* for the bar only */
         status = link_list(cli, doing, "document.list", json_pack("{s:s, s:i}", "project", project, "limit", 200), "documents",
                            count_brief, &export->briefs);
     }

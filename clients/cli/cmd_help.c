@@ -19,7 +19,7 @@ int cmd_help(struct cli *cli)
         return print(cli, help_man);
     }
     if (word && strcmp(word, "exits") == 0) {
-        return print(cli, help_exits);
+        return help_exits(cli);
     }
     const struct group_row *group = word ? args_group(word) : NULL;
     const char *second = cli_word(cli, 1);

@@ -123,7 +123,7 @@ static int send_text(struct cli *cli, const char *project, const char *path, con
 {
     struct upload upload = {.cli = cli, .path = path};
     struct gloss_import import;
-    progress_begin(&upload.progress, &cli->err, path);
+    progress_begin(&upload.progress, &cli->err, name_of(path) ? name_of(path) : "importing");
     gloss_import_init(&import);
     import.project = project;
     import.title = cli_option(cli, OPT_title);

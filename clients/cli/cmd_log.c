@@ -8,5 +8,6 @@
 int cmd_log(struct cli *cli)
 {
     struct follow follow = {.cli = cli, .to_head = true, .patience_ms = LINK_PATIENCE_MS};
+    screen_begin_pages(&cli->out);
     return follow_print(&follow, OPT_log_since);
 }

@@ -110,5 +110,6 @@ int cmd_ls(struct cli *cli)
     if (status == 0) {
         status = link_open(cli, NULL, NULL);
     }
+    screen_begin_pages(&cli->out);
     return status ? status : list(cli);
 }

@@ -1,6 +1,8 @@
 /*
  * cmd_member.c - gloss member ...: who belongs to a project, and as what.
  */
+#include <stdlib.h>
+
 #include "clients/cli/brief.h"
 #include "clients/cli/cmds.h"
 #include "clients/cli/grid.h"
@@ -104,6 +106,22 @@ static int set_role(struct cli *cli, const json_t *info, const char *account, co
     return status;
 }
 
+/* "; did you mean `ana`?", or nothing */
+static char *say_nearest(const json_t *result, const char *account)
+{
+    json_t *members = json_object_get(result, "members"), *member;
+    size_t i;
+    const char **names = heap_alloc(json_array_size(members) + 1, sizeof *names);
+    json_array_foreach(members, i, member)
+    {
+        names[i] = string_of(member, "name");
+    }
+    const char *nearest = args_nearest(account, names);
+    char *words = nearest ? heap_printf("; did you mean `%s`?", nearest) : heap_copy(GL_SLICE(""));
+    free(names);
+    return words;
+}
+
 enum wanted { WANTS_STRANGER, WANTS_MEMBER };
 
 static int change_member(struct cli *cli, enum wanted wanted, const char *role)
@@ -118,8 +136,10 @@ static int change_member(struct cli *cli, enum wanted wanted, const char *role)
         status = fail(cli, EXIT_REFUSED, "exists", "%s is %s of %s already; `gloss member set` changes that", account, now,
                       string_of(info, "name"));
     } else if (status == 0 && wanted == WANTS_MEMBER && !now) {
-        status = fail(cli, EXIT_REFUSED, "not_found", "%s does not belong to %s (`gloss member list` tells who does%s)", account,
-                      string_of(info, "name"), role ? ", `gloss member add` adds" : "");
+        char *nearest = say_nearest(result, account);
+        status = fail(cli, EXIT_REFUSED, "not_found", "%s does not belong to %s%s (`gloss member list` tells who does%s)",
+                      account, string_of(info, "name"), nearest, role ? ", `gloss member add` adds" : "");
+        free(nearest);
     }
     status = status ? status : set_role(cli, info, account, role);
     json_decref(result);

@@ -51,7 +51,7 @@ static void on_event(struct gloss *g, const struct gloss_event *event, void *arg
     }
     switch (event->type) {
     case GLOSS_EV_JOINED:
-        follow->head = follow->head ? follow->head : event->seq;
+        follow->head = follow->head ? follow->head : gloss_session_head(follow->session);
         on_back(follow);
         break;
     case GLOSS_EV_OP: on_op(follow, event); break;

@@ -7,12 +7,14 @@
 #include "clients/cli/ops.h"
 #include "clients/cli/say.h"
 
-#define NAME_MS 2000 /* how long an op waits for the name of a new label */
+#define LINE_INDENT 7    /* behind the number */
+#define NAME_MS     2000 /* how long an op waits for the name of a new label */
 
 struct printer {
     struct cli *cli;
     uint64_t since;
     bool is_raw;
+    struct progress progress;   /* while the log goes to a file */
     struct seen *first, **last; /* ops that wait for a name; those behind wait too, for the order */
 };
 
@@ -26,7 +28,7 @@ static void print_seen(struct printer *printer, const struct gloss_session *sess
     struct gl_buf line;
     gl_buf_init(&line, SIZE_MAX);
     seen_line(&line, session, seen, cli->out.paint);
-    screen_put(&cli->out, &line);
+    screen_fit(&cli->out, &line, LINE_INDENT);
     fflush(cli->out.stream);
     gl_buf_fini(&line);
 }
@@ -53,6 +55,9 @@ static void print_ready(struct printer *printer, const struct gloss_session *ses
 static void on_op(struct follow *follow, const struct gloss_event *event)
 {
     struct printer *printer = follow->arg;
+    if (follow->to_head && !printer->cli->out.is_terminal) {
+        progress_step(&printer->progress, event->seq, follow->has_until ? follow->until : follow->head, "");
+    }
     if (event->seq <= printer->since) {
         return;
     }
@@ -85,6 +90,7 @@ static int run(struct cli *cli, struct follow *follow, struct printer *printer)
     if (status == 0) {
         follow->session_id = brief.session;
         status = follow_run(follow);
+        progress_end(&printer->progress);
         if (follow->session) {
             print_ready(printer, follow->session, true);
         }
@@ -99,6 +105,7 @@ int follow_print(struct follow *follow, enum option_id since)
     const char *from = cli_option(cli, since);
     struct printer printer = {.cli = cli, .is_raw = cli_flag(cli, OPT_raw)};
     printer.last = &printer.first;
+    progress_begin(&printer.progress, &cli->err, "reading the log");
     follow->on_op = on_op;
     follow->on_turn = on_turn;
     follow->arg = &printer;

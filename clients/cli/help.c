@@ -6,6 +6,7 @@
 #include "clients/cli/wrap.h"
 
 #define LEFT_COLUMNS 25
+#define EXIT_INDENT  5
 
 static const struct {
     const char *name;
@@ -126,25 +127,37 @@ static void put_options(struct gl_buf *out, const enum option_id *takes, size_t 
 
 static void put_verb(struct gl_buf *out, const struct verb_row *verb, size_t columns)
 {
-    gl_buf_printf(out, "gloss %s%s%s%s - %s\n\n", verb->name, *verb->words ? " " : "", verb->words,
-                  *verb->takes != OPT_COUNT ? " [OPTION...]" : "", verb->line);
+    char *head = heap_printf("gloss %s%s%s%s - %s", verb->name, *verb->words ? " " : "", verb->words,
+                             *verb->takes != OPT_COUNT ? " [OPTION...]" : "", verb->line);
+    put_wrapped(out, head, 0, 0, columns);
+    gl_buf_str(out, "\n");
+    free(head);
     put_wrapped(out, verb->more, 0, 0, columns);
     gl_buf_str(out, "\n");
     put_options(out, verb->takes, columns);
     put_options(out, every_verb_takes, columns);
 }
 
-void help_exits(struct gl_buf *out)
+int help_exits(struct cli *cli)
 {
-    gl_buf_str(out, "Exit statuses:\n");
+    struct gl_buf out;
+    gl_buf_init(&out, SIZE_MAX);
+    gl_buf_str(&out, "Exit statuses:\n");
     for (size_t i = 0; i < sizeof exit_rows / sizeof exit_rows[0]; i++) {
-        gl_buf_printf(out, "  %d  %s\n", exit_rows[i].status, exit_rows[i].when);
+        gl_buf_printf(&out, "  %d  ", exit_rows[i].status);
+        put_wrapped(&out, exit_rows[i].when, EXIT_INDENT, EXIT_INDENT, help_columns(&cli->out));
     }
+    screen_page(&cli->out, &out);
+    gl_buf_fini(&out);
+    return EXIT_DONE;
 }
 
 static void put_group(struct gl_buf *out, const struct group_row *group, size_t columns)
 {
-    gl_buf_printf(out, "gloss %s VERB - %s\n\n", group->name, group->line);
+    char *head = heap_printf("gloss %s VERB - %s", group->name, group->line);
+    put_wrapped(out, head, 0, 0, columns);
+    gl_buf_str(out, "\n");
+    free(head);
     put_wrapped(out, group->more, 0, 0, columns);
     gl_buf_str(out, "\n");
     for (size_t i = 0; i < VERB_COUNT; i++) {

@@ -12,7 +12,7 @@
 void help_list(struct screen *screen);                       /* the verbs, one a line */
 int help_verb(struct cli *cli, const struct verb_row *verb); /* one verb; NULL: the list */
 int help_group(struct cli *cli, const struct group_row *group);
-void help_exits(struct gl_buf *out);
+int help_exits(struct cli *cli);
 void help_man(struct gl_buf *out); /* gloss.1, in roff's man macros */
 
 #endif

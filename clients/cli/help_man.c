@@ -62,7 +62,12 @@ static const struct pair variables[] = {
     {"GLOSS_CA", "the certificates to trust, when --ca does not name them"},
     {"COLUMNS", "the width to lay out for, when the terminal does not say"},
     {"NO_COLOR", "when set and not empty: no colours, only bold and underline"},
-    {"PAGER", "what shows long output on a terminal; less without it"},
+    {"CLICOLOR_FORCE", "when set and not 0: colours also when the output goes to a file or another program"},
+    {"CLICOLOR", "when 0: no colours"},
+    {"GLOSS_PAGER, PAGER",
+     "what shows output that is longer than the terminal; less without either, and nothing when it is empty or cat. Not used with --json or --plain"},
+    {"LESS",
+     "how less is told to behave; FRX when it is not set: it keeps colours, ends by itself after one page, and leaves the text on the screen"},
 };
 
 static const struct pair files[] = {

@@ -66,7 +66,15 @@ static int run(struct cli *cli, int argc, char **argv)
     }
     if (!args_parse(argc, argv, &cli->args, &problem)) {
         status = fail(cli, EXIT_COULD_NOT, "usage", "%s", gl_buf_cstr(&problem));
-    } else if (cli_flag(cli, OPT_help)) {
+        gl_buf_fini(&problem);
+        return status;
+    }
+    if (cli_flag(cli, OPT_plain)) {
+        screen_plain(&cli->out);
+        screen_plain(&cli->err);
+    }
+    cli->out.may_page = cli->out.may_page && !cli->is_json;
+    if (cli_flag(cli, OPT_help)) {
         status = cli->args.group ? help_group(cli, cli->args.group) : help_verb(cli, cli->args.has_verb ? cli->args.verb : NULL);
     } else if (argc == 1) {
         help_list(&cli->err);

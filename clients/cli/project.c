@@ -68,6 +68,22 @@ static json_t *choose(const json_t *projects, const char *name)
     return whole ? whole : begins == 1 ? beginning : NULL;
 }
 
+/* "; did you mean `Xyz`? You belong to:" */
+static char *say_nearest(const json_t *projects, const char *name)
+{
+    size_t i, count = json_array_size(projects);
+    const char **names = heap_alloc(count + 1, sizeof *names);
+    json_t *project;
+    json_array_foreach((json_t *)projects, i, project)
+    {
+        names[i] = string_of(project, "name");
+    }
+    const char *nearest = name ? args_nearest(name, names) : NULL;
+    char *words = nearest ? heap_printf("; did you mean `%s`? You belong to:", nearest) : heap_copy(GL_SLICE("; you belong to:"));
+    free(names);
+    return words;
+}
+
 int project_take(struct cli *cli, const char *name, json_t **info)
 {
     json_t *projects;
@@ -75,12 +91,14 @@ int project_take(struct cli *cli, const char *name, json_t **info)
     size_t count = json_array_size(projects);
     *info = status ? NULL : json_incref(name ? choose(projects, name) : count == 1 ? json_array_get(projects, 0) : NULL);
     if (status == 0 && !*info && (name || count == 0)) {
+        char *nearest = say_nearest(projects, name);
         status = fail_more(cli, EXIT_COULD_NOT, "project_not_found", json_pack("{s:O}", "projects", projects),
                            "you belong to no project%s%s%s%s", name ? " `" : "", name ? name : "", name ? "`" : "",
-                           count  ? "; you belong to:"
+                           count  ? nearest
                            : name ? ", nor to any other: ask an owner to make you a member"
                                   : "; `gloss project new NAME` makes one, or ask an owner to make you a member");
         say_projects(cli, projects);
+        free(nearest);
     } else if (status == 0 && !*info) {
         status = fail_more(cli, EXIT_COULD_NOT, "project_needed", json_pack("{s:O}", "projects", projects),
                            "you belong to several projects; say which with --project NAME:");

@@ -6,6 +6,7 @@
 #include "clients/cli/safe.h"
 #include "clients/cli/say.h"
 
+#define PLACE_INDENT    7 /* behind the number */
 #define WORDS_COLUMNS   40
 #define CONTEXT_COLUMNS 28
 #define LABELS_MAX      20
@@ -63,7 +64,7 @@ static void say_place(struct cli *cli, size_t number, const json_t *place, const
         gl_buf_printf(&line, ", %lld %% alike", (long long)json_integer_value(score) / 10);
     }
     gl_buf_str(&line, ")\n");
-    screen_put(&cli->err, &line);
+    screen_fit(&cli->err, &line, PLACE_INDENT);
     gl_buf_fini(&line);
 }
 

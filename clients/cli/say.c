@@ -17,6 +17,7 @@ static char *format(const char *fmt, va_list list)
     return text;
 }
 
+/* Lines behind the first are indented by two columns more than the first. */
 static void put_sentence(struct screen *screen, const char *before, const char *sentence)
 {
     struct gl_buf line;
@@ -24,7 +25,7 @@ static void put_sentence(struct screen *screen, const char *before, const char *
     gl_buf_str(&line, before);
     safe_put_str(&line, sentence);
     gl_buf_byte(&line, '\n');
-    screen_put(screen, &line);
+    screen_fit(screen, &line, *before == ' ' ? 4 : 2);
     fflush(screen->stream);
     gl_buf_fini(&line);
 }

@@ -9,8 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clients/cli/fit.h"
 #include "clients/cli/heap.h"
+#include "clients/cli/pager.h"
 #include "clients/cli/safe.h"
+#include "clients/cli/width.h"
 
 #define PROGRESS_AFTER_MS 1000
 #define PROGRESS_EVERY_MS 100
@@ -46,17 +49,26 @@ static unsigned rows_of(int fd)
     return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : 24;
 }
 
+static bool is_set(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value && strcmp(value, "0") != 0;
+}
+
+/* NO_COLOR (https://no-color.org) wins over CLICOLOR_FORCE, which wins over what the terminal is (https://bixense.com/clicolors). */
 static enum paint_mode paint_of(bool is_terminal)
 {
-    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR"), *true_color = getenv("COLORTERM");
-    if (!is_terminal || !term || !*term || strcmp(term, "dumb") == 0) {
+    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR"), *click = getenv("CLICOLOR");
+    bool is_dumb = !term || !*term || strcmp(term, "dumb") == 0, is_forced = is_set("CLICOLOR_FORCE");
+    if (!is_forced && (!is_terminal || is_dumb)) {
         return PAINT_PLAIN;
     }
-    if (no_color && *no_color) {
-        return PAINT_MONO;
+    if ((no_color && *no_color) || (!is_forced && click && strcmp(click, "0") == 0)) {
+        return is_terminal && !is_dumb ? PAINT_MONO : PAINT_PLAIN;
     }
-    return strstr(term, "256color") || strstr(term, "kitty") || strstr(term, "ghostty") || (true_color && *true_color) ? PAINT_256
-                                                                                                                       : PAINT_16;
+    return (!is_dumb && (strstr(term, "256color") || strstr(term, "kitty") || strstr(term, "ghostty"))) || is_set("COLORTERM")
+               ? PAINT_256
+               : PAINT_16;
 }
 
 void screen_init(struct screen *screen, FILE *stream)
@@ -66,11 +78,23 @@ void screen_init(struct screen *screen, FILE *stream)
     screen->columns = columns_of(screen->fd, screen->is_terminal);
     screen->rows = screen->is_terminal ? rows_of(screen->fd) : 0;
     screen->paint = paint_of(screen->is_terminal);
+    screen->may_page = screen->is_terminal && pager_is_wanted();
+    gl_buf_init(&screen->held, SIZE_MAX);
 }
 
-void screen_put(struct screen *screen, const struct gl_buf *text)
+void screen_plain(struct screen *screen)
 {
-    heap_check(text);
+    screen->paint = PAINT_PLAIN;
+    screen->may_page = false;
+}
+
+bool screen_has_pager(const struct screen *screen)
+{
+    return screen->pager != 0;
+}
+
+static void write_bytes(struct screen *screen, const struct gl_buf *text)
+{
     if (text->len) {
         fwrite(text->data, 1, text->len, screen->stream);
     }
@@ -85,28 +109,72 @@ static size_t count_lines(const struct gl_buf *text)
     return lines;
 }
 
+/* There is more than a page: what was held back goes to the pager, or, when there is none, as it is. */
+static void start_pager(struct screen *screen)
+{
+    struct gl_buf problem;
+    gl_buf_init(&problem, SIZE_MAX);
+    fflush(screen->stream);
+    FILE *pipe = pager_start(&screen->pager, &problem);
+    if (pipe) {
+        screen->stream = pipe;
+    } else {
+        screen->pager = 0;
+        fprintf(stderr, "gloss: %s\n", gl_buf_cstr(&problem));
+    }
+    screen->is_paged = screen->may_page = false;
+    write_bytes(screen, &screen->held);
+    gl_buf_fini(&screen->held);
+    gl_buf_init(&screen->held, SIZE_MAX);
+    gl_buf_fini(&problem);
+}
+
+void screen_put(struct screen *screen, const struct gl_buf *text)
+{
+    heap_check(text);
+    if (!screen->is_paged) {
+        write_bytes(screen, text);
+        return;
+    }
+    gl_buf_put(&screen->held, text->data, text->len);
+    if (count_lines(&screen->held) >= screen->rows) {
+        start_pager(screen);
+    }
+}
+
+void screen_begin_pages(struct screen *screen)
+{
+    screen->is_paged = screen->may_page && screen->pager == 0;
+}
+
 void screen_page(struct screen *screen, const struct gl_buf *text)
 {
-    const char *pager = getenv("PAGER");
-    pager = pager && *pager ? pager : "less";
-    if (!screen->is_terminal || count_lines(text) < screen->rows || strcmp(pager, "cat") == 0) {
+    screen_begin_pages(screen);
+    screen_put(screen, text);
+}
+
+void screen_fit(struct screen *screen, const struct gl_buf *text, size_t indent)
+{
+    struct gl_buf fitted;
+    if (!screen->is_terminal) {
         screen_put(screen, text);
         return;
     }
-    heap_check(text);
-    setenv("LESS", "FRX", 0); /* colours, and no more than a page needs no pager */
-    setenv("LESSCHARSET", "utf-8", 0);
-    fflush(screen->stream);
-    FILE *pipe = popen(pager, "w");
-    size_t written = pipe ? fwrite(text->data, 1, text->len, pipe) : 0;
-    int status = pipe ? pclose(pipe) : -1;
-    if (written == 0 || status == -1 || status == 127 << 8) { /* no such pager */
-        screen_put(screen, text);
-    }
+    gl_buf_init(&fitted, SIZE_MAX);
+    fit_text(&fitted, gl_buf_peek(text), screen->columns, indent);
+    screen_put(screen, &fitted);
+    gl_buf_fini(&fitted);
 }
 
 bool screen_end(struct screen *screen)
 {
+    write_bytes(screen, &screen->held);
+    gl_buf_fini(&screen->held);
+    if (screen->pager) { /* whoever ends it early has seen enough */
+        pager_end(screen->stream, screen->pager);
+        screen->stream = stdout;
+        screen->pager = 0;
+    }
     return fflush(screen->stream) == 0 && !ferror(screen->stream);
 }
 
@@ -142,15 +210,20 @@ void progress_step(struct progress *progress, uint64_t done, uint64_t total, con
     }
     struct gl_buf line;
     gl_buf_init(&line, 4096);
-    gl_buf_str(&line, "\r");
     safe_put_short(&line, gl_slice_str(progress->what), progress->screen->columns / 2);
     if (total > 0 && progress->screen->columns >= BAR_FROM_COLUMNS) {
         put_bar(&line, done, total);
     }
-    gl_buf_printf(&line, " %s", tail);
+    if (*tail) {
+        size_t used = text_columns(gl_buf_peek(&line));
+        gl_buf_byte(&line, ' ');
+        safe_put_short(&line, gl_slice_str(tail),
+                       used + 2 < progress->screen->columns ? progress->screen->columns - used - 2 : 1);
+    }
     if (progress->screen->paint != PAINT_PLAIN) {
         gl_buf_str(&line, "\x1b[K");
     }
+    fputc('\r', progress->screen->stream);
     screen_put((struct screen *)progress->screen, &line);
     fflush(progress->screen->stream);
     gl_buf_fini(&line);

@@ -9,6 +9,7 @@
 #define CLI_SCREEN_H
 
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "clients/cli/paint.h"
 
@@ -19,16 +20,25 @@ struct screen {
     FILE *stream;
     int fd;
     bool is_terminal;
-    unsigned columns; /* 40..200; 80 when nobody knows */
+    bool may_page;      /* a pager may be started: a terminal, and nobody said --json or --plain */
+    bool is_paged;      /* one is started when there is more than a page */
+    struct gl_buf held; /* the first page, while it is not known whether there is more */
+    pid_t pager;        /* stream goes to it; 0: there is none */
+    unsigned columns;   /* 40..200; 80 when nobody knows */
     unsigned rows;
     enum paint_mode paint;
 };
 
 void screen_init(struct screen *screen, FILE *stream);
-/* Writes the bytes, which are harmless already, through $PAGER when on a terminal and longer than it. */
-void screen_page(struct screen *screen, const struct gl_buf *text);
+/* What is put from now on goes through the pager when it is more than a page and the screen may have one. */
+void screen_begin_pages(struct screen *screen);
+void screen_page(struct screen *screen, const struct gl_buf *text); /* begins pages, and puts */
 void screen_put(struct screen *screen, const struct gl_buf *text);
-/* Flushes; false, with errno, when something could not be written. */
+/* The same for words that are broken to the width of a terminal. */
+void screen_fit(struct screen *screen, const struct gl_buf *text, size_t indent);
+void screen_plain(struct screen *screen); /* no colours, no pager */
+bool screen_has_pager(const struct screen *screen);
+/* Flushes, and waits for the pager; false, with errno, when something could not be written. */
 bool screen_end(struct screen *screen) GL_MUST_USE;
 
 /* A line of progress on a terminal that appears when something has taken a second. */

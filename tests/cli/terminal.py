@@ -9,12 +9,17 @@ import termios
 import time
 
 
+def begin(command, env, columns, rows):
+    """In the child: the terminal has its size before the program asks for it."""
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    os.execvpe(command[0], command, env)
+
+
 def run_on_terminal(command, env, columns=80, rows=50, typed=b"", wait_for=b"", timeout=30):
-    """Gives (status, bytes). `typed` is sent when `wait_for` has been seen."""
+    """Gives (status, bytes). `typed` is sent when `wait_for` has been seen. To have only stderr on the terminal: let sh redirect."""
     pid, fd = pty.fork()
     if pid == 0:
-        os.execvpe(command[0], command, env)
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        begin(command, env, columns, rows)
     out, deadline = b"", time.monotonic() + timeout
     while time.monotonic() < deadline:
         if typed and wait_for in out:
@@ -40,8 +45,7 @@ class Terminal:
     def __init__(self, command, env, columns=120, rows=50):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execvpe(command[0], command, env)
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            begin(command, env, columns, rows)
         self.out = b""
 
     def __enter__(self):

@@ -2,6 +2,7 @@
 import select
 import socket
 import threading
+import time
 
 
 class Proxy:
@@ -15,6 +16,7 @@ class Proxy:
         self.pairs = set()
         self.is_open, self.is_over = True, False
         self.connections, self.passed = 0, 0  # so far; bytes towards the client
+        self.delay = 0  # seconds for each piece that passes, at most 64 KiB
         threading.Thread(target=self.accept, daemon=True).start()
 
     def __enter__(self):
@@ -57,6 +59,7 @@ class Proxy:
                     data = ready.recv(65536)
                     if not data:
                         return
+                    time.sleep(self.delay)
                     (far if ready is near else near).sendall(data)
                     self.passed += len(data) if ready is far else 0
         except (OSError, ValueError):
