@@ -106,9 +106,8 @@ static int export_brief(struct export *export, const struct brief *brief)
 static bool take_term(json_t *term, void *arg)
 {
     struct jsonld *jsonld = arg;
-    const char *kind = string_of(term, "kind"), *id = *string_of(term, "id") ? string_of(term, "id") : string_of(term, "label");
-    json_object_set(jsonld->terms, id, json_object_get(term, "name"));
-    if (strcmp(kind, "attribute") == 0) {
+    json_object_set(jsonld->terms, string_of(term, "id"), json_object_get(term, "name"));
+    if (strcmp(string_of(term, "kind"), "attribute") == 0) {
         json_object_set(jsonld->attributes, string_of(term, "name"), json_object_get(term, "id"));
     }
     return true;
@@ -119,8 +118,8 @@ static int read_codebook(struct export *export, const char *project)
 {
     export->jsonld.terms = json_object();
     export->jsonld.attributes = json_object();
-    return link_list(export->cli, "the codebook cannot be read", "codebook.get", json_pack("{s:s}", "project", project),
-                     CODEBOOK_LIST, take_term, &export->jsonld);
+    return link_list(export->cli, "the codebook cannot be read", "codebook.get", json_pack("{s:s}", "project", project), "terms",
+                     take_term, &export->jsonld);
 }
 
 /* ---- what is asked for ------------------------------------------------------------------------------------------------ */

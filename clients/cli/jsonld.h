@@ -16,7 +16,6 @@
 #include "clients/cli/brief.h"
 
 #define JSONLD_CONTEXT "http://www.w3.org/ns/anno.jsonld"
-#define CODEBOOK_LIST  "labels"
 
 struct jsonld {
     const struct brief *brief;
