@@ -143,7 +143,7 @@ class Servers(CliCase):
         lines = self.run_gloss("servers", "--json", status=0).lines
         self.assertEqual([(line["server"], line["url"], line["account"], line["default"]) for line in lines],
                          [("work", self.server.url, "ben", False), ("home", self.proxy.url, "ana", True)])
-        self.assertRegex(self.run_gloss("servers").out, r"(?m)^\* home .*  ana$")
+        self.assertRegex(self.run_gloss("servers").out, r"(?m)^\* +home .*  ana$")
         self.run_gloss("servers", "default", "work", status=0)
         self.assertFalse(self.used_proxy("ls"))
         self.env["GLOSS_SERVER"] = "home"
