@@ -223,6 +223,9 @@ static void free_now(struct gloss *g)
     lg_error_set(&error, GLOSS_E_DISCONNECTED, "the client was closed before an answer came");
     g->is_doomed = true;
     for (struct gloss_session *session = g->sessions; session; session = session->next) {
+        if (!session->is_left) {
+            lg_cache_keep(session, true);
+        }
         lg_submit_fail(session, &error);
     }
     lg_jobs_fail(g, &error);

@@ -154,6 +154,14 @@ enum gl_code lg_file_read(const char *dir, const char *name, struct gl_buf *byte
     return code;
 }
 
+void lg_file_drop(const char *dir, const char *name)
+{
+    char path[PATH_BYTES];
+    if (path_of(path, dir, name, "")) {
+        (void)unlink(path);
+    }
+}
+
 /* ---- records */
 
 static void check_of(const uint8_t before[CHECK_BYTES], const uint8_t len[4], struct gl_slice payload, uint8_t out[CHECK_BYTES])
@@ -255,7 +263,7 @@ static enum gl_code lock(struct lg_journal *journal, struct gl_err *err)
     return GL_OK;
 }
 
-static void begin(struct lg_journal_writer *writer)
+void lg_journal_begin(struct lg_journal_writer *writer)
 {
     gl_buf_init(&writer->file, SIZE_MAX);
     if (getrandom(writer->check, CHECK_BYTES, 0) != CHECK_BYTES) {
@@ -275,7 +283,7 @@ enum gl_code lg_journal_rewrite(struct lg_journal *journal, lg_journal_fill *fil
     struct lg_journal_writer writer;
     int fd = -1;
     enum gl_code code = GL_OK;
-    begin(&writer);
+    lg_journal_begin(&writer);
     fill(arg, &writer);
     if (writer.file.code != GL_OK) {
         code = gl_fail(err, GL_E_NOMEM, "out of memory");

@@ -40,6 +40,7 @@ void lg_journal_close(struct lg_journal **journal);
 enum gl_code lg_journal_append(struct lg_journal *journal, struct gl_slice payload, bool sync, struct gl_err *err) GL_MUST_USE;
 /* In place of all records those of fill. Not GL_OK: the old ones are still there. */
 enum gl_code lg_journal_rewrite(struct lg_journal *journal, lg_journal_fill *fill, void *arg, struct gl_err *err) GL_MUST_USE;
+void lg_journal_begin(struct lg_journal_writer *writer);
 void lg_journal_add(struct lg_journal_writer *writer, struct gl_slice payload);
 uint64_t lg_journal_bytes(const struct lg_journal *journal);
 
@@ -49,6 +50,7 @@ bool lg_journal_is_open(const char *dir, const char *name); /* by anybody */
 
 /* A whole small file: bytes under name, whole or not at all; and back. The caller frees; GL_E_NOT_FOUND. */
 enum gl_code lg_file_write(const char *dir, const char *name, struct gl_slice bytes, struct gl_err *err) GL_MUST_USE;
+void lg_file_drop(const char *dir, const char *name);
 enum gl_code lg_file_read(const char *dir, const char *name, struct gl_buf *bytes, struct gl_err *err) GL_MUST_USE;
 
 #endif

@@ -19,6 +19,7 @@
 #include "clients/lib/journal.h"
 #include "clients/lib/transport.h"
 #include "proto/gl_wire.h"
+#include "proto/model/codebook.h"
 #include "proto/model/state.h"
 
 #define LG_NEVER            UINT64_MAX
@@ -71,22 +72,20 @@ struct lg_names {
     unsigned refs;
     struct gloss *g;
     char project[GLOSS_ID];
-    json_t *labels;    /* id -> name */
-    json_t *label_ids; /* name -> id */
-    json_t *order;     /* ids */
-    json_t *members;   /* account -> name */
-    bool is_open;
+    struct gl_codebook *book;
+    json_t *members;     /* account -> name */
     uint64_t version;    /* what is known of the project's stream */
     uint64_t stream_seq; /* of the last op that came on this connection; 0: none */
     bool is_loaded;      /* both were read on this connection (or cannot be) */
     bool is_reading_labels, is_reading_members, reads_labels_again, reads_members_again;
-    uint64_t hold_until_ms;                            /* ops wait for a newer codebook; then it is asked for */
-    json_t *next_labels, *next_label_ids, *next_order; /* being read */
+    uint64_t hold_until_ms;        /* ops wait for a newer codebook; then it is asked for */
+    struct gl_codebook *next_book; /* being read */
     uint64_t next_version;
 };
 int lg_names_get(struct gloss *g, const char *project, struct lg_names **names);
 void lg_names_unref(struct lg_names **names);
-void lg_names_up(struct lg_names *names); /* a session of it was joined: read what is not known */
+void lg_names_up(struct lg_names *names);                         /* a session of it was joined: read what is not known */
+int lg_names_recall(struct lg_names *names, const json_t *saved); /* {"members","open","terms","version"} */
 void lg_names_down(struct gloss *g);
 void lg_names_timers(struct gloss *g, uint64_t now);
 void lg_names_on_ops(struct gloss *g, const json_t *params);
@@ -204,6 +203,10 @@ struct gloss_session {
     struct lg_op *looked_at; /* gloss_pending_at: the last one that was looked at, and its index */
     size_t looked_at_index;
     bool no_queue;
+    bool wants_cache;
+    bool is_cached;     /* at cached_seq */
+    bool is_from_cache; /* the replica is what was found on disk, and the server has not confirmed it yet */
+    uint64_t cached_seq;
     bool has_answers;           /* some that the journal was not told of */
     struct lg_journal *journal; /* of queue_dir, when it is open */
     char queue_account[GLOSS_ID];
@@ -265,6 +268,11 @@ void lg_queue_keep(struct gloss_session *session, const struct lg_op *op);
 void lg_queue_settle(struct gloss_session *session); /* what is answered leaves it */
 void lg_queue_remember(struct gloss *g);             /* whose the ops will be, for a start without a connection; and back: */
 void lg_queue_recall(struct gloss *g);
+
+/* cache.c: the replica on disk */
+int lg_cache_recall(struct gloss_session *session);          /* what is there and whole; the account must be known */
+void lg_cache_keep(struct gloss_session *session, bool now); /* writes it if it has changed (now: if only a little) */
+void lg_cache_drop(struct gloss_session *session);           /* throws it away */
 
 /* ---- jobs (text.c, import.c): several calls that make one */
 

@@ -9,10 +9,16 @@
 
 #include "clients/lib/lib_priv.h"
 
+/* gloss.h is read by programs that have no codebook.h. */
+_Static_assert((int)GLOSS_TERM_LABEL == (int)GL_TERM_LABEL && (int)GLOSS_TERM_ATTRIBUTE == (int)GL_TERM_ATTRIBUTE &&
+                   (int)GLOSS_TERM_RELATION == (int)GL_TERM_RELATION && (int)GL_TERM_KIND_COUNT == 3,
+               "gloss.h and codebook.h disagree about the kinds of terms");
+
 #define HOLD_MS 100
 
 static void read_labels(struct lg_names *names, struct gl_slice cursor);
 static void read_members(struct lg_names *names);
+static enum gl_code put_terms(struct gl_codebook *book, const json_t *list);
 
 static const char *text_of(const json_t *object, const char *name)
 {
@@ -21,21 +27,25 @@ static const char *text_of(const json_t *object, const char *name)
 
 /* ---- made and freed */
 
-static void drop_next(struct lg_names *names)
+int lg_names_recall(struct lg_names *names, const json_t *saved)
 {
-    json_decref(names->next_labels);
-    json_decref(names->next_label_ids);
-    json_decref(names->next_order);
-    names->next_labels = names->next_label_ids = names->next_order = NULL;
+    if (names->version != 0 || names->is_loaded) {
+        return GLOSS_OK; /* what is here is newer */
+    }
+    if (json_object_update(names->members, json_object_get(saved, "members")) != 0 ||
+        put_terms(names->book, json_object_get(saved, "terms")) != GL_OK) {
+        return lg_fail_nomem(names->g);
+    }
+    gl_codebook_set_open(names->book, json_is_true(json_object_get(saved, "open")));
+    names->version = (uint64_t)json_integer_value(json_object_get(saved, "version"));
+    return GLOSS_OK;
 }
 
 static void names_free(struct lg_names *names)
 {
     lg_calls_forget(names->g, names);
-    drop_next(names);
-    json_decref(names->labels);
-    json_decref(names->label_ids);
-    json_decref(names->order);
+    gl_codebook_free(&names->next_book);
+    gl_codebook_free(&names->book);
     json_decref(names->members);
     free(names);
 }
@@ -57,11 +67,9 @@ int lg_names_get(struct gloss *g, const char *project, struct lg_names **out)
     names->g = g;
     names->refs = 1;
     memcpy(names->project, project, GLOSS_ID);
-    names->labels = json_object();
-    names->label_ids = json_object();
-    names->order = json_array();
+    names->book = gl_codebook_new();
     names->members = json_object();
-    if (!names->labels || !names->label_ids || !names->order || !names->members) {
+    if (!names->book || !names->members) {
         names_free(names);
         return GLOSS_E_NOMEM;
     }
@@ -94,40 +102,22 @@ static void note_loaded(struct lg_names *names)
     names->is_loaded = !names->is_reading_labels && !names->is_reading_members;
 }
 
-static bool add_label(json_t *labels, json_t *ids, json_t *order, const char *id, const char *name)
+static enum gl_code put_terms(struct gl_codebook *book, const json_t *list)
 {
-    bool is_new = json_object_get(labels, id) == NULL;
-    return json_object_set_new(labels, id, json_string(name)) == 0 && json_object_set_new(ids, name, json_string(id)) == 0 &&
-           (!is_new || json_array_append_new(order, json_string(id)) == 0);
-}
-
-static bool take_labels(struct lg_names *names, const json_t *list)
-{
-    size_t i;
-    json_t *label;
-    json_array_foreach((json_t *)(uintptr_t)list, i, label)
-    {
-        const char *id = text_of(label, "id"), *name = text_of(label, "name"), *kind = text_of(label, "kind");
-        if (kind && strcmp(kind, "label") != 0) {
-            continue;
-        }
-        if (!id || !name || !add_label(names->next_labels, names->next_label_ids, names->next_order, id, name)) {
-            return false;
-        }
+    struct gl_err err = {0};
+    enum gl_code code = GL_OK;
+    for (size_t i = 0; i < json_array_size(list) && code != GL_E_NOMEM; i++) {
+        code = gl_codebook_put(book, json_array_get(list, i), &err); /* one of a newer kind is passed over */
     }
-    return true;
+    return code == GL_E_NOMEM ? code : GL_OK;
 }
 
-static void all_labels(struct lg_names *names, const json_t *result)
+static void all_terms(struct lg_names *names, const json_t *result)
 {
-    json_decref(names->labels);
-    json_decref(names->label_ids);
-    json_decref(names->order);
-    names->labels = names->next_labels;
-    names->label_ids = names->next_label_ids;
-    names->order = names->next_order;
-    names->next_labels = names->next_label_ids = names->next_order = NULL;
-    names->is_open = json_is_true(json_object_get(result, "open"));
+    gl_codebook_free(&names->book);
+    names->book = names->next_book;
+    names->next_book = NULL;
+    gl_codebook_set_open(names->book, json_is_true(json_object_get(result, "open")));
     if (names->version < names->next_version) {
         names->version = names->next_version;
     }
@@ -136,7 +126,7 @@ static void all_labels(struct lg_names *names, const json_t *result)
 /* The end of one reading of the codebook; what could not be read is not waited for. */
 static void labels_done(struct lg_names *names)
 {
-    drop_next(names);
+    gl_codebook_free(&names->next_book);
     names->is_reading_labels = false;
     names->hold_until_ms = 0;
     if (names->reads_labels_again) {
@@ -155,7 +145,7 @@ static void on_labels(struct gloss *g, json_t *result, const struct gloss_error 
     }
     json_t *next = json_object_get(result, "next");
     names->next_version = (uint64_t)json_integer_value(json_object_get(result, "version"));
-    if (!take_labels(names, json_object_get(result, "terms"))) {
+    if (put_terms(names->next_book, json_object_get(result, "terms")) != GL_OK) {
         lg_drop_nomem(g);
         return;
     }
@@ -163,7 +153,7 @@ static void on_labels(struct gloss *g, json_t *result, const struct gloss_error 
         read_labels(names, gl_slice_of(json_string_value(next), json_string_length(next)));
         return;
     }
-    all_labels(names, result);
+    all_terms(names, result);
     labels_done(names);
 }
 
@@ -178,16 +168,14 @@ static void read_labels(struct lg_names *names, struct gl_slice cursor)
         return;
     }
     if (is_first) {
-        drop_next(names);
-        names->next_labels = json_object();
-        names->next_label_ids = json_object();
-        names->next_order = json_array();
+        gl_codebook_free(&names->next_book);
+        names->next_book = gl_codebook_new();
     }
     names->is_reading_labels = true;
     gl_buf_init(&buf, SIZE_MAX);
     bool is_id = gl_uuid_parse(gl_slice_str(names->project), &params.project);
     gl_codebook_get_params_write(&buf, &params);
-    if (!is_id || !names->next_labels || !names->next_label_ids || !names->next_order || buf.code != GL_OK ||
+    if (!is_id || !names->next_book || buf.code != GL_OK ||
         lg_call(g, names, "codebook.get", gl_buf_peek(&buf), LG_CALL_DEADLINE_MS, on_labels, names) != GLOSS_OK) {
         lg_drop_nomem(g);
     }
@@ -253,7 +241,7 @@ void lg_names_up(struct lg_names *names)
 void lg_names_down(struct gloss *g)
 {
     for (struct lg_names *names = g->names; names; names = names->next) {
-        drop_next(names);
+        gl_codebook_free(&names->next_book);
         names->is_loaded = names->is_reading_labels = names->is_reading_members = false;
         names->reads_labels_again = names->reads_members_again = false;
         names->stream_seq = names->hold_until_ms = 0;
@@ -262,44 +250,29 @@ void lg_names_down(struct gloss *g)
 
 /* ---- the project's stream */
 
-static json_t *first_set(const json_t *payload)
+/* Terms and policy; what this version does not know is read anew. False: out of memory. */
+static bool take_term(struct lg_names *names, json_t *payload)
 {
-    return json_object_get(json_array_get(json_object_get(payload, "effects"), 0), "set");
-}
-
-/* label.create: the new label's id is in the effect's ids or in what it sets. False: out of memory. */
-static bool take_new_label(struct lg_names *names, const json_t *payload)
-{
-    const json_t *set = first_set(payload);
-    const char *name = text_of(set, "name"), *id = text_of(set, "label");
-    if (!id) {
-        id = json_string_value(json_array_get(json_object_get(json_array_get(json_object_get(payload, "effects"), 0), "ids"), 0));
+    struct gl_err err = {0};
+    struct gl_op op;
+    enum gl_code code = gl_op_read(payload, &op, &err);
+    if (code == GL_OK) {
+        code = gl_codebook_apply(names->book, &op, &err);
+        gl_op_fini(&op);
     }
-    if (!name || !id) {
+    if (code != GL_OK && code != GL_E_NOMEM) {
         read_labels(names, (struct gl_slice){NULL, 0});
-        return true;
     }
-    return add_label(names->labels, names->label_ids, names->order, id, name);
+    return code != GL_E_NOMEM;
 }
 
-static bool take_project_op(struct lg_names *names, const json_t *payload)
+static bool take_project_op(struct lg_names *names, json_t *payload)
 {
     const char *kind = text_of(payload, "kind");
-    const json_t *open = json_object_get(first_set(payload), "open");
-    if (!kind) {
-        return true;
-    }
-    if (strcmp(kind, "label.create") == 0) {
-        return take_new_label(names, payload);
-    }
-    if (strcmp(kind, "codebook.policy") == 0 && json_is_boolean(open)) {
-        names->is_open = json_is_true(open);
-    } else if (strncmp(kind, "member.", 7) == 0) {
+    if (kind && strncmp(kind, "member.", 7) == 0) {
         read_members(names);
-    } else if (strncmp(kind, "label.", 6) == 0 || strncmp(kind, "codebook.", 9) == 0) {
-        read_labels(names, (struct gl_slice){NULL, 0}); /* a kind that this version does not know */
     }
-    return true;
+    return !kind || strncmp(kind, "member.", 7) == 0 || take_term(names, payload);
 }
 
 static void tell(struct lg_names *names, uint64_t seq, json_t *payload)
@@ -402,32 +375,93 @@ void lg_names_timers(struct gloss *g, uint64_t now)
 
 /* ---- looking */
 
+static const struct gl_codebook *book_of(const struct gloss_session *session)
+{
+    return session->names ? session->names->book : NULL;
+}
+
+static const struct gl_term *find_term(const struct gloss_session *session, const char *id)
+{
+    gl_uuid uuid;
+    bool is_id = id && gl_uuid_parse(gl_slice_str(id), &uuid);
+    return is_id && session->names ? gl_codebook_find(session->names->book, &uuid) : NULL;
+}
+
+static const struct gl_term *named_term(const struct gloss_session *session, enum gl_term_kind kind, const char *name)
+{
+    const struct gl_codebook *book = book_of(session);
+    return book && name ? gl_codebook_by_name(book, kind, gl_slice_str(name)) : NULL;
+}
+
 const char *gloss_label_name(const struct gloss_session *session, const char *label_id)
 {
-    return session->names ? text_of(session->names->labels, label_id) : NULL;
+    const struct gl_term *term = find_term(session, label_id);
+    return term ? text_of(term->record, "name") : NULL;
 }
 
 const char *gloss_label_id(const struct gloss_session *session, const char *name)
 {
-    return session->names ? text_of(session->names->label_ids, name) : NULL;
+    const struct gl_term *term = named_term(session, GL_TERM_LABEL, name);
+    return term ? text_of(term->record, "id") : NULL;
 }
 
 size_t gloss_label_count(const struct gloss_session *session)
 {
-    return session->names ? json_array_size(session->names->order) : 0;
+    return gloss_term_count(session, GLOSS_TERM_LABEL);
 }
 
 bool gloss_label_at(const struct gloss_session *session, size_t index, const char **id, const char **name)
 {
-    const char *at = session->names ? json_string_value(json_array_get(session->names->order, index)) : NULL;
-    *id = at;
-    *name = at ? text_of(session->names->labels, at) : NULL;
-    return at != NULL;
+    const json_t *record = gloss_term_at(session, GLOSS_TERM_LABEL, index);
+    *id = text_of(record, "id");
+    *name = text_of(record, "name");
+    return record != NULL;
+}
+
+size_t gloss_term_count(const struct gloss_session *session, enum gloss_term_kind kind)
+{
+    const struct gl_codebook *book = book_of(session);
+    bool is_kind = (int)kind >= 0 && (int)kind < (int)GL_TERM_KIND_COUNT;
+    return book && is_kind ? gl_codebook_count(book, (enum gl_term_kind)kind) : 0;
+}
+
+const json_t *gloss_term_at(const struct gloss_session *session, enum gloss_term_kind kind, size_t index)
+{
+    return index < gloss_term_count(session, kind) ? gl_codebook_at(book_of(session), (enum gl_term_kind)kind, index)->record
+                                                   : NULL;
+}
+
+const json_t *gloss_term_find(const struct gloss_session *session, const char *id)
+{
+    const struct gl_term *term = find_term(session, id);
+    return term ? term->record : NULL;
+}
+
+const json_t *gloss_term_named(const struct gloss_session *session, enum gloss_term_kind kind, const char *name)
+{
+    const struct gl_term *term = named_term(session, (enum gl_term_kind)kind, name);
+    return term ? term->record : NULL;
+}
+
+int gloss_attribute_check(struct gloss_session *session, const char *name, const json_t *value, const char *label_id)
+{
+    const struct gl_codebook *book = book_of(session);
+    struct gl_err err = {0};
+    gl_uuid label;
+    bool has_label = label_id && gl_uuid_parse(gl_slice_str(label_id), &label);
+    if (!book || !session->names->version) {
+        return lg_fail(session->g, GLOSS_E_NOT_FOUND, "the codebook is not here yet");
+    }
+    if (!name || !value || (label_id && !has_label)) {
+        return lg_fail(session->g, GLOSS_E_INVALID_PARAMS, "an attribute has a name and a value, a label an id");
+    }
+    enum gl_code code = gl_codebook_check_attribute(book, gl_slice_str(name), value, has_label ? &label : NULL, &err);
+    return code == GL_OK ? GLOSS_OK : lg_fail_gl(session->g, &err);
 }
 
 bool gloss_codebook_is_open(const struct gloss_session *session)
 {
-    return session->names && session->names->is_open;
+    return session->names && gl_codebook_is_open(session->names->book);
 }
 
 uint64_t gloss_codebook_version(const struct gloss_session *session)
@@ -437,5 +471,5 @@ uint64_t gloss_codebook_version(const struct gloss_session *session)
 
 const char *gloss_member_name(const struct gloss_session *session, const char *account_id)
 {
-    return session->names ? text_of(session->names->members, account_id) : NULL;
+    return session->names && account_id ? text_of(session->names->members, account_id) : NULL;
 }

@@ -17,7 +17,7 @@
 #include "clients/lib/lib_priv.h"
 
 #define COMPACT_BYTES 32768
-#define IDLE_BYTES    4096 /* a journal without ops is not left larger */
+#define IDLE_BYTES    1024 /* a journal without ops is not left larger */
 #define SUFFIX        ".queue"
 
 bool lg_queue_is_wanted(const struct gloss_session *session)

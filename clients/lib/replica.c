@@ -23,7 +23,11 @@ static void broken(struct gloss_session *session, const char *what)
     struct gloss_error error = {0};
     lg_error_set(&error, GLOSS_E_CHAIN_BROKEN, "%s at op %llu is not what was computed from the ops received", what,
                  (unsigned long long)session->seq);
-    lg_session_fail(session, &error);
+    if (session->is_from_cache) {
+        lg_session_read_anew(session, &error);
+    } else {
+        lg_session_fail(session, &error);
+    }
     gloss_error_clear(&error);
 }
 
@@ -75,6 +79,8 @@ void lg_replica_arrived(struct gloss_session *session)
     }
     session->sum_due_ms = 0;
     session->is_synced = true;
+    session->is_from_cache = false;
+    lg_cache_keep(session, true);
     const struct gloss_event event = {.type = GLOSS_EV_SYNCED, .session = session, .seq = session->seq};
     lg_emit(session->g, &event);
 }

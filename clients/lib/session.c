@@ -24,8 +24,8 @@ static int check_options(struct gloss *g, const char *id, const struct gloss_joi
     if (options->size < sizeof(*options)) {
         return lg_fail(g, GLOSS_E_SETTING, "gloss_join_init was not called");
     }
-    if (options->cache && (!g->queue_dir || !options->replica)) {
-        return lg_fail(g, GLOSS_E_SETTING, "a cache is of a replica, and in queue_dir");
+    if (options->cache && (!g->queue_dir || !options->replica || options->from != GLOSS_FROM_STATE)) {
+        return lg_fail(g, GLOSS_E_SETTING, "a cache is of a replica of the state, and in queue_dir");
     }
     if (!id || !gl_uuid_parse(gl_slice_str(id), uuid)) {
         return lg_fail(g, GLOSS_E_INVALID_PARAMS, "a session's id is a UUID: 36 lower case characters");
@@ -70,8 +70,12 @@ int gloss_join(struct gloss *g, const char *id, const struct gloss_join *given, 
     session->frames_end = &session->frames;
     session->ops_end = &session->ops;
     session->no_queue = options.no_queue;
+    session->wants_cache = options.cache;
     if (g->account_id[0]) { /* otherwise when it is known */
         code = lg_queue_open(session);
+    }
+    if (g->account_id[0] && code == GLOSS_OK) {
+        code = lg_cache_recall(session);
     }
     if (code != GLOSS_OK) {
         lg_session_free(session);
@@ -84,11 +88,15 @@ int gloss_join(struct gloss *g, const char *id, const struct gloss_join *given, 
     return GLOSS_OK;
 }
 
-/* Signed in: the queue is opened, or was opened before for this very account. */
-static bool has_queue(struct gloss_session *session)
+/* Signed in: what is on disk is open, or was opened before for this very account. */
+static bool has_disk(struct gloss_session *session)
 {
     struct gloss *g = session->g;
     struct gloss_error error = {0};
+    if (lg_cache_recall(session) != GLOSS_OK) {
+        lg_drop_nomem(g);
+        return false;
+    }
     if (!lg_queue_is_wanted(session)) {
         return true;
     }
@@ -125,6 +133,7 @@ void gloss_leave(struct gloss_session **out)
     if (!session || session->is_left) {
         return;
     }
+    lg_cache_keep(session, true);
     session->is_left = true;
     lg_calls_forget(session->g, session);
     if (lg_is_ready(session->g) && (session->state == LG_JOINED || session->state == LG_JOINING)) {
@@ -171,6 +180,9 @@ void lg_session_fail(struct gloss_session *session, const struct gloss_error *er
         tell_server(session);
     }
     lg_error_copy(&session->error, error);
+    if (error->code == GLOSS_E_CHAIN_BROKEN || error->code == GLOSS_E_NOT_FOUND || error->code == GLOSS_E_FORBIDDEN) {
+        lg_cache_drop(session); /* it is wrong, or not ours to see any more */
+    }
     session->state = LG_FAILED;
     session->is_synced = false;
     lg_calls_forget(g, session);
@@ -211,7 +223,7 @@ void lg_session_up(struct gloss_session *session)
     struct gloss *g = session->g;
     struct gl_session_join_params params = {.session = session->uuid};
     struct gl_buf buf;
-    if (session->is_left || session->state != LG_AWAY || !has_queue(session)) {
+    if (session->is_left || session->state != LG_AWAY || !has_disk(session)) {
         return;
     }
     if (looks_first(session) || session->is_submit_only || session->is_reading_log) {
@@ -260,8 +272,9 @@ void lg_session_read_anew(struct gloss_session *session, const struct gloss_erro
         lg_session_fail(session, why); /* what was told of the log cannot be taken back */
         return;
     }
-    session->has_position = false;
+    session->has_position = session->is_from_cache = false;
     session->seq = 0;
+    lg_cache_drop(session);
     gl_state_free(&session->replica);
     const struct gloss_event event = {.type = GLOSS_EV_RESYNC, .session = session, .error = why};
     lg_emit(session->g, &event);

@@ -274,6 +274,9 @@ void gloss_leave(struct gloss_session **session);
  * limit. */
 int gloss_synced_wait(struct gloss_session *session, int timeout_ms);
 
+/* Writes the cache now. By itself that happens when the state is here, now and then, when the session is left, and at gloss_free. */
+int gloss_session_save(struct gloss_session *session);
+
 struct gloss *gloss_session_client(const struct gloss_session *session);
 void gloss_session_set_data(struct gloss_session *session, void *data); /* a pointer of yours */
 void *gloss_session_data(const struct gloss_session *session);
@@ -415,6 +418,19 @@ const char *gloss_label_id(const struct gloss_session *session, const char *name
 size_t gloss_label_count(const struct gloss_session *session);
 /* In no particular order; false: there are no more. */
 bool gloss_label_at(const struct gloss_session *session, size_t index, const char **id, const char **name);
+
+/* All of the codebook: labels, attributes, types of relations. A term is the record of PROTOCOL.md, "The codebook", lent until the
+ * next gloss_process. Retired ones are among them: {"retired":true}. */
+enum gloss_term_kind { GLOSS_TERM_LABEL, GLOSS_TERM_ATTRIBUTE, GLOSS_TERM_RELATION };
+size_t gloss_term_count(const struct gloss_session *session, enum gloss_term_kind kind);
+const json_t *gloss_term_at(const struct gloss_session *session, enum gloss_term_kind kind,
+                            size_t index);                                          /* by name; NULL: no more */
+const json_t *gloss_term_find(const struct gloss_session *session, const char *id); /* NULL: not known */
+const json_t *gloss_term_named(const struct gloss_session *session, enum gloss_term_kind kind, const char *name);
+/* Whether the codebook, as it is known here, allows this value on an annotation with this label (its id; NULL: none). 0, or
+ * GLOSS_E_UNKNOWN_ATTRIBUTE, GLOSS_E_INVALID_ATTRIBUTE with the limits in the sentence, GLOSS_E_NOT_FOUND: not known here yet. */
+int gloss_attribute_check(struct gloss_session *session, const char *name, const json_t *value, const char *label_id);
+
 bool gloss_codebook_is_open(const struct gloss_session *session);
 uint64_t gloss_codebook_version(const struct gloss_session *session); /* the project's seq that is known */
 /* Of members and former members; NULL: not known. */

@@ -320,7 +320,7 @@ int run_suite(const char *name, const TTest *const *tests, size_t count)
     Suite *all = suite_create(name);
     for (size_t i = 0; i < count; i++) {
         TCase *one = tcase_create(tests[i]->name);
-        tcase_set_timeout(one, 60);
+        tcase_set_timeout(one, 120);
         tcase_add_test(one, tests[i]);
         suite_add_tcase(all, one);
     }

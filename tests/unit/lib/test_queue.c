@@ -141,12 +141,12 @@ static void id_of(unsigned n, char id[GLOSS_ID])
 
 static json_t *op_of(unsigned n)
 {
-    char id[GLOSS_ID], note[400];
+    char id[GLOSS_ID], note[100];
     id_of(n, id);
     memset(note, 'a' + (int)(n % 26), sizeof(note));
     snprintf(note, sizeof(note), "note %u", n);
     note[strlen(note)] = ' ';
-    note[100 + n * 37 % 250] = '\0';
+    note[10 + n * 37 % 50] = '\0';
     return json_pack("{s:s, s:{s:s, s:{s:s}, s:s}}", "id", id, "change", "kind", "annotation.create", "target", "type",
                      "document", "note", note);
 }
@@ -298,7 +298,7 @@ START_TEST(queue__killed_at_every_byte__loses_nothing_and_makes_nothing_up)
                       (unsigned long long)at, status);
         is_over = WEXITSTATUS(status) == 10;
     }
-    ck_assert_uint_gt(at, 3000);
+    ck_assert_uint_gt(at, 2000);
     empty_dir(dir);
     drop_dir(dir);
 }
@@ -543,6 +543,351 @@ START_TEST(ops__of_a_run_without_a_connection__are_sent_by_the_next)
 }
 END_TEST
 
+/* ---- the replica on disk */
+
+static void join_cached(struct client *ana)
+{
+    struct gloss_join options;
+    gloss_join_init(&options);
+    options.cache = true;
+    ck_assert_int_eq(gloss_join(ana->g, fake_text(ana->fake, "session"), &options, &ana->session), 0);
+}
+
+static void somebody(struct fake *fake, const char *note)
+{
+    fake_do(
+        fake,
+        "{\"do\":\"op\",\"change\":{\"kind\":\"annotation.create\",\"target\":{\"type\":\"document\"},\"label\":\"claim\",\"note\":\"%s\"}}",
+        note);
+}
+
+/* A run with a connection that leaves its replica behind. */
+static void leave_cache(struct fake *fake, const char *dir)
+{
+    struct client ana;
+    start_client(&ana, fake, dir);
+    join_cached(&ana);
+    gloss_connect(ana.g);
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED]);
+    client_free(&ana);
+}
+
+START_TEST(replica__of_the_last_run__is_there_without_a_connection__and_continued)
+{
+    char dir[64], label[GLOSS_ID];
+    struct fake fake;
+    struct client ana;
+    make_dir(dir);
+    fake_start(&fake);
+    somebody(&fake, "before");
+    leave_cache(&fake, dir);
+    int pages = fake_count(&fake, "session.page");
+    somebody(&fake, "while away");
+
+    start_client(&ana, &fake, dir);
+    join_cached(&ana);
+    ck_assert_uint_eq(gloss_session_seq(ana.session), 1);
+    ck_assert_uint_eq(gloss_annotation_count(ana.session), 1);
+    const json_t *record = gloss_annotation_record(gloss_annotation_at(ana.session, 0));
+    ck_assert_str_eq(json_string_value(json_object_get(record, "note")), "before");
+    ck_assert(gloss_annotation_label(gloss_annotation_at(ana.session, 0), label));
+    ck_assert_str_eq(gloss_label_name(ana.session, label), "claim");
+    ck_assert_str_eq(json_string_value(json_object_get(gloss_session_document(ana.session), "title")), "A brief");
+    /* a change of what is there needs no connection, and no base */
+    char annotation[GLOSS_ID];
+    gloss_annotation_id(gloss_annotation_at(ana.session, 0), annotation);
+    json_t *change = json_pack("{s:s, s:s, s:s}", "kind", "annotation.update", "annotation", annotation, "note", "offline");
+    ck_assert_int_eq(gloss_submit_change(ana.session, change, NULL, NULL, client_on_result, &ana), 0);
+    json_decref(change);
+    gloss_connect(ana.g);
+    WAIT_FOR(&ana, ana.results == 1 && gloss_session_is_synced(ana.session));
+    ck_assert_uint_eq(ana.accepted, 1);
+    ck_assert(ana.resumed);
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_OP] == 2); /* only what came since */
+    ck_assert_int_eq(fake_count(&fake, "session.page"), pages);
+    expect_same(&ana);
+    client_free(&ana);
+    fake_stop(&fake);
+    empty_dir(dir);
+    drop_dir(dir);
+}
+END_TEST
+
+static void cache_path(struct fake *fake, struct gloss *g, const char *dir, char path[512])
+{
+    snprintf(path, 512, "%s/%s.%s.cache", dir, gloss_account(g), fake_text(fake, "session"));
+}
+
+START_TEST(replica__that_does_not_fit__is_read_anew)
+{
+    char dir[64], path[512];
+    struct fake fake;
+    struct client ana;
+    static char bytes[65536];
+    make_dir(dir);
+    fake_start(&fake);
+    somebody(&fake, "one");
+    somebody(&fake, "two");
+    leave_cache(&fake, dir);
+    fake_do(&fake, "{\"do\":\"rewind\",\"to\":1,\"then\":3}"); /* another past */
+    start_client(&ana, &fake, dir);
+    join_cached(&ana);
+    ck_assert_uint_eq(gloss_annotation_count(ana.session), 2);
+    gloss_connect(ana.g);
+    WAIT_FOR(&ana, gloss_session_is_synced(ana.session));
+    ck_assert_uint_eq(ana.seen[GLOSS_EV_RESYNC], 1);
+    expect_same(&ana);
+    cache_path(&fake, ana.g, dir, path);
+    client_free(&ana);
+    size_t len = read_file(path, bytes, sizeof(bytes));
+    for (size_t at = 0; at < len; at += 97) { /* damaged or cut: as if there were none */
+        bytes[at] ^= 1;
+        write_file(path, bytes, at % 2 == 0 ? len : at);
+        bytes[at] ^= 1;
+        start_client(&ana, &fake, dir);
+        join_cached(&ana);
+        ck_assert_msg(gloss_annotation_count(ana.session) == 0, "byte %zu", at);
+        client_free(&ana);
+        ck_assert_int_ne(access(path, F_OK), 0);
+    }
+    fake_stop(&fake);
+    empty_dir(dir);
+    drop_dir(dir);
+}
+END_TEST
+
+/* ---- conflicts */
+
+static enum gloss_choice choice;
+static unsigned conflicts;
+static char shown_note[64], shown_name[32];
+static json_t *instead;
+
+static enum gloss_choice on_conflict(struct gloss_session *session, struct gloss_conflict *conflict, void *arg)
+{
+    (void)session;
+    (void)arg;
+    const char *note = json_string_value(json_object_get(conflict->current, "note"));
+    ck_assert_ptr_nonnull(conflict->change);
+    ck_assert_int_gt(conflict->since_ms, 1500000000000);
+    snprintf(shown_note, sizeof(shown_note), "%s", note ? note : "");
+    snprintf(shown_name, sizeof(shown_name), "%s", conflict->error->name);
+    conflict->instead = json_incref(instead);
+    conflicts++;
+    return choice;
+}
+
+/* ana has changed offline what ben changed meanwhile; her program asks her when it is back. */
+static void into_conflict(struct client *ana, struct fake *fake, const char *dir, char annotation[GLOSS_ID], bool asks)
+{
+    fake_start(fake);
+    somebody(fake, "first");
+    leave_cache(fake, dir);
+    struct gloss_config config = queue_config(ana, fake, dir);
+    config.on_conflict = asks ? on_conflict : NULL;
+    client_new_with(ana, fake, &config);
+    join_cached(ana);
+    gloss_annotation_id(gloss_annotation_at(ana->session, 0), annotation);
+    json_t *change = json_pack("{s:s, s:s, s:s}", "kind", "annotation.update", "annotation", annotation, "note", "anas");
+    char id[GLOSS_ID];
+    ck_assert_int_eq(gloss_submit_change(ana->session, change, NULL, id, client_on_result, ana), 0);
+    json_object_set_new(change, "note", json_string("anas second"));
+    json_t *base = json_string(id);
+    ck_assert_int_eq(gloss_submit_change(ana->session, change, base, NULL, client_on_result, ana), 0);
+    json_decref(base);
+    json_decref(change);
+    fake_do(fake, "{\"do\":\"op\",\"change\":{\"kind\":\"annotation.update\",\"annotation\":\"%s\",\"note\":\"bens\"}}",
+            annotation);
+    conflicts = 0;
+    gloss_connect(ana->g);
+}
+
+static const char *note_of(struct client *ana, const char *annotation)
+{
+    const struct gl_annotation *now = gloss_annotation_find(ana->session, annotation);
+    return json_string_value(json_object_get(gloss_annotation_record(now), "note"));
+}
+
+static void end_conflict(struct client *ana, struct fake *fake, const char *dir)
+{
+    client_free(ana);
+    fake_stop(fake);
+    empty_dir(dir);
+    drop_dir(dir);
+}
+
+START_TEST(conflict__dropped__is_called_back_with_its_error)
+{
+    char dir[64], annotation[GLOSS_ID];
+    struct fake fake;
+    struct client ana;
+    make_dir(dir);
+    choice = GLOSS_DROP;
+    into_conflict(&ana, &fake, dir, annotation, true);
+    WAIT_FOR(&ana, ana.results == 2);
+    ck_assert_uint_eq(ana.accepted, 0);
+    ck_assert_uint_eq(conflicts, 2); /* the one that builds on it, too */
+    ck_assert_str_eq(shown_name, "depends_on_refused");
+    ck_assert_str_eq(shown_note, "bens");
+    WAIT_FOR(&ana, ana.last_seq == 2);
+    ck_assert_str_eq(note_of(&ana, annotation), "bens");
+    ck_assert_uint_eq(gloss_pending_count(ana.session), 0);
+    end_conflict(&ana, &fake, dir);
+}
+END_TEST
+
+START_TEST(conflict__sent_anew__is_accepted_with_what_builds_on_it)
+{
+    char dir[64], annotation[GLOSS_ID];
+    struct fake fake;
+    struct client ana;
+    make_dir(dir);
+    choice = GLOSS_SEND_ANEW;
+    into_conflict(&ana, &fake, dir, annotation, true);
+    WAIT_FOR(&ana, ana.results == 2);
+    ck_assert_uint_eq(ana.accepted, 2);
+    ck_assert_uint_eq(conflicts, 1);
+    ck_assert_str_eq(shown_name, "stale");
+    ck_assert_str_eq(shown_note, "bens");
+    WAIT_FOR(&ana, ana.last_seq == 4);
+    ck_assert_str_eq(note_of(&ana, annotation), "anas second");
+    end_conflict(&ana, &fake, dir);
+}
+END_TEST
+
+START_TEST(conflict__with_another_change_instead__sends_that)
+{
+    char dir[64], annotation[GLOSS_ID];
+    struct fake fake;
+    struct client ana;
+    make_dir(dir);
+    choice = GLOSS_SEND_ANEW;
+    into_conflict(&ana, &fake, dir, annotation, true);
+    instead = json_pack("{s:s, s:s, s:s}", "kind", "annotation.update", "annotation", annotation, "note", "both");
+    WAIT_FOR(&ana, conflicts == 1);
+    json_decref(instead);
+    instead = NULL;
+    WAIT_FOR(&ana, ana.last_seq >= 3);
+    ck_assert(ana.last_seq > 3 || strcmp(note_of(&ana, annotation), "both") == 0);
+    WAIT_FOR(&ana, ana.results == 2);
+    ck_assert_uint_eq(ana.accepted, 2);
+    end_conflict(&ana, &fake, dir);
+}
+END_TEST
+
+START_TEST(conflict__kept__stays_through_a_restart_until_it_is_sent)
+{
+    char dir[64], annotation[GLOSS_ID], op[GLOSS_ID];
+    struct fake fake;
+    struct client ana;
+    struct gloss_pending pending;
+    make_dir(dir);
+    choice = GLOSS_KEEP;
+    into_conflict(&ana, &fake, dir, annotation, true);
+    WAIT_FOR(&ana, conflicts == 1 && gloss_session_is_synced(ana.session));
+    pass(&ana, 200); /* neither is sent by itself */
+    ck_assert_uint_eq(ana.results, 0);
+    ck_assert_uint_eq(gloss_pending_count(ana.session), 2);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert(gloss_pending_at(ana.session, i, &pending));
+        ck_assert_int_eq(pending.state, GLOSS_PENDING_KEPT);
+        ck_assert_int_eq(pending.error->code, i == 0 ? GLOSS_E_STALE : GLOSS_E_DEPENDS_ON_REFUSED);
+    }
+    json_t *later = creates(1, "later"); /* others are not held up */
+    submit(&ana, later, false);
+    WAIT_FOR(&ana, ana.results == 1);
+    ck_assert_uint_eq(ana.accepted, 1);
+    client_free(&ana);
+
+    struct gloss_config config = queue_config(&ana, &fake, dir);
+    client_new_with(&ana, &fake, &config);
+    join_cached(&ana);
+    gloss_connect(ana.g);
+    WAIT_FOR(&ana, gloss_session_is_synced(ana.session));
+    ck_assert(gloss_pending_at(ana.session, 0, &pending));
+    ck_assert_int_eq(pending.state, GLOSS_PENDING_KEPT);
+    ck_assert_int_eq(pending.error->code, GLOSS_E_STALE);
+    memcpy(op, pending.op, sizeof(op));
+    ck_assert_int_eq(gloss_pending_send(ana.session, annotation), GLOSS_E_NOT_FOUND);
+    ck_assert_int_eq(gloss_pending_send(ana.session, op), 0);
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_RESULT] == 2);
+    WAIT_FOR(&ana, gloss_session_seq(ana.session) == 5);
+    ck_assert_str_eq(note_of(&ana, annotation), "anas second");
+    ck_assert_uint_eq(gloss_pending_count(ana.session), 0);
+    end_conflict(&ana, &fake, dir);
+}
+END_TEST
+
+START_TEST(conflict__that_nobody_is_asked_about__is_called_back__or_kept_of_an_earlier_run)
+{
+    char dir[64], annotation[GLOSS_ID], second_dir[64];
+    struct fake fake;
+    struct client ana;
+    struct gloss_pending pending;
+    make_dir(dir);
+    into_conflict(&ana, &fake, dir, annotation, false);
+    WAIT_FOR(&ana, ana.results == 2);
+    ck_assert_uint_eq(ana.accepted, 0);
+    end_conflict(&ana, &fake, dir);
+
+    make_dir(second_dir);
+    into_conflict(&ana, &fake, second_dir, annotation, false);
+    client_free(&ana); /* before anything was sent */
+    start_client(&ana, &fake, second_dir);
+    join_cached(&ana);
+    gloss_connect(ana.g);
+    WAIT_FOR(&ana, gloss_session_is_synced(ana.session) && gloss_pending_at(ana.session, 1, &pending) &&
+                       pending.state == GLOSS_PENDING_KEPT);
+    ck_assert_int_eq(gloss_pending_drop(ana.session, pending.op), 0);
+    WAIT_FOR(&ana, gloss_pending_count(ana.session) == 1);
+    end_conflict(&ana, &fake, second_dir);
+}
+END_TEST
+
+START_TEST(conflict__in_an_atomic_step__is_asked_once_and_decided_for_all)
+{
+    char dir[64], annotation[GLOSS_ID];
+    struct fake fake;
+    struct client ana;
+    make_dir(dir);
+    fake_start(&fake);
+    somebody(&fake, "first");
+    leave_cache(&fake, dir);
+    struct gloss_config config = queue_config(&ana, &fake, dir);
+    config.on_conflict = on_conflict;
+    choice = GLOSS_KEEP;
+    conflicts = 0;
+    client_new_with(&ana, &fake, &config);
+    join_cached(&ana);
+    gloss_annotation_id(gloss_annotation_at(ana.session, 0), annotation);
+    json_t *ops = creates(2, "with it");
+    json_array_append_new(
+        ops, json_pack("{s:{s:s, s:s, s:s}}", "change", "kind", "annotation.update", "annotation", annotation, "note", "anas"));
+    submit(&ana, ops, true);
+    fake_do(&fake, "{\"do\":\"op\",\"change\":{\"kind\":\"annotation.update\",\"annotation\":\"%s\",\"note\":\"bens\"}}",
+            annotation);
+    gloss_connect(ana.g);
+    WAIT_FOR(&ana, conflicts == 1);
+    pass(&ana, 100);
+    struct gloss_pending pending;
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert(gloss_pending_at(ana.session, i, &pending) && pending.state == GLOSS_PENDING_KEPT && pending.is_atomic);
+    }
+    client_free(&ana);
+    client_new_with(&ana, &fake, &config);
+    join_cached(&ana);
+    gloss_connect(ana.g);
+    WAIT_FOR(&ana, gloss_session_is_synced(ana.session));
+    ck_assert(gloss_pending_at(ana.session, 0, &pending));
+    ck_assert_int_eq(gloss_pending_send(ana.session, pending.op), 0);
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_RESULT] == 3);
+    WAIT_FOR(&ana, gloss_session_seq(ana.session) == 5);
+    ck_assert_str_eq(note_of(&ana, annotation), "anas");
+    ck_assert_uint_eq(conflicts, 1);
+    end_conflict(&ana, &fake, dir);
+}
+END_TEST
+
 #define ROUNDS     60
 #define EACH_ROUND 4
 
@@ -582,7 +927,7 @@ START_TEST(ops__of_many_killed_runs__are_applied_once)
         ck_assert_int_eq(pipe(said), 0);
         pid_t pid = fork();
         if (pid == 0) {
-            live(&fake, dir, round, 1 + round * 83 % 2900, said[1]);
+            live(&fake, dir, round, 1 + round * 83 % 1900, said[1]);
         }
         close(said[1]);
         while (read(said[0], &n, sizeof(n)) == sizeof(n)) {
@@ -621,4 +966,8 @@ RUN("queue", queue__killed_at_every_byte__loses_nothing_and_makes_nothing_up,
     journal__cut_at_every_byte__has_what_stands_before_the_cut, journal__that_is_damaged__is_refused_and_left_alone,
     queue__open_in_one_place__is_busy_in_another, submit__when_the_disk_is_full__keeps_nothing_and_goes_on_later,
     queues__of_a_directory__are_listed, ops__of_a_run_without_a_connection__are_sent_by_the_next,
-    ops__of_many_killed_runs__are_applied_once)
+    replica__of_the_last_run__is_there_without_a_connection__and_continued, replica__that_does_not_fit__is_read_anew,
+    conflict__dropped__is_called_back_with_its_error, conflict__sent_anew__is_accepted_with_what_builds_on_it,
+    conflict__with_another_change_instead__sends_that, conflict__kept__stays_through_a_restart_until_it_is_sent,
+    conflict__that_nobody_is_asked_about__is_called_back__or_kept_of_an_earlier_run,
+    conflict__in_an_atomic_step__is_asked_once_and_decided_for_all, ops__of_many_killed_runs__are_applied_once)
