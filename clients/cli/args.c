@@ -122,6 +122,15 @@ const struct verb_row *args_verb_of(const struct group_row *group, const char *n
     return NULL;
 }
 
+bool args_takes(const struct verb_row *verb, enum option_id id)
+{
+    const enum option_id *own = verb->takes;
+    while (*own != OPT_COUNT && *own != id) {
+        own++;
+    }
+    return *own == id;
+}
+
 const char *args_nth(const struct args *args, enum option_id id, size_t n)
 {
     for (size_t i = 0; i < args->given_count; i++) {

@@ -78,6 +78,7 @@ struct args {
 
 /* argv[0] is the program. Options may stand anywhere; behind `--` everything is a word. The words are gathered at the beginning of argv. */
 bool args_parse(int argc, char **argv, struct args *args, struct gl_buf *problem) GL_MUST_USE;
+bool args_takes(const struct verb_row *verb, enum option_id id); /* as an option of its own */
 /* The value that the option was given the (n + 1)th time; NULL: not so often. */
 const char *args_nth(const struct args *args, enum option_id id, size_t n);
 const struct verb_row *args_verb(const char *name);   /* "tag", "label new"; NULL: there is none */

@@ -3,7 +3,9 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "clients/cli/known.h"
 #include "clients/cli/link.h"
+#include "clients/cli/offline.h"
 #include "clients/cli/say.h"
 #include "proto/gl_uuid.h"
 
@@ -23,7 +25,7 @@ static const char *string_of(const json_t *object, const char *name)
     return text ? text : "";
 }
 
-static void brief_take(struct brief *brief, json_t *info)
+void brief_take(struct brief *brief, json_t *info)
 {
     *brief = (struct brief){.info = info,
                             .document = string_of(info, "document"),
@@ -47,6 +49,7 @@ int brief_by_id(struct cli *cli, const char *document, struct brief *brief)
     int code = link_try(cli, "document.get", json_pack("{s:s}", "document", document), &result, &error), status = 0;
     if (code == 0) {
         brief_take(brief, json_incref(json_object_get(result, "document")));
+        known_brief(cli, brief->info);
     } else if (code == GLOSS_E_NOT_FOUND) {
         status = fail(cli, EXIT_COULD_NOT, "brief_not_found",
                       "there is no brief with the id %s that you may see; `gloss ls` lists them", document);
@@ -211,6 +214,9 @@ static int say_several(struct cli *cli, const struct candidates *candidates)
 int brief_find(struct cli *cli, const char *word, struct brief *brief)
 {
     char *project = NULL;
+    if (cli_flag(cli, OPT_offline)) {
+        return known_find_brief(cli, word, brief);
+    }
     int status = cli_check_text(cli, "the brief's name", word);
     *brief = (struct brief){0};
     if (status == 0 && is_id(word)) {
@@ -231,6 +237,7 @@ int brief_find(struct cli *cli, const char *word, struct brief *brief)
         json_t *only = candidates.count == 1 ? json_array_get(candidates.found, 0) : whole_name(&candidates);
         if (only) {
             brief_take(brief, json_incref(only));
+            known_brief(cli, only);
         } else {
             status = candidates.count ? say_several(cli, &candidates) : say_none(cli, word, project);
         }
@@ -302,6 +309,9 @@ int annotation_find(struct cli *cli, const char *word, struct place *place)
             cli, EXIT_COULD_NOT, "annotation_not_found",
             "`%s` is not an annotation's id or the beginning of one (at least 4 of 0-9 a-f); `gloss show` prints their ids",
             word);
+    }
+    if (cli_flag(cli, OPT_offline)) {
+        return offline_find_annotation(cli, word, place);
     }
     int status = cli_option(cli, OPT_brief) ? brief_find(cli, cli_option(cli, OPT_brief), &brief) : 0;
     if (status == 0) {

@@ -22,6 +22,7 @@ struct brief {
 
 /* By id, or by the unique beginning (or the whole) of a title or file name; within --project when that is given. */
 int brief_find(struct cli *cli, const char *word, struct brief *brief) GL_MUST_USE;
+void brief_take(struct brief *brief, json_t *document_info); /* which is taken */
 int brief_by_id(struct cli *cli, const char *document, struct brief *brief) GL_MUST_USE;
 void brief_fini(struct brief *brief);
 

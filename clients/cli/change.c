@@ -1,7 +1,9 @@
 #include "clients/cli/change.h"
 
 #include "clients/cli/fields.h"
+#include "clients/cli/known.h"
 #include "clients/cli/link.h"
+#include "clients/cli/offline.h"
 #include "clients/cli/ops.h"
 #include "clients/cli/refused.h"
 #include "clients/cli/safe.h"
@@ -61,6 +63,7 @@ static struct gl_annotation *wait_for(struct cli *cli, struct gloss_session *ses
 void change_print(struct cli *cli, struct gloss_session *session, const char *done, const char *op, uint64_t seq, const char *id)
 {
     const struct gl_annotation *annotation = wait_for(cli, session, seq, id);
+    known_annotation(cli, gloss_session_id(session), id, seq);
     if (cli->is_json) {
         json_t *line = json_pack("{s:s, s:I, s:s}", "op", op, "seq", (json_int_t)seq, "annotation", id);
         if (annotation) {
@@ -101,6 +104,13 @@ int change_run(struct cli *cli, const struct change *change)
     json_t *op = NULL;
     gloss_join_init(&options);
     int status = make_op(cli, change, &op);
+    if (status == 0 && cli_flag(cli, OPT_offline)) {
+        json_t *ops = json_pack("[O]", op);
+        status = offline_keep(cli, change->session, ops);
+        json_decref(ops);
+        json_decref(op);
+        return status;
+    }
     if (status == 0) {
         status = link_join(cli, change->session, &options, &session);
     }

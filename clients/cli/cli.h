@@ -24,8 +24,11 @@ struct cli {
     struct screen err;
     struct settings settings;
     struct gloss *gloss; /* NULL until link_open */
-    struct link {        /* link.h */
+    json_t *known;       /* known.h; NULL until it is asked for */
+    bool is_known_new;
+    struct link { /* link.h */
         gloss_event_fn fn;
+        const char *queue_folder; /* of ops that wait to be sent; NULL: none are */
         void *arg;
         int64_t lost_ms; /* since when there is no connection; 0: there is one */
         int final_code;  /* the connection's final error; 0: it has none */

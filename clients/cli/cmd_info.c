@@ -1,9 +1,12 @@
 /*
  * cmd_info.c - gloss info: what is known of one brief.
  */
+#include <stdlib.h>
+
 #include "clients/cli/brief.h"
 #include "clients/cli/cmds.h"
 #include "clients/cli/link.h"
+#include "clients/cli/meta.h"
 #include "clients/cli/say.h"
 
 /* {"claim":12, ...} of the annotations that are not deleted */
@@ -42,8 +45,17 @@ static json_t *describe(const struct brief *brief, const struct gloss_session *s
 
 static void print_info(struct cli *cli, const json_t *info)
 {
-    const char *names[] = {"title",  "filename", "project_name", "document", "session", "revision",
-                           "sha256", "created",  "role",         "mode",     "chain",   "state"};
+    const char *names[] = {"title",    "publisher",    "date",     "source",  "language", "folder",
+                           "filename", "project_name", "document", "session", "revision", "sha256",
+                           "created",  "role",         "mode",     "chain",   "state"};
+    const char *lists[] = {"authors", "tags"};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        char *words = meta_join(json_object_get(info, lists[i]));
+        if (*words) {
+            out_line(cli, "%-12s %s", lists[i], words);
+        }
+        free(words);
+    }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const char *text = json_string_value(json_object_get(info, names[i]));
         if (text) {

@@ -6,6 +6,7 @@
 #include "clients/cli/brief.h"
 #include "clients/cli/cmds.h"
 #include "clients/cli/follow.h"
+#include "clients/cli/known.h"
 #include "clients/cli/link.h"
 #include "clients/cli/ops.h"
 #include "clients/cli/say.h"
@@ -131,6 +132,16 @@ static int print_sheet(struct cli *cli, const struct brief *brief, const struct 
     return 0;
 }
 
+/* What was looked at, and as of when: so that it may be changed without the server, and nothing that somebody else did since is overwritten. */
+static void remember(struct cli *cli, const struct brief *brief, const struct moment *moment)
+{
+    for (size_t i = 0; i < moment->count; i++) {
+        char id[GLOSS_ID];
+        gloss_annotation_id(moment->items[i], id);
+        known_annotation(cli, brief->session, id, moment->seq);
+    }
+}
+
 /* The state of now is read in pages; one of the past is computed from the log up to there. */
 static int read_moment(struct cli *cli, struct follow *follow, const struct brief *brief, struct moment *moment)
 {
@@ -152,6 +163,7 @@ static int read_moment(struct cli *cli, struct follow *follow, const struct brie
         take_beginning(moment, brief);
     } else if (status == 0) {
         take_moment(moment, follow->session);
+        remember(cli, brief, moment);
     }
     return status;
 }

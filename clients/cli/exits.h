@@ -8,7 +8,7 @@
 #define EXIT_TABLE(ROW)                                                                                                          \
     ROW(DONE, 0, "done")                                                                                                         \
     ROW(SOME_REFUSED, 1,                                                                                                         \
-        "some were refused, the others went through (post, import); verify: the log is not what the server says")                \
+        "some were refused, the others went through (post, import, sync); verify: the log is not what the server says")          \
     ROW(COULD_NOT, 2,                                                                                                            \
         "could not: wrong arguments, a file that cannot be read or is no text, a brief that is not there or not the only one")   \
     ROW(REFUSED, 3, "the server refused the change; nothing was done")                                                           \

@@ -5,6 +5,7 @@
 #include "clients/cli/brief.h"
 #include "clients/cli/change.h"
 #include "clients/cli/link.h"
+#include "clients/cli/offline.h"
 #include "clients/cli/ops.h"
 #include "clients/cli/refused.h"
 #include "clients/cli/say.h"
@@ -107,6 +108,10 @@ static int choose_in_brief(struct judging *judging, struct gloss_session **sessi
     if (cli->args.word_count > 0) {
         return fail(cli, EXIT_COULD_NOT, "usage",
                     "name the annotations, or say which with --all-of-run and --label, but not both");
+    }
+    if (cli_flag(cli, OPT_offline)) {
+        return fail(cli, EXIT_COULD_NOT, "usage",
+                    "--all-of-run and --label need the server; without it name the annotations: ANN...");
     }
     if (!cli_option(cli, OPT_brief)) {
         return fail(cli, EXIT_COULD_NOT, "usage", "say in which brief: --brief BRIEF");
@@ -236,6 +241,14 @@ static int run_bundle(struct judging *judging, struct gloss_session *session, co
     bool has_base;
     gloss_join_init(&options);
     int status = cli_number(cli, OPT_base, 0, GL_INT_MAX, &base, &has_base);
+    if (status == 0 && cli_flag(cli, OPT_offline)) {
+        json_t *given = has_base ? json_integer((json_int_t)base) : NULL,
+               *ops = make_ops(judging, bundle, 0, bundle->count, given);
+        status = offline_keep(cli, bundle->session, ops);
+        json_decref(ops);
+        json_decref(given);
+        return status;
+    }
     status = status || session ? status : link_join(cli, bundle->session, &options, &session);
     /* without --base: what is there now, which must not move with our own ops from step to step */
     json_t *json_base = json_integer(has_base ? (json_int_t)base : status ? 0 : (json_int_t)gloss_session_seq(session));

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "clients/cli/known.h"
+#include "clients/cli/offline.h"
 #include "clients/cli/say.h"
 
 #define STEP_MS 1000
@@ -80,6 +82,7 @@ int link_sign_in(struct cli *cli, const char *account, const char *password)
     config.on_event = on_event;
     config.arg = &cli->link;
     config.once = true;
+    config.queue_dir = cli->link.queue_folder;
     cli->gloss = gloss_new(&config, &error);
     if (cli->gloss) {
         return connect_first(cli);
@@ -94,7 +97,17 @@ int link_open(struct cli *cli, gloss_event_fn fn, void *arg)
     int status = check_settings(cli);
     cli->link.fn = fn;
     cli->link.arg = arg;
-    return status ? status : link_sign_in(cli, NULL, NULL);
+    if (status == 0 && cli_flag(cli, OPT_offline)) {
+        return offline_open(cli);
+    }
+    status = status ? status : link_sign_in(cli, NULL, NULL);
+    if (status == EXIT_UNREACHABLE && args_takes(cli->args.verb, OPT_offline)) {
+        say_more(cli, "with --offline it is kept here, and `gloss sync` sends it once the server is there");
+    }
+    if (status == 0) {
+        known_account(cli, gloss_account(cli->gloss));
+    }
+    return status;
 }
 
 void link_close(struct cli *cli)

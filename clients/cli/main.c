@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "clients/cli/help.h"
+#include "clients/cli/known.h"
 #include "clients/cli/link.h"
 #include "clients/cli/say.h"
 
@@ -102,6 +103,7 @@ int main(int argc, char **argv)
         status = EXIT_COULD_NOT;
     }
     link_close(&cli);
+    known_end(&cli);
     settings_free(&cli.settings);
     return status;
 }

@@ -111,8 +111,10 @@ static void say_stale(struct cli *cli, const struct gloss_session *session, cons
     say(cli, "refused: %s changed its %s since you looked (op %lld); nothing was done. It is now:",
         session ? member_name(session, author) : "somebody", *field ? field : "state", (long long)seq);
     say_value(cli, session, json_object_get(error->data, "current"), field);
-    say_more(cli, "look at it, then send the change again%s if you still want it",
-             cli_option(cli, OPT_base) ? " with a newer --base" : "");
+    if (cli->args.verb != &verb_rows[VERB_sync]) { /* which has words of its own for that */
+        say_more(cli, "look at it, then send the change again%s if you still want it",
+                 cli_option(cli, OPT_base) ? " with a newer --base" : "");
+    }
 }
 
 /* The codebook is closed: which labels are there, and is one of them what was meant? */
@@ -138,7 +140,7 @@ static void say_labels(struct cli *cli, const struct gloss_session *session)
     free(names);
 }
 
-int refused_say(struct cli *cli, const struct gloss_session *session, const char *quote, const struct gloss_error *error)
+void refused_tell(struct cli *cli, const struct gloss_session *session, const char *quote, const struct gloss_error *error)
 {
     const char *sentence = error->message[0] ? error->message : gloss_code_sentence(error->code);
     switch (error->code) {
@@ -160,8 +162,13 @@ int refused_say(struct cli *cli, const struct gloss_session *session, const char
     }
     case GLOSS_E_STALE: say_stale(cli, session, error); break;
     case GLOSS_E_UNKNOWN_LABEL: say_labels(cli, session); break;
-    default: return fail_error(cli, "refused", error);
+    default: say_error(cli, "refused", error);
     }
+}
+
+int refused_say(struct cli *cli, const struct gloss_session *session, const char *quote, const struct gloss_error *error)
+{
+    refused_tell(cli, session, quote, error);
     if (cli->is_json) {
         json_t *object = error_json(error);
         const char *author = json_string_value(json_object_get(object, "author")),
@@ -171,5 +178,5 @@ int refused_say(struct cli *cli, const struct gloss_session *session, const char
         }
         out_json(cli, json_pack("{s:o}", "error", object));
     }
-    return EXIT_REFUSED;
+    return (int)error_status(error->code);
 }

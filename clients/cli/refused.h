@@ -12,4 +12,7 @@
  * is. With --json {"error":{"name",...}} as the server gave it. session may be NULL, quote too. Gives the exit status. */
 int refused_say(struct cli *cli, const struct gloss_session *session, const char *quote, const struct gloss_error *error);
 
+/* Only the sentences, on stderr. */
+void refused_tell(struct cli *cli, const struct gloss_session *session, const char *quote, const struct gloss_error *error);
+
 #endif

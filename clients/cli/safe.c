@@ -4,7 +4,8 @@
 
 #include "clients/cli/width.h"
 
-#define TAB_COLUMNS 4
+#define TAB_COLUMNS      4
+#define LINE_END_COLUMNS 2 /* shown as an escape */
 
 bool safe_is_harmful(int32_t cp)
 {
@@ -78,7 +79,7 @@ void safe_put_short(struct gl_buf *out, struct gl_slice text, size_t max_columns
     while (at < text.len) {
         size_t next = at;
         cluster_next(text, &next, &cluster);
-        columns += cluster.columns;
+        columns += cluster.kind == CLUSTER_NEWLINE ? LINE_END_COLUMNS * cluster.codepoints : cluster.columns;
         if (columns > max_columns) {
             safe_put(out, gl_slice_of(text.data, fits), SAFE_ONE_LINE);
             gl_buf_str(out, "…");

@@ -167,7 +167,7 @@ static const char *about_server(int code)
     }
 }
 
-int fail_error(struct cli *cli, const char *doing, const struct gloss_error *error)
+void say_error(struct cli *cli, const char *doing, const struct gloss_error *error)
 {
     const char *what = error->message[0] ? error->message : gloss_code_sentence(error->code), *hint = advice(error->code);
     const char *server = about_server(error->code), *before = hint ? "; " : "";
@@ -179,6 +179,11 @@ int fail_error(struct cli *cli, const char *doing, const struct gloss_error *err
     } else {
         say(cli, "%s: %s%s%s", doing, what, before, hint);
     }
+}
+
+int fail_error(struct cli *cli, const char *doing, const struct gloss_error *error)
+{
+    say_error(cli, doing, error);
     if (cli->is_json) {
         out_json(cli, json_pack("{s:o}", "error", error_json(error)));
     }

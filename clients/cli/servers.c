@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "clients/cli/args.h"
+#include "clients/cli/files.h"
 #include "clients/cli/heap.h"
 #include "clients/cli/safe.h"
 
@@ -124,44 +125,6 @@ json_t *servers_load(struct gl_buf *problem)
     return kept;
 }
 
-/* Every folder above path that is not there yet, only for its owner. */
-static bool make_folders(const char *path)
-{
-    char *copy = heap_copy(gl_slice_str(path));
-    bool is_made = true;
-    for (char *slash = strchr(copy + 1, '/'); slash && is_made; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        is_made = mkdir(copy, 0700) == 0 || errno == EEXIST;
-        *slash = '/';
-    }
-    free(copy);
-    return is_made;
-}
-
-/* The new file is whole before it takes the old one's name. */
-static bool replace_file(const char *path, const char *text)
-{
-    char *beside = heap_printf("%s.XXXXXX", path);
-    int fd = mkostemp(beside, O_CLOEXEC); /* mode 0600 */
-    size_t len = strlen(text);
-    bool is_done = fd >= 0 && write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
-    int error = errno;
-    if (fd >= 0 && close(fd) != 0 && is_done) {
-        is_done = false;
-        error = errno;
-    }
-    if (is_done && rename(beside, path) != 0) {
-        is_done = false;
-        error = errno;
-    }
-    if (!is_done && fd >= 0) {
-        unlink(beside);
-    }
-    free(beside);
-    errno = error;
-    return is_done;
-}
-
 bool servers_save(const json_t *kept, struct gl_buf *problem)
 {
     char *path = servers_path();
@@ -170,7 +133,7 @@ bool servers_save(const json_t *kept, struct gl_buf *problem)
         return false;
     }
     char *text = json_dumps(kept, JSON_INDENT(2));
-    bool is_done = text && make_folders(path) && replace_file(path, text);
+    bool is_done = text && file_write_private(path, text);
     if (!is_done) {
         say_about_file(problem, path, "");
         gl_buf_printf(problem, "cannot be written: %s", strerror(errno));

@@ -9,7 +9,7 @@ import unittest
 import case
 import server as support
 
-VERBS = ("login logout import ls info cat show tag note reply link edit rm restore resolve reopen accept reject watch post log verify export completion help version").split()
+VERBS = ("login logout import ls info cat show tag note reply link edit rm restore resolve reopen accept reject inbox sync watch post log verify export completion help version").split()
 GROUPS = {"servers": ["list", "default"], "project": ["list", "new"], "member": ["list", "add", "set", "remove"]}
 
 

@@ -1,0 +1,340 @@
+/*
+ * cmd_sync.c - gloss sync: what --offline kept is sent, or listed.
+ *
+ * Each session has its queue. The library sends what waits as soon as the session is joined; what is refused because of what others did meanwhile is
+ * kept and told here, with what stands there now.
+ */
+#include <stdlib.h>
+#include <time.h>
+
+#include "clients/cli/change.h"
+#include "clients/cli/cmds.h"
+#include "clients/cli/known.h"
+#include "clients/cli/link.h"
+#include "clients/cli/offline.h"
+#include "clients/cli/refused.h"
+#include "clients/cli/say.h"
+#include "clients/cli/servers.h"
+
+#define STEP_MS 200
+
+/* An op that has its answer. */
+struct answered {
+    char op[GLOSS_ID], annotation[GLOSS_ID];
+    uint64_t seq; /* 0: refused */
+    struct gloss_error error;
+};
+
+struct sync {
+    struct cli *cli;
+    json_t *sessions; /* ids of those with a queue of ours */
+    json_t *changes;  /* op -> change, of the session that is worked on */
+    size_t others;    /* ops of other accounts */
+    struct answered *answered;
+    size_t answered_count, answered_cap;
+    size_t sent, left;
+};
+
+/* ---- which queues ---------------------------------------------------------------------------------------------------------- */
+
+static void take_queue(const struct gloss_queue *queue, void *arg)
+{
+    struct sync *sync = arg;
+    const char *who = known_who(sync->cli);
+    char *its = queue->url ? servers_url_key(queue->url) : NULL, *here = servers_url_key(sync->cli->settings.url);
+    bool is_here = its && here && strcmp(its, here) == 0, is_ours = who && strcmp(queue->account, who) == 0;
+    if (queue->pending > 0 && is_here && is_ours) {
+        json_array_append_new(sync->sessions, json_string(queue->session));
+    } else if (queue->pending > 0) {
+        sync->others += queue->pending;
+    }
+    free(its);
+    free(here);
+}
+
+static void find_queues(struct sync *sync)
+{
+    char *folder = offline_folder();
+    sync->sessions = json_array();
+    if (folder) {
+        (void)gloss_queue_list(folder, take_queue, sync); /* no folder: nothing waits */
+    }
+    free(folder);
+}
+
+/* Whether an option names the op, or all. */
+static bool names_op(const struct cli *cli, enum option_id id, const char *op)
+{
+    const char *given;
+    for (size_t i = 0; (given = cli_nth(cli, id, i)); i++) {
+        if (strcmp(given, "all") == 0 || (strlen(given) >= 8 && strncmp(given, op, strlen(given)) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- what waits, for people ------------------------------------------------------------------------------------------------ */
+
+static void put_when(struct gl_buf *out, int64_t since_ms)
+{
+    time_t seconds = (time_t)(since_ms / 1000);
+    struct tm parts;
+    char text[32] = "";
+    if (gmtime_r(&seconds, &parts)) {
+        strftime(text, sizeof text, "%Y-%m-%d %H:%M", &parts);
+    }
+    gl_buf_str(out, text);
+}
+
+static json_t *pending_json(const char *session, const struct gloss_pending *pending)
+{
+    json_t *line = json_pack("{s:s, s:s, s:b, s:O}", "op", pending->op, "session", session, "kept",
+                             pending->state == GLOSS_PENDING_KEPT, "change", pending->change);
+    if (pending->annotation) {
+        json_object_set_new(line, "annotation", json_string(pending->annotation));
+    }
+    if (pending->error) {
+        json_object_set_new(line, "error", error_json(pending->error));
+    }
+    return line;
+}
+
+/* "2026-11-21 22:10  tag “closer ties” as claim  01a2...": and why it is still here when it was refused. */
+static void tell_pending(struct cli *cli, const struct gloss_pending *pending)
+{
+    struct gl_buf line;
+    gl_buf_init(&line, SIZE_MAX);
+    gl_buf_str(&line, "  ");
+    put_when(&line, pending->since_ms);
+    gl_buf_str(&line, "  ");
+    offline_put_words(&line, pending->change);
+    out_line(cli, "%s  %s%s%s", gl_buf_cstr(&line), pending->op, pending->state == GLOSS_PENDING_KEPT ? "  refused: " : "",
+             pending->state == GLOSS_PENDING_KEPT && pending->error ? gloss_code_sentence(pending->error->code) : "");
+    gl_buf_fini(&line);
+}
+
+static int list_session(struct sync *sync, const char *id)
+{
+    struct cli *cli = sync->cli;
+    struct gloss_session *session = NULL;
+    struct gloss_join options;
+    struct gloss_pending pending;
+    gloss_join_init(&options);
+    options.replica = options.names = false;
+    options.submit_only = true;
+    if (gloss_join(cli->gloss, id, &options, &session) != 0) {
+        return fail_error(cli, "the queue cannot be opened", gloss_last_error(cli->gloss));
+    }
+    const char *title = known_title(cli, id);
+    if (!cli->is_json) {
+        out_line(cli, "%s", title ? title : id);
+    }
+    for (size_t i = 0; gloss_pending_at(session, i, &pending); i++) {
+        if (cli->is_json) {
+            out_json(cli, pending_json(id, &pending));
+        } else {
+            tell_pending(cli, &pending);
+        }
+        sync->left++;
+    }
+    gloss_leave(&session);
+    return 0;
+}
+
+static int list_all(struct sync *sync)
+{
+    json_t *session;
+    size_t i;
+    int status = offline_open(sync->cli);
+    if (status == 0) {
+        find_queues(sync);
+    }
+    json_array_foreach(sync->sessions, i, session)
+    {
+        status = status ? status : list_session(sync, json_string_value(session));
+    }
+    return status;
+}
+
+/* ---- sending ------------------------------------------------------------------------------------------------------------------- */
+
+static struct answered *answer_add(struct sync *sync, const char *op)
+{
+    if (sync->answered_count == sync->answered_cap) {
+        sync->answered_cap = sync->answered_cap ? sync->answered_cap * 2 : 32;
+        sync->answered = heap_grow(sync->answered, sync->answered_cap, sizeof *sync->answered);
+    }
+    struct answered *answered = &sync->answered[sync->answered_count++];
+    *answered = (struct answered){0};
+    snprintf(answered->op, sizeof answered->op, "%s", op ? op : "");
+    return answered;
+}
+
+static void on_event(struct gloss *g, const struct gloss_event *event, void *arg)
+{
+    struct sync *sync = arg;
+    (void)g;
+    if (event->type != GLOSS_EV_RESULT) {
+        return;
+    }
+    struct answered *answered = answer_add(sync, event->op);
+    const struct gloss_result *result = event->result;
+    answered->seq = result->error ? 0 : result->seq;
+    snprintf(answered->annotation, sizeof answered->annotation, "%s", result->annotation ? result->annotation : "");
+    if (result->error) {
+        answered->error = *result->error;
+        json_incref(answered->error.data);
+    }
+}
+
+/* Everything that waits, as it is before the first answer comes. */
+static void take_changes(struct sync *sync, struct gloss_session *session)
+{
+    struct gloss_pending pending;
+    json_object_clear(sync->changes);
+    for (size_t i = 0; gloss_pending_at(session, i, &pending); i++) {
+        json_object_set(sync->changes, pending.op, (json_t *)pending.change);
+    }
+}
+
+/* What --send and --drop name. One that a step or its followers took with it is not there any more. */
+static void do_as_asked(struct sync *sync, struct gloss_session *session)
+{
+    const char *op;
+    json_t *change;
+    json_object_foreach(sync->changes, op, change)
+    {
+        if (names_op(sync->cli, OPT_give_up, op)) {
+            (void)gloss_pending_drop(session, op);
+        } else if (names_op(sync->cli, OPT_send_anew, op)) {
+            (void)gloss_pending_send(session, op);
+        }
+    }
+}
+
+static bool is_under_way(struct gloss_session *session)
+{
+    struct gloss_pending pending;
+    for (size_t i = 0; gloss_pending_at(session, i, &pending); i++) {
+        if (pending.state != GLOSS_PENDING_KEPT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One that is not done: what it was, why, what stands there now, and what can be done about it. */
+static void tell_refused(struct sync *sync, struct gloss_session *session, const char *op, const json_t *change,
+                         const struct gloss_error *error, bool is_kept)
+{
+    struct cli *cli = sync->cli;
+    struct gl_buf words;
+    gl_buf_init(&words, SIZE_MAX);
+    if (cli->is_json) {
+        out_json(cli, json_pack("{s:s, s:s, s:b, s:O, s:o}", "op", op, "session", gloss_session_id(session), "kept", is_kept,
+                                "change", change, "error", error_json(error)));
+    }
+    offline_put_words(&words, change);
+    say(cli, "not done: %s", gl_buf_cstr(&words));
+    refused_tell(cli, session, NULL, error);
+    if (is_kept) {
+        say_more(cli, "to do it all the same: gloss sync --send %s   to give it up: gloss sync --drop %s", op, op);
+    } else {
+        say_more(cli, "it waits no longer");
+    }
+    gl_buf_fini(&words);
+    sync->left++;
+}
+
+static void tell_answers(struct sync *sync, struct gloss_session *session)
+{
+    for (size_t i = 0; i < sync->answered_count; i++) {
+        struct answered *answered = &sync->answered[i];
+        const json_t *change = json_object_get(sync->changes, answered->op);
+        if (answered->seq) {
+            change_print(sync->cli, session, "sent:", answered->op, answered->seq, answered->annotation);
+            sync->sent++;
+        } else if (!names_op(sync->cli, OPT_give_up, answered->op)) {
+            tell_refused(sync, session, answered->op, change ? change : json_null(), &answered->error, false);
+        }
+        gloss_error_clear(&answered->error);
+    }
+    sync->answered_count = 0;
+}
+
+static void tell_kept(struct sync *sync, struct gloss_session *session)
+{
+    struct gloss_pending pending;
+    for (size_t i = 0; gloss_pending_at(session, i, &pending); i++) {
+        static const struct gloss_error nothing = {.name = "kept", .message = "it waits here"};
+        char op[GLOSS_ID];
+        snprintf(op, sizeof op, "%s", pending.op);
+        tell_refused(sync, session, op, pending.change, pending.error ? pending.error : &nothing, true);
+    }
+}
+
+static int send_session(struct sync *sync, const char *id)
+{
+    struct cli *cli = sync->cli;
+    struct gloss_session *session = NULL;
+    struct gloss_join options;
+    gloss_join_init(&options);
+    if (gloss_join(cli->gloss, id, &options, &session) != 0) {
+        return fail_error(cli, "the queue cannot be opened", gloss_last_error(cli->gloss));
+    }
+    take_changes(sync, session); /* before anything is sent: nothing has been processed since */
+    while (!gloss_session_is_synced(session) && cli->link.final_code == 0) {
+        (void)!link_step(cli, STEP_MS, LINK_PATIENCE_MS);
+    }
+    do_as_asked(sync, session);
+    while (is_under_way(session) && cli->link.final_code == 0) {
+        (void)!link_step(cli, STEP_MS, LINK_PATIENCE_MS);
+    }
+    tell_answers(sync, session);
+    int status =
+        cli->link.final_code ? fail_error(cli, "not everything was sent; what waits is kept", &cli->link.final_error) : 0;
+    if (status == 0) {
+        tell_kept(sync, session);
+    }
+    gloss_leave(&session);
+    return status;
+}
+
+static int send_all(struct sync *sync)
+{
+    json_t *session;
+    size_t i;
+    char *folder = offline_folder();
+    sync->cli->link.queue_folder = folder;
+    int status = link_open(sync->cli, on_event, sync);
+    if (status == 0) {
+        find_queues(sync); /* known only now whose they are */
+    }
+    json_array_foreach(sync->sessions, i, session)
+    {
+        status = status ? status : send_session(sync, json_string_value(session));
+    }
+    link_close(sync->cli); /* while there is a folder */
+    sync->cli->link.queue_folder = NULL;
+    free(folder);
+    return status;
+}
+
+int cmd_sync(struct cli *cli)
+{
+    struct sync sync = {.cli = cli, .changes = json_object()};
+    bool is_list = cli_flag(cli, OPT_list_waiting);
+    int status = is_list ? list_all(&sync) : send_all(&sync);
+    if (status == 0 && json_array_size(sync.sessions) == 0 && !cli->is_json) {
+        say(cli, "nothing waits%s", sync.others ? " for this account on this server" : "");
+    }
+    if (sync.others) {
+        say(cli, "%zu op%s of another account or for another server wait%s, too; sign in there to send them", sync.others,
+            sync.others == 1 ? "" : "s", sync.others == 1 ? "s" : "");
+    }
+    free(sync.answered);
+    json_decref(sync.changes);
+    json_decref(sync.sessions);
+    return status == 0 && !is_list && sync.left ? EXIT_SOME_REFUSED : status;
+}

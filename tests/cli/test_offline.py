@@ -1,0 +1,181 @@
+#!/usr/bin/python3
+"""Work without a server: kept on disk, listed, sent once, conflicts told and decided."""
+import json
+import os
+import shutil
+
+from case import CliCase, PLAIN, UUID, main
+from hostile import NAME, NOTE, left
+
+
+class Offline(CliCase):
+    @classmethod
+    def prepare(cls):
+        cls.server.user("ana", role="annotator")
+        cls.server.user("ben", role="annotator")
+        cls.server.user("new", role="annotator")
+
+    def setUp(self):
+        for kind in (".cache", ".local"):
+            shutil.rmtree(f"{self.server.folder}/home-ana/{kind}", ignore_errors=True)
+        self.brief = self.server.import_text(f"{self._testMethodName}\n\n{PLAIN}", name=f"{self._testMethodName}.md")["document"]
+        self.gloss("ls", user="ana", status=0)
+
+    def ana(self, *args, status=0, **more):
+        return self.gloss(*args, user="ana", status=status, **more)
+
+    def tag(self, words, label="claim", user="ana"):
+        return self.gloss("tag", self.brief, words, "--label", label, "--json", user=user, status=0).json["annotation"]
+
+    def keep(self, *args):
+        done = self.ana(*args, "--offline", "--json").json
+        self.assertIs(done["queued"], True)
+        self.assertRegex(done["op"], UUID)
+        return done
+
+    def records(self):
+        return {record["id"]: record for record in self.gloss("show", self.brief, "--json", user="ben", status=0).json["annotations"]}
+
+    def seq(self):
+        return self.gloss("info", self.brief, "--json", user="ben", status=0).json["seq"]
+
+    def test_everything_is_kept_and_sent_once(self):
+        old = self.tag("closer ties")
+        made = self.keep("tag", self.brief, "are cautious", "--label", "claim", "--attribute", "weight=2")
+        note = self.keep("note", self._testMethodName, "Wang Yi", "who is this?")
+        reply = self.keep("reply", note["annotation"], "nobody knows")
+        self.keep("edit", made["annotation"], "--note", "a note of its own")
+        self.keep("link", made["annotation"], old, "--relation", "supports")
+        self.keep("resolve", note["annotation"][:13])
+        self.assertEqual(self.seq(), 1)
+        listed = self.ana("sync", "--list", "--json").lines
+        self.assertEqual([line["kept"] for line in listed], [False] * 6)
+        sent = self.ana("sync", "--json").lines
+        self.assertEqual([line["op"] for line in sent], [line["op"] for line in listed])
+        self.assertEqual([line["seq"] for line in sent], [2, 3, 4, 5, 6, 7])
+        records = self.records()
+        self.assertEqual(records[made["annotation"]]["note"], "a note of its own")
+        self.assertEqual(records[note["annotation"]]["status"], "resolved")
+        self.assertEqual(records[reply["annotation"]]["target"]["annotation"], note["annotation"])
+        again = self.ana("sync")
+        self.assertEqual((again.out, self.seq()), ("", 7))
+        self.assertIn("nothing waits", again.err)
+
+    def test_no_server_is_needed(self):
+        old = self.tag("closer ties")
+        dead = {"GLOSS_URL": f"https://127.0.0.1:{self.server.port}/"}
+        self.server.stop()
+        try:
+            done = self.refuse("tag", self.brief, "are cautious", "--label", "x", user="ana", status=5, says=["cannot be reached", "--offline"])
+            self.assertEqual(done.out, "")
+            self.keep("tag", self.brief, "are cautious", "--label", "claim")
+            self.keep("accept", old)
+            self.refuse("sync", user="ana", status=5, says="cannot be reached")
+            self.assertEqual(len(self.ana("sync", "--list", "--json", env=dead).lines), 2)
+        finally:
+            self.server.start()
+        self.ana("sync")
+        self.assertEqual(self.records()[old]["status"], "accepted")
+
+    def test_what_others_changed_is_not_overwritten(self):
+        mine, other, gone = self.tag("closer ties"), self.tag("are cautious"), self.tag("neighbours")
+        self.ana("show", self.brief)
+        self.gloss("edit", mine, "--label", "theirs", user="ben", status=0)
+        self.gloss("rm", gone, user="ben", status=0)
+        refused = self.keep("edit", mine, "--label", "mine")
+        self.keep("edit", mine, "--note", "this one merges")
+        self.keep("edit", other, "--label", "mine")
+        late = self.keep("edit", gone, "--note", "too late")
+        done = self.ana("sync", status=1)
+        for words in ("not done: change", "ben changed its label since you looked", "* label:  theirs", f"gloss sync --send {refused['op']}", "was deleted"):
+            self.assertIn(words, done.err)
+        records = self.records()
+        self.assertEqual((records[mine]["label_name"], records[mine]["note"], records[other]["label_name"]), ("theirs", "this one merges", "mine"))
+        lines = {line["op"]: line for line in self.ana("sync", "--json", status=1).lines}
+        self.assertEqual(set(lines), {refused["op"], late["op"]})
+        self.assertEqual((lines[refused["op"]]["kept"], lines[refused["op"]]["error"]["name"]), (True, "stale"))
+        self.ana("sync", "--send", refused["op"], "--drop", late["op"])
+        self.assertEqual(self.records()[mine]["label_name"], "mine")
+        self.assertEqual(self.ana("sync", "--list", "--json").lines, [])
+
+    def test_all_may_be_given_up_or_sent(self):
+        mine = self.tag("closer ties")
+        self.ana("show", self.brief)
+        for choice, label in (("--drop", "theirs"), ("--send", "mine")):
+            self.gloss("edit", mine, "--label", "theirs", user="ben", status=0)
+            self.keep("edit", mine, "--label", "mine")
+            self.ana("sync", status=1)
+            self.ana("sync", choice, "all")
+            self.assertEqual(self.records()[mine]["label_name"], label)
+            self.assertEqual(self.ana("sync", "--list", "--json").lines, [])
+
+    def test_what_can_never_be_done_is_told_and_goes(self):
+        kept = self.keep("tag", self.brief, "words that stand nowhere", "--label", "claim")
+        done = self.ana("sync", "--json", status=1)
+        self.assertEqual((done.json["op"], done.json["kept"], done.json["error"]["name"]), (kept["op"], False, "quote_not_found"))
+        self.assertEqual(done.json["change"]["label"], "claim")
+        self.assertIn("are not in the text", done.err)
+        self.assertEqual(self.ana("sync", "--list", "--json").lines, [])
+
+    def test_many_in_several_briefs(self):
+        other = self.server.import_text("Another of many\n\nwords\n", name="many.md")["document"]
+        self.ana("ls")
+        for i in range(20):
+            self.keep("tag", self.brief if i % 2 else other, "words" if i % 2 == 0 else "closer ties", "--label", f"l{i}")
+        listed = self.ana("sync", "--list").out
+        self.assertIn("Another of many\n", listed)
+        self.assertEqual(listed.count("  tag “"), 20)
+        self.assertEqual(len(self.ana("sync", "--json").lines), 20)
+        self.assertEqual(len(self.records()), 10)
+
+    def test_what_nobody_saw_cannot_be_named(self):
+        unseen = self.tag("closer ties", user="ben")
+        self.refuse("edit", unseen, "--note", "x", "--offline", user="ana", status=2, says=["no annotation that was seen here", "gloss show"])
+        self.refuse("tag", "Unheard of", "x", "--label", "x", "--offline", user="ana", status=2, says=["no brief that was seen here", "gloss ls"])
+        self.refuse("tag", self.brief, "x", "--label", "x", "--offline", user="new", status=2, says=["nobody was signed in", "gloss ls"])
+        self.refuse("accept", "--brief", self.brief, "--label", "x", "--offline", user="ana", status=2, says="need the server")
+
+    def test_several_kept_as_one_step_stand_or_fall_together(self):
+        one, two = self.tag("closer ties"), self.tag("are cautious")
+        self.ana("show", self.brief)
+        self.gloss("edit", two, "--note", "changed meanwhile", user="ben", status=0)
+        lines = self.ana("accept", one, two, "--offline", "--json").lines
+        self.assertEqual(len(lines), 2)
+        self.ana("sync", status=1)
+        self.assertEqual({self.records()[id]["status"] for id in (one, two)}, {"active"})
+        self.ana("sync", "--send", "all")
+        self.assertEqual({self.records()[id]["status"] for id in (one, two)}, {"accepted"})
+
+    def test_hostile_words_are_harmless(self):
+        old = self.tag("closer ties")
+        self.keep("edit", old, "--note", NOTE, "--label", NAME, "--attribute", f"a={NOTE}")
+        self.keep("tag", self.brief, NAME, "--label", NAME)
+        self.assertEqual(left(self.ana("sync", "--list").out), [])
+        self.assertEqual(left(self.ana("sync", "--list", "--json").out), [])
+        done = self.ana("sync", status=1)
+        self.assertEqual((left(done.out), left(done.err)), ([], []))
+
+    def test_the_files_are_private(self):
+        self.keep("tag", self.brief, "closer ties", "--label", "claim")
+        found = 0
+        for folder, _, names in os.walk(f"{self.server.folder}/home-ana"):
+            for name in names:
+                found += 1
+                self.assertEqual(os.stat(f"{folder}/{name}").st_mode & 0o077, 0, name)
+                with open(f"{folder}/{name}", errors="replace") as file:
+                    self.assertNotIn("gls_", file.read())
+        self.assertGreaterEqual(found, 2)
+
+    def test_a_cache_that_is_broken_is_only_forgotten(self):
+        folder = f"{self.server.folder}/home-ana/.cache/gloss"
+        for name in os.listdir(folder):
+            with open(f"{folder}/{name}", "w") as file:
+                file.write('["not what it was"')
+        self.refuse("tag", self.brief, "x", "--label", "x", "--offline", user="ana", status=2, says="nobody was signed in")
+        self.ana("ls")
+        with open(f"{folder}/{os.listdir(folder)[0]}") as file:
+            self.assertIn(self.brief, json.load(file)["briefs"])
+
+
+if __name__ == "__main__":
+    main()
