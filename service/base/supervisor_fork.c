@@ -157,6 +157,7 @@ static _Noreturn void run_keeper(struct supervisor *sup, size_t index)
     listener_close(sup->plan->listener);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
+    signal(SIGTERM, SIG_DFL); /* whatever our own parent had in mind with it */
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

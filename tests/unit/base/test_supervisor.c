@@ -20,7 +20,7 @@
 enum { WAIT_MS = 10000 };
 
 /* What the children and the supervisor say. */
-enum what { STARTED, TERMINATED, HUNG_UP, READY, HELPER_STARTED, HELPER_ARRIVED, HELPER_ENDED };
+enum what { STARTED, TERMINATED, HUNG_UP, READY, HELPER_STARTED, HELPER_ARRIVED, HELPER_ENDED, KEEPER_STARTED };
 struct event {
     enum what what;
     unsigned worker;
@@ -116,6 +116,14 @@ static int helper_main(void *ctx, int fd)
     return 0;
 }
 
+static int keeper_main(void *ctx)
+{
+    (void)ctx;
+    tell(KEEPER_STARTED, 0);
+    pause();
+    return 0;
+}
+
 static void say_ready(void *ctx)
 {
     (void)ctx;
@@ -137,6 +145,7 @@ static void setup(void)
                                     .listener = &listener,
                                     .worker_main = worker_main,
                                     .helper_main = helper_main,
+                                    .keeper_main = keeper_main,
                                     .ready = say_ready,
                                     .final_first = 2,
                                     .final_last = 7,
@@ -246,6 +255,26 @@ START_TEST(supervisor__worker_that_is_killed__is_started_again_at_once)
     ck_assert_int_ne(second.pid, first.pid);
     ck_assert_uint_lt(second.at_ms - killed_ms, 1000);
     ck_assert_int_eq(stop(), 0);
+}
+END_TEST
+
+START_TEST(supervisor__keeper_that_is_killed__is_started_again_and_ends_with_the_service)
+{
+    plan.keepers = 2;
+    start();
+    struct event first = await(KEEPER_STARTED), other = await(KEEPER_STARTED), worker = await(STARTED);
+    await(READY);
+    kill(first.pid, SIGKILL);
+    struct event second = await(KEEPER_STARTED);
+    ck_assert_int_ne(second.pid, first.pid);
+    ck_assert_int_ne(second.pid, other.pid);
+    /* It belongs to no worker: the end of one is nothing to it. */
+    kill(worker.pid, SIGKILL);
+    await(STARTED);
+    ck_assert_int_eq(kill(second.pid, 0), 0);
+    ck_assert_int_eq(stop(), 0);
+    ck_assert_int_ne(kill(second.pid, 0), 0);
+    ck_assert_int_ne(kill(other.pid, 0), 0);
 }
 END_TEST
 
@@ -465,6 +494,7 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, supervisor__when_every_worker_has_said_so__is_ready_and_ends_in_order);
     tcase_add_test(tests, supervisor__worker_that_is_killed__is_started_again_at_once);
+    tcase_add_test(tests, supervisor__keeper_that_is_killed__is_started_again_and_ends_with_the_service);
     tcase_add_test(tests, supervisor__worker_that_keeps_dying__is_started_again_with_growing_pauses);
     tcase_add_test(tests, supervisor__workers_that_die_before_anything_was_ready__end_the_service);
     tcase_add_test(tests, supervisor__worker_that_cannot_start__ends_the_service_with_its_code);

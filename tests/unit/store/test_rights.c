@@ -147,6 +147,7 @@ static const struct {
     {"stream_tail", STORE_Q_stream_tail, {SESSION, {.type = STORE_U64}, NUMBER, NUMBER}, 4},
     {"stream_tail of a project", STORE_Q_stream_tail, {PROJECT, {.type = STORE_U64}, NUMBER, NUMBER}, 4},
     {"stream_at", STORE_Q_stream_at, {SESSION, {.type = STORE_U64}}, 2},
+    {"session_cut", STORE_Q_session_cut, {SESSION, {.type = STORE_U64}}, 2},
     {"project_head", STORE_Q_project_head, {PROJECT}, 1},
     {"project_terms", STORE_Q_project_terms, {PROJECT, NUMBER}, 2},
     {"token_revoke", STORE_Q_token_revoke, {{.type = STORE_UUID, .u64 = 5}}, 1},
