@@ -16,6 +16,8 @@ static const char TEXT[] = "The harbour is loud. The quay is long. Ships come by
 static const char *const QUOTES[] = {"harbour", "quay", "Ships come", "night", "Nobody", "not there"};
 static const char *const LABELS[] = {"claim", "evidence", "threat", NULL};
 
+static const char *const STATUSES[] = {"accepted", "resolved", "active"};
+
 static uint64_t state;
 static uint64_t draw(uint64_t below)
 {
@@ -110,6 +112,15 @@ static void submit(size_t client, struct sent *it)
     it->request = client_submit(views[client].client, json_pack("[O]", it->op), false);
 }
 
+/* To an annotation of this session, or of another one, where there is none. */
+static json_t *relation(const char *name, const char *from)
+{
+    char to[24], session[GL_UUID_TEXT + 1];
+    snprintf(to, sizeof to, "op %llu", (unsigned long long)(1 + draw(sent_count)));
+    gl_uuid_format(db_other_session(bench.db, 0), session);
+    return op_relate(name, from, annotation_id(to), draw(3) ? NULL : session, draw(2) ? "near" : NULL);
+}
+
 static void send_new(size_t client)
 {
     struct sent *it = &sent[sent_count++];
@@ -125,10 +136,22 @@ static void send_new(size_t client)
         submit(client, it);
         return;
     }
-    switch (draw(6)) {
+    switch (draw(10)) {
     case 0: it->op = op_update(it->name, base, target, "label", json_string(LABELS[draw(3)])); break;
     case 1: it->op = op_update(it->name, base, target, "note", json_string(it->name)); break;
     case 2: it->op = op_delete(it->name, base, target); break;
+    case 3: it->op = op_update(it->name, base, target, "status", json_string(STATUSES[draw(3)])); break;
+    case 4:
+        it->op = op_update(it->name, base, target, "attributes", json_pack("{s:i}", draw(2) ? "a" : "b", (int)draw(9)));
+        break;
+    case 5:
+        json_decref(base);
+        it->op = op_reply(it->name, target, "@ana says who?");
+        break;
+    case 6:
+        json_decref(base);
+        it->op = relation(it->name, target);
+        break;
     default: json_decref(base); it->op = op_create(it->name, QUOTES[draw(6)], draw(4) ? LABELS[draw(4)] : it->name);
     }
     submit(client, it);

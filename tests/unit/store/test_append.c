@@ -225,6 +225,82 @@ START_TEST(append__with_another_project__loses_the_fence)
 }
 END_TEST
 
+/* ---- inboxes */
+
+static struct append_tell tells[4];
+
+/* Of op 1: ben by his account and by his name, ana herself, and a stranger. */
+static void tell_some(struct scribe *scribe)
+{
+    const gl_uuid annotation = scribe->touched[0]->id;
+    tells[0] = (struct append_tell){.op = 1, .account = bench.ben, .annotation = annotation, .why = "reply"};
+    tells[1] = (struct append_tell){.op = 1, .name = GL_SLICE("ben"), .annotation = annotation, .why = "mention"};
+    tells[2] = (struct append_tell){.op = 1, .name = GL_SLICE("ana"), .annotation = annotation, .why = "mention"};
+    tells[3] = (struct append_tell){.op = 1, .name = GL_SLICE("eve"), .annotation = annotation, .why = "mention"};
+    scribe->stream.tells = tells;
+    scribe->stream.tell_count = 4;
+}
+
+static uint64_t inbox_count(const gl_uuid *account)
+{
+    struct rows rows;
+    query_wait(&bench, STORE_Q_inbox_list, account, (struct store_param[]){P_U64(INT64_MAX), P_BOOL(true), P_U64(10)}, 3, &rows);
+    ck_assert_int_eq(rows.code, GL_OK);
+    return rows.number;
+}
+
+START_TEST(append__that_tells_members__fills_their_inboxes_once)
+{
+    /* given */
+    scribe_write(&ana, 2);
+    tell_some(&ana);
+    /* when  */
+    append_wait(&bench, bench.store, &ana.stream, 1);
+    /* then  */
+    ck_assert_int_eq(ana.stream.outcome, APPEND_COMMITTED);
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from inbox"), 1);
+    ck_assert_uint_eq(db_count(&bench.db,
+                               "select count(*) from inbox where account = '%s' and by = '%s' and why = 'reply' and seq = 2",
+                               text_of(&bench.ben), text_of(&bench.ana)),
+                      1);
+    ck_assert_uint_eq(inbox_count(&bench.ben), 1);
+    ck_assert_uint_eq(inbox_count(&bench.ana), 0);
+    ck_assert_uint_eq(inbox_count(&bench.eve), 0);
+    scribe_committed(&ana);
+}
+END_TEST
+
+START_TEST(append__that_loses_the_fence__tells_nobody)
+{
+    /* given */
+    scribe_write(&ana, 2);
+    scribe_write(&ben, 1);
+    append_wait(&bench, bench.store, &ben.stream, 1);
+    tell_some(&ana);
+    /* when  */
+    append_wait(&bench, bench.store, &ana.stream, 1);
+    /* then  */
+    ck_assert_int_eq(ana.stream.outcome, APPEND_FENCE_LOST);
+    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from inbox"), 0);
+}
+END_TEST
+
+START_TEST(inbox__marked_by_a_stranger__stays_unread)
+{
+    struct rows rows;
+    scribe_write(&ana, 2);
+    tell_some(&ana);
+    append_wait(&bench, bench.store, &ana.stream, 1);
+    query_wait(&bench, STORE_Q_inbox_read, &bench.eve, (struct store_param[]){P_U64(INT64_MAX)}, 1, &rows);
+    ck_assert_uint_eq(rows.number, 0);
+    ck_assert_uint_eq(inbox_count(&bench.ben), 1);
+    query_wait(&bench, STORE_Q_inbox_read, &bench.ben, (struct store_param[]){P_U64(INT64_MAX)}, 1, &rows);
+    ck_assert_uint_eq(rows.number, 1);
+    ck_assert_uint_eq(inbox_count(&bench.ben), 0);
+    scribe_committed(&ana);
+}
+END_TEST
+
 /* ---- project streams */
 
 static void with_term(struct append_stream *stream, void *ctx)
@@ -381,6 +457,9 @@ int main(void)
     tcase_add_test(tcase, append__that_the_database_refuses__fails_alone);
     tcase_add_test(tcase, append__of_a_stream_that_is_not_there__loses_the_fence);
     tcase_add_test(tcase, append__with_another_project__loses_the_fence);
+    tcase_add_test(tcase, append__that_tells_members__fills_their_inboxes_once);
+    tcase_add_test(tcase, append__that_loses_the_fence__tells_nobody);
+    tcase_add_test(tcase, inbox__marked_by_a_stranger__stays_unread);
     tcase_add_test(tcase, project_op__that_makes_a_label__moves_the_codebook_but_not_the_epoch);
     tcase_add_test(tcase, project_op__with_a_label_that_is_there__exists_and_leaves_no_trace);
     tcase_add_test(tcase, project_op__that_closes_the_codebook__moves_the_epoch);
