@@ -110,6 +110,47 @@ class Relations(AnnotationCase):
             self.refused(client, relate(self.one, far, document["session"]), "not_found", "change.target.to")
 
 
+class ByTheCodebook(AnnotationCase):
+    def tearDown(self):
+        self.policy(True)
+
+    def policy(self, is_open):
+        with Client(self.server, "cora") as cora:
+            cora.call("codebook.policy", project=self.project, open=is_open)
+
+    def test_a_relation_has_a_type_and_no_label(self):
+        two = self.made(self.ben, create("evidence", exact="Moscow"))
+        name = "type " + new_id()
+        link = self.made(self.ana, relate(self.one, two, label=name))  # open: the type is made
+        replica = self.settle()
+        kind = replica.records[link]["label"]
+        back = self.made(self.ben, relate(two, self.one, label=kind))
+        self.assertEqual(self.settle().records[back]["label"], kind)
+        self.refused(self.ben, relate(two, self.one, label=replica.records[self.one]["label"]), "unknown_label", "change.label")
+        self.refused(self.ben, create(kind, exact="Moscow"), "unknown_label", "change.label")
+        self.refused(self.ben, update(self.one, self.ben.replicas[self.session].seq, label=kind), "unknown_label", "change.label")
+        label = self.made(self.ben, create(name, exact="Moscow"))  # the same name, a label
+        self.assertNotEqual(self.settle().records[label]["label"], kind)
+
+    def test_closed(self):
+        two = self.made(self.ben, create("evidence", exact="Moscow", attributes={"free": 1}))
+        self.made(self.ana, relate(self.one, two, label="near"))
+        self.policy(False)
+        self.refused(self.ana, relate(self.one, two, label="far " + new_id()), "unknown_label", "change.label")
+        self.refused(self.ana, create("claim", exact="Moscow", attributes={"free": 1}), "unknown_attribute", "change.attributes.free")
+        self.refused(self.ana, reply(self.one, "hm", attributes={"free": 1}), "unknown_attribute", "change.attributes.free")
+        seq = self.ana.wait_seq(self.session, self.ben.replicas[self.session].seq).seq
+        self.refused(self.ana, update(two, seq, attributes={"free": 2}), "unknown_attribute", "change.attributes.free")
+        self.made(self.ana, update(two, seq, note="what is there stays"))
+        self.made(self.ana, update(two, seq + 1, attributes={"free": None}))
+        self.made(self.ana, relate(self.one, two, label="near"))
+        self.settle()
+
+
+class ByTheCodebookOfFour(ByTheCodebook):
+    workers = 4
+
+
 class Spans(AnnotationCase):
     def test_many_and_none(self):
         text = "word " * 70 + new_id()
