@@ -60,7 +60,74 @@ export interface SessionMode {
   kind: "session.mode";
   mode: "shared" | "closed";
 }
-export type Change = AnnotationCreate | AnnotationUpdate | AnnotationDelete | SessionMode;
+export interface LabelChange {
+  kind: "label.create" | "label.update";
+  label?: Uuid;
+  name?: string;
+  parent?: Uuid | null;
+  colour?: string | null;
+  hotkey?: string | null;
+  definition?: string | null;
+  examples?: string[] | null;
+  retired?: boolean;
+}
+export interface AttributeChange {
+  kind: "attribute.create" | "attribute.update";
+  attribute?: Uuid;
+  name?: string;
+  type?: "text" | "integer" | "boolean" | "enum" | "link";
+  values?: string[] | null;
+  minimum?: number | null;
+  maximum?: number | null;
+  labels?: Uuid[] | null;
+  definition?: string | null;
+  retired?: boolean;
+}
+export interface RelationChange {
+  kind: "relation.create" | "relation.update";
+  relation?: Uuid;
+  name?: string;
+  from?: Uuid[] | null;
+  to?: Uuid[] | null;
+  symmetric?: boolean;
+  colour?: string | null;
+  definition?: string | null;
+  retired?: boolean;
+}
+export interface ProjectUpdate {
+  kind: "project.update";
+  name?: string;
+  others_may_edit?: boolean;
+}
+export interface CodebookPolicy {
+  kind: "codebook.policy";
+  open: boolean;
+}
+export interface MemberSet {
+  kind: "member.set";
+  account: Uuid;
+  role: "viewer" | "annotator" | "curator" | "owner" | null;
+}
+export interface DocumentMeta {
+  authors?: string[];
+  publisher?: string;
+  date?: string;
+  source?: string;
+  language?: string;
+  folder?: string;
+  tags?: string[];
+}
+export type Texts = string[];
+export type DocumentUpdate = { kind: "document.update"; document: Uuid; title?: string } & { [K in keyof DocumentMeta]?: DocumentMeta[K] | null };
+export type Change =
+  | LabelChange
+  | AttributeChange
+  | RelationChange
+  | ProjectUpdate
+  | CodebookPolicy
+  | MemberSet
+  | DocumentUpdate
+  | AnnotationCreate | AnnotationUpdate | AnnotationDelete | SessionMode;
 
 /** an annotation as every replica holds it: what it does not have is absent, never null */
 export interface Annotation {

@@ -188,16 +188,26 @@ gl_hash gl_op_request_hash(const gl_uuid *account, const json_t *base, const jso
     return hash;
 }
 
-gl_uuid gl_op_annotation_id(const gl_uuid *op)
+/* domain: 16 bytes at most. */
+static gl_uuid derived_id(struct gl_slice domain, const gl_uuid *op)
 {
-    static const char domain[] = "gloss.annotation"; /* without the NUL */
-    char input[sizeof domain - 1 + sizeof op->bytes];
+    char input[2 * sizeof op->bytes];
     gl_uuid id;
-    memcpy(input, domain, sizeof domain - 1);
-    memcpy(input + sizeof domain - 1, op->bytes, sizeof op->bytes);
-    gl_hash hash = gl_sha256(input, sizeof input);
+    memcpy(input, domain.data, domain.len);
+    memcpy(input + domain.len, op->bytes, sizeof op->bytes);
+    gl_hash hash = gl_sha256(input, domain.len + sizeof op->bytes);
     memcpy(id.bytes, hash.bytes, sizeof id.bytes);
     id.bytes[6] = (uint8_t)((id.bytes[6] & 0x0F) | 0x80);
     id.bytes[8] = (uint8_t)((id.bytes[8] & 0x3F) | 0x80);
     return id;
+}
+
+gl_uuid gl_op_annotation_id(const gl_uuid *op)
+{
+    return derived_id(GL_SLICE("gloss.annotation"), op);
+}
+
+gl_uuid gl_op_term_id(const gl_uuid *op)
+{
+    return derived_id(GL_SLICE("gloss.term"), op);
 }

@@ -57,5 +57,6 @@ void gl_op_fini(struct gl_op *op);
 /* What a request is, for telling a repetition from a reuse of its id: SHA-256 of canonical {"account","base","change"}. */
 gl_hash gl_op_request_hash(const gl_uuid *account, const json_t *base, const json_t *change);
 gl_uuid gl_op_annotation_id(const gl_uuid *op); /* the id of the annotation that a create makes when the request names none */
+gl_uuid gl_op_term_id(const gl_uuid *op);       /* likewise of a term of the codebook */
 
 #endif

@@ -62,7 +62,74 @@ export interface SessionMode {
   kind: "session.mode";
   mode: "shared" | "closed";
 }
-export type Change = AnnotationCreate | AnnotationUpdate | AnnotationDelete | SessionMode;
+export interface LabelChange {
+  kind: "label.create" | "label.update";
+  label?: Uuid;
+  name?: string;
+  parent?: Uuid | null;
+  colour?: string | null;
+  hotkey?: string | null;
+  definition?: string | null;
+  examples?: string[] | null;
+  retired?: boolean;
+}
+export interface AttributeChange {
+  kind: "attribute.create" | "attribute.update";
+  attribute?: Uuid;
+  name?: string;
+  type?: "text" | "integer" | "boolean" | "enum" | "link";
+  values?: string[] | null;
+  minimum?: number | null;
+  maximum?: number | null;
+  labels?: Uuid[] | null;
+  definition?: string | null;
+  retired?: boolean;
+}
+export interface RelationChange {
+  kind: "relation.create" | "relation.update";
+  relation?: Uuid;
+  name?: string;
+  from?: Uuid[] | null;
+  to?: Uuid[] | null;
+  symmetric?: boolean;
+  colour?: string | null;
+  definition?: string | null;
+  retired?: boolean;
+}
+export interface ProjectUpdate {
+  kind: "project.update";
+  name?: string;
+  others_may_edit?: boolean;
+}
+export interface CodebookPolicy {
+  kind: "codebook.policy";
+  open: boolean;
+}
+export interface MemberSet {
+  kind: "member.set";
+  account: Uuid;
+  role: "viewer" | "annotator" | "curator" | "owner" | null;
+}
+export interface DocumentMeta {
+  authors?: string[];
+  publisher?: string;
+  date?: string;
+  source?: string;
+  language?: string;
+  folder?: string;
+  tags?: string[];
+}
+export type Texts = string[];
+export type DocumentUpdate = { kind: "document.update"; document: Uuid; title?: string } & { [K in keyof DocumentMeta]?: DocumentMeta[K] | null };
+export type Change =
+  | LabelChange
+  | AttributeChange
+  | RelationChange
+  | ProjectUpdate
+  | CodebookPolicy
+  | MemberSet
+  | DocumentUpdate
+  | AnnotationCreate | AnnotationUpdate | AnnotationDelete | SessionMode;
 
 /** an annotation as every replica holds it: what it does not have is absent, never null */
 export interface Annotation {
@@ -335,6 +402,8 @@ export interface OpResult {
   repeated?: boolean;
   /** the annotation that it made or changed */
   annotation?: Uuid;
+  /** in a project's stream: the term or document that it made or changed */
+  made?: Uuid;
   /** why it was refused */
   error?: ErrorInfo;
 }
@@ -464,6 +533,20 @@ export interface MemberSetParams {
 /** Gives an account a role in a project, or takes it away. A project keeps at least one owner. */
 export interface MemberSetResult {}
 
+/** Asks for changes of a project: codebook, documents, members, policy. They are judged in order; each is answered by itself, and some need a higher role. */
+export interface ProjectSubmitParams {
+  /** the project */
+  project: Uuid;
+  /** the changes; see Changes of a project */
+  ops: OpRequest[];
+}
+
+/** Asks for changes of a project: codebook, documents, members, policy. They are judged in order; each is answered by itself, and some need a higher role. */
+export interface ProjectSubmitResult {
+  /** one for each op, in the same order */
+  results: OpResult[];
+}
+
 /** Reads the codebook, in pages. */
 export interface CodebookGetParams {
   /** the project */
@@ -539,6 +622,8 @@ export interface DocumentBeginParams {
   bytes: number;
   /** SHA-256 of all the bytes */
   sha256: Sha256;
+  /** what else is to be said of it; see Metadata */
+  meta?: DocumentMeta;
 }
 
 /** Announces an upload. When the project has the same bytes already nothing needs to be sent. */
@@ -852,6 +937,7 @@ export interface Methods {
   "project.create": { params: ProjectCreateParams; result: ProjectCreateResult };
   "member.list": { params: MemberListParams; result: MemberListResult };
   "member.set": { params: MemberSetParams; result: MemberSetResult };
+  "project.submit": { params: ProjectSubmitParams; result: ProjectSubmitResult };
   "codebook.get": { params: CodebookGetParams; result: CodebookGetResult };
   "codebook.policy": { params: CodebookPolicyParams; result: CodebookPolicyResult };
   "document.list": { params: DocumentListParams; result: DocumentListResult };
@@ -890,6 +976,7 @@ export const RIGHTS = {
   "project.create": { role: "signed_in", scope: "none" },
   "member.list": { role: "viewer", scope: "project" },
   "member.set": { role: "owner", scope: "project" },
+  "project.submit": { role: "annotator", scope: "project" },
   "codebook.get": { role: "viewer", scope: "project" },
   "codebook.policy": { role: "curator", scope: "project" },
   "document.list": { role: "signed_in", scope: "none" },

@@ -19,11 +19,12 @@ struct report {
 };
 void report_problem(struct report *report, const char *fmt, ...) GL_PRINTF(2, 3);
 
-/* A project's tables, as its log says they must be; the objects go from id to text. */
+/* A project's tables, as its log says they must be; members go from id to role, documents from id to what is said of them. */
 struct project_mirror {
     struct gl_codebook *terms;
     json_t *members, *documents;
     char name[257];
+    bool others_may_edit;
     uint64_t codebook;
 };
 

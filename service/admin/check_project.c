@@ -7,7 +7,8 @@
 
 void project_mirror_init(struct project_mirror *mirror)
 {
-    *mirror = (struct project_mirror){.terms = gl_codebook_new(), .members = json_object(), .documents = json_object()};
+    *mirror = (struct project_mirror){
+        .terms = gl_codebook_new(), .members = json_object(), .documents = json_object(), .others_may_edit = true};
 }
 
 void project_mirror_fini(struct project_mirror *mirror)
@@ -31,10 +32,46 @@ static const char *text_of(const json_t *set, const char *name)
     return json_string_value(json_object_get(set, name));
 }
 
+static void take_settings(struct project_mirror *mirror, const json_t *set)
+{
+    const char *name = text_of(set, "name");
+    const json_t *others = json_object_get(set, "others_may_edit");
+    if (name) {
+        snprintf(mirror->name, sizeof(mirror->name), "%s", name);
+    }
+    if (others) {
+        mirror->others_may_edit = json_is_true(others);
+    }
+}
+
+/* Made, or changed: each member of set that the row has too replaces what was there, null takes it away. */
+static void take_document(struct checking *checking, const struct gl_op *op, const char *id, const json_t *set)
+{
+    static const char *const members[] = {"sha256", "title",  "filename", "authors", "publisher",
+                                          "date",   "source", "language", "folder",  "tags"};
+    json_t *documents = checking->project.documents, *document = id ? json_object_get(documents, id) : NULL;
+    if (!id || (op->kind == GL_OP_DOCUMENT_UPDATE) != (document != NULL)) {
+        report_problem(&checking->report, "seq %" PRIu64 ": a %s of a document that is%s there", op->seq,
+                       gl_op_kind_name(op->kind), document ? "" : " not");
+        return;
+    }
+    if (!document) {
+        json_object_set_new(documents, id, document = json_object());
+    }
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        json_t *value = json_object_get(set, members[i]);
+        if (json_is_null(value)) {
+            json_object_del(document, members[i]);
+        } else if (value) {
+            json_object_set(document, members[i], value);
+        }
+    }
+}
+
 void project_mirror_apply(struct checking *checking, const struct gl_op *op)
 {
     struct project_mirror *mirror = &checking->project;
-    const json_t *set = json_object_get(json_array_get(op->effects, 0), "set");
+    const json_t *effect = json_array_get(op->effects, 0), *set = json_object_get(effect, "set");
     struct gl_err err = {0};
     switch (op->kind) {
     case GL_OP_PROJECT_CREATE:
@@ -52,7 +89,11 @@ void project_mirror_apply(struct checking *checking, const struct gl_op *op)
         }
         mirror->codebook = op->seq;
         break;
-    case GL_OP_DOCUMENT_CREATE: keep(checking, mirror->documents, op, text_of(set, "document"), text_of(set, "sha256")); break;
+    case GL_OP_PROJECT_UPDATE: take_settings(mirror, set); break;
+    case GL_OP_DOCUMENT_CREATE: take_document(checking, op, text_of(set, "document"), set); break;
+    case GL_OP_DOCUMENT_UPDATE:
+        take_document(checking, op, json_string_value(json_array_get(json_object_get(effect, "ids"), 0)), set);
+        break;
     case GL_OP_MEMBER_SET:
         keep(checking, mirror->members, op, text_of(set, "account"), text_of(set, "role") ? text_of(set, "role") : "");
         break;
@@ -70,6 +111,17 @@ struct comparing {
     json_t *expected;
 };
 
+static bool is_as_expected(struct gl_slice text, const json_t *expected)
+{
+    json_t *row = NULL;
+    if (json_is_string(expected)) {
+        return gl_slice_is(text, json_string_value(expected));
+    }
+    bool is_same = gl_json_load(text, &row, NULL) == GL_OK && json_equal(row, (json_t *)(uintptr_t)expected);
+    json_decref(row);
+    return is_same;
+}
+
 static enum gl_code compare_row(void *ctx, const struct store_rows *row, struct gl_err *err)
 {
     struct comparing *comparing = ctx;
@@ -80,7 +132,7 @@ static enum gl_code compare_row(void *ctx, const struct store_rows *row, struct 
     const json_t *expected = json_object_get(comparing->expected, id);
     if (!expected) {
         report_problem(&comparing->checking->report, "%s %s: the log does not know it", comparing->what, id);
-    } else if (!gl_slice_is(store_text(row, 0, 1), json_string_value(expected))) {
+    } else if (!is_as_expected(store_text(row, 0, 1), expected)) {
         report_problem(&comparing->checking->report, "%s %s: the row is not what the log says", comparing->what, id);
     }
     json_object_del(comparing->expected, id);
@@ -148,6 +200,9 @@ static void compare_project(struct checking *checking, const struct store_rows *
     if (store_bool(row, 0, 1) != gl_codebook_is_open(mirror->terms)) {
         report_problem(&checking->report, "the codebook is %s, the log says otherwise",
                        store_bool(row, 0, 1) ? "open" : "closed");
+    }
+    if (store_bool(row, 0, 3) != mirror->others_may_edit) {
+        report_problem(&checking->report, "whether annotators may change what others made is not what the log says");
     }
     if (store_u64(row, 0, 2) != mirror->codebook) {
         report_problem(&checking->report, "the codebook's version is %" PRIu64 ", the log says %" PRIu64, store_u64(row, 0, 2),

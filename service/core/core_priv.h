@@ -15,6 +15,7 @@
 #include "service/core/handler.h"
 #include "service/core/judge.h"
 #include "service/core/peer.h"
+#include "service/core/project_judge.h"
 
 struct session;
 struct project;
@@ -78,6 +79,7 @@ struct peer {
 };
 #define REFUSED_KEPT     1024
 #define PROJECT_RECENT   64
+#define PROJECT_KNOWN    4096 /* op ids in memory */
 #define PAGES_IN_FLIGHT  16
 #define READ_BACK_OFF_MS 50 /* when the store could not be read */
 #define UPLOAD_IDLE_MS   60000
@@ -116,6 +118,16 @@ struct known_op { /* what an op id stands for */
     gl_uuid annotation;
     bool has_annotation;
 };
+/* The newest op ids of a stream. */
+struct known_ops {
+    struct map by_id;
+    gl_uuid *order; /* ring, oldest first */
+    size_t cap, at, count;
+};
+void known_init(struct known_ops *known, size_t cap);
+void known_fini(struct known_ops *known);
+void known_put(struct known_ops *known, const gl_uuid *op, const struct known_op *what);
+
 struct subscription {
     struct subscription *next_of_peer, *prev_of_session, *next_of_session;
     struct peer *peer;
@@ -237,9 +249,11 @@ struct op_outcome {
     json_t *data; /* taken */
     uint64_t seq;
     bool is_repeated;
-    bool has_annotation;
-    gl_uuid annotation;
+    bool has_annotation, has_made;
+    gl_uuid annotation, made;
 };
+void outcome_write(struct gl_buf *buf, const gl_uuid *id, const struct op_outcome *outcome); /* as op_result */
+bool submit_has_room(struct request *request, size_t count);           /* answers the request when there is none */
 void submit_settle(struct waiting_op *op, struct op_outcome *outcome); /* the op is free to be freed */
 void submit_flush(struct peer *peer, const gl_uuid *session); /* answers what can be: in order, and behind the ops themselves */
 bool submit_is_awaited(const struct submit *submit);          /* somebody is there to be told */
@@ -253,23 +267,29 @@ struct project_op { /* an op of a project's stream that waits */
     gl_uuid id, account;
     enum gl_role asker_role; /* of account, when the project had asker_epoch; kept up to date while the op waits */
     uint64_t asker_epoch;    /* 0: the role was judged in memory */
-    enum gl_op_kind kind;
-    struct gl_slice name; /* label.create, relation.create: owned */
-    gl_uuid label;
-    struct gl_term *term;                                     /* what label is made into, while it is in flight */
-    bool open;                                                /* codebook.policy */
-    gl_uuid member;                                           /* member.set */
-    enum gl_role role;                                        /* GL_NOBODY: no longer a member */
-    uint64_t checked_head;                                    /* member.set: what was checked before holds only at this head */
-    const struct append_document *document;                   /* document.create; lent until done */
-    void (*done)(void *ctx, enum gl_code code, uint64_t seq); /* may be NULL; GL_E_RESYNC: check again */
+    json_t *base, *change;   /* owned; base may be NULL */
+    gl_hash request_hash;
+    bool is_wanted, is_quiet;               /* project_judge.h */
+    bool is_of_client;                      /* its id may have come before: the log is asked before it is refused */
+    const struct append_document *document; /* document.create; lent until done */
+    struct peer *peer;                      /* whose refused ops a base may name; lent until done, may be NULL */
+    void (*done)(void *ctx,
+                 struct op_outcome *outcome); /* may be NULL; what it does not take of outcome->data is freed behind it */
     void *ctx;
     uint64_t since_ms;
+    uint64_t new_as_of; /* as in struct waiting_op */
+    unsigned lookups;
+    uint64_t facts_as_of;           /* the head at which facts held, plus one; 0: not looked up */
+    struct project_facts facts;     /* owns meta */
+    struct project_verdict verdict; /* once it was accepted */
 };
 struct project {
     struct core *core;
     gl_uuid id;
     bool is_ready, is_loading, is_in_flight, is_looking;
+    bool is_asking; /* something about the first op that waits is being looked up (project_look.c) */
+    char *name;     /* owned */
+    struct gl_slice name_slice;
     uint64_t heard; /* as in a session */
     size_t uses;
     uint64_t head, epoch, codebook;
@@ -277,6 +297,7 @@ struct project {
     bool is_open, others_may_edit;
     int64_t last_at_ms;
     struct gl_codebook *terms;
+    struct known_ops known;
     struct map wanted; /* id derived from kind and name, of terms asked for and not there yet -> the project itself */
     struct project_op *waiting, **waiting_tail;
     uint64_t not_before_ms, idle_since_ms;
@@ -296,8 +317,15 @@ void project_release(struct project *project);
 void project_free(struct project *project);
 /* Makes the label or type of relation, unless that is under way. */
 void project_want_term(struct project *project, const gl_uuid *account, enum gl_term_kind kind, struct gl_slice name);
-void project_not_wanted(struct project *project, enum gl_op_kind op, struct gl_slice name); /* it is there, or will not be */
+void project_not_wanted(struct project *project, const struct project_op *op); /* it is there, or will not be */
+/* Takes base, change and facts; id, account and change must be set. */
 void project_enqueue(struct project *project, const struct project_op *op);
+void project_set_name(struct project *project, struct gl_slice name);
+/* project_look.c: what the first op that waits needs to know, asked of the store. True: under way, and nothing of the project is judged until it is there. */
+bool project_must_ask(struct project *project, struct project_op *op); /* facts, before it is judged */
+bool project_must_look_up(struct project *project, struct project_op *op,
+                          const struct op_outcome *refusal); /* the log, before it is refused */
+void project_remember(struct project *project, const struct store_tail_op *op);
 void project_reload(struct project *project); /* the log moved, or the epoch: read what is new, refresh roles, tell subscribers */
 void project_heard(struct project *project, uint64_t head); /* as session_heard() */
 void project_look(
@@ -313,6 +341,9 @@ uint64_t project_cursor(const struct peer *peer,
                         const struct project *project); /* the last op that the peer was told, over whichever session */
 void project_sweep(struct core *core, uint64_t now_ms);
 void project_op_free(struct project_op **op);
+/* Answers and frees. */
+void project_op_done(struct project *project, struct project_op *op, struct op_outcome *outcome);
+void project_op_fail(struct project *project, struct project_op *op, enum gl_code code);
 
 /* ---- a stream whose fence was lost again and again: hold.c */
 void hold_session(struct session *session);

@@ -27,7 +27,7 @@ struct part {
     struct judge_view view;
     struct tried *tried;
     size_t tried_count, tried_cap;
-    struct map by_id; /* op id -> index in tried, plus one */
+    struct map by_id; /* op id -> index in tried, plus one; of a project: ids and names that its ops take -> the part */
     struct append_op *rows;
     size_t row_count, row_cap;
     int64_t last_at_ms; /* of the newest row */
@@ -37,6 +37,9 @@ struct part {
     struct project_op *project_ops; /* taken */
     struct append_term *terms;
     struct append_member member;
+    struct append_settings settings;
+    struct append_meta meta;
+    struct gl_buf meta_text;
     struct append_stream stream;
 };
 struct group {
@@ -78,6 +81,7 @@ struct gl_slice tell_next_mention(struct gl_slice note, size_t *at); /* a name i
 struct part *part_from_project(struct project *project);
 void project_part_commit(struct part *part);
 void project_part_give_back(struct part *part);
+void project_part_found(struct part *part);                   /* some were in the log: remembers them, gives all back */
 void project_part_fail(struct part *part, enum gl_code code); /* it cannot be written: EXISTS, or the database refused it */
 
 #endif

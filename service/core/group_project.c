@@ -2,200 +2,230 @@
 #include <stdlib.h>
 
 #include "service/core/group_priv.h"
-#include "service/store/genesis.h"
 
-#define LABELS_AT_ONCE 256
+#define TERMS_AT_ONCE 256
 
-static json_t *uuid_json(const gl_uuid *id)
+/* ---- one op */
+
+static enum gl_code resolve_base(const struct project *project, const struct project_op *op, struct project_ask *ask,
+                                 struct gl_err *err)
 {
-    char text[GL_UUID_TEXT + 1];
-    gl_uuid_format(id, text);
-    return json_string(text);
-}
-
-static json_t *document_json(const struct append_document *document)
-{
-    struct gl_buf hex;
-    gl_buf_init(&hex, 65);
-    gl_buf_hex(&hex, document->sha256, 32);
-    json_t *json =
-        json_pack("{s:s, s:o, s:o, s:o, s:s%, s:s%, s:I, s:I}", "kind", gl_op_kind_name(GL_OP_DOCUMENT_CREATE), "document",
-                  uuid_json(&document->document), "revision", uuid_json(&document->revision), "session",
-                  uuid_json(&document->session), "title", document->title.data, document->title.len, "sha256", hex.data, hex.len,
-                  "bytes", (json_int_t)document->bytes.len, "codepoints", (json_int_t)document->codepoints);
-    if (document->filename.len > 0)
-        json_object_set_new(json, "filename", json_stringn(document->filename.data, document->filename.len));
-    gl_buf_fini(&hex);
-    return json;
-}
-
-static json_t *change_of(const struct project_op *op)
-{
-    switch (op->kind) {
-    case GL_OP_LABEL_CREATE:
-    case GL_OP_RELATION_CREATE:
-        return json_pack("{s:s, s:o, s:s%}", "kind", gl_op_kind_name(op->kind),
-                         op->kind == GL_OP_LABEL_CREATE ? "label" : "relation", uuid_json(&op->label), "name", op->name.data,
-                         op->name.len);
-    case GL_OP_CODEBOOK_POLICY: return json_pack("{s:s, s:b}", "kind", gl_op_kind_name(op->kind), "open", op->open);
-    case GL_OP_MEMBER_SET:
-        return json_pack("{s:s, s:o, s:o}", "kind", gl_op_kind_name(op->kind), "account", uuid_json(&op->member), "role",
-                         op->role >= GL_VIEWER ? json_string(gl_role_name(op->role)) : json_null());
-    default: return document_json(op->document);
+    gl_uuid id;
+    if (!op->base || json_is_null(op->base))
+        return GL_OK;
+    ask->has_base = true;
+    if (json_is_integer(op->base) && json_integer_value(op->base) >= 0) {
+        ask->base = (uint64_t)json_integer_value(op->base);
+        if (ask->base <= project->head)
+            return GL_OK;
+        return gl_fail_at(err, GL_E_RESYNC, "base", "base is %llu, but the project's log ends at %llu: read it anew",
+                          (unsigned long long)ask->base, (unsigned long long)project->head);
     }
+    if (!json_is_string(op->base) || !gl_uuid_parse(gl_slice_of(json_string_value(op->base), json_string_length(op->base)), &id))
+        return gl_fail_at(err, GL_E_INVALID_PARAMS, "base", "base must be a seq or the id of your own earlier op");
+    const struct known_op *known = map_get(&project->known.by_id, &id);
+    if (known && gl_uuid_equal(&known->account, &op->account)) {
+        ask->base = known->seq;
+        return GL_OK;
+    }
+    if (op->peer && peer_has_refused(op->peer, &id))
+        return gl_fail_at(err, GL_E_DEPENDS_ON_REFUSED, "base", "%s", gl_code_sentence(GL_E_DEPENDS_ON_REFUSED));
+    return gl_fail_at(err, GL_E_INVALID_PARAMS, "base", "base names no op of yours that is known here; name a seq instead");
 }
 
-static void drop(struct project_op *op, enum gl_code code, uint64_t seq)
+static void decide(const struct part *part, struct project_op *op, struct op_outcome *outcome)
 {
-    if (op->done)
-        op->done(op->ctx, code, seq);
-    project_op_free(&op);
+    const struct project *project = part->project;
+    struct project_view view = {.terms = project->terms,
+                                .name = project->name_slice,
+                                .others_may_edit = project->others_may_edit,
+                                .seq = project->head + part->row_count + 1};
+    struct project_ask ask = {.op = op->id,
+                              .account = op->account,
+                              .role = op->asker_role,
+                              .change = op->change,
+                              .is_wanted = op->is_wanted,
+                              .is_quiet = op->is_quiet,
+                              .is_import = op->document != NULL,
+                              .facts = &op->facts};
+    project_verdict_fini(&op->verdict);
+    outcome->code = resolve_base(project, op, &ask, &outcome->err);
+    if (outcome->code == GL_OK)
+        outcome->code = project_judge(&view, &ask, &op->verdict, &outcome->err, &outcome->data);
+    if (outcome->code == GL_OK && !(op->verdict.is_needless && op->is_quiet))
+        outcome->code = core_check_kind(project->core, op->verdict.kind, &outcome->err);
 }
 
-static enum gl_role role_needed(enum gl_op_kind kind)
+/* Accepted before? */
+static bool settle_repetition(struct project *project, const struct project_op *op, struct op_outcome *outcome)
 {
-    return kind == GL_OP_MEMBER_SET ? GL_OWNER : kind == GL_OP_CODEBOOK_POLICY ? GL_CURATOR : GL_ANNOTATOR;
-}
-
-static bool is_term(enum gl_op_kind kind)
-{
-    return kind == GL_OP_LABEL_CREATE || kind == GL_OP_RELATION_CREATE;
-}
-
-static enum gl_term_kind term_kind(enum gl_op_kind kind)
-{
-    return kind == GL_OP_RELATION_CREATE ? GL_TERM_RELATION : GL_TERM_LABEL;
-}
-
-/* Still right, with all that has happened since it was asked? Otherwise it is answered and gone. */
-static bool holds(struct project *project, struct project_op *op)
-{
-    struct gl_err err = {0};
-    const enum gl_code known = core_check_kind(project->core, op->kind, &err);
-    if (known != GL_OK) {
-        drop(op, known, 0);
+    const struct known_op *known = map_get(&project->known.by_id, &op->id);
+    if (!known)
         return false;
+    if (gl_hash_equal(&known->request_hash, &op->request_hash) && gl_uuid_equal(&known->account, &op->account)) {
+        *outcome = (struct op_outcome){.seq = known->seq, .is_repeated = true};
+        outcome->has_made = project_judge_made(&op->id, op->change, &outcome->made);
+        return true;
     }
-    if (op->asker_role < role_needed(op->kind)) {
-        project_not_wanted(project, op->kind, op->name);
-        drop(op, GL_E_FORBIDDEN, 0);
-        return false;
-    }
-    if (is_term(op->kind) && (gl_codebook_by_name(project->terms, term_kind(op->kind), op->name) || !project->is_open)) {
-        project_not_wanted(project, op->kind, op->name);
-        drop(op, GL_OK, project->head);
-        return false;
-    }
-    if (op->kind == GL_OP_CODEBOOK_POLICY && op->open == project->is_open) {
-        drop(op, GL_OK, project->head);
-        return false;
-    }
-    if (op->kind == GL_OP_MEMBER_SET && op->checked_head != project->head) {
-        drop(op, GL_E_RESYNC, 0);
-        return false;
-    }
+    *outcome = (struct op_outcome){.code = GL_E_ID_REUSED};
+    gl_fail_at(&outcome->err, GL_E_ID_REUSED, "id", "%s; choose a new one", gl_code_sentence(GL_E_ID_REUSED));
     return true;
 }
 
-static json_t *effects_of_term(struct project_op *op, uint64_t seq)
+static enum gl_code add_row(struct part *part, struct project_op *op)
 {
-    struct gl_err err = {0};
-    const enum gl_term_kind kind = term_kind(op->kind);
-    json_t *set = json_pack("{s:s, s:s%}", "kind", gl_term_kind_name(kind), "name", op->name.data, op->name.len);
-    gl_term_free(&op->term);
-    if (gl_term_apply(NULL, kind, &op->label, set, &op->account, seq, &op->term, &err) != GL_OK)
-        abort(); /* the name was checked where it was used */
-    return json_pack("[{s:[o], s:{}, s:o}]", "ids", uuid_json(&op->label), "prev", "set", set);
-}
-
-static void write_payload(struct gl_buf *buf, struct project *project, struct project_op *op, uint64_t seq, const json_t *change)
-{
-    if (!is_term(op->kind)) {
-        project_op_write(buf, op->kind, &op->id, &op->account, seq, project->last_at_ms, project->codebook, change);
-        return;
-    }
+    struct project *project = part->project;
+    struct gl_buf buf;
+    const uint64_t seq = project->head + part->row_count + 1;
+    project->last_at_ms = core_stream_time(project->core, project->last_at_ms);
     struct gl_op it = {.id = op->id,
                        .account = op->account,
                        .seq = seq,
                        .at_ms = project->last_at_ms,
                        .codebook = project->codebook,
-                       .kind = op->kind,
-                       .effects = effects_of_term(op, seq),
-                       .intent = json_pack("{s:O}", "change", change)};
-    gl_op_write(buf, &it);
-    json_decref(it.effects);
-    json_decref(it.intent);
-}
-
-static void add_row(struct part *part, struct project_op *op)
-{
-    struct project *project = part->project;
-    struct gl_buf buf;
-    json_t *change = change_of(op);
+                       .kind = op->verdict.kind,
+                       .effects = op->verdict.effects,
+                       .intent = json_pack("{s:O}", "change", op->change)};
+    if (op->base)
+        json_object_set(it.intent, "base", op->base);
     gl_buf_init(&buf, PAYLOAD_MAX_BYTES);
-    project->last_at_ms = core_stream_time(project->core, project->last_at_ms);
-    uint64_t seq = project->head + part->row_count + 1;
-    write_payload(&buf, project, op, seq, change);
-    struct append_op row = {.id = op->id, .account = op->account, .seq = seq, .kind = op->kind};
-    row.request_hash = gl_op_request_hash(&op->account, NULL, change);
-    part_push_row(part, &row, &buf, &part->stream.chain);
-    json_decref(change);
+    gl_op_write(&buf, &it);
+    json_decref(it.intent);
+    struct append_op row = {
+        .id = op->id, .account = op->account, .seq = seq, .kind = op->verdict.kind, .request_hash = op->request_hash};
+    return part_push_row(part, &row, &buf, &part->stream.chain);
 }
 
-static void take_ops(struct part *part)
+/* ---- those that go together: new labels and types of relations, as bulk posting wants them. Everything else goes by itself. */
+
+static bool goes_with_others(const struct project_op *op)
+{
+    const char *kind = json_string_value(json_object_get(op->change, "kind"));
+    return kind && (strcmp(kind, "label.create") == 0 || strcmp(kind, "relation.create") == 0) && !op->base &&
+           !json_object_get(op->change, "hotkey");
+}
+
+static gl_uuid name_key(const struct gl_term *term)
+{
+    return gl_uuid_derive(gl_term_kind_name(term->kind), term->name.data, term->name.len);
+}
+
+/* The view is of what has committed: an id or a name that another op of this group takes must wait until it has. */
+static bool clashes(const struct part *part, const struct project_op *op)
+{
+    if (!op->verdict.term)
+        return false;
+    const gl_uuid key = name_key(op->verdict.term);
+    return map_get(&part->by_id, &key) || map_get(&part->by_id, &op->verdict.term->id) || map_get(&part->by_id, &op->id);
+}
+
+static void note_taken(struct part *part, const struct project_op *op)
+{
+    if (!op->verdict.term)
+        return;
+    const gl_uuid key = name_key(op->verdict.term);
+    map_put(&part->by_id, &key, part);
+    map_put(&part->by_id, &op->verdict.term->id, part);
+    map_put(&part->by_id, &op->id, part);
+}
+
+/* ---- the group */
+
+static void unlink_first(struct project *project)
+{
+    project->waiting = project->waiting->next;
+    if (!project->waiting)
+        project->waiting_tail = &project->waiting;
+}
+
+/* False: the op has to wait, and with it those behind it. */
+static bool take_first(struct part *part, struct project_op ***tail)
 {
     struct project *project = part->project;
-    struct project_op **tail = &part->project_ops;
-    while (project->waiting && part->row_count < LABELS_AT_ONCE) {
-        struct project_op *op = project->waiting;
-        if (part->row_count > 0 && (!is_term(op->kind) || !is_term(part->project_ops->kind)))
-            break; /* labels go together, everything else by itself */
-        project->waiting = op->next;
-        if (!project->waiting)
-            project->waiting_tail = &project->waiting;
-        op->next = NULL;
-        if (!holds(project, op))
-            continue;
-        add_row(part, op);
-        *tail = op;
-        tail = &op->next;
+    struct project_op *op = project->waiting;
+    struct op_outcome outcome = {0};
+    const bool is_first = part->row_count == 0;
+    if (!is_first && !(goes_with_others(op) && goes_with_others(part->project_ops)))
+        return false;
+    bool is_over = settle_repetition(project, op, &outcome);
+    if (!is_over) {
+        if (project_must_ask(project, op))
+            return false;
+        decide(part, op, &outcome);
+        is_over = outcome.code != GL_OK || (op->verdict.is_needless && op->is_quiet);
+        const bool must_wait =
+            is_over ? outcome.code != GL_OK && (!is_first || project_must_look_up(project, op, &outcome)) : clashes(part, op);
+        if (!must_wait && !is_over && (outcome.code = add_row(part, op)) != GL_OK) {
+            gl_fail_at(&outcome.err, outcome.code, "change", "the op is larger than %u bytes", PAYLOAD_MAX_BYTES);
+            is_over = true;
+        }
+        if (must_wait) {
+            json_decref(outcome.data);
+            return false;
+        }
     }
+    unlink_first(project);
+    op->next = NULL;
+    if (is_over) {
+        if (outcome.code == GL_OK && !outcome.is_repeated)
+            outcome.seq = project->head;
+        project_op_done(project, op, &outcome);
+        return true;
+    }
+    note_taken(part, op);
+    **tail = op;
+    *tail = &op->next;
+    return true;
 }
 
 static void fill_stream(struct part *part)
 {
     struct project *project = part->project;
     struct append_stream *stream = &part->stream;
-    struct project_op *first = part->project_ops;
+    const struct project_op *first = part->project_ops;
+    const struct project_verdict *verdict = &first->verdict;
     stream->owner = part;
     stream->stream = stream->project = project->id;
     stream->epoch = project->epoch;
     stream->expected_head = project->head;
     stream->ops = part->rows;
     stream->op_count = part->row_count;
-    stream->set_open = first->kind == GL_OP_CODEBOOK_POLICY ? first->open : -1;
-    if (first->kind == GL_OP_DOCUMENT_CREATE)
-        stream->document = (struct append_document *)(uintptr_t)first->document;
-    if (first->kind == GL_OP_MEMBER_SET) {
-        part->member = (struct append_member){first->member, first->role};
+    stream->moves_epoch = verdict->moves_epoch;
+    stream->set_open = verdict->kind == GL_OP_CODEBOOK_POLICY ? verdict->open : -1;
+    stream->document = (struct append_document *)(uintptr_t)first->document;
+    if (verdict->kind == GL_OP_MEMBER_SET) {
+        part->member = (struct append_member){verdict->member, verdict->member_role};
         stream->member = &part->member;
     }
-    if (!is_term(first->kind))
+    if (verdict->kind == GL_OP_PROJECT_UPDATE) {
+        part->settings = (struct append_settings){verdict->name, verdict->others_may_edit};
+        stream->settings = &part->settings;
+    }
+    if (verdict->meta) {
+        gl_buf_init(&part->meta_text, SIZE_MAX);
+        gl_canon_write(&part->meta_text, verdict->meta);
+        part->meta = (struct append_meta){verdict->made, gl_buf_peek(&part->meta_text)};
+        stream->meta = &part->meta;
+    }
+    if (!verdict->term)
         return;
     part->terms = mem_array(part->row_count, sizeof *part->terms);
-    for (struct project_op *op = first; op; op = op->next)
-        part->terms[stream->term_count++] =
-            (struct append_term){op->label, op->term->kind, op->term->seq, op->term->name, op->term->canonical};
+    for (const struct project_op *op = first; op; op = op->next) {
+        const struct gl_term *term = op->verdict.term;
+        part->terms[stream->term_count++] = (struct append_term){term->id, term->kind, term->seq, term->name, term->canonical};
+    }
     stream->terms = part->terms;
 }
 
 struct part *part_from_project(struct project *project)
 {
     struct part *part = mem_alloc(sizeof *part);
+    struct project_op **tail = &part->project_ops;
     part->project = project;
     part->stream.chain = project->chain;
     map_init(&part->by_id);
-    take_ops(part);
+    while (project->waiting && part->row_count < TERMS_AT_ONCE && take_first(part, &tail))
+        ;
     if (part->row_count == 0) {
         part_free(part);
         return NULL;
@@ -205,9 +235,11 @@ struct part *part_from_project(struct project *project)
     return part;
 }
 
+/* ---- outcomes */
+
 static void tell(struct part *part)
 {
-    struct gl_slice logged[LABELS_AT_ONCE];
+    struct gl_slice logged[TERMS_AT_ONCE];
     for (size_t i = 0; i < part->row_count; i++)
         logged[i] = logged_row(&part->rows[i]);
     project_push_recent(part->project, part->rows[0].seq, &part->stream.chain, logged, part->row_count);
@@ -216,33 +248,46 @@ static void tell(struct part *part)
     project_deliver_all(part->project);
 }
 
-static void take_term(struct project *project, struct project_op *op)
+static void take_effect(struct project *project, struct project_op *op)
 {
-    project_not_wanted(project, op->kind, op->name);
-    if (gl_codebook_take(project->terms, &op->term, NULL) != GL_OK)
+    const struct project_verdict *verdict = &op->verdict;
+    if (op->verdict.term && gl_codebook_take(project->terms, &op->verdict.term, NULL) != GL_OK)
         abort(); /* only memory can have run out */
+    if (verdict->kind == GL_OP_CODEBOOK_POLICY)
+        gl_codebook_set_open(project->terms, project->is_open = verdict->open);
+    if (verdict->kind == GL_OP_PROJECT_UPDATE) {
+        project->others_may_edit = verdict->others_may_edit;
+        project_set_name(project, verdict->name);
+    }
+    project->epoch += verdict->moves_epoch;
+}
+
+static void remember(struct project *project, const struct append_op *row)
+{
+    struct known_op known = {.seq = row->seq, .account = row->account, .request_hash = row->request_hash};
+    known_put(&project->known, &row->id, &known);
 }
 
 void project_part_commit(struct part *part)
 {
     struct project *project = part->project;
-    enum gl_op_kind kind = part->project_ops->kind;
-    project->head += part->row_count;
+    const enum gl_op_kind kind = part->project_ops->verdict.kind;
     project->chain = part->stream.chain;
     project->is_in_flight = false;
+    for (struct project_op *op = part->project_ops; op; op = op->next)
+        take_effect(project, op);
+    for (size_t i = 0; i < part->row_count; i++)
+        remember(project, &part->rows[i]);
+    const uint64_t first = project->head + 1;
+    project->head += part->row_count;
     if (gl_op_is_of_codebook(kind))
         project->codebook = project->head;
-    if (kind == GL_OP_CODEBOOK_POLICY)
-        gl_codebook_set_open(project->terms, project->is_open = part->project_ops->open);
-    if (kind == GL_OP_MEMBER_SET || kind == GL_OP_CODEBOOK_POLICY)
-        project->epoch++;
-    for (struct project_op *op = part->project_ops; op; op = op->next)
-        if (op->term)
-            take_term(project, op);
     tell(part);
-    for (struct project_op *op = part->project_ops, *next; op; op = next) {
+    size_t i = 0;
+    for (struct project_op *op = part->project_ops, *next; op; op = next, i++) {
+        struct op_outcome outcome = {.seq = first + i, .has_made = op->verdict.has_made, .made = op->verdict.made};
         next = op->next;
-        drop(op, GL_OK, project->head);
+        project_op_done(project, op, &outcome);
     }
     part_free(part);
     if (kind == GL_OP_MEMBER_SET)
@@ -263,14 +308,24 @@ void project_part_give_back(struct part *part)
     part_free(part);
 }
 
+/* Some were in the log: they are settled as repetitions when they are taken again. */
+void project_part_found(struct part *part)
+{
+    for (size_t i = 0; i < part->stream.found_count; i++) {
+        const struct append_found *found = &part->stream.found[i];
+        struct known_op known = {.seq = found->seq, .account = found->account, .request_hash = found->request_hash};
+        known_put(&part->project->known, &found->id, &known);
+    }
+    project_part_give_back(part);
+}
+
 void project_part_fail(struct part *part, enum gl_code code)
 {
     struct project *project = part->project;
     project->is_in_flight = false;
     for (struct project_op *op = part->project_ops, *next; op; op = next) {
         next = op->next;
-        project_not_wanted(project, op->kind, op->name);
-        drop(op, code, 0);
+        project_op_fail(project, op, code);
     }
     part_free(part);
     project_reload(project);

@@ -60,6 +60,7 @@ void part_free(struct part *part)
     mem_free(&part->annotations);
     mem_free(&part->terms);
     mem_free(&part->tells);
+    gl_buf_fini(&part->meta_text);
     mem_free(&part);
 }
 

@@ -180,101 +180,75 @@ void handle_member_list(struct request *request)
                 on_members, request);
 }
 
-/* Two looks (whose account, which role it has) and one op; when the project moved between the look and the op, once more. */
-struct member_change {
+/* A change that a method makes of its own parameters, and its end. */
+struct own_change {
     struct request *request;
-    gl_uuid account;
-    enum gl_role role;
     struct project *project;
-    uint64_t head;
-    unsigned tries;
+    json_t *change;
+    void (*done)(void *ctx, struct op_outcome *outcome);
 };
 
-static void member_look(struct member_change *change);
-
-static void on_member_set(void *ctx, enum gl_code code, uint64_t seq)
+static void refuse_own(struct request *request, struct op_outcome *outcome)
 {
-    struct member_change *change = ctx;
-    struct request *request = change->request;
-    (void)seq;
-    if (code == GL_E_RESYNC && change->tries++ < 5) {
-        member_look(change);
-        return;
-    }
-    project_release(change->project);
+    static const char below[] = "change.";
+    struct gl_err *err = &outcome->err;
+    if (strncmp(err->path, below, sizeof below - 1) == 0)
+        memmove(err->path, err->path + sizeof below - 1, strlen(err->path) - (sizeof below - 1) + 1);
+    request_fail_data(request, err, json_incref(outcome->data));
+}
+
+static void on_own_project(void *ctx, enum gl_code code, struct project *project)
+{
+    struct own_change *own = ctx;
+    struct request *request = own->request;
+    own->project = project;
     if (code != GL_OK) {
-        request_fail(request, code == GL_E_RESYNC ? GL_E_BUSY : code, "%s",
-                     gl_code_sentence(code == GL_E_RESYNC ? GL_E_BUSY : code));
-        return;
-    }
-    struct gl_member_set_result result = {0};
-    request_reply(request, member_set, &result);
-}
-
-static void refuse_member(struct member_change *change, enum gl_code code, const char *path, const char *why)
-{
-    project_release(change->project);
-    request_fail_at(change->request, code, path, "%s", why);
-}
-
-static void on_member_role(void *ctx, enum gl_code code, const struct store_rows *rows)
-{
-    struct member_change *change = ctx;
-    struct project *project = change->project;
-    if (code != GL_OK || store_rows_count(rows) == 0) {
-        refuse_member(change, code == GL_OK ? GL_E_NOT_FOUND : code, "account",
-                      gl_code_sentence(code == GL_OK ? GL_E_NOT_FOUND : code));
-        return;
-    }
-    enum gl_role now = GL_NOBODY;
-    if (!store_is_null(rows, 0, 0) && !gl_role_parse(store_text(rows, 0, 0), &now))
-        now = GL_NOBODY;
-    if (now == change->role) {
-        on_member_set(change, GL_OK, project->head);
-        return;
-    }
-    if (now == GL_OWNER && store_u64(rows, 0, 1) <= 1) {
-        refuse_member(change, GL_E_FORBIDDEN, "role", "this is the project's only owner; make somebody else owner first");
+        json_decref(own->change);
+        request_fail(request, code, "%s", gl_code_sentence(code));
         return;
     }
     struct project_op op = {.id = gl_uuid_v7((uint64_t)loop_unix_ms(project->core->loop)),
-                            .account = change->request->account,
-                            .asker_role = change->request->role,
-                            .asker_epoch = change->request->scope.epoch,
-                            .kind = GL_OP_MEMBER_SET,
-                            .member = change->account,
-                            .role = change->role,
-                            .checked_head = change->head,
-                            .done = on_member_set,
-                            .ctx = change};
+                            .account = request->account,
+                            .asker_role = request->role,
+                            .asker_epoch = request->scope.epoch,
+                            .change = own->change,
+                            .is_quiet = true,
+                            .done = own->done,
+                            .ctx = own};
     project_enqueue(project, &op);
 }
 
-static void member_look(struct member_change *change)
+/* Takes change. */
+static void submit_own(struct request *request, json_t *change, void (*done)(void *ctx, struct op_outcome *outcome))
 {
-    struct request *request = change->request;
-    change->head = change->project->head;
-    store_query(request->core->store, STORE_Q_member_role, &request->account,
-                (struct store_param[]){P_UUID(request->project), P_UUID(change->account)}, 2, on_member_role, change);
+    struct own_change *own = gl_arena_alloc(&request->arena, sizeof *own);
+    *own = (struct own_change){.request = request, .change = change, .done = done};
+    project_acquire(request->core, &request->account, &request->project, on_own_project, own);
 }
 
-static void on_member_project(void *ctx, enum gl_code code, struct project *project)
+static void on_member_set(void *ctx, struct op_outcome *outcome)
 {
-    struct member_change *change = ctx;
-    change->project = project;
-    if (code == GL_OK)
-        member_look(change);
+    struct own_change *own = ctx;
+    struct gl_member_set_result result = {0};
+    project_release(own->project);
+    if (outcome->code != GL_OK)
+        refuse_own(own->request, outcome);
     else
-        request_fail(change->request, code, "%s", gl_code_sentence(code));
+        request_reply(own->request, member_set, &result);
 }
 
 static void on_member_account(void *ctx, enum gl_code code, const struct store_rows *rows)
 {
-    struct member_change *change = ctx;
-    if (rows_failed(change->request, code, rows, "account"))
+    struct request *request = ctx;
+    struct gl_member_set_params params = {0};
+    char id[GL_UUID_TEXT + 1];
+    if (rows_failed(request, code, rows, "account") || !request_read(request, member_set, &params))
         return;
-    change->account = store_uuid(rows, 0, 0);
-    project_acquire(change->request->core, &change->request->account, &change->request->project, on_member_project, change);
+    const gl_uuid account = store_uuid(rows, 0, 0);
+    gl_uuid_format(&account, id);
+    json_t *change = json_pack("{s:s, s:s, s:o}", "kind", gl_op_kind_name(GL_OP_MEMBER_SET), "account", id, "role",
+                               params.has_role ? json_stringn(params.role.data, params.role.len) : json_null());
+    submit_own(request, change, on_member_set);
 }
 
 void handle_member_set(struct request *request)
@@ -287,10 +261,8 @@ void handle_member_set(struct request *request)
         request_fail_at(request, GL_E_INVALID_PARAMS, "role", "role must be viewer, annotator, curator or owner");
         return;
     }
-    struct member_change *change = gl_arena_alloc(&request->arena, sizeof *change);
-    *change = (struct member_change){.request = request, .role = role};
     store_query(request->core->store, STORE_Q_account_by_name, &request->account, (struct store_param[]){P_TEXT(params.account)},
-                1, on_member_account, change);
+                1, on_member_account, request);
 }
 
 /* ---- the codebook */
@@ -376,49 +348,21 @@ void handle_codebook_get(struct request *request)
     project_acquire(request->core, &request->account, &request->project, on_codebook_project, page);
 }
 
-struct policy_change {
-    struct request *request;
-    struct project *project;
-    bool open;
-};
-
-static void on_policy_set(void *ctx, enum gl_code code, uint64_t seq)
+static void on_policy_set(void *ctx, struct op_outcome *outcome)
 {
-    struct policy_change *change = ctx;
+    struct own_change *own = ctx;
     struct gl_codebook_policy_result result = {0};
-    (void)seq;
-    project_release(change->project);
-    if (code != GL_OK)
-        request_fail(change->request, code, "%s", gl_code_sentence(code));
+    project_release(own->project);
+    if (outcome->code != GL_OK)
+        refuse_own(own->request, outcome);
     else
-        request_reply(change->request, codebook_policy, &result);
-}
-
-static void on_policy_project(void *ctx, enum gl_code code, struct project *project)
-{
-    struct policy_change *change = ctx;
-    change->project = project;
-    if (code != GL_OK) {
-        request_fail(change->request, code, "%s", gl_code_sentence(code));
-        return;
-    }
-    struct project_op op = {.id = gl_uuid_v7((uint64_t)loop_unix_ms(project->core->loop)),
-                            .account = change->request->account,
-                            .asker_role = change->request->role,
-                            .asker_epoch = change->request->scope.epoch,
-                            .kind = GL_OP_CODEBOOK_POLICY,
-                            .open = change->open,
-                            .done = on_policy_set,
-                            .ctx = change};
-    project_enqueue(project, &op);
+        request_reply(own->request, codebook_policy, &result);
 }
 
 void handle_codebook_policy(struct request *request)
 {
     struct gl_codebook_policy_params params = {0};
-    if (!request_read(request, codebook_policy, &params))
-        return;
-    struct policy_change *change = gl_arena_alloc(&request->arena, sizeof *change);
-    *change = (struct policy_change){.request = request, .open = params.open};
-    project_acquire(request->core, &request->account, &request->project, on_policy_project, change);
+    if (request_read(request, codebook_policy, &params))
+        submit_own(request, json_pack("{s:s, s:b}", "kind", gl_op_kind_name(GL_OP_CODEBOOK_POLICY), "open", params.open),
+                   on_policy_set);
 }

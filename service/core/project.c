@@ -11,30 +11,38 @@ struct project_waiter {
 };
 /* ---- terms that somebody used before they were there */
 
-static gl_uuid want_key(enum gl_term_kind kind, struct gl_slice name)
+static gl_uuid want_key(const struct project_op *op)
 {
-    return gl_uuid_derive(kind == GL_TERM_RELATION ? "gloss.relation.name" : "gloss.label.name", name.data, name.len);
+    const json_t *name = json_object_get(op->change, "name"), *kind = json_object_get(op->change, "kind");
+    return gl_uuid_derive(json_string_value(kind), json_string_value(name), json_string_length(name));
 }
 
-void project_not_wanted(struct project *project, enum gl_op_kind op, struct gl_slice name)
+void project_not_wanted(struct project *project, const struct project_op *op)
 {
-    gl_uuid key = want_key(op == GL_OP_RELATION_CREATE ? GL_TERM_RELATION : GL_TERM_LABEL, name);
+    if (!op->is_wanted)
+        return;
+    gl_uuid key = want_key(op);
     map_remove(&project->wanted, &key);
 }
 
 void project_want_term(struct project *project, const gl_uuid *account, enum gl_term_kind kind, struct gl_slice name)
 {
-    gl_uuid key = want_key(kind, name);
-    if (gl_codebook_by_name(project->terms, kind, name) || map_put(&project->wanted, &key, project))
+    const uint64_t now_ms = (uint64_t)loop_unix_ms(project->core->loop);
+    const enum gl_op_kind op_kind = kind == GL_TERM_RELATION ? GL_OP_RELATION_CREATE : GL_OP_LABEL_CREATE;
+    if (gl_codebook_by_name(project->terms, kind, name))
         return;
-    uint64_t now_ms = (uint64_t)loop_unix_ms(project->core->loop);
-    struct project_op op = {.id = gl_uuid_v7(now_ms),
-                            .account = *account,
-                            .asker_role = GL_ANNOTATOR,
-                            .kind = kind == GL_TERM_RELATION ? GL_OP_RELATION_CREATE : GL_OP_LABEL_CREATE,
-                            .label = gl_uuid_v7(now_ms)};
-    op.name = gl_slice_of(mem_copy(name.data, name.len), name.len);
-    project_enqueue(project, &op);
+    struct project_op op = {
+        .id = gl_uuid_v7(now_ms), .account = *account, .asker_role = GL_ANNOTATOR, .is_wanted = true, .is_quiet = true};
+    const gl_uuid term = gl_uuid_v7(now_ms);
+    char id[GL_UUID_TEXT + 1];
+    gl_uuid_format(&term, id);
+    op.change =
+        json_pack("{s:s, s:s, s:s%}", "kind", gl_op_kind_name(op_kind), gl_term_kind_name(kind), id, "name", name.data, name.len);
+    gl_uuid key = want_key(&op);
+    if (map_put(&project->wanted, &key, project))
+        json_decref(op.change);
+    else
+        project_enqueue(project, &op);
 }
 
 /* ---- waiting ops */
@@ -44,6 +52,7 @@ void project_enqueue(struct project *project, const struct project_op *op)
     struct project_op *kept = mem_alloc(sizeof *kept);
     *kept = *op;
     kept->next = NULL;
+    kept->request_hash = gl_op_request_hash(&op->account, op->base, op->change);
     kept->since_ms = loop_now_ms(project->core->loop);
     *project->waiting_tail = kept;
     project->waiting_tail = &kept->next;
@@ -54,9 +63,28 @@ void project_enqueue(struct project *project, const struct project_op *op)
 
 void project_op_free(struct project_op **op)
 {
-    free((void *)(*op)->name.data);
-    gl_term_free(&(*op)->term);
+    json_decref((*op)->base);
+    json_decref((*op)->change);
+    json_decref((*op)->facts.meta);
+    project_verdict_fini(&(*op)->verdict);
     mem_free(op);
+}
+
+void project_op_done(struct project *project, struct project_op *op, struct op_outcome *outcome)
+{
+    project_not_wanted(project, op);
+    if (op->done)
+        op->done(op->ctx, outcome);
+    json_decref(outcome->data);
+    outcome->data = NULL;
+    project_op_free(&op);
+}
+
+void project_op_fail(struct project *project, struct project_op *op, enum gl_code code)
+{
+    struct op_outcome outcome = {.code = code};
+    gl_fail(&outcome.err, code, "%s", gl_code_sentence(code));
+    project_op_done(project, op, &outcome);
 }
 
 static void expire(struct project *project, uint64_t now_ms)
@@ -69,10 +97,7 @@ static void expire(struct project *project, uint64_t now_ms)
             continue;
         }
         *at = op->next;
-        project_not_wanted(project, op->kind, op->name);
-        if (op->done)
-            op->done(op->ctx, GL_E_STORE_DOWN, 0);
-        project_op_free(&op);
+        project_op_fail(project, op, GL_E_STORE_DOWN);
     }
     project->waiting_tail = at;
 }
@@ -113,11 +138,20 @@ static void take_term(struct project *project, struct gl_slice text)
     json_decref(record);
 }
 
+void project_set_name(struct project *project, struct gl_slice name)
+{
+    char *copy = mem_copy(name.data, name.len);
+    mem_free(&project->name);
+    project->name = copy;
+    project->name_slice = gl_slice_of(copy, name.len);
+}
+
 static void take(struct project *project, const struct store_project *from)
 {
     for (size_t i = 0; i < from->record_count; i++)
         take_term(project, from->records[i]);
     gl_codebook_set_open(project->terms, from->is_open);
+    project_set_name(project, from->name);
     project->head = from->head;
     project->epoch = from->epoch;
     project->codebook = from->codebook;
@@ -191,6 +225,7 @@ void project_acquire(struct core *core, const gl_uuid *account, const gl_uuid *i
         project->is_loading = true;
         project->waiting_tail = &project->waiting;
         new_codebook(project);
+        known_init(&project->known, PROJECT_KNOWN);
         map_init(&project->wanted);
         map_put(&core->projects, id, project);
         store_project_load(core->store, account, id, 0, on_first_load, project);
@@ -210,6 +245,8 @@ void project_free(struct project *project)
 {
     gl_codebook_free(&project->terms);
     map_fini(&project->wanted);
+    known_fini(&project->known);
+    mem_free(&project->name);
     for (size_t i = 0; i < PROJECT_RECENT; i++)
         frame_unref(&project->recent[i]);
     while (project->waiting) {
@@ -286,6 +323,8 @@ static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
         struct gl_slice *logged = mem_array(tail->count, sizeof *logged);
         for (size_t i = 0; i < tail->count; i++)
             logged[i] = logged_op(&tail->ops[i]);
+        for (size_t i = 0; i < tail->count; i++)
+            project_remember(project, &tail->ops[i]);
         project_push_recent(project, tail->ops[0].seq, &tail->ops[tail->count - 1].chain, logged, tail->count);
         for (size_t i = 0; i < tail->count; i++)
             free((void *)logged[i].data);

@@ -19,7 +19,7 @@ struct submit {
 
 /* ---- the answer */
 
-static void write_outcome(struct gl_buf *buf, const gl_uuid *id, const struct op_outcome *outcome)
+void outcome_write(struct gl_buf *buf, const gl_uuid *id, const struct op_outcome *outcome)
 {
     gl_buf_byte(buf, '{');
     if (outcome->code == GL_OK && outcome->has_annotation)
@@ -29,6 +29,8 @@ static void write_outcome(struct gl_buf *buf, const gl_uuid *id, const struct op
         gl_error_write(buf, &outcome->err, buf->len < DETAILS_BYTES_MAX ? outcome->data : NULL);
     }
     gl_write_uuid(buf, "id", id);
+    if (outcome->code == GL_OK && outcome->has_made)
+        gl_write_uuid(buf, "made", &outcome->made);
     if (outcome->is_repeated)
         gl_write_bool(buf, "repeated", true);
     if (outcome->code == GL_OK)
@@ -44,7 +46,7 @@ static void answer(struct submit *submit)
     for (size_t i = 0; i < submit->count; i++) {
         if (i > 0)
             gl_buf_byte(buf, ',');
-        write_outcome(buf, &submit->ids[i], &submit->outcomes[i]);
+        outcome_write(buf, &submit->ids[i], &submit->outcomes[i]);
         json_decref(submit->outcomes[i].data);
     }
     gl_buf_str(buf, "]}");
@@ -217,7 +219,7 @@ static struct waiting_op *wait_for(struct session *session, struct submit *submi
     return op;
 }
 
-static bool has_room(struct request *request, size_t count)
+bool submit_has_room(struct request *request, size_t count)
 {
     const struct peer *peer = request->peer;
     const size_t limit = request->core->limits.ops_in_flight;
@@ -232,7 +234,7 @@ static bool has_room(struct request *request, size_t count)
 static void enqueue(struct request *request, struct session *session, enum gl_role role)
 {
     struct gl_session_submit_params params = {0};
-    if (!request_read(request, session_submit, &params) || !has_room(request, params.ops_count))
+    if (!request_read(request, session_submit, &params) || !submit_has_room(request, params.ops_count))
         return;
     struct peer *peer = request->peer;
     struct submit *submit = mem_alloc(sizeof *submit);

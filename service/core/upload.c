@@ -1,6 +1,7 @@
 /* upload.c - a document arrives in pieces, is checked whole, and becomes document, revision and session in one transaction. */
 #include <stdio.h>
 
+#include "service/core/document_meta.h"
 #include "service/core/library.h"
 
 struct upload {
@@ -10,7 +11,8 @@ struct upload {
     gl_uuid project_id, account;
     char *title, *filename;
     struct gl_slice title_slice, filename_slice;
-    struct gl_buf bytes;
+    json_t *meta; /* may be NULL */
+    struct gl_buf bytes, meta_text;
     size_t expected;
     uint64_t touched_ms; /* when it began, or the last piece came */
     uint8_t sha256[32];
@@ -33,6 +35,8 @@ void upload_free(struct upload **address)
     }
     upload->core->upload_bytes -= upload->expected;
     gl_buf_fini(&upload->bytes);
+    gl_buf_fini(&upload->meta_text);
+    json_decref(upload->meta);
     gl_text_free(&upload->text);
     mem_free(&upload->title);
     mem_free(&upload->filename);
@@ -83,6 +87,23 @@ static bool fits(struct request *request, uint64_t bytes)
     return true;
 }
 
+static bool has_good_meta(struct request *request, const struct gl_document_begin_params *params)
+{
+    struct gl_err found = {0};
+    char path[GL_ERR_PATH_MAX + 8] = "meta";
+    if (!params->has_meta)
+        return true;
+    if (!json_is_object(params->meta)) {
+        request_fail_at(request, GL_E_INVALID_PARAMS, path, "meta must be an object");
+        return false;
+    }
+    if (document_meta_check(params->meta, true, &found) == GL_OK)
+        return true;
+    snprintf(path, sizeof path, "meta.%s", found.path);
+    request_fail_at(request, GL_E_INVALID_PARAMS, path, "%s", found.detail);
+    return false;
+}
+
 static void start_upload(struct request *request, const struct gl_document_begin_params *params)
 {
     struct peer *peer = request->peer;
@@ -106,6 +127,11 @@ static void start_upload(struct request *request, const struct gl_document_begin
     upload->filename = mem_copy(params->filename.data, params->has_filename ? params->filename.len : 0);
     upload->filename_slice = gl_slice_of(upload->filename, params->has_filename ? params->filename.len : 0);
     gl_buf_init(&upload->bytes, params->bytes);
+    gl_buf_init(&upload->meta_text, SIZE_MAX);
+    if (params->has_meta) {
+        upload->meta = json_deep_copy(params->meta);
+        gl_canon_write(&upload->meta_text, params->meta);
+    }
     request->core->upload_bytes += params->bytes;
     peer->upload = upload;
     struct gl_document_begin_result result = {.has_upload = true, .upload = upload->id};
@@ -130,7 +156,7 @@ static void on_looked(void *ctx, enum gl_code code, const struct store_rows *row
 void handle_document_begin(struct request *request)
 {
     struct gl_document_begin_params params = {0};
-    if (!request_read(request, document_begin, &params) || !fits(request, params.bytes))
+    if (!request_read(request, document_begin, &params) || !fits(request, params.bytes) || !has_good_meta(request, &params))
         return;
     store_query(request->core->store, STORE_Q_document_by_sha, &request->account,
                 (struct store_param[]){P_UUID(request->project), P_BYTES(params.sha256, 32)}, 2, on_looked, request);
@@ -221,12 +247,11 @@ static void on_stored(void *ctx, enum gl_code code, const struct store_rows *row
     reply_document(upload, &info, !gl_uuid_equal(&info.document, &upload->document.document));
 }
 
-static void on_appended(void *ctx, enum gl_code code, uint64_t seq)
+static void on_appended(void *ctx, struct op_outcome *outcome)
 {
     struct upload *upload = ctx;
-    (void)seq;
-    if (code != GL_OK && code != GL_E_EXISTS) {
-        request_fail(upload->request, code, "%s", gl_code_sentence(code));
+    if (outcome->code != GL_OK && outcome->code != GL_E_EXISTS) {
+        request_fail_data(upload->request, &outcome->err, NULL);
         upload_done(upload);
         return;
     }
@@ -238,6 +263,27 @@ static void refuse(struct upload *upload, enum gl_code code)
 {
     request_fail(upload->request, code, "%s", gl_code_sentence(code));
     upload_done(upload);
+}
+
+static json_t *change_of(const struct upload *upload)
+{
+    const struct append_document *document = &upload->document;
+    char ids[3][GL_UUID_TEXT + 1];
+    struct gl_buf hex;
+    gl_uuid_format(&document->document, ids[0]);
+    gl_uuid_format(&document->revision, ids[1]);
+    gl_uuid_format(&document->session, ids[2]);
+    gl_buf_init(&hex, 65);
+    gl_buf_hex(&hex, document->sha256, 32);
+    json_t *change =
+        json_pack("{s:s, s:s, s:s, s:s, s:s%, s:s%, s:I, s:I}", "kind", gl_op_kind_name(GL_OP_DOCUMENT_CREATE), "document",
+                  ids[0], "revision", ids[1], "session", ids[2], "title", document->title.data, document->title.len, "sha256",
+                  hex.data, hex.len, "bytes", (json_int_t)document->bytes.len, "codepoints", (json_int_t)document->codepoints);
+    if (document->filename.len > 0)
+        json_object_set_new(change, "filename", json_stringn(document->filename.data, document->filename.len));
+    json_object_update(change, upload->meta);
+    gl_buf_fini(&hex);
+    return change;
 }
 
 /* The right was checked when the upload began; that may be long ago. */
@@ -260,12 +306,13 @@ static void on_role(void *ctx, enum gl_code code, const struct store_rows *rows)
     document->bytes = gl_buf_peek(&upload->bytes);
     memcpy(document->sha256, upload->sha256, sizeof document->sha256);
     document->codepoints = gl_text_length(upload->text);
+    document->meta = gl_buf_peek(&upload->meta_text);
     document->session_chain = gl_chain_start(&document->session, upload->sha256);
     struct project_op op = {.id = gl_uuid_v7(now_ms),
                             .account = upload->account,
                             .asker_role = role,
                             .asker_epoch = store_u64(rows, 0, 3),
-                            .kind = GL_OP_DOCUMENT_CREATE,
+                            .change = change_of(upload),
                             .document = document,
                             .done = on_appended,
                             .ctx = upload};

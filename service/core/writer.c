@@ -77,6 +77,10 @@ static void project_outcome(struct part *part)
         project_part_fail(part, part->stream.outcome == APPEND_EXISTS ? GL_E_EXISTS : GL_E_INTERNAL);
         return;
     }
+    if (part->stream.outcome == APPEND_FOUND) {
+        project_part_found(part);
+        return;
+    }
     enum append_outcome outcome = part->stream.outcome;
     project_part_give_back(part);
     project_lost(project);
@@ -142,7 +146,7 @@ static void on_appended(void *ctx, enum gl_code code, struct append_stream *stre
 
 bool project_may(const struct project *project)
 {
-    return project->is_ready && !project->is_loading && !project->is_looking && project->refreshing == 0 &&
+    return project->is_ready && !project->is_loading && !project->is_looking && !project->is_asking && project->refreshing == 0 &&
            !project->must_refresh;
 }
 

@@ -44,6 +44,7 @@ class MethodCase(ServiceCase):
             "project.list": {"limit": 10}, "project.create": {"name": "P " + new_id()},
             "member.list": {"project": self.project},
             "member.set": {"project": self.project, "account": "dora", "role": "viewer"},
+            "project.submit": {"project": self.project, "ops": [{"id": new_id(), "change": {"kind": "label.create", "name": f"label {new_id()}"}}]},
             "codebook.get": {"project": self.project}, "codebook.policy": {"project": self.project, "open": True},
             "document.list": {"project": self.project, "prefix": "Met", "limit": 10},
             "document.get": {"document": self.document},

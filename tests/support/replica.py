@@ -204,3 +204,71 @@ class Replica:
         if self.mode != "shared":
             total += number(sha256(canonical({"mode": self.mode, "seq": self.mode_seq})))
         return (total % (1 << 256)).to_bytes(32, "big").hex()
+
+
+TERM_KINDS = ("label", "attribute", "relation")
+TERM_MEMBERS = {"colour", "definition", "examples", "from", "hotkey", "kind", "labels", "maximum", "minimum", "name", "parent", "retired",
+                "symmetric", "to", "type", "values"}
+
+
+class ProjectReplica:
+    """A project, from the first op of its stream on: terms, members, documents and their metadata, name and policy."""
+
+    def __init__(self, project):
+        self.project, self.seq, self.chain = project, 0, chain_start(project)
+        self.terms, self.members, self.documents, self.ops = {}, {}, {}, []
+        self.name, self.open, self.others_may_edit, self.version = None, True, True, 0
+
+    def take_ops(self, frame):
+        """One project.ops; what is known already is skipped."""
+        if frame["first"] > self.seq + 1:
+            raise Diverged(f"seq {frame['first']} of the project came behind {self.seq}")
+        for logged in frame["ops"][max(0, self.seq + 1 - frame["first"]):]:
+            self.take_op(logged)
+        if frame["first"] + len(frame["ops"]) - 1 == self.seq and self.chain.hex() != frame["chain"]:
+            raise Diverged(f"chain of the project at {self.seq}: {self.chain.hex()}, the server has {frame['chain']}")
+
+    def take_op(self, logged):
+        payload = logged["payload"]
+        self.chain = sha256(self.chain + leaf_of(logged))
+        self.seq += 1
+        if payload["seq"] != self.seq or not set(payload) <= PAYLOAD_MEMBERS:
+            raise Diverged(f"op {self.seq} of the project is {payload}")
+        self.ops.append(payload)
+        for effect in payload["effects"]:
+            self.take_effect(payload, effect["ids"], effect["prev"], dict(effect["set"]))
+
+    def take_effect(self, payload, ids, prev, changed):
+        kind = payload["kind"]
+        if kind.split(".")[0] in TERM_KINDS:
+            for identity in ids:
+                self.take_term(payload, identity, prev, changed)
+            self.version = self.seq
+        elif kind == "codebook.policy":
+            self.open, self.version = changed["open"], self.seq
+        elif kind in ("project.create", "project.update"):
+            self.name = changed.get("name", self.name)
+            self.others_may_edit = changed.get("others_may_edit", self.others_may_edit)
+        elif kind == "member.set":
+            self.members[changed["account"]] = changed["role"]
+        elif kind == "document.create":
+            self.documents[changed["document"]] = changed
+        elif kind == "document.update":
+            document = self.documents[ids[0]]
+            document.update(changed)
+            for member in [member for member, value in document.items() if value is None]:
+                del document[member]
+        else:
+            raise Diverged(f"op {self.seq} of the project is a {kind}")
+
+    def take_term(self, payload, identity, prev, changed):
+        if not set(changed) <= TERM_MEMBERS:
+            raise Diverged(f"op {self.seq} of the project sets {sorted(changed)}")
+        record = self.terms.get(identity) or {"id": identity, "created": self.seq}
+        if prev != ({"seq": record["seq"]} if "seq" in record else {}):
+            raise Diverged(f"op {self.seq} says that before there was {prev}, here there was {record}")
+        record = {**record, **changed, "seq": self.seq, "by": payload["account"]}
+        self.terms[identity] = {member: value for member, value in record.items() if value is not None and value is not False}
+
+    def labels(self):
+        return {term["name"]: term["id"] for term in self.terms.values() if term["kind"] == "label"}

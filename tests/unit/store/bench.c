@@ -147,8 +147,8 @@ void bench_document(struct bench *bench, const char *text, gl_uuid *document, gl
     gl_buf_init(&hex, 65);
     gl_buf_hex(&hex, sha256.bytes, 32);
     gl_uuid_format(document, id);
-    json_t *change =
-        json_pack("{s:s, s:s, s:s, s:s}", "kind", "document.create", "document", id, "sha256", gl_buf_cstr(&hex), "title", text);
+    json_t *change = json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", "document.create", "document", id, "sha256",
+                               gl_buf_cstr(&hex), "title", text, "filename", "a.txt");
     gl_buf_fini(&hex);
     ck_assert_int_eq(bench_project_op(bench, GL_OP_DOCUMENT_CREATE, change, add_document, &it), APPEND_COMMITTED);
     json_decref(change);

@@ -153,6 +153,8 @@ static const struct {
     {"a lost member", "delete from member where role = 'annotator'", "there is no row"},
     {"a policy from nowhere", "update project set is_open = false", "the codebook is closed"},
     {"another codebook", "update project set codebook = 7", "the codebook's version is 7"},
+    {"metadata from nowhere", "update document set folder = 'x', authors = '{A. Tal}'", "the row is not what the log says"},
+    {"another policy", "update project set others_may_edit = false", "whether annotators may change"},
     {"another name", "update project set name = 'x'", "the project's name"},
     {"a stream without a row", "delete from session; delete from stream where kind = 'session'", "is not there"},
 };
