@@ -1,9 +1,11 @@
 #!/usr/bin/python3
-"""scene.py - four people and a bot on one brief, with the real programs, while everything is killed under them. usage: scene.py [--full] [--briefs DIR]
+"""scene.py - people and a bot on one project's briefs, with the real programs, while everything is killed under them.
+usage: scene.py [--full] [--workers N] [--briefs DIR]
 
 What is shown: bytes out equal bytes in; a watch that is cut off again and again sees every op once, in order; stale edits are refused with the current
-value, other fields merge, ids sent again change nothing; worker, supervisor and PostgreSQL are killed (-9) and nothing that was acknowledged is missing
-or there twice; chain and state are the same for everybody and for glossd check.
+value, other fields merge, ids sent again change nothing; replies, resolved threads and relations across all briefs; workers, the supervisor and
+PostgreSQL are killed (-9) and nothing that was acknowledged is missing or there twice; two people who worked offline come back; chain and state are the
+same for everybody and for glossd check, in every brief.
 """
 import argparse
 import collections
@@ -11,119 +13,47 @@ import json
 import os
 import random
 import re
-import signal
 import sys
 import threading
 import time
 import uuid
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "support"))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
 import server as support  # noqa: E402
-from proxy import Proxy  # noqa: E402
+from stage import GIVE_UP_S, Progress, Watch, expect  # noqa: E402
 
 PEOPLE = ("ana", "ben", "cyn", "dan")
 LABELS = ("claim", "evidence", "threat", "actor", "place", "date", "question")
-FORMS = {  # tags by post, runs of it, changes by hand that are accepted, cuts of the watch
-    "short": (800, 8, 80, 20),
-    "full": (2000, 20, 200, 50),
+OFFLINE = ("eve", "fin")
+RELATIONS = ("supports", "contradicts", "same event")
+FORMS = {  # tags by post, runs of it, changes by hand that are accepted, cuts of the watch, changes that each of two people makes offline
+    "short": (800, 8, 80, 20, 20),
+    "full": (2000, 20, 200, 50, 100),
 }
-GIVE_UP_S = 120
 
 
-def expect(claim, what):
-    if not claim:
-        raise AssertionError(what)
-
-
-class Progress:
-    """How much of the work is done, for those who wait for a part of it."""
-
-    def __init__(self, total):
-        self.total, self.done, self.fault = total, 0, None
-        self.asked = 0  # when what was stored last had been asked for
-        self.condition = threading.Condition()
-
-    def step(self):
-        with self.condition:
-            self.done += 1
-            self.condition.notify_all()
-
-    def stored(self, asked):
-        with self.condition:
-            self.asked = max(self.asked, asked)
-            self.condition.notify_all()
-
-    def fail(self, error):
-        with self.condition:
-            self.fault = self.fault or error
-            self.condition.notify_all()
-
-    def wait(self, part):
-        """Until this part (0 to 1) is done."""
-        end = time.monotonic() + GIVE_UP_S
-        with self.condition:
-            while self.done < part * self.total and not self.fault:
-                expect(time.monotonic() < end, f"{self.done} of {self.total} were done and no more in {GIVE_UP_S} s")
-                self.condition.wait(1)
-            if self.fault:
-                raise self.fault
-
-
-class Watch:
-    """gloss watch through a line that is cut; its lines, read as they come."""
-
-    def __init__(self, scene):
-        self.scene, self.lines, self.cuts = scene, [], 0
-        self.condition = threading.Condition()
-        self.proxy = Proxy(scene.server.port)
-        self.err = open(scene.server.folder + "/watch.err", "w+b")
-        self.process = scene.server.spawn("watch", scene.brief, "--json", user="dan", env={"GLOSS_URL": self.proxy.url}, stderr=self.err)
-        threading.Thread(target=self.read, daemon=True).start()
-
-    def read(self):
-        for line in self.process.stdout:
-            with self.condition:
-                self.lines.append(json.loads(line))
-                self.condition.notify_all()
-
-    def said(self):
-        self.err.seek(0)
-        return self.err.read().decode(errors="replace")[-2000:]
-
-    def wait(self, is_true, what, seconds=GIVE_UP_S):
-        end = time.monotonic() + seconds
-        with self.condition:
-            while not is_true():
-                expect(self.process.poll() is None, f"watch ended with {self.process.poll()}: {self.said()}")
-                expect(time.monotonic() < end, f"watch: {what} did not come in {seconds} s; it stands at line {len(self.lines)}: {self.said()}")
-                self.condition.wait(0.2)
-
-    def cut(self):
-        """As soon as something has come over this connection: never twice in the same place."""
-        begin = len(self.lines)
-        self.wait(lambda: len(self.lines) > begin, "another op")
-        support.wait_until("a connection to cut", self.proxy.cut, GIVE_UP_S)
-        self.cuts += 1
-
-    def end(self, seq):
-        self.wait(lambda: self.lines and self.lines[-1]["seq"] >= seq, f"seq {seq}")
-        self.process.send_signal(signal.SIGINT)
-        status = self.process.wait(20)
-        expect(status in (0, 130, -signal.SIGINT), f"watch ended with {status} after Ctrl-C: {self.said()}")
-        expect(not any(word in self.said() for word in support.SANITIZERS), self.said())
-        self.err.close()
-        self.proxy.__exit__()
+def somewhere(text, rng):
+    """Words of a text: themselves, where they are, and which of the places that have them."""
+    while True:
+        found = re.compile(r"\w+(?:[ ,]+\w+){1,4}").search(text, rng.randrange(len(text) - 80))
+        if found:
+            words = found[0]
+            places = [at.start() for at in re.finditer(f"(?={re.escape(words)})", text)]
+            return words, found.start(), found.end(), places.index(found.start()) + 1, len(places)
 
 
 class Scene:
-    def __init__(self, form, briefs):
-        self.posts, self.runs, self.by_hand, self.cuts = FORMS[form]
-        self.form, self.files = form, briefs
+    def __init__(self, form, briefs, workers):
+        self.posts, self.runs, self.by_hand, self.cuts, self.offline = FORMS[form]
+        self.form, self.files, self.workers = form, briefs, workers
         self.progress = Progress(self.by_hand)
         self.lock = threading.Lock()
-        self.known = []         # annotations: (id, the seq that made it)
-        self.told = {}          # op -> seq, as gloss said with exit status 0
+        self.known = []         # annotations of the brief they work on: (id, the seq that made it)
+        self.far = []           # annotations of the other briefs: (id, brief)
+        self.told = {}          # op -> (brief, seq), as gloss said with exit status 0
+        self.did = collections.Counter()
+        self.returned = collections.Counter()
         self.refusals = collections.Counter()
         self.again = collections.Counter()
         self.posted = []        # (run, its lines)
@@ -133,7 +63,7 @@ class Scene:
     # ---- given
 
     def prepare(self):
-        for name in PEOPLE + ("bot",):
+        for name in PEOPLE + OFFLINE + ("bot",):
             self.server.user(name, role="annotator")
         for path in self.files:
             with open(path, "rb") as file:
@@ -146,46 +76,64 @@ class Scene:
         self.brief = os.path.basename(target)
         with open(target, encoding="utf-8", newline="") as file:
             self.text = file.read()
-        self.session = next(line["session"] for line in self.server.gloss("ls", "--json", status=0).lines if line["filename"] == self.brief)
+        self.sessions = {line["filename"]: line["session"] for line in self.server.gloss("ls", "--json", status=0).lines}
+        for path in self.files:
+            if path != target:
+                self.tag_elsewhere(path)
         self.compare_bytes()
+
+    def tag_elsewhere(self, path):
+        """A few tags in a brief that nobody works on: the far ends of relations."""
+        brief, rng = os.path.basename(path), random.Random(path)
+        with open(path, encoding="utf-8", newline="") as file:
+            text = file.read()
+        for _ in range(6):
+            words, _, _, nth, count = somewhere(text, rng)
+            made = self.server.gloss("tag", brief, words, "--label", rng.choice(LABELS), *(["--nth", nth] if count > 1 else []), "--json", user="cyn", status=0).json
+            self.told[made["op"]] = (brief, made["seq"])
+            self.far.append((made["annotation"], brief))
 
     def compare_bytes(self):
         for path in self.files:
             with open(path, "rb") as file:
                 expect(self.server.gloss("cat", os.path.basename(path), user="ana", status=0).bytes == file.read(), f"{path} came out otherwise than it went in")
 
-    def somewhere(self, rng):
-        """Words of the brief: themselves, where they are, and which of the places that have them."""
-        while True:
-            start = rng.randrange(len(self.text) - 80)
-            found = re.compile(r"\w+(?:[ ,]+\w+){1,4}").search(self.text, start)
-            if found:
-                words = found[0]
-                places = [at.start() for at in re.finditer(f"(?={re.escape(words)})", self.text)]
-                return words, found.start(), found.end(), places.index(found.start()) + 1, len(places)
-
     # ---- people
 
     def change(self, rng, name, i):
-        """One change by hand, as arguments of gloss."""
+        """One change by hand, as arguments of gloss, and the brief whose log gets it."""
         with self.lock:
             some = rng.choice(self.known) if self.known else None
         what = rng.random()
-        if what < 0.5 or not some:
-            words, _, _, nth, count = self.somewhere(rng)
-            verb = ["tag", self.brief, words, "--label", rng.choice(LABELS)] if what < 0.35 else ["note", self.brief, words, f"{name} says {i}"]
-            return verb + (["--nth", nth] if count > 1 else [])
+        if what < 0.35 or not some:
+            words, _, _, nth, count = somewhere(self.text, rng)
+            verb = ["tag", self.brief, words, "--label", rng.choice(LABELS)] if what < 0.25 else ["note", self.brief, words, f"{name} says {i}"]
+            return self.brief, verb + (["--nth", nth] if count > 1 else [])
         annotation, seq = some
+        if what < 0.45:
+            return self.brief, ["reply", annotation, f"{name} answers {i}"]
+        if what < 0.55:
+            return self.link(rng, annotation)
         base = ["--base", seq] if rng.random() < 0.5 else []  # what was there when it was made: somebody may have changed it since
-        if what < 0.62:
-            return ["edit", annotation, "--label", rng.choice(LABELS), *base]
-        if what < 0.74:
-            return ["edit", annotation, "--note", f"{name} thinks {i}", *base]
-        if what < 0.82:
-            return ["edit", annotation, "--status", rng.choice(("accepted", "rejected", "active")), *base]
-        return (["rm"] if what < 0.92 else ["restore"]) + [annotation, *base]
+        if what < 0.65:
+            return self.brief, [rng.choice(("resolve", "resolve", "reopen")), annotation, *base]
+        if what < 0.72:
+            return self.brief, ["edit", annotation, "--label", rng.choice(LABELS), *base]
+        if what < 0.80:
+            return self.brief, ["edit", annotation, "--note", f"{name} thinks {i}", *base]
+        if what < 0.86:
+            return self.brief, [rng.choice(("accept", "reject")), annotation, *base]
+        return self.brief, (["rm"] if what < 0.94 else ["restore"]) + [annotation, *base]
 
-    def say(self, name, arguments, op):
+    def link(self, rng, annotation):
+        """A relation inside the brief, or to or from another one: it is in the log of the brief that it begins in."""
+        with self.lock:
+            near = rng.choice(self.known)[0]
+        far, brief = rng.choice(self.far)
+        ends = rng.choice(((self.brief, annotation, near), (self.brief, annotation, far), (brief, far, annotation)))
+        return ends[0], ["link", ends[1], ends[2], "--relation", rng.choice(RELATIONS)]
+
+    def say(self, name, brief, arguments, op):
         """Until there is an answer; always with the same id. Gives the answer, or the error when it was refused."""
         end = time.monotonic() + GIVE_UP_S
         while True:
@@ -196,15 +144,16 @@ class Scene:
                 self.progress.stored(begun)
                 expect(answer["op"] == op, f"asked for {op}: {done}")
                 with self.lock:
-                    before = self.told.setdefault(op, answer["seq"])
-                    expect(before == answer["seq"], f"op {op} had seq {before}: {done}")
-                    if arguments[0] in ("tag", "note"):
+                    before = self.told.setdefault(op, (brief, answer["seq"]))
+                    expect(before == (brief, answer["seq"]), f"op {op} was {before}: {done}")
+                    self.did[arguments[0]] += 1
+                    if arguments[0] in ("tag", "note", "reply"):
                         self.known.append((answer["annotation"], answer["seq"]))
                 return answer
             if done.status == 3:
                 error = done.json["error"]
                 expect(error["name"] in ("stale", "gone", "exists"), done)
-                expect("current" in error, f"a refusal without what is there now: {done}")
+                expect("current" in error or error["path"] == "change.target.to", f"a refusal without what is there now: {done}")
                 with self.lock:
                     self.refusals[error["name"]] += 1
                 return error
@@ -213,11 +162,11 @@ class Scene:
             with self.lock:
                 self.again["by hand"] += 1
 
-    def work(self, name, count):
-        rng = random.Random(name)
+    def work(self, name, count, when="under fire"):
+        rng = random.Random(f"{name} {when}")
         try:
             while count > 0:
-                answer = self.say(name, self.change(rng, name, count), str(uuid.UUID(int=rng.getrandbits(128), version=4)))
+                answer = self.say(name, *self.change(rng, name, count), str(uuid.UUID(int=rng.getrandbits(128), version=4)))
                 if "seq" in answer and "op" in answer:
                     count -= 1
                     self.progress.step()
@@ -230,7 +179,7 @@ class Scene:
         rng = random.Random(run)
         lines = []
         for _ in range(self.posts // self.runs):
-            words, start, end, _, count = self.somewhere(rng)
+            words, start, end, _, count = somewhere(self.text, rng)
             line = {"label": rng.choice(LABELS), "confidence": rng.randrange(1001)}
             line.update({"exact": words} if count == 1 and rng.random() < 0.5 else {"start": start, "end": end})
             if rng.random() < 0.2:
@@ -278,7 +227,7 @@ class Scene:
         self.healed[what] = time.monotonic() - killed
 
     def kill_worker(self):
-        self.server.kill_worker()
+        self.server.kill_worker(self.workers - 1)
         self.killed = time.monotonic()
 
     def kill_supervisor(self):
@@ -321,7 +270,7 @@ class Scene:
     # ---- conflicts, told one by one
 
     def conflicts(self):
-        words, _, _, nth, _ = self.somewhere(random.Random("conflicts"))
+        words, _, _, nth, _ = somewhere(self.text, random.Random("conflicts"))
         gloss = self.server.gloss
         made = gloss("tag", self.brief, words, "--nth", nth, "--label", "claim", "--json", user="ana", status=0).json
         annotation, seq = made["annotation"], made["seq"]
@@ -338,7 +287,53 @@ class Scene:
             late = [verb, annotation, "--base", seq] + (["--status", "accepted"] if verb == "edit" else [])
             expect(gloss(*late, "--json", user="dan", status=3).json["error"]["name"] == "stale", late)
         for it in (made, other, merged):
-            self.told[it["op"]] = it["seq"]
+            self.told[it["op"]] = (self.brief, it["seq"])
+
+    # ---- two people without a connection
+
+    def work_offline(self):
+        """Both go on for a while without a connection, the others with one; then they come back."""
+        changes = {}
+        for name in OFFLINE:
+            for brief in self.sessions:  # what there was when they left
+                self.server.gloss("show", brief, "--json", user=name, status=0)
+            changes[name] = list(self.queue(name))
+        for name in PEOPLE[:2]:
+            self.work(name, self.offline // 2, "while others are away")
+        self.progress.wait(0)
+        for name in OFFLINE:
+            self.come_back(name, changes[name])
+
+    def queue(self, name):
+        rng = random.Random(name)
+        for i in range(self.offline):
+            op = str(uuid.UUID(int=rng.getrandbits(128), version=4))
+            brief, arguments = self.change(rng, name, i)
+            while arguments[0] == "link" and brief != self.brief:
+                brief, arguments = self.change(rng, name, i)
+            queued = self.server.gloss(*arguments, "--op", op, "--offline", "--json", user=name, status=0).json
+            expect(queued["queued"] is True and queued["op"] == op, queued)
+            yield op
+
+    def come_back(self, name, ops):
+        """Every op that was queued is in the log now, or was refused by name, with what is there."""
+        done = self.server.gloss("sync", "--json", user=name)
+        lines = {line["op"]: line for line in done.lines if "op" in line}
+        expect(set(lines) == set(ops), f"{name} had queued {len(ops)} ops, sync told of {len(lines)}: {done}")
+        for op, line in lines.items():
+            if "seq" in line:
+                self.told[op] = (self.brief, line["seq"])
+                self.returned["accepted"] += 1
+            else:
+                expect(line["error"]["name"] in ("stale", "gone", "exists", "depends_on_refused"), line)
+                self.returned[line["error"]["name"]] += 1
+        expect(done.status == (1 if any("error" in line for line in lines.values()) else 0), done)
+        refused = [op for op, line in lines.items() if line.get("kept")]
+        waiting = self.server.gloss("sync", "--list", "--json", user=name, status=0).lines
+        expect(sorted(line["op"] for line in waiting if "op" in line) == sorted(refused), f"refused {refused}, kept for a decision {waiting}")
+        if refused:
+            self.server.gloss("sync", "--drop", "all", "--json", user=name, status=0)
+        expect(not self.server.gloss("sync", "--list", "--json", user=name, status=0).lines, "something still waits")
 
     def post_again(self):
         """Everything that the bot had posted, once more: nothing changes."""
@@ -351,31 +346,41 @@ class Scene:
 
     # ---- then
 
-    def verify(self, name):
-        done = self.server.gloss("verify", self.brief, "--json", user=name, status=0).json
+    def verify(self, name, brief=None):
+        done = self.server.gloss("verify", brief or self.brief, "--json", user=name, status=0).json
         expect(done["ok"] is True, done)
         return {member: done[member] for member in ("seq", "chain", "state", "annotations")}
 
     def compare(self):
-        places = {name: self.verify(name) for name in PEOPLE + ("bot",)}
-        self.place = places["ana"]
-        expect(all(place == self.place for place in places.values()), places)
+        """Everybody, in every brief, and glossd check over all that the database holds."""
         status, lines = self.server.check()
-        line = next(line for line in lines if line["stream"] == self.session)
         expect(status == 0 and all(line["ok"] for line in lines), lines)
-        expect({member: line[member] for member in self.place} == self.place, f"glossd check: {line}, gloss verify: {self.place}")
+        for brief, session in self.sessions.items():
+            places = {name: self.verify(name, brief) for name in (PEOPLE + OFFLINE + ("bot",) if brief == self.brief else PEOPLE[:2])}
+            place = next(iter(places.values()))
+            expect(all(it == place for it in places.values()), places)
+            line = next(line for line in lines if line["stream"] == session)
+            expect({member: line[member] for member in place} == place, f"{brief}: glossd check: {line}, gloss verify: {place}")
+            if brief == self.brief:
+                self.place = place
 
     def nothing_is_lost(self):
-        log = self.server.gloss("log", self.brief, "--json", user="ana", status=0).lines
-        self.log = log
-        expect([line["seq"] for line in log] == list(range(1, len(log) + 1)), "the log has a gap")
-        expect(len(log) == self.place["seq"], f"{len(log)} lines, seq {self.place['seq']}")
+        for brief in self.sessions:
+            log = self.server.gloss("log", brief, "--json", user="ana", status=0).lines
+            self.compare_log(brief, log)
+            if brief == self.brief:
+                self.log = log
+                self.compare_posted(log)
+
+    def compare_log(self, brief, log):
+        expect([line["seq"] for line in log] == list(range(1, len(log) + 1)), f"the log of {brief} has a gap")
         ops = {line["op"]: line["seq"] for line in log}
-        expect(len(ops) == len(log), "an op is there twice")
-        for op, seq in self.told.items():
-            expect(ops.get(op) == seq, f"op {op} was acknowledged as {seq}, the log has {ops.get(op)}")
-        self.compare_posted(log)
-        expect(len(log) == len(self.told) + sum(len(lines) for _, lines in self.posted), "there is an op that nobody asked for")
+        expect(len(ops) == len(log), f"an op is twice in the log of {brief}")
+        told = {op: seq for op, (of, seq) in self.told.items() if of == brief}
+        for op, seq in told.items():
+            expect(ops.get(op) == seq, f"op {op} was acknowledged as {seq}, the log of {brief} has {ops.get(op)}")
+        posted = sum(len(lines) for _, lines in self.posted) if brief == self.brief else 0
+        expect(len(log) == len(told) + posted, f"there is an op in the log of {brief} that nobody asked for")
 
     def compare_posted(self, log):
         """Each line of each run is one annotation, in its place; those with an id have it."""
@@ -401,10 +406,11 @@ class Scene:
         expect(self.watch.cuts == self.cuts and self.watch.proxy.connections > self.cuts, f"{self.watch.cuts} cuts, {self.watch.proxy.connections} connections")
 
     def play(self):
-        with support.Server(own_cluster=True) as self.server:
+        with support.Server(workers=self.workers, own_cluster=True) as self.server:
             self.prepare()
             self.all_at_once()
             self.conflicts()
+            self.work_offline()
             self.post_again()
             self.compare()
             self.nothing_is_lost()
@@ -416,14 +422,17 @@ class Scene:
         posted = sum(len(lines) for _, lines in self.posted)
         rows = [
             ("brief", f"{self.brief}, {len(self.text)} code points, with {len(self.files) - 1} others"),
-            ("ops in the log", f"{self.place['seq']} ({posted} by post, {len(self.told)} by hand), {self.place['annotations']} annotations live"),
+            ("ops in the log", f"{self.place['seq']} ({posted} by post), {self.place['annotations']} annotations live"),
+            ("by hand", ", ".join(f"{count} {verb}" for verb, count in sorted(self.did.items()))),
+            ("offline", f"{len(OFFLINE)} people, {self.offline} changes each: " + ", ".join(f"{count} {name}" for name, count in sorted(self.returned.items()))),
             ("refused", ", ".join(f"{count} {name}" for name, count in sorted(self.refusals.items())) or "none"),
             ("sent again", f"{self.again['by hand']} by hand, {self.again['post']} posts, for want of an answer"),
             ("watch", f"{self.watch.cuts} cuts, {self.watch.proxy.connections} connections, {len(self.watch.lines)} ops, each once, in order"),
             ("killed -9", ", ".join(f"{what} (next op stored after {seconds:.1f} s)" for what, seconds in self.healed.items())),
             ("chain", self.place["chain"]),
             ("state", self.place["state"]),
-            ("same for", f"{', '.join(PEOPLE)}, bot, glossd check"),
+            ("same for", f"{', '.join(PEOPLE + OFFLINE)}, bot, glossd check; and in {len(self.files) - 1} other briefs"),
+            ("workers", self.workers),
             ("all at once took", f"{self.took:.1f} s, {self.place['seq'] / self.took:.0f} ops a second"),
         ]
         width = max(len(name) for name, _ in rows)
@@ -441,13 +450,14 @@ def find_briefs(folder):
 def main():
     parser = argparse.ArgumentParser(description="four people and a bot on one brief, while everything is killed under them")
     parser.add_argument("--full", action="store_true", help="the numbers that were promised; without it, fewer")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="of the server; 1 without it")
     parser.add_argument("--briefs", metavar="DIR", help="a folder with texts")
     arguments = parser.parse_args()
     reason = support.missing()
     if reason:
         print("skipped:", reason)
         sys.exit(77)
-    Scene("full" if arguments.full else "short", find_briefs(arguments.briefs)).play()
+    Scene("full" if arguments.full else "short", find_briefs(arguments.briefs), arguments.workers).play()
 
 
 if __name__ == "__main__":
