@@ -187,6 +187,11 @@ static void complete_at(struct completion *completion, enum option_id waiting, b
         offer_options(completion, every_verb_takes);
     } else if (!args->has_verb || (args->group && !args->verb)) {
         offer_verbs(completion, args->group);
+    } else if (args->verb == &verb_rows[VERB_help] && args->word_count == 1) {
+        const struct group_row *group = args_group(args->words[0]);
+        if (group) {
+            offer_verbs(completion, group);
+        }
     } else if (args->verb) {
         offer_kind(completion, word_name(args->verb, args->word_count));
     }

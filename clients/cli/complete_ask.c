@@ -58,7 +58,8 @@ static char *typed_project(struct cli *cli)
     }
     if (brief_name || (word && strncmp(words, "BRIEF", 5) == 0)) {
         status = brief_find(cli, brief_name ? brief_name : word, &brief);
-    } else if (word && strncmp(words, "ANN", 3) == 0 && annotation_find(cli, word, &place) == 0) {
+    } else if (word && (strncmp(words, "ANN", 3) == 0 || strncmp(words, "FROM", 4) == 0) &&
+               annotation_find(cli, word, &place) == 0) {
         status = brief_by_id(cli, place.document, &brief);
     }
     if (status == 0) {
@@ -117,22 +118,48 @@ static void offer_projects(struct completion *completion)
     json_decref(projects);
 }
 
-static void offer_labels_of(struct completion *completion, const char *project)
+/* The terms of one kind that are not retired. */
+static void offer_terms_of(struct completion *completion, const char *project, const char *kind)
 {
-    json_t *labels = ask(completion->cli, "codebook.get", json_pack("{s:s}", "project", project), "terms"), *label;
+    json_t *terms = ask(completion->cli, "codebook.get", json_pack("{s:s}", "project", project), "terms"), *term;
     size_t i;
-    json_array_foreach(labels, i, label)
+    json_array_foreach(terms, i, term)
     {
-        if (strcmp(string_of(label, "kind"), "label") == 0 && !json_object_get(label, "retired")) {
-            complete_offer(completion, string_of(label, "name"), NULL);
+        if (strcmp(string_of(term, "kind"), kind) == 0 && !json_object_get(term, "retired")) {
+            complete_offer(completion, string_of(term, "name"), string_of(term, "definition"));
         }
     }
-    json_decref(labels);
+    json_decref(terms);
+}
+
+static void offer_labels_of(struct completion *completion, const char *project)
+{
+    offer_terms_of(completion, project, "label");
 }
 
 static void offer_labels(struct completion *completion)
 {
     each_project(completion, offer_labels_of);
+}
+
+static void offer_attributes_of(struct completion *completion, const char *project)
+{
+    offer_terms_of(completion, project, "attribute");
+}
+
+static void offer_attributes(struct completion *completion)
+{
+    each_project(completion, offer_attributes_of);
+}
+
+static void offer_relations_of(struct completion *completion, const char *project)
+{
+    offer_terms_of(completion, project, "relation");
+}
+
+static void offer_relations(struct completion *completion)
+{
+    each_project(completion, offer_relations_of);
 }
 
 static void offer_accounts_of(struct completion *completion, const char *project)
@@ -190,8 +217,9 @@ static const struct {
     const char *name;
     complete_fn fn;
 } kind_rows[] = {
-    {"BRIEF", offer_briefs},     {"PROJECT", offer_projects}, {"LABEL", offer_labels},
-    {"ACCOUNT", offer_accounts}, {"ANN", offer_annotations},  {"SERVER", offer_servers},
+    {"BRIEF", offer_briefs},   {"PROJECT", offer_projects}, {"LABEL", offer_labels},    {"ATTRIBUTE", offer_attributes},
+    {"TYPE", offer_relations}, {"ACCOUNT", offer_accounts}, {"ANN", offer_annotations}, {"FROM", offer_annotations},
+    {"TO", offer_annotations}, {"SERVER", offer_servers},
 };
 
 complete_fn complete_kind(struct gl_slice name)

@@ -20,6 +20,9 @@ static void put_spaces(struct gl_buf *out, size_t count)
 /* A piece between two places where a line may be broken. */
 static void put_word(struct fit *fit, struct gl_slice word, size_t columns)
 {
+    if (word.len == 0) {
+        return; /* between two spaces */
+    }
     if (fit->has_word && fit->at + fit->spaces + columns > fit->columns) {
         gl_buf_byte(fit->out, '\n');
         put_spaces(fit->out, fit->indent);

@@ -87,6 +87,14 @@ class Words(CliCase):
         self.assertEqual(self.words("edit", record, "--label", "cl"), ["claim"])
         self.assertEqual(self.words("edit", record[:3]), [])
 
+    def test_relations_and_their_types(self):
+        one, two = (record["id"] for record in self.gloss("show", "Quiet Hours", "--json").json["annotations"][:2])
+        self.gloss("link", one, two, "--relation", "supports", user="ana", status=0)
+        self.assertEqual(self.words("link", one, two, "--relation", "s"), ["supports"])
+        self.assertEqual(self.words("link", one, two[:9]), [two])
+        self.assertEqual(self.words("tag", "Quiet", "--label", "s"), [])
+        self.assertEqual(self.words("help", "member", ""), ["list", "add", "set", "remove"])
+
     def test_no_server_is_no_trouble(self):
         self.assertEqual(self.words("show", "", env={"GLOSS_URL": "https://127.0.0.1:1/"}), [])
         self.assertEqual(self.words("show", "", env={"GLOSS_URL": "no address"}), [])
