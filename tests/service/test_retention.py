@@ -58,6 +58,20 @@ class RetentionCase(ServiceCase):
             if cursor is None:
                 return first, records
 
+    def hold(self, statement):
+        """A transaction that stays open until the function that this gives is called."""
+        process = subprocess.Popen(["psql", "-Xqd", self.server.database()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process.stdin.write(f"begin; {statement}; select 'held';\n")
+        process.stdin.flush()
+        while "held" not in process.stdout.readline():
+            pass
+
+        def end():
+            if process.poll() is None:
+                process.communicate("rollback;\n")
+        self.addCleanup(end)
+        return end
+
     def replay(self, client, session):
         """A replica from session.log alone."""
         begin = client.call("session.join", session=session, live=False)
@@ -340,19 +354,6 @@ class Jobs(RetentionCase):
         self.assertGreaterEqual(self.status(session)["snapshot"], 60)
         self.assertEqual(self.server.check()[0], 0)
 
-    def hold(self, statement):
-        """A transaction that stays open until the function that this gives is called."""
-        process = subprocess.Popen(["psql", "-Xqd", self.server.database()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        process.stdin.write(f"begin; {statement}; select 'held';\n")
-        process.stdin.flush()
-        while "held" not in process.stdout.readline():
-            pass
-
-        def end():
-            process.communicate("rollback;\n")
-        self.addCleanup(process.kill)
-        return end
-
     def test_the_database_goes_away_and_comes_back(self):
         session, ana = self.new_session(), self.connect("ana")
         for pid, role in self.server.backends().items():
@@ -362,6 +363,42 @@ class Jobs(RetentionCase):
         wait_until("there is a snapshot all the same", lambda: self.status(session)["snapshot"] == 100, 30)
         self.write(ana, session, 30)
         wait_until("it is archived", lambda: self.status(session)["retained_from"] == 101, 30)
+
+
+class Limits(RetentionCase):
+    """A job that takes too long is ended, by the database or with its helper; the next attempt does the work."""
+    settings = {**FAST, "job_timeout_ms": "1s"}
+
+    def test_a_statement_that_takes_too_long(self):
+        session, ana = self.new_session(), self.connect("ana")
+        self.server.sql("update job set due_at = now() + interval '1 day' where kind = 'retention.scan'")
+        self.write(ana, session, 60)
+        end = self.hold("lock table snapshot in access exclusive mode")
+        behind = len(self.server.log())
+        self.server.sql(f"insert into job (kind, stream, project) select 'retention', id, project from stream where id = '{session}'")
+        self.assertIn("statement timeout", self.server.wait_log("kind=retention ", behind=behind))
+        end()
+        wait_until("it is done", lambda: self.status(session)["snapshot"] == 60, 30)
+
+    def test_a_helper_that_hangs(self):
+        session, ana = self.new_session(), self.connect("ana")
+        self.server.sql("update job set due_at = now() + interval '1 day' where kind = 'retention.scan'")
+        self.write(ana, session, 60)
+        end = self.hold("lock table snapshot in access exclusive mode")
+        keeper = self.server.keepers()[0]
+        behind = len(self.server.log())
+        self.server.sql(f"insert into job (kind, stream, project) select 'retention', id, project from stream where id = '{session}'")
+        backend = wait_until("it is at it", lambda: self.server.sql("select pid from pg_stat_activity where wait_event_type = 'Lock' and application_name = 'glossd admin' "
+                                                                    f"and datname = '{self.server.name}'"))
+        os.kill(int(backend[0][0]), signal.SIGSTOP)
+        try:
+            self.server.wait_log("keeper.gone", behind=behind)
+            wait_until("another helper", lambda: self.server.keepers() not in ([], [keeper]))
+            end()
+        finally:
+            os.kill(int(backend[0][0]), signal.SIGCONT)
+        wait_until("it is done", lambda: self.status(session)["snapshot"] == 60, 30)
+        self.assertEqual(self.server.check()[0], 0)
 
 
 class CommandLine(RetentionCase):
