@@ -169,6 +169,8 @@ static void on_notice(struct gloss *g, const struct gl_envelope *envelope)
         lg_replica_on_ops(g, params);
     } else if (gl_slice_is(envelope->name, "project.ops")) {
         lg_names_on_ops(g, params);
+    } else if (gl_slice_is(envelope->name, "session.presence")) {
+        lg_presence_on_people(g, params);
     } else if (gl_slice_is(envelope->name, "session.notice")) {
         lg_session_on_notice(g, params);
     }

@@ -191,11 +191,20 @@ struct gloss_session {
 
     struct lg_frame *frames, **frames_end;
 
+    bool wants_around; /* gloss_page_around: not asked for yet */
+    uint64_t around_begin, around_end;
     bool is_paging;
     bool is_out_of_order; /* what was made meanwhile stands before what came with later pages */
     uint64_t pages_as_of;
     uint64_t page_not_before_ms;
     json_t *meanwhile; /* payloads of the ops that came while paging */
+
+    struct lg_peer *peers;
+    char own_peer[GLOSS_ID]; /* what the server calls us here, or "" */
+    bool has_place;          /* gloss_presence_set was called */
+    bool tells_place;        /* and the server was not told yet */
+    struct gl_session_presence_params place;
+    uint64_t place_not_before_ms;
 
     struct lg_op *ops, **ops_end;
     size_t unanswered;
@@ -235,6 +244,7 @@ bool lg_replica_push(struct gloss_session *session, json_t *params, bool is_log)
 void lg_replica_on_ops(struct gloss *g, json_t *params);
 void lg_replica_run(struct gloss_session *session);
 void lg_replica_page(struct gloss_session *session);    /* asks for pages */
+void lg_replica_around(struct gloss_session *session);  /* and before them for where the reader is */
 void lg_replica_arrived(struct gloss_session *session); /* joined, or an op further: is it the target? Is everything there? */
 void lg_replica_drop(struct gloss_session *session);    /* what belongs to the connection */
 bool lg_json_hash(const json_t *object, const char *name, gl_hash *hash);
@@ -268,6 +278,12 @@ void lg_queue_keep(struct gloss_session *session, const struct lg_op *op);
 void lg_queue_settle(struct gloss_session *session); /* what is answered leaves it */
 void lg_queue_remember(struct gloss *g);             /* whose the ops will be, for a start without a connection; and back: */
 void lg_queue_recall(struct gloss *g);
+
+/* presence.c: who is here */
+struct lg_peer;
+void lg_presence_on_people(struct gloss *g, const json_t *params);
+void lg_presence_pump(struct gloss_session *session, uint64_t now);
+void lg_presence_drop(struct gloss_session *session);
 
 /* cache.c: the replica on disk */
 int lg_cache_recall(struct gloss_session *session);          /* what is there and whole; the account must be known */

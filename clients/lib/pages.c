@@ -139,6 +139,19 @@ static bool sort_replica(struct gloss_session *session)
     return true;
 }
 
+static enum gl_code take_records(struct gloss_session *session, const struct gl_session_page_result *page, struct gl_err *err)
+{
+    enum gl_code code = GL_OK;
+    for (size_t i = 0; i < json_array_size(page->records) && code == GL_OK; i++) {
+        code = take_record(session, json_array_get(page->records, i), err);
+    }
+    if (code == GL_OK && page->as_of < session->seq) {
+        code = apply_again(session, page->as_of, err);
+    }
+    session->pages_as_of = page->as_of > session->pages_as_of ? page->as_of : session->pages_as_of;
+    return code;
+}
+
 static void last_page(struct gloss_session *session)
 {
     if (session->is_out_of_order && !sort_replica(session)) {
@@ -156,18 +169,10 @@ static void last_page(struct gloss_session *session)
 static void take_page(struct gloss_session *session, const struct gl_session_page_result *page)
 {
     struct gl_err err = {0};
-    enum gl_code code = GL_OK;
-    for (size_t i = 0; i < json_array_size(page->records) && code == GL_OK; i++) {
-        code = take_record(session, json_array_get(page->records, i), &err);
-    }
-    if (code == GL_OK && page->as_of < session->seq) {
-        code = apply_again(session, page->as_of, &err);
-    }
-    if (code != GL_OK) {
+    if (take_records(session, page, &err) != GL_OK) {
         lg_session_fail_gl(session, &err);
         return;
     }
-    session->pages_as_of = page->as_of > session->pages_as_of ? page->as_of : session->pages_as_of;
     if (page->done) {
         last_page(session);
     } else {
@@ -198,4 +203,70 @@ static void on_page(struct gloss *g, json_t *result, const struct gloss_error *e
         return;
     }
     take_page(session, &page);
+}
+
+/* ---- around the reader */
+
+static void tell_around(struct gloss_session *session, const struct gl_session_page_result *page)
+{
+    const struct gloss_event event = {.type = GLOSS_EV_PAGE,
+                                      .session = session,
+                                      .seq = page->as_of,
+                                      .begin = session->around_begin,
+                                      .end = session->around_end};
+    lg_emit(session->g, &event);
+}
+
+static void on_around(struct gloss *g, json_t *result, const struct gloss_error *error, void *arg)
+{
+    struct gloss_session *session = arg;
+    struct gl_session_page_result page;
+    struct gl_err err = {0};
+    struct gl_reader reader;
+    if (session->state != LG_JOINED || !session->is_paging || session->is_left) {
+        return; /* everything is here by now */
+    }
+    if (error) {
+        session->wants_around = lg_error_is_later(error);
+        return; /* the sweep brings it, too */
+    }
+    gl_reader_init(&reader, &g->arena);
+    if (gl_session_page_result_read(&reader, result, &page) != GL_OK) {
+        lg_session_fail_gl(session, &reader.err);
+    } else if (take_records(session, &page, &err) != GL_OK) {
+        lg_session_fail_gl(session, &err);
+    } else {
+        tell_around(session, &page);
+    }
+}
+
+void lg_replica_around(struct gloss_session *session)
+{
+    struct gl_session_page_params params = {
+        .session = session->uuid, .has_start = true, .start = session->around_begin, .has_end = true, .end = session->around_end};
+    struct gl_buf buf;
+    if (!session->wants_around || !session->is_paging || session->state != LG_JOINED ||
+        lg_now_ms() < session->page_not_before_ms || lg_calls_have(session->g, session, on_around)) {
+        return;
+    }
+    session->wants_around = false;
+    gl_buf_init(&buf, SIZE_MAX);
+    gl_session_page_params_write(&buf, &params);
+    if (buf.code != GL_OK ||
+        lg_call(session->g, session, "session.page", gl_buf_peek(&buf), LG_CALL_DEADLINE_MS, on_around, session) != GLOSS_OK) {
+        lg_drop_nomem(session->g);
+    }
+    gl_buf_fini(&buf);
+}
+
+int gloss_page_around(struct gloss_session *session, uint64_t begin, uint64_t end)
+{
+    if (begin >= end) {
+        return lg_fail(session->g, GLOSS_E_INVALID_PARAMS, "a range begins before it ends");
+    }
+    session->around_begin = begin;
+    session->around_end = end;
+    session->wants_around = session->wants_replica && session->from == GLOSS_FROM_STATE && !session->has_position;
+    session->g->is_due = true;
+    return GLOSS_OK;
 }

@@ -149,6 +149,7 @@ void gloss_leave(struct gloss_session **out)
 void lg_session_free(struct gloss_session *session)
 {
     lg_calls_forget(session->g, session);
+    lg_presence_drop(session);
     lg_replica_drop(session);
     lg_submit_free(session);
     gl_state_free(&session->replica);
@@ -251,6 +252,7 @@ void lg_session_down(struct gloss_session *session)
         session->state = LG_AWAY;
     }
     session->is_synced = false;
+    lg_presence_drop(session);
     lg_replica_drop(session);
     lg_submit_down(session);
 }
@@ -368,6 +370,7 @@ static void joined(struct gloss_session *session, json_t *result, const struct g
     session->was_joined = true;
     lg_emit(session->g, &event);
     if (session->state == LG_JOINED && !session->is_left) {
+        lg_replica_around(session);
         lg_replica_page(session);
         lg_archive_pump(session);
         lg_replica_arrived(session);
@@ -446,11 +449,14 @@ void lg_session_pump(struct gloss_session *session, uint64_t now)
     if (session->sum_due_ms != 0) {
         lg_wake_at(session->g, session->sum_due_ms);
     }
+    lg_replica_around(session);
     lg_replica_page(session);
     lg_archive_pump(session);
     if (session->state != LG_JOINED || session->is_reading_log) {
         return;
     }
+    lg_cache_keep(session, false);
+    lg_presence_pump(session, now);
     lg_submit_pump(session, now);
 }
 

@@ -726,6 +726,10 @@ export interface SessionPageParams {
   session: Uuid;
   /** from the beginning */
   restart?: boolean;
+  /** beside the sweep, which goes on where it was: one page of what has a span between here */
+  start?: number;
+  /** and here, the code point behind the last; with start, and larger */
+  end?: number;
 }
 
 /** Asks for the next page of the state of a session joined on this connection. Several may be asked for at once; they come in order. */
@@ -734,7 +738,7 @@ export interface SessionPageResult {
   as_of: number;
   /** array of annotation records, tombstones included */
   records: Records;
-  /** this was the last page */
+  /** this was the last page; with start and end: this is all that stands there */
   done?: boolean;
 }
 

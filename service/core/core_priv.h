@@ -128,6 +128,11 @@ void known_init(struct known_ops *known, size_t cap);
 void known_fini(struct known_ops *known);
 void known_put(struct known_ops *known, const gl_uuid *op, const struct known_op *what);
 
+/* A page that was asked for around a place in the text: the request's user. NULL there: the next page of the sweep. */
+struct page_range {
+    uint64_t begin_cp, end_cp;
+};
+
 struct subscription {
     struct subscription *next_of_peer, *prev_of_session, *next_of_session;
     struct peer *peer;

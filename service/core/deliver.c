@@ -228,25 +228,49 @@ bool deliver_pump(struct subscription *subscription)
 
 /* ---- pages */
 
+static bool stands_in(const struct gl_annotation *annotation, const struct page_range *range)
+{
+    struct gl_span spans[GL_SPANS_MAX];
+    if (annotation->begin_cp >= range->end_cp || annotation->end_cp <= range->begin_cp)
+        return false;
+    size_t count = gl_annotation_spans(annotation, spans, GL_SPANS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (spans[i].begin_cp < range->end_cp && spans[i].end_cp > range->begin_cp)
+            return true;
+    }
+    return false;
+}
+
+/* Puts records from `at` on into the page, of the range if there is one; where it ends. */
+static size_t fill_page(struct gl_buf *records, const struct gl_state *state, const struct page_range *range, size_t at)
+{
+    for (; at < state->count; at++) {
+        struct gl_slice record = state->items[at]->canonical;
+        if (range && !stands_in(state->items[at], range))
+            continue;
+        if (records->len > 1 && records->len + record.len > PAGE_BYTES)
+            break;
+        if (records->len > 1)
+            gl_buf_byte(records, ',');
+        gl_buf_slice(records, record);
+    }
+    return at;
+}
+
 static void send_page(struct subscription *subscription, struct request *page)
 {
     const struct gl_state *state = subscription->session->state;
+    const struct page_range *range = page->user;
     struct gl_session_page_result result = {.as_of = state->seq};
     struct gl_buf records;
     gl_buf_init(&records, subscription->peer->core->limits.frame_bytes);
     gl_buf_byte(&records, '[');
-    size_t first = subscription->page_at;
-    while (subscription->page_at < state->count) {
-        struct gl_slice record = state->items[subscription->page_at]->canonical;
-        if (subscription->page_at > first && records.len + record.len > PAGE_BYTES)
-            break;
-        if (subscription->page_at++ > first)
-            gl_buf_byte(&records, ',');
-        gl_buf_slice(&records, record);
-    }
+    size_t end = fill_page(&records, state, range, range ? 0 : subscription->page_at);
+    if (!range)
+        subscription->page_at = end;
     gl_buf_byte(&records, ']');
     result.records_raw = gl_buf_peek(&records);
-    result.has_done = result.done = subscription->page_at >= state->count;
+    result.has_done = result.done = end >= state->count;
     gl_session_page_result_write(request_result(page), &result);
     request_send(page);
     gl_buf_fini(&records);

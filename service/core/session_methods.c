@@ -210,8 +210,17 @@ void handle_session_page(struct request *request)
         request_fail_data(request, &err, json_pack("{s:i}", "retry_after_ms", 10));
         return;
     }
-    if (params.has_restart && params.restart)
+    if (params.has_start != params.has_end || (params.has_end && params.end <= params.start)) {
+        request_fail_at(request, GL_E_INVALID_PARAMS, "end", "start and end go together, and end is larger");
+        return;
+    }
+    if (params.has_start) {
+        struct page_range *range = gl_arena_alloc(&request->arena, sizeof *range);
+        *range = (struct page_range){params.start, params.end};
+        request->user = range;
+    } else if (params.has_restart && params.restart) {
         subscription->page_at = 0;
+    }
     *subscription->pages_tail = request;
     subscription->pages_tail = &request->next;
     subscription->page_count++;

@@ -270,6 +270,12 @@ class Answers(MethodCase):
         again = self.ask(self.ana, "session.page", session=session)
         self.assertEqual((again["records"], again["done"]), ([], True))
         self.assertEqual(self.ask(self.ana, "session.page", session=session, restart=True)["records"], page["records"])
+        begin, end = (page["records"][0]["target"]["spans"][0][name] for name in ("start", "end"))
+        for around, expected in (((end - 1, end + 5), page["records"]), ((0, begin), []), ((end, end + 1), []), ((begin, begin + 1), page["records"])):
+            some = self.ask(self.ana, "session.page", session=session, start=around[0], end=around[1])
+            self.assertEqual((some["records"], some["done"]), (expected, True), around)
+        for wrong in ({"start": 5}, {"end": 5}, {"start": 5, "end": 5}):
+            self.assertError(self.ana.error("session.page", session=session, **wrong), "invalid_params", "end")
         self.assertEqual(joined["retained_from"], 1)
         snapshot = self.ask(self.ana, "session.snapshot", session=session)
         self.assertEqual((snapshot["seq"], snapshot["records"], snapshot["state"]), (0, [], "00" * 32))

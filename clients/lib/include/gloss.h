@@ -141,8 +141,12 @@ enum gloss_event_type {
     /* error, final. session NULL: the client stopped (bad credentials, untrusted certificate ...); gloss_connect tries again.
      * Otherwise this session stopped (not found, forbidden, chain broken, upgrade): its ops were called back; gloss_leave it. */
     GLOSS_EV_ERROR,
-    /* session, op, kind, result: an op that an earlier run of the program had left in the queue has its answer. */
-    GLOSS_EV_RESULT
+    /* session, op, result: an op that an earlier run of the program had left in the queue has its answer. */
+    GLOSS_EV_RESULT,
+    /* session, begin, end, seq: what stands there is in the replica, before the rest is (gloss_page_around). */
+    GLOSS_EV_PAGE,
+    /* session, peer: somebody came, moved or went (peer->gone). After a loss of the connection everybody comes anew. */
+    GLOSS_EV_PRESENCE
 };
 
 struct gloss_event {
@@ -165,6 +169,8 @@ struct gloss_event {
     const char *role;                  /* NOTICE "rights": the role now, NULL for none */
     const struct gloss_error *error;   /* DISCONNECTED, RESYNC, ERROR */
     int retry_in_ms;                   /* DISCONNECTED: -1 when it will not try again */
+    uint64_t begin, end;               /* PAGE */
+    const struct gloss_peer *peer;     /* PRESENCE */
     const struct gloss_result *result; /* RESULT: what a gloss_result_fn is given */
 };
 typedef void (*gloss_event_fn)(struct gloss *g, const struct gloss_event *event, void *arg);
@@ -270,6 +276,9 @@ int gloss_join(struct gloss *g, const char *session, const struct gloss_join *op
 /* *session is NULL afterwards. Ops without an answer are called back with GLOSS_E_DISCONNECTED; those in a queue_dir stay there
  * and are sent the next time that the session is joined. */
 void gloss_leave(struct gloss_session **session);
+/* Where the reader is: while the state is being read, what stands between these code points comes first, with GLOSS_EV_PAGE. It can
+ * be said at once after gloss_join, and again when the reader has gone elsewhere. */
+int gloss_page_around(struct gloss_session *session, uint64_t begin, uint64_t end);
 /* Waits for SYNCED (for submit_only: JOINED). 0, the session's or client's final error, or GLOSS_E_TIMED_OUT. timeout_ms -1: no
  * limit. */
 int gloss_synced_wait(struct gloss_session *session, int timeout_ms);
@@ -391,6 +400,36 @@ struct gloss_queue {
 typedef void (*gloss_queue_fn)(const struct gloss_queue *queue, void *arg);
 int gloss_queue_list(const char *queue_dir, gloss_queue_fn fn, void *arg);
 
+/* ---- who is here ----------------------------------------------------------------------------------------- */
+
+#define GLOSS_NOWHERE UINT64_MAX /* a position that is not told */
+
+/* Where one is, as one says. A person with two connections is there twice. */
+struct gloss_place {
+    size_t size;                             /* sizeof(struct gloss_place): gloss_place_init sets it */
+    uint64_t begin, end;                     /* in view; both or neither GLOSS_NOWHERE */
+    uint64_t selection_begin, selection_end; /* selected; both or neither GLOSS_NOWHERE */
+    const char *annotation;                  /* being edited; NULL: none */
+    bool away;                               /* not here, though connected */
+};
+void gloss_place_init(struct gloss_place *place); /* nowhere in particular */
+/* Tells the others in the session; nothing of it is kept. The newest counts: it is sent at most ten times a second, and again after
+ * each reconnect. */
+int gloss_presence_set(struct gloss_session *session, const struct gloss_place *place);
+
+struct gloss_peer {
+    const char *peer;                                    /* the id of this stay */
+    const char *account;                                 /* who */
+    const char *name;                                    /* NULL: not told */
+    uint64_t begin, end, selection_begin, selection_end; /* GLOSS_NOWHERE: not told */
+    const char *annotation;                              /* being edited; NULL: none */
+    bool is_me;                                          /* this very client */
+    bool gone;                                           /* in GLOSS_EV_PRESENCE only */
+};
+/* Who has told where they are, in no particular order; lent until the next gloss_process. False: there are no more. */
+size_t gloss_peer_count(const struct gloss_session *session);
+bool gloss_peer_at(const struct gloss_session *session, size_t index, struct gloss_peer *peer);
+
 /* ---- annotations ----------------------------------------------------------------------------------------- */
 
 /* The replica in the order in which the annotations were made, tombstones included (look at is_deleted). Lent;
@@ -408,6 +447,22 @@ const json_t *gloss_annotation_record(const struct gl_annotation *annotation);
 void gloss_annotation_id(const struct gl_annotation *annotation, char id[GLOSS_ID]);
 bool gloss_annotation_is_deleted(const struct gl_annotation *annotation);
 bool gloss_annotation_label(const struct gl_annotation *annotation, char id[GLOSS_ID]); /* false: has none */
+/* What it is about. */
+enum gloss_target {
+    GLOSS_TARGET_DOCUMENT,   /* all of it */
+    GLOSS_TARGET_SPANS,      /* pieces of the text */
+    GLOSS_TARGET_ANNOTATION, /* another annotation of the session: a reply */
+    GLOSS_TARGET_RELATION    /* two annotations */
+};
+enum gloss_target gloss_annotation_target(const struct gl_annotation *annotation);
+/* The annotation that a reply answers; false: it is none. */
+bool gloss_annotation_parent(const struct gl_annotation *annotation, char id[GLOSS_ID]);
+/* The ends of a relation, the far one in a session of its own (to_session); false: it is none. Any of the three may be NULL. */
+bool gloss_annotation_ends(const struct gl_annotation *annotation, char from[GLOSS_ID], char to[GLOSS_ID],
+                           char to_session[GLOSS_ID]);
+/* Replies to the annotation of this id, and relations of this session that begin or end at it, in the order made. *index: 0 first,
+ * and then left alone; NULL: no more. Tombstones are among them. */
+struct gl_annotation *gloss_annotation_next_about(const struct gloss_session *session, const char *id, size_t *index);
 uint64_t gloss_annotation_begin(const struct gl_annotation *annotation); /* of the first span; 0 for the whole document */
 uint64_t gloss_annotation_end(const struct gl_annotation *annotation);   /* of the last span */
 

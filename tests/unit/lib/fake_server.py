@@ -431,6 +431,10 @@ class Peer:
     async def on_session_page(self, params):
         store = self.server.store
         records = list(store.records.values())
+        if "start" in params:
+            around = [record for record in records for span in record["target"].get("spans", [])
+                      if span["start"] < params["end"] and span["end"] > params["start"]]
+            return {"as_of": store.session.seq, "records": around, "done": True}
         begin, end = self.page_at, self.page_at + self.server.page_records
         as_of, page = store.session.seq, json.loads(json.dumps(records[begin:end]))
         overtaking = self.server.fault("page_ops")
@@ -446,6 +450,10 @@ class Peer:
         if end >= len(list(store.records)):
             result["done"] = True
         return result
+
+    async def on_session_presence(self, params):
+        self.server.places.append(params)
+        return {"peer": model.number_id(40, 1)}
 
     async def on_session_submit(self, params):
         server, store, ops = self.server, self.server.store, params["ops"]
@@ -528,6 +536,7 @@ class Server:
     def __init__(self):
         self.store, self.peers, self.faults, self.counts = Store(), [], [], {}
         self.requests, self.batches, self.connections = [], [], 0
+        self.places = []
         self.ops_in_frame, self.ops_in_flight, self.page_records, self.protocol = 100, 256, 20, "gloss.v1"
         self.retained_from = 1
 
@@ -625,6 +634,14 @@ class Server:
         params = {name: value for name, value in asked.items() if name != "do"}
         for peer in list(self.peers):
             await peer.send({"method": "session.notice", "params": dict(params, session=SESSION)})
+
+    async def do_people(self, asked):
+        params = {name: value for name, value in asked.items() if name != "do"}
+        for peer in list(self.peers):
+            await peer.send({"method": "session.presence", "params": dict(params, session=SESSION)})
+
+    async def do_places(self, asked):
+        return {"places": self.places}
 
     async def do_rewind(self, asked):
         self.store.rewind(asked["to"], asked.get("then", 1))
