@@ -115,6 +115,10 @@ int change_run(struct cli *cli, const struct change *change)
         status = link_join(cli, change->session, &options, &session);
     }
     if (status == 0) {
+        const char *project = json_string_value(json_object_get(gloss_session_document(session), "project"));
+        status = fields_settle(cli, project ? project : "", change->change);
+    }
+    if (status == 0) {
         int code = gloss_submit_wait(session, op, SUBMIT_MS, &seq, annotation, &error);
         if (code == 0) {
             change_print(cli, session, change->done, json_string_value(json_object_get(op, "id")), seq, annotation);

@@ -12,6 +12,7 @@
 
 #include "clients/cli/brief.h"
 #include "clients/cli/cmds.h"
+#include "clients/cli/fields.h"
 #include "clients/cli/lines.h"
 #include "clients/cli/link.h"
 #include "clients/cli/post_line.h"
@@ -372,9 +373,14 @@ int cmd_post(struct cli *cli)
     struct post post = {.cli = cli, .run = {.run = cli_option(cli, OPT_run), .agent = cli_option(cli, OPT_agent)}};
     tally_init(&post.run.tally);
     lines_init(&post.lines, STDIN_FILENO, POST_LINE_MAX);
-    int status = link_open(cli, NULL, NULL);
+    json_t *asked = json_object();
+    int status = fields_attributes(cli, asked, false);
+    status = status ? status : link_open(cli, NULL, NULL);
     status = status ? status : brief_find(cli, cli_word(cli, 0), &brief);
+    status = status ? status : fields_settle(cli, brief.project, asked);
+    post.run.attributes = json_object_get(asked, "attributes");
     status = status ? status : post_all(&post, &brief);
+    json_decref(asked);
     gloss_free(&cli->gloss); /* what is left unanswered is called back now, while there is a post */
     lines_fini(&post.lines);
     tally_fini(&post.run.tally);

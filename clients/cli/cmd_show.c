@@ -105,14 +105,18 @@ static int print_sheet(struct cli *cli, const struct brief *brief, const struct 
 {
     uint64_t width = cli->out.columns;
     struct gl_text *text = NULL;
+    struct terms terms = {0};
     int status = cli_number(cli, OPT_width, SCREEN_LEAST, SCREEN_MOST, &width, NULL);
+    status = status ? status : terms_read(cli, brief->project, &terms);
     status = status ? status : words_fetch(cli, brief->document, &text);
     if (status) {
+        terms_fini(&terms);
         return status;
     }
     struct sheet sheet = {.title = brief->title,
                           .seq = moment->seq,
                           .session = session,
+                          .terms = &terms,
                           .annotations = moment->items,
                           .count = moment->count,
                           .far = far,
@@ -129,6 +133,7 @@ static int print_sheet(struct cli *cli, const struct brief *brief, const struct 
     }
     gl_buf_fini(&out);
     gloss_text_free(&text);
+    terms_fini(&terms);
     return 0;
 }
 

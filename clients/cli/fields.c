@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "clients/cli/say.h"
+#include "clients/cli/terms.h"
 #include "proto/model/annotation.h"
 
 /* The number that the option was given the (n + 1)th time. */
@@ -145,4 +146,59 @@ int fields_attributes(struct cli *cli, json_t *change, bool may_clear)
     }
     json_decref(attributes);
     return 0;
+}
+
+/* Whether it depends on the codebook how it is to be sent. */
+static bool is_unsettled(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    return json_is_integer(value) || json_is_boolean(value) || (text && (strcmp(text, "yes") == 0 || strcmp(text, "no") == 0));
+}
+
+static json_t *settle(const char *type, const char *text, const json_t *value)
+{
+    if (strcmp(type, "boolean") == 0 && json_is_string(value)) {
+        return json_boolean(strcmp(text, "yes") == 0);
+    }
+    bool wants_text = strcmp(type, "text") == 0 || strcmp(type, "enum") == 0 || strcmp(type, "link") == 0;
+    return wants_text ? json_string(text) : json_incref((json_t *)value);
+}
+
+/* The type that the codebook says; "" for an attribute that it does not know. */
+static const char *type_of(const struct terms *terms, const char *name)
+{
+    json_t *term;
+    size_t i;
+    json_array_foreach(terms->list, i, term)
+    {
+        const char *kind = json_string_value(json_object_get(term, "kind")),
+                   *its = json_string_value(json_object_get(term, "name"));
+        const char *type = json_string_value(json_object_get(term, "type"));
+        if (kind && its && type && strcmp(kind, "attribute") == 0 && strcmp(its, name) == 0) {
+            return type;
+        }
+    }
+    return "";
+}
+
+int fields_settle(struct cli *cli, const char *project, json_t *change)
+{
+    struct terms terms = {0};
+    const char *given;
+    json_t *attributes = json_object_get(change, "attributes");
+    int status = 0;
+    for (size_t i = 0; status == 0 && (given = cli_nth(cli, OPT_attribute, i)); i++) {
+        size_t len = strcspn(given, "=");
+        char *name = heap_copy(gl_slice_of(given, len));
+        json_t *value = json_object_get(attributes, name);
+        if (is_unsettled(value)) {
+            status = terms.list ? 0 : terms_read(cli, project, &terms);
+            if (status == 0) {
+                json_object_set_new(attributes, name, settle(type_of(&terms, name), given + len + 1, value));
+            }
+        }
+        free(name);
+    }
+    terms_fini(&terms);
+    return status;
 }

@@ -17,5 +17,7 @@ int fields_target(struct cli *cli, char *const *quotes, size_t quote_count, json
 int fields_status(struct cli *cli, json_t *change) GL_MUST_USE;
 /* --attribute NAME=VALUE, as often as it is there; NAME= takes it away where that may_clear. A whole number and true or false are sent as such. */
 int fields_attributes(struct cli *cli, json_t *change, bool may_clear) GL_MUST_USE;
+/* The same values once more, as the codebook of the project wants them: 3 as a string where its type is text, yes as true where it is boolean. */
+int fields_settle(struct cli *cli, const char *project, json_t *change) GL_MUST_USE;
 
 #endif

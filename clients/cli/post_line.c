@@ -6,7 +6,7 @@
 #include "clients/cli/heap.h"
 #include "clients/cli/safe.h"
 
-enum kind { TEXT, NUMBER, OBJECT };
+enum kind { TEXT, NUMBER, OBJECT, LIST };
 
 static const struct member {
     const char *name;
@@ -16,7 +16,7 @@ static const struct member {
     {"id", TEXT, false},    {"label", TEXT, false},  {"start", NUMBER, true},       {"end", NUMBER, true},
     {"exact", TEXT, true},  {"prefix", TEXT, true},  {"suffix", TEXT, true},        {"nth", NUMBER, true},
     {"note", TEXT, false},  {"status", TEXT, false}, {"attributes", OBJECT, false}, {"confidence", NUMBER, false},
-    {"agent", TEXT, false},
+    {"agent", TEXT, false}, {"spans", LIST, false},
 };
 #define MEMBER_COUNT (sizeof members / sizeof members[0])
 
@@ -43,14 +43,15 @@ static enum gl_code refuse_member(const char *name, struct gl_err *err)
 
 static enum gl_code check_member(const char *name, const json_t *value, struct gl_err *err)
 {
-    static const char *const kinds[] = {"a string", "a whole number", "an object"};
+    static const char *const kinds[] = {"a string", "a whole number", "an object", "an array"};
     const struct member *member = find_member(name);
     if (!member) {
         return refuse_member(name, err);
     }
     bool fits = member->kind == TEXT     ? json_is_string(value)
                 : member->kind == NUMBER ? json_is_integer(value)
-                                         : json_is_object(value);
+                : member->kind == OBJECT ? json_is_object(value)
+                                         : json_is_array(value);
     if (!fits) {
         return gl_fail(err, GL_E_INVALID_PARAMS, "\"%s\" must be %s%s", name, kinds[member->kind],
                        strcmp(name, "confidence") == 0 ? " in thousandths, 0 to 1000" : "");
@@ -74,12 +75,16 @@ static enum gl_code check_line(const json_t *line, struct gl_err *err)
         }
     }
     bool has_start = json_object_get(line, "start"), has_end = json_object_get(line, "end"),
-         has_exact = json_object_get(line, "exact");
+         has_exact = json_object_get(line, "exact"), has_spans = json_object_get(line, "spans");
     if (has_start != has_end) {
         return gl_fail(err, GL_E_INVALID_PARAMS, "\"start\" and \"end\" belong together");
     }
-    if (!has_start && !has_exact) {
-        return gl_fail(err, GL_E_INVALID_PARAMS, "a line must say where: \"start\" and \"end\", or \"exact\"");
+    if (has_spans && (has_start || has_exact)) {
+        return gl_fail(err, GL_E_INVALID_PARAMS,
+                       "\"spans\" says where in several pieces; leave out \"start\", \"end\" and \"exact\"");
+    }
+    if (!has_start && !has_exact && !has_spans) {
+        return gl_fail(err, GL_E_INVALID_PARAMS, "a line must say where: \"start\" and \"end\", or \"exact\", or \"spans\"");
     }
     if (!json_object_get(line, "label") && !json_object_get(line, "note")) {
         return gl_fail(err, GL_E_INVALID_PARAMS, "a line must say what: a \"label\" (or a \"note\")");
@@ -143,11 +148,14 @@ static json_t *make_change(const struct post_run *run, const json_t *line)
     {
         const struct member *member = find_member(name);
         assert(member); /* check_line has let nothing else through */
-        if (strcmp(name, "id") != 0) {
+        if (strcmp(name, "id") != 0 && strcmp(name, "spans") != 0) {
             json_object_set(member->is_of_span ? span : change, name, value);
         }
     }
-    json_object_set_new(change, "target", json_pack("{s:s, s:[o]}", "type", "spans", "spans", span));
+    json_t *spans = json_object_get(line, "spans");
+    spans = spans ? json_incref(spans) : json_pack("[O]", span);
+    json_object_set_new(change, "target", json_pack("{s:s, s:o}", "type", "spans", "spans", spans));
+    json_decref(span);
     return change;
 }
 
@@ -168,6 +176,11 @@ enum gl_code post_line_read(struct post_run *run, struct gl_slice text, json_t *
                        why.detail);
     }
     code = check_line(line, err);
+    if (code == GL_OK && run->attributes) { /* they are part of the line, and so of its id */
+        json_t *own = json_object_get(line, "attributes"), *all = own ? json_incref(own) : json_object();
+        json_object_update_missing(all, run->attributes);
+        json_object_set_new(line, "attributes", all);
+    }
     if (code == GL_OK) {
         code = find_id(run, line, &id, err);
     }

@@ -18,8 +18,9 @@
 struct post_run {
     const char *account; /* ids as text */
     const char *session;
-    const char *run;   /* NULL: none */
-    const char *agent; /* NULL: none */
+    const char *run;    /* NULL: none */
+    const char *agent;  /* NULL: none */
+    json_t *attributes; /* of every line that has not its own of that name; NULL: none */
     struct tally tally;
 };
 

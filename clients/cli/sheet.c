@@ -5,32 +5,17 @@
 #include "clients/cli/safe.h"
 #include "clients/cli/sheet_parts.h"
 
-static int by_text(const void *left, const void *right)
-{
-    return strcmp(*(const char *const *)left, *(const char *const *)right);
-}
-
-/* Label ids begin with the time they were made at, so their order is their age. */
 static unsigned *give_colours(const struct sheet *sheet, const struct threads *threads)
 {
-    size_t labels = gloss_label_count(sheet->session);
-    const char **ids = heap_alloc(labels, sizeof *ids), *name;
     unsigned *colours = heap_alloc(threads->root_count, sizeof *colours);
-    size_t known = 0;
-    for (size_t i = 0; i < labels; i++) {
-        known += gloss_label_at(sheet->session, i, &ids[known], &name);
-    }
-    qsort(ids, known, sizeof(const char *), by_text);
+    size_t count;
+    struct label_colour *known = terms_colours(sheet->terms, &count);
     for (size_t i = 0; i < threads->root_count; i++) {
-        char label[GLOSS_ID];
-        const char *key = label;
-        const char **found = NULL;
-        if (gloss_annotation_label(threads->roots[i]->annotation, label)) {
-            found = bsearch(&key, ids, known, sizeof(const char *), by_text);
-        }
-        colours[i] = found ? (unsigned)((size_t)(found - ids) % (PAINT_COLOURS - 1)) : PAINT_COLOURS - 1;
+        char label[GLOSS_ID] = "";
+        (void)gloss_annotation_label(threads->roots[i]->annotation, label);
+        colours[i] = label_colour_find(known, count, label);
     }
-    free(ids);
+    free(known);
     return colours;
 }
 

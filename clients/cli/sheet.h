@@ -12,6 +12,7 @@
 #define CLI_SHEET_H
 
 #include "clients/cli/far.h"
+#include "clients/cli/terms.h"
 
 struct sheet {
     const char *title;
@@ -19,6 +20,7 @@ struct sheet {
     const struct gloss_session *session;      /* for names */
     struct gl_annotation *const *annotations; /* deleted ones too: something may hang beneath them */
     size_t count;
+    const struct terms *terms;  /* for colours */
     const struct far_list *far; /* the other ends of relations that lead to other briefs */
     bool unfolds;               /* shows what stands in resolved threads */
     unsigned columns;

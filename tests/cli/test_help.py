@@ -10,7 +10,9 @@ import case
 import server as support
 
 VERBS = ("login logout import ls info cat show tag note reply link edit rm restore resolve reopen accept reject inbox sync watch post log verify export completion help version").split()
-GROUPS = {"servers": ["list", "default"], "project": ["list", "new"], "member": ["list", "add", "set", "remove"]}
+TERMS = ["list", "new", "edit", "rename", "retire", "revive"]
+GROUPS = {"servers": ["list", "default"], "project": ["list", "new", "show", "rename", "policy"], "member": ["list", "add", "set", "remove"],
+          "label": TERMS, "attribute": TERMS, "relation": TERMS}
 
 
 def gloss(*args, **env):

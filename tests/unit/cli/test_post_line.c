@@ -35,6 +35,8 @@ static const struct {
 } good[] = {
     {"{\"label\":\"claim\",\"start\":3,\"end\":9}", NULL, NULL,
      "{\"kind\":\"annotation.create\",\"label\":\"claim\",\"target\":{\"spans\":[{\"end\":9,\"start\":3}],\"type\":\"spans\"}}"},
+    {"{\"label\":\"claim\",\"spans\":[{\"start\":3,\"end\":9},{\"exact\":\"x\"}]}", NULL, NULL,
+     "{\"kind\":\"annotation.create\",\"label\":\"claim\",\"target\":{\"spans\":[{\"end\":9,\"start\":3},{\"exact\":\"x\"}],\"type\":\"spans\"}}"},
     {"{\"label\":\"claim\",\"exact\":\"words\",\"prefix\":\"a \",\"suffix\":\" b\"}", "r", NULL,
      "{\"kind\":\"annotation.create\",\"label\":\"claim\",\"run\":\"r\",\"target\":{\"spans\":[{\"exact\":\"words\",\"prefix\":\"a \",\"suffix\":\" b\"}],\"type\":"
      "\"spans\"}}"},

@@ -1,0 +1,15 @@
+/*
+ * colours.h - colours by name, so that nobody has to know their numbers.
+ *
+ * Thread    any.
+ */
+#ifndef CLI_COLOURS_H
+#define CLI_COLOURS_H
+
+#include <stdbool.h>
+
+/* name: "#rrggbb", "rrggbb" or one of colour_names; writes "#rrggbb". False: it is none of these. */
+bool colour_read(const char *name, char hex[8]);
+extern const char *const colour_names[]; /* ending in NULL */
+
+#endif
