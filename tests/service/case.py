@@ -41,14 +41,13 @@ def holds(pid, inode):
 
 
 class ServiceCase(unittest.TestCase):
-    """One server for all tests of the class; class variables say how it is made. The whole suite runs with several numbers of workers, and people are spread
-    over them: connections are tried until one comes to the worker whose turn it is."""
+    """One server for all tests of the class; class variables say how it is made. The whole suite runs with 1, 2 and 4 workers (GLOSS_TEST_WORKERS); the
+    kernel deals the connections to them by a hash of their ports, so who meets whom on which worker is another one each time."""
     workers = int(os.environ.get("GLOSS_TEST_WORKERS", "1"))
     settings = None
     own_cluster = False
     users = {"ana": "annotator", "ben": "annotator"}
     maxDiff = 3000
-    turn = 0
 
     @classmethod
     def setUpClass(cls):
@@ -85,35 +84,25 @@ class ServiceCase(unittest.TestCase):
     def connect(self, user, **more):
         """A client that the test need not close."""
         client = Client(self.server, user, **more)
-        if self.workers > 1 and not more:
-            client = self.moved(client, self.next_worker())
         self.addCleanup(client.close)
         return client
 
-    def next_worker(self):
-        pids = sorted(self.server.workers())
-        ServiceCase.turn += 1
-        return pids[ServiceCase.turn % len(pids)] if pids else None
-
     def worker_of(self, client):
-        inode = socket_inode(self.server.port, client.socket.local_address[1])
+        """The pid of the worker that serves the client; None when there is none."""
+        address = client.socket.local_address
+        inode = socket_inode(self.server.port, address[1]) if address else None
         return next((pid for pid in self.server.workers() if holds(pid, inode)), None)
-
-    def moved(self, client, worker, tries=20):
-        """The same user on this worker, if the kernel can be brought to it."""
-        user = client.user
-        while tries > 0 and self.worker_of(client) not in (worker, None):
-            client.close()
-            client = Client(self.server, user)
-            tries -= 1
-        return client
 
     def beside(self, client, user):
         """Somebody on the same worker."""
-        other = self.moved(Client(self.server, user), self.worker_of(client), 400)
-        self.addCleanup(other.close)
-        self.assertEqual(self.worker_of(other), self.worker_of(client))
-        return other
+        worker = self.worker_of(client)
+        for _ in range(200):
+            other = Client(self.server, user)
+            if self.worker_of(other) == worker:
+                self.addCleanup(other.close)
+                return other
+            other.close()
+        raise AssertionError(f"no connection came to worker {worker}")
 
     def people(self, *names):
         return [self.connect(name) for name in names]

@@ -77,7 +77,7 @@ class Workers(FaultCase):
         took = []
         for _ in range(3):
             before = [len(writer.acknowledged) for writer in self.writers]
-            hit = self.worker_of(self.writers[0].connection) or self.server.workers()[0]
+            hit = wait_until("somebody writes", lambda: self.worker_of(self.writers[0].connection))
             gone = self.server.kill_worker(self.server.workers().index(hit))
             took.append(self.seconds_until_answered())
             self.assertNotIn(gone, self.server.workers())

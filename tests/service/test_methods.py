@@ -148,9 +148,10 @@ class Answers(MethodCase):
         self.olga.join(fresh)
         seq = self.olga.one(fresh, create("form", exact="Nobody", agent="a/1", run="r", confidence=7, attributes={"a": 1}))["seq"]
         self.olga.wait_seq(fresh, seq)
+        self.olga.wait_notice("session.presence")
         for name, params in self.olga.notices:
             self.assertEqual(WIRE.complaints(WIRE.notices[name].params, params), [], params)
-        self.assertEqual({name for name, _ in self.olga.notices}, {"session.ops", "project.ops"})
+        self.assertEqual({name for name, _ in self.olga.notices}, {"session.ops", "project.ops", "session.presence"})
 
     def test_hello(self):
         welcome = self.ana.welcome

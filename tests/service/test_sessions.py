@@ -623,7 +623,7 @@ class Labels(SessionCase):
         used = [i for i, (name, op) in enumerate(notices) if name == "session.ops" and op["seq"] == seq]
         self.assertEqual(len(made), 1)
         self.assertLess(made[0], used[0])
-        label = notices[made[0]][1]["effects"][0]["set"]["label"]
+        label = notices[made[0]][1]["effects"][0]["ids"][0]
         self.assertEqual(notices[used[0]][1]["effects"][0]["set"]["label"], label)
         self.assertEqual(notices[used[0]][1]["codebook"], notices[made[0]][1]["seq"])
         self.assertEqual(notices[used[0]][1]["intent"]["change"]["label"], self.name)
