@@ -193,7 +193,7 @@ struct session {
     struct waiting_op *waiting, **waiting_tail;
     bool is_in_flight, is_catching_up, is_looking_up;
     uint64_t heard;       /* another worker told of this head while we were busy; 0: of none */
-    gl_uuid tail_account; /* who asks, while it is catching up */
+    gl_uuid tail_account; /* who asks, while it is read or catching up */
     unsigned fences_lost; /* in a row */
     bool is_held;         /* hold.c appends, nobody else */
     uint64_t not_before_ms;
@@ -292,8 +292,9 @@ struct project {
     struct core *core;
     gl_uuid id;
     bool is_ready, is_loading, is_in_flight, is_looking;
-    bool is_asking; /* something about the first op that waits is being looked up (project_look.c) */
-    char *name;     /* owned */
+    gl_uuid load_account; /* whom it is read for, the first time */
+    bool is_asking;       /* something about the first op that waits is being looked up (project_look.c) */
+    char *name;           /* owned */
     struct gl_slice name_slice;
     uint64_t heard; /* as in a session */
     size_t uses;

@@ -8,6 +8,7 @@ struct project_waiter {
     struct project_waiter *next;
     project_fn fn;
     void *ctx;
+    gl_uuid account;
 };
 /* ---- terms that somebody used before they were there */
 
@@ -161,35 +162,63 @@ static void take(struct project *project, const struct store_project *from)
     project->last_at_ms = from->last_at_ms;
 }
 
-static void answer_waiters(struct project *project, enum gl_code code)
+static void answer(struct project_waiter *waiter, enum gl_code code, struct project *project)
 {
-    struct project_waiter *waiter = project->waiters;
-    project->waiters = NULL;
-    while (waiter) {
-        struct project_waiter *next = waiter->next;
-        if (code == GL_OK)
+    for (struct project_waiter *next; waiter; waiter = next) {
+        next = waiter->next;
+        if (project)
             project->uses++;
-        waiter->fn(waiter->ctx, code, code == GL_OK ? project : NULL);
+        waiter->fn(waiter->ctx, code, project);
         mem_free(&waiter);
-        waiter = next;
     }
+}
+
+static void load(struct project *project, const gl_uuid *account);
+
+/* Those who asked as the account that it was asked for; all of them, unless it is only hidden from that one. */
+static struct project_waiter *take_refused(struct project *project, enum gl_code code)
+{
+    struct project_waiter **at = &project->waiters, *waiter, *taken = NULL;
+    while ((waiter = *at)) {
+        if (code == GL_E_NOT_FOUND && !gl_uuid_equal(&waiter->account, &project->load_account)) {
+            at = &waiter->next;
+            continue;
+        }
+        *at = waiter->next;
+        waiter->next = taken;
+        taken = waiter;
+    }
+    return taken;
 }
 
 static void on_first_load(void *ctx, enum gl_code code, const struct store_project *from)
 {
     struct project *project = ctx;
-    project->is_loading = false;
+    struct project_waiter *waiters = code == GL_OK ? project->waiters : take_refused(project, code);
     if (code == GL_OK) {
+        project->is_loading = false;
+        project->waiters = NULL;
         take(project, from);
         project->told = project->head;
         project->is_ready = true;
         project->idle_since_ms = loop_now_ms(project->core->loop);
-        answer_waiters(project, GL_OK);
+        answer(waiters, GL_OK, project);
         return;
     }
-    answer_waiters(project, code);
-    map_remove(&project->core->projects, &project->id);
-    project_free(project);
+    if (project->waiters) {
+        load(project, &project->waiters->account);
+    } else {
+        map_remove(&project->core->projects, &project->id); /* who asks again in the callback begins anew */
+        project_free(project);
+    }
+    answer(waiters, code, NULL);
+}
+
+static void load(struct project *project, const gl_uuid *account)
+{
+    project->load_account = *account;
+    project->is_loading = true;
+    store_project_load(project->core->store, &project->load_account, &project->id, 0, on_first_load, project);
 }
 
 struct ready {
@@ -216,19 +245,17 @@ void project_acquire(struct core *core, const gl_uuid *account, const gl_uuid *i
         return;
     }
     struct project_waiter *waiter = mem_alloc(sizeof *waiter);
-    waiter->fn = fn;
-    waiter->ctx = ctx;
+    *waiter = (struct project_waiter){.fn = fn, .ctx = ctx, .account = *account};
     if (!project) {
         project = mem_alloc(sizeof *project);
         project->core = core;
         project->id = *id;
-        project->is_loading = true;
         project->waiting_tail = &project->waiting;
         new_codebook(project);
         known_init(&project->known, PROJECT_KNOWN);
         map_init(&project->wanted);
         map_put(&core->projects, id, project);
-        store_project_load(core->store, account, id, 0, on_first_load, project);
+        load(project, account);
     }
     waiter->next = project->waiters;
     project->waiters = waiter;

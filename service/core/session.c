@@ -9,7 +9,7 @@ struct session_waiter {
     struct session_waiter *next;
     session_fn fn;
     void *ctx;
-    gl_uuid account; /* of those that wait for the log's tail */
+    gl_uuid account; /* who asked */
     uint64_t since_ms;
 };
 
@@ -202,6 +202,33 @@ static void answer_waiters(struct session *session, enum gl_code code)
     }
 }
 
+static void load(struct session *session, const gl_uuid *account);
+
+/* What is hidden from the one it was asked for is not said of the others: it is asked again for one of them. */
+static void load_failed(struct session *session, enum gl_code code)
+{
+    struct session_waiter **at = &session->waiters, *waiter, *hidden = NULL;
+    while (code == GL_E_NOT_FOUND && (waiter = *at)) {
+        if (!gl_uuid_equal(&waiter->account, &session->tail_account)) {
+            at = &waiter->next;
+            continue;
+        }
+        *at = waiter->next;
+        waiter->next = hidden;
+        hidden = waiter;
+    }
+    if (!hidden || !session->waiters) {
+        session->waiters = hidden ? hidden : session->waiters;
+        answer_waiters(session, code);
+        return;
+    }
+    load(session, &session->waiters->account);
+    for (; (waiter = hidden); mem_free(&waiter)) {
+        hidden = waiter->next;
+        waiter->fn(waiter->ctx, code, NULL);
+    }
+}
+
 static void on_state(void *ctx, enum gl_code code, const struct store_state *from)
 {
     struct session *session = ctx;
@@ -214,29 +241,34 @@ static void on_state(void *ctx, enum gl_code code, const struct store_state *fro
         session->phase = SESSION_READY;
         log_event(LOG_INFO, EV_session_loaded, F_ID("session", &session->id), F_U64("seq", session->state->seq),
                   F_U64("annotations", session->state->count));
+        answer_waiters(session, code);
+    } else {
+        load_failed(session, code);
     }
-    answer_waiters(session, code);
 }
-
-struct loading { /* between the project and the session's own state */
-    struct session *session;
-    gl_uuid account;
-};
 
 static void on_project(void *ctx, enum gl_code code, struct project *project)
 {
-    struct loading *loading = ctx;
-    struct session *session = loading->session;
+    struct session *session = ctx;
     session->project = project;
     if (code == GL_OK)
-        store_session_load(session->core->store, &loading->account, &session->id, session->core->limits.recent_ops, on_state,
-                           session);
+        load(session, &session->tail_account);
     else
-        answer_waiters(session, code);
-    mem_free(&loading);
+        load_failed(session, code);
 }
 
-static struct session *session_start(struct core *core, const gl_uuid *account, const struct store_session *from)
+/* The project first, then the session's own state. */
+static void load(struct session *session, const gl_uuid *account)
+{
+    struct core *core = session->core;
+    session->tail_account = *account;
+    if (session->project)
+        store_session_load(core->store, &session->tail_account, &session->id, core->limits.recent_ops, on_state, session);
+    else
+        project_acquire(core, &session->tail_account, &session->document.project, on_project, session);
+}
+
+static struct session *session_start(struct core *core, const struct store_session *from)
 {
     struct session *session = mem_alloc(sizeof *session);
     session->core = core;
@@ -248,9 +280,6 @@ static struct session *session_start(struct core *core, const gl_uuid *account, 
     map_init(&session->people);
     take_document(session, &from->document);
     map_put(&core->sessions, &session->id, session);
-    struct loading *loading = mem_alloc(sizeof *loading);
-    *loading = (struct loading){session, *account};
-    project_acquire(core, account, &from->project, on_project, loading);
     return session;
 }
 
@@ -281,12 +310,14 @@ void session_acquire(struct core *core, const gl_uuid *account, const struct sto
         return;
     }
     struct session_waiter *waiter = mem_alloc(sizeof *waiter);
-    waiter->fn = fn;
-    waiter->ctx = ctx;
-    if (!session)
-        session = session_start(core, account, from);
+    *waiter = (struct session_waiter){.fn = fn, .ctx = ctx, .account = *account};
+    const bool is_first = !session;
+    if (is_first)
+        session = session_start(core, from);
     waiter->next = session->waiters;
     session->waiters = waiter;
+    if (is_first)
+        load(session, account);
 }
 
 void session_release(struct session *session)

@@ -4,6 +4,41 @@
 #include "service/base/mem.h"
 #include "tests/unit/core/two_people.h"
 
+/* Somebody loses the right in the middle of a load; somebody else waits for the same. */
+struct revocation {
+    gl_uuid account;
+    unsigned turns;
+};
+
+static void revoke(void *ctx)
+{
+    struct revocation *revocation = ctx;
+    if (revocation->turns-- > 0)
+        loop_defer(bench.loop, revoke, revocation);
+    else
+        db_set_role(bench.db, &revocation->account, GL_NOBODY);
+}
+
+START_TEST(session__that_is_read_for_who_loses_the_right_meanwhile__is_there_for_who_waits_with_them)
+{
+    teardown();
+    setup_with(3, NULL);
+    struct client *eve = client_new(&bench, 1, "eve", GL_VIEWER), *dan = client_new(&bench, 1, "dan", GL_VIEWER);
+    struct revocation revocation = {eve->account, (unsigned)_i};
+    char text[GL_UUID_TEXT + 1];
+    gl_uuid_format(db_session(bench.db), text);
+    uint64_t of_eve = client_send(eve, "session.join", json_pack("{s:s}", "session", text));
+    uint64_t of_dan = client_send(dan, "session.join", json_pack("{s:s}", "session", text));
+    loop_defer(bench.loop, revoke, &revocation);
+    loop_sim_run(bench.loop, 50);
+    client_result(dan, of_dan);
+    if (_i < 2)
+        expect_refusal(eve, of_eve, "not_found");
+    client_free(&eve);
+    client_free(&dan);
+}
+END_TEST
+
 START_TEST(member__removed_elsewhere__does_not_hold_up_the_others)
 {
     db_set_role(bench.db, &ben->account, GL_NOBODY); /* by another worker: this one does not know yet */
@@ -163,6 +198,7 @@ int main(void)
     Suite *suite = suite_create("core, rights");
     TCase *one = tcase_create("one worker");
     tcase_add_checked_fixture(one, setup, teardown);
+    tcase_add_loop_test(one, session__that_is_read_for_who_loses_the_right_meanwhile__is_there_for_who_waits_with_them, 0, 4);
     tcase_add_test(one, member__removed_elsewhere__does_not_hold_up_the_others);
     tcase_add_test(one, op_in_flight__when_the_role_is_lost__is_not_judged_again_with_the_old_one);
     tcase_add_test(one, role__lost_while_the_session_is_being_loaded__is_noticed);
