@@ -22,30 +22,24 @@ bool pager_is_wanted(void)
     return *command && strcmp(command, "cat") != 0;
 }
 
-static bool is_program(const char *path)
-{
-    return access(path, X_OK) == 0;
-}
-
-/* Whether the shell will find the command's first word; what is more than a word and its arguments only the shell knows. */
+/* Whether the shell will find the command's first word; one with quotes or the like only it can read. */
 static bool is_there(const char *command)
 {
-    size_t len = strcspn(command, " \t");
-    if (strcspn(command, "\"'$`\\;|&(){}<>*?[]=~#!\n") < len) {
+    size_t len = strcspn(command, " \t;|&\n");
+    if (strcspn(command, "\"'$`\\(){}<>*?[]=~#!") < len) {
         return true;
     }
     char *name = heap_copy(gl_slice_of(command, len));
-    const char *path = getenv("PATH");
-    bool found = strchr(name, '/') && is_program(name);
-    for (path = path ? path : "/usr/bin:/bin"; *path && !found && !strchr(name, '/');) {
-        size_t part = strcspn(path, ":");
-        char *file = heap_printf("%.*s/%s", (int)part, part ? path : ".", name);
-        found = is_program(file);
-        free(file);
-        path += part + (path[part] == ':');
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl("/bin/sh", "sh", "-c", "command -v \"$1\" >/dev/null 2>&1", "sh", name, (char *)NULL);
+        _exit(0);
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
     free(name);
-    return found;
+    return status == 0;
 }
 
 static _Noreturn void be_pager(const int fds[2], const char *command)

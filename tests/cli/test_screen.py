@@ -6,7 +6,7 @@ import re
 
 from case import CliCase, MIXED, PLAIN, main
 from proxy import Proxy
-from terminal import Terminal, run_on_terminal
+from terminal import run_on_terminal
 from test_show import SGR, columns_of
 import server as support
 
@@ -73,14 +73,9 @@ class Screen(CliCase):
             self.assertEqual(out.count("tagged "), self.ops())
 
     def test_ctrl_c_is_the_pagers(self):
-        with Terminal([support.GLOSS, "log", "plain.md"], self.server.env("ana"), rows=8) as terminal:
-            terminal.wait_for("\r\n:")
-            terminal.send("\x03")
-            terminal.wait_for("\x07")
-            terminal.wait_for("\r\n:")
-            terminal.send("G")
-            terminal.wait_for("(END)")
-            terminal.send("q")
+        pager = "trap 'echo caught' INT; echo asking; read -r line </dev/tty; tail -n 1 | grep -c tagged; echo shown"
+        out = self.terminal("log", "plain.md", "--until", "5", rows=4, columns=200, GLOSS_PAGER=pager, more={"typed": b"\x03\n", "wait_for": b"asking"})
+        self.assertRegex(out, r"caught\n[^$]*1\nshown\n$")
 
     # ---- colours
 
@@ -116,7 +111,7 @@ class Screen(CliCase):
         verbs = self.gloss("completion", "words", "--", "").out.splitlines()
         runs = [["help", verb.split("\t")[0]] for verb in verbs] + [
             ["help"], ["help", "exits"], ["help", "member", "add"], ["version"], ["servers"], ["ls"], ["info", "plain.md"], ["show", "plain.md"], ["show", "mixed.txt"],
-            ["log", "plain.md"], ["log", "mixed.txt"], ["verify", "plain.md"], ["project"], ["member"],
+            ["log", "plain.md"], ["log", "mixed.txt"], ["verify", "plain.md"], ["project"], ["member"], ["inbox"], ["sync"],
             ["tag", "plain.md", "cautious", "--label", "claim", "--note", "n"]]
         failing = [(["tag", "plain.md", "China", "--label", "claim"], 3), (["tag", "plain.md", "no such words there", "--label", "claim"], 3), (["show", "plein.md"], 2),
                    (["shwo"], 2), (["ls", "--projcet", "x"], 2), (["ls", "--project", "brief"], 0), (["edit", "00000000"], 2), (["ls", "--server", "server"], 2)]
