@@ -132,6 +132,49 @@ class ByTheCodebook(AnnotationCase):
         label = self.made(self.ben, create(name, exact="Moscow"))  # the same name, a label
         self.assertNotEqual(self.settle().records[label]["label"], kind)
 
+    def term(self, kind, **fields):
+        """A curator makes a term of a name of its own: the name and the id."""
+        name = f"{kind}_{new_id()[:8]}"
+        with Client(self.server, "cora") as cora:
+            op = {"id": new_id(), "change": {"kind": kind + ".create", "name": name, **fields}}
+            (result,) = cora.call("project.submit", project=self.project, ops=[op])["results"]
+        self.assertNotIn("error", result)
+        return name, result["made"]
+
+    def test_attributes_and_labels_that_belong_together(self):
+        (claim, claim_id), (place, _) = self.term("label"), self.term("label")
+        tone, _ = self.term("attribute", type="enum", values=["calm", "loud"], labels=[claim_id])
+        page, _ = self.term("attribute", type="integer", minimum=1, maximum=99)
+        self.refused(self.ana, create(place, exact="Moscow", attributes={tone: "loud"}), "invalid_attribute", "change.attributes." + tone)
+        self.refused(self.ana, create(claim, exact="Moscow", attributes={tone: "shrill"}), "invalid_attribute", "change.attributes." + tone)
+        self.refused(self.ana, create(claim, exact="Moscow", attributes={page: 100}), "invalid_attribute", "change.attributes." + page)
+        one = self.made(self.ana, create(claim, exact="Moscow", attributes={page: 7}))
+        base = self.ana.replicas[self.session].seq
+        self.made(self.ben, update(one, base, attributes={tone: "loud"}))
+        error = self.ana.refused(self.session, update(one, base, label=place))
+        self.assertError(error, "conflict", "base", field="attributes." + tone, seq=base + 1)
+        self.assertEqual(error.data["current"]["attributes"], {page: 7, tone: "loud"})
+        self.refused(self.ana, update(one, base + 1, label=place), "invalid_attribute", "change.label")
+        self.made(self.ana, update(one, base + 1, label=place, attributes={tone: None}))
+        self.refused(self.ben, update(one, base + 1, attributes={tone: "calm"}), "stale")  # she has just taken it away
+        self.settle()
+
+    def test_ends_of_a_relation(self):
+        (claim, claim_id), (evidence, evidence_id) = self.term("label"), self.term("label")
+        supports, _ = self.term("relation", **{"from": [evidence_id], "to": [claim_id]})
+        other = self.new_session()
+        near, far = self.made(self.ana, create(evidence, exact="Moscow")), self.made(self.ben, create(claim, exact="Moscow"), other)
+        here = self.made(self.ana, create(claim, exact="Nobody"))
+        self.made(self.ana, relate(near, here, label=supports))
+        self.made(self.ana, relate(near, far, other, label=supports))
+        self.refused(self.ana, relate(here, near, label=supports), "invalid_endpoint", "change.label")
+        self.refused(self.ana, relate(here, far, other, label=supports), "invalid_endpoint", "change.label")
+        free = self.made(self.ana, relate(here, far, other))
+        seq = self.ana.replicas[self.session].seq
+        self.refused(self.ana, update(free, seq, label=supports), "invalid_endpoint", "change.label")
+        self.made(self.ana, update(free, seq, label=supports, target={"type": "relation", "from": near, "to": {"annotation": far, "session": other}}))
+        self.settle()
+
     def test_closed(self):
         two = self.made(self.ben, create("evidence", exact="Moscow", attributes={"free": 1}))
         self.made(self.ana, relate(self.one, two, label="near"))
