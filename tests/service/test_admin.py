@@ -162,12 +162,12 @@ class Verbs(ServiceCase):
 
     def test_the_roles_of_the_service_cannot_do_more_than_it_needs(self):
         for role, statement in (("append", "select payload from op"), ("append", "select record from annotation"), ("append", "delete from op"), ("append", "update op set seq = 0"),
-                                ("append", "select bytes from revision"), ("reader", "insert into label values (null)"), ("reader", "select secret_sha256 from token"),
+                                ("append", "select bytes from revision"), ("reader", "insert into term values (null)"), ("reader", "select secret_sha256 from token"),
                                 ("reader", "select password from account"), ("append", "create table x ()"), ("reader", "create table x ()")):
             with self.assertRaises(AssertionError, msg=statement) as refused:
                 self.server.sql(f"set role {self.server.name}_{role}; {statement}")
             self.assertIn("permission denied", str(refused.exception), statement)
-        for table in ("document", "revision", "op", "annotation", "stream", "project", "member", "label", "session"):
+        for table in ("document", "revision", "op", "annotation", "stream", "project", "member", "term", "session"):
             self.assertEqual(self.server.sql(f"set role {self.server.name}_reader; select count(*) from {table}"), [["0"]], "nobody is signed in here")
 
 
@@ -216,7 +216,7 @@ class Check(unittest.TestCase):
 
     def damaged(self, what, stream=None):
         """The statement is done, and undone by putting back all rows that were there before."""
-        tables = ("op", "annotation", "stream", "label", "member", "project", "revision")
+        tables = ("op", "annotation", "stream", "term", "member", "project", "revision")
         quiet = "set session_replication_role = replica; "
         self.server.sql(quiet + "".join(f"create table kept_{table} as select * from {table}; " for table in tables) + what)
         try:
@@ -262,7 +262,7 @@ class Check(unittest.TestCase):
                 self.assertEqual(status, 1, line)
                 self.assertFalse(line["ok"])
                 self.assertTrue(any(word in problem for problem in line["problems"]), line["problems"])
-        for what, statement in (("a label's name", "update label set name = name || '?' where name = 'label 1'"), ("a label is missing", "delete from label where name = 'label 1'"),
+        for what, statement in (("a label's name", "update term set name = name || '?' where name = 'label 1'"), ("a label is missing", "delete from term where name = 'label 1'"),
                                 ("a role", "update member set role = 'owner'"), ("a member is missing", "delete from member where role = 'annotator'"),
                                 ("the policy", "update project set is_open = false"),
                                 ("a payload", f"update op set payload = replace(payload, 'annotator', 'owner') where {project}")):
