@@ -97,7 +97,7 @@ static bool is_conflict(const struct lg_op *op, const struct gloss_error *error)
 static void refused(struct gloss_session *session, struct lg_op *op, const struct gloss_error *error)
 {
     bool is_early = error->code != GLOSS_E_ATOMIC_REFUSED && base_still_waits(session, op);
-    bool is_later = lg_error_is_later(error);
+    bool is_later = lg_error_is_later(error) && !(MUTATION(unknown_taken_for_refused) && error->code == GLOSS_E_UNKNOWN_OUTCOME);
     if (is_later && error->code == GLOSS_E_INTERNAL && ++op->failures >= FAILURES_MAX) {
         is_later = false;
     }

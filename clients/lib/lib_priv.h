@@ -18,6 +18,7 @@
 #include "clients/lib/include/gloss.h"
 #include "clients/lib/journal.h"
 #include "clients/lib/transport.h"
+#include "proto/gl_mutation.h"
 #include "proto/gl_wire.h"
 #include "proto/model/codebook.h"
 #include "proto/model/state.h"

@@ -229,7 +229,7 @@ void lg_submit_down(struct gloss_session *session)
         }
     }
     for (struct lg_op *op = session->ops; op; op = op->next) {
-        if (op->state == LG_OP_SENT) {
+        if (op->state == LG_OP_SENT && !MUTATION(sent_op_forgotten)) {
             op->state = LG_OP_WAITING;
         }
     }

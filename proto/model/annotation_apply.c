@@ -45,7 +45,7 @@ static json_t *copy_or_new(const json_t *object)
 static void sign(struct draft *draft, const char *field)
 {
     keep(draft, json_object_set_new_nocheck(draft->seqs, field, json_integer((json_int_t)draft->seq)));
-    if (gl_uuid_equal(draft->account, &draft->creator)) {
+    if (gl_uuid_equal(draft->account, &draft->creator) || MUTATION(author_not_kept)) {
         json_object_del(draft->who, field);
     } else {
         keep(draft, json_object_set_new_nocheck(draft->who, field, json_of_uuid(draft->account)));

@@ -6,6 +6,7 @@
 #ifndef GL_ANNOTATION_PRIV_H
 #define GL_ANNOTATION_PRIV_H
 
+#include "proto/gl_mutation.h"
 #include "proto/model/annotation.h"
 
 enum field_kind {

@@ -188,7 +188,7 @@ static enum gl_code change_one(struct gl_state *state, const struct gl_op *op, c
 {
     const struct gl_annotation *before = gl_state_find(state, id);
     bool is_create = op->kind == GL_OP_ANNOTATION_CREATE;
-    if (before && before->changed_seq >= op->seq) {
+    if (before && before->changed_seq >= op->seq && !MUTATION(old_op_over_new_page)) {
         return GL_OK;
     }
     if (before && is_create) {

@@ -7,6 +7,7 @@
 #ifndef GL_STATE_PRIV_H
 #define GL_STATE_PRIV_H
 
+#include "proto/gl_mutation.h"
 #include "proto/model/state.h"
 
 #define INDEX_NONE SIZE_MAX

@@ -50,7 +50,7 @@ static void on_heads(void *ctx, enum gl_code code, const struct store_head *head
         if (project && project->is_ready && !project->is_in_flight &&
             (heads[i].head != project->head || heads[i].epoch != project->epoch))
             project_reload(project);
-        if (session && session->phase == SESSION_READY && heads[i].head != session->state->seq)
+        if (session && session->phase == SESSION_READY && heads[i].head != session->state->seq && !MUTATION(notification_trusted))
             session_catch_up(session);
     }
 }
@@ -215,7 +215,7 @@ void core_counts(const struct core *core, struct core_counts *counts)
 int64_t core_stream_time(struct core *core, int64_t last_at_ms)
 {
     int64_t now_ms = loop_unix_ms(core->loop) + store_clock_offset_ms(core->store);
-    return now_ms > last_at_ms ? now_ms : last_at_ms;
+    return now_ms > last_at_ms || MUTATION(time_goes_back) ? now_ms : last_at_ms;
 }
 
 enum gl_code core_check_kind(const struct core *core, enum gl_op_kind kind, struct gl_err *err)

@@ -8,6 +8,7 @@
 #ifndef CORE_PRIV_H
 #define CORE_PRIV_H
 
+#include "proto/gl_mutation.h"
 #include "service/base/log.h"
 #include "service/base/map.h"
 #include "service/base/mem.h"

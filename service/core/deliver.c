@@ -95,7 +95,8 @@ static struct frame *recent_frame(const struct session *session, uint64_t seq, u
 static void send_ops(struct subscription *subscription, struct frame *frame, uint64_t last)
 {
     subscription->peer->core->counts.deliveries += last - subscription->cursor;
-    subscription->cursor = last;
+    if (!MUTATION(cursor_not_moved) || last % 16)
+        subscription->cursor = last;
     subscription->peer->link.write(subscription->peer->link.ctx, frame);
     if (subscription->peer->submits)
         submit_flush(subscription->peer, &subscription->session->id);
@@ -190,8 +191,8 @@ static void read_tail(struct subscription *subscription)
     *reading = (struct reading){subscription, session, subscription->cursor};
     subscription->reading = &reading->subscription;
     session->uses++;
-    store_tail_read(session->core->store, &subscription->peer->account, &session->id, subscription->cursor, TAIL_OPS,
-                    OPS_FRAME_BYTES, on_tail, reading);
+    store_tail_read(session->core->store, &subscription->peer->account, &session->id,
+                    subscription->cursor + MUTATION(catch_up_skips_one), TAIL_OPS, OPS_FRAME_BYTES, on_tail, reading);
 }
 
 static void tell_behind(struct subscription *subscription)

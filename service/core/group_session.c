@@ -160,7 +160,7 @@ static enum gl_code resolve_label(const struct part *part, const struct waiting_
 static void settle_repetition(const struct waiting_op *op, const gl_hash *request_hash, const gl_uuid *account, uint64_t seq,
                               struct op_outcome *outcome)
 {
-    if (gl_hash_equal(request_hash, &op->request_hash) && gl_uuid_equal(account, &op->account)) {
+    if ((gl_hash_equal(request_hash, &op->request_hash) || MUTATION(reuse_not_seen)) && gl_uuid_equal(account, &op->account)) {
         *outcome = (struct op_outcome){.code = GL_OK, .seq = seq, .is_repeated = true};
         return;
     }
@@ -275,7 +275,7 @@ static bool is_repetition(const struct part *part, struct tried *tried, const st
         tried->same_as = (size_t)(same - part->tried);
         return true;
     }
-    if (!known)
+    if (!known || MUTATION(forget_duplicate))
         return false;
     settle_repetition(op, &known->request_hash, &known->account, known->seq, &tried->outcome);
     name_annotation(op, &tried->outcome);
@@ -362,7 +362,7 @@ static void try_block(struct part *part, struct block *block)
         if (tried->is_accepted && wanted.name.len > 0)
             want(block, &wanted);
     } while (is_atomic && session->waiting && session->waiting->is_atomic && gl_uuid_equal(&session->waiting->step, &step));
-    if (is_atomic && is_refused) {
+    if (is_atomic && is_refused && !MUTATION(atomic_half_applied)) {
         refuse_block(part, block->from, block->rows, &block->mark);
         block->wanted_count = wanted_before;
     }
@@ -401,7 +401,7 @@ static void drop_abandoned(struct session *session)
     struct waiting_op **at = &session->waiting;
     while (*at) {
         struct waiting_op *op = *at;
-        if (submit_is_awaited(op->submit)) {
+        if (submit_is_awaited(op->submit) || MUTATION(abandoned_judged)) {
             at = &op->next;
             continue;
         }
@@ -430,7 +430,7 @@ static uint64_t live_after(const struct part *part, size_t touched)
     uint64_t live = part->session->state->live_count;
     for (size_t i = 0; i < touched; i++) {
         const struct gl_annotation *after = part->annotations[i], *before = gl_state_find(part->session->state, &after->id);
-        live += !after->is_deleted;
+        live += !after->is_deleted || MUTATION(live_count_drifts);
         live -= before && !before->is_deleted;
     }
     return live;
@@ -475,7 +475,9 @@ struct part *part_from_session(struct session *session, size_t budget)
     part->view.session = session->id;
     part->view.terms = session->project->terms;
     part->view.others_may_edit = session->project->others_may_edit;
-    part->view.codebook = session->project->codebook > session->codebook ? session->project->codebook : session->codebook;
+    part->view.codebook = session->project->codebook > session->codebook || MUTATION(codebook_goes_back)
+                              ? session->project->codebook
+                              : session->codebook;
     part->last_at_ms = session->last_at_ms;
     judge_waiting(part, budget);
     if (part_must_ask_ends(part) || part_must_look_up(part))
@@ -487,6 +489,9 @@ struct part *part_from_session(struct session *session, size_t budget)
     }
     session->is_in_flight = true;
     fill_stream(part);
+    if (MUTATION(ack_before_commit))
+        settle_all(part);
+
     return part;
 }
 
@@ -537,7 +542,7 @@ void part_commit(struct part *part)
 void part_give_back(struct part *part)
 {
     drop_rows(part, 0);
-    put_back(part, 0);
+    put_back(part, MUTATION(give_back_forgets) ? part->tried_count : 0);
     part->session->is_in_flight = false;
     part_free(part);
 }
@@ -547,7 +552,8 @@ void part_found(struct part *part)
     for (size_t i = 0; i < part->stream.found_count; i++) {
         const struct append_found *found = &part->stream.found[i];
         struct known_op known = {.seq = found->seq, .account = found->account, .request_hash = found->request_hash};
-        session_remember_op(part->session, &found->id, &known);
+        if (!MUTATION(found_not_remembered))
+            session_remember_op(part->session, &found->id, &known);
     }
     part_give_back(part);
 }

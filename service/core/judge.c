@@ -63,8 +63,9 @@ void trial_note_field(struct trial *trial, const char *field)
     if (seq == 0)
         return;
     json_object_set_new(trial->prev, field, json_integer((json_int_t)seq));
-    gl_uuid author = gl_annotation_field_author(trial->before, field);
-    if (seq > trial->ask->base && !gl_uuid_equal(&author, &trial->ask->account))
+    gl_uuid author = gl_annotation_field_author(trial->before, MUTATION(merge_by_wrong_field) ? "target" : field);
+    bool is_own = gl_uuid_equal(&author, &trial->ask->account) && !MUTATION(own_change_is_conflict);
+    if (seq > trial->ask->base && !is_own && !MUTATION(conflict_not_seen))
         trial_add_conflict(trial, field, &author, seq);
 }
 
@@ -184,7 +185,7 @@ static enum gl_code set_provenance(struct trial *trial, const json_t *change)
 
 static enum gl_code check_rights(const struct trial *trial)
 {
-    if (trial->ask->role < GL_ANNOTATOR)
+    if (trial->ask->role < GL_ANNOTATOR && !MUTATION(role_not_checked))
         return gl_fail(trial->err, GL_E_FORBIDDEN, "changing annotations needs the role annotator; yours is %s",
                        gl_role_name(trial->ask->role));
     if (trial->before && !trial->view->others_may_edit && trial->ask->role < GL_CURATOR &&
@@ -201,6 +202,8 @@ static void depend_on_all(struct trial *trial)
     const char *field;
     json_t *seq;
     json_t *prev = trial->prev;
+    if (MUTATION(whole_not_looked_at))
+        return;
     trial->prev = json_object(); /* only what is set belongs into prev */
     json_array_clear(trial->conflicts);
     json_object_foreach(json_object_get(trial->before->record, "seqs"), field, seq) trial_note_field(trial, field);

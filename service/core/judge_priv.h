@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "proto/gl_mutation.h"
 #include "service/core/judge.h"
 
 /* One op being judged: what was asked, what is there, and the effect as it grows. */

@@ -46,8 +46,10 @@ void judge_back_to(struct judge_view *view, const struct judge_mark *mark)
             undo->before ? map_put(&view->overlay, &undo->id, undo->before) : map_remove(&view->overlay, &undo->id);
         gl_annotation_unref(&now);
     }
-    view->seq = mark->seq;
-    view->chain = mark->chain;
+    if (!MUTATION(seq_not_taken_back))
+        view->seq = mark->seq;
+    if (!MUTATION(chain_not_taken_back))
+        view->chain = mark->chain;
     view->sum = mark->sum;
     view->mode_seq = mark->mode_seq;
     memcpy(view->mode, mark->mode, sizeof view->mode);
@@ -85,7 +87,7 @@ const struct gl_annotation *judge_made(const struct judge_view *view, size_t *at
 void judge_put(struct judge_view *view, struct gl_annotation *after)
 {
     const struct gl_annotation *now = judge_find(view, &after->id);
-    if (now)
+    if (now && !MUTATION(sum_keeps_old))
         gl_sum_sub(&view->sum, &now->hash);
     gl_sum_add(&view->sum, &after->hash);
     view->journal = mem_grow(view->journal, &view->journal_cap, view->journal_count + 1, sizeof *view->journal);

@@ -18,7 +18,7 @@ struct lookup {
 
 static bool is_doubtful(const struct session *session, const struct tried *tried)
 {
-    return tried->outcome.code != GL_OK && tried->outcome.code != GL_E_ID_REUSED &&
+    return !MUTATION(refusal_without_lookup) && tried->outcome.code != GL_OK && tried->outcome.code != GL_E_ID_REUSED &&
            tried->op->new_as_of != session->state->seq + 1 && tried->op->lookups < LOOKUPS_MAX &&
            tried->op->role >= GL_VIEWER; /* what one may not see does not exist */
 }

@@ -325,7 +325,7 @@ static void on_reloaded(void *ctx, enum gl_code code, const struct store_project
         project_reload(project);
     } else if (code == GL_OK) {
         take(project, from);
-        if (project->epoch != epoch)
+        if (project->epoch != epoch && !MUTATION(roles_not_refreshed))
             project_refresh_roles(project);
         project_deliver_all(project);
         if (project->told < project->head)

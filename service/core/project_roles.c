@@ -16,7 +16,7 @@ static void set_role(struct subscription *subscription, enum gl_role role)
     if (notice.has_role)
         notice.role = gl_slice_str(gl_role_name(role));
     send_session_notice(subscription->peer, &notice);
-    if (role < GL_VIEWER)
+    if (role < GL_VIEWER && !MUTATION(revoked_keeps_reading))
         subscription_free(subscription);
 }
 

@@ -59,7 +59,9 @@ const struct recent_op *session_recent_find(const struct session *session, uint6
     if (session->recent_count == 0)
         return NULL;
     uint64_t oldest = recent_at(session, 0)->seq;
-    return seq < oldest || seq >= oldest + session->recent_count ? NULL : recent_at(session, (size_t)(seq - oldest));
+    return seq < oldest || seq >= oldest + session->recent_count
+               ? NULL
+               : recent_at(session, (size_t)(seq - oldest) - (MUTATION(recent_off_by_one) && seq > oldest));
 }
 
 void session_remember_op(struct session *session, const gl_uuid *op, const struct known_op *known)

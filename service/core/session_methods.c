@@ -55,7 +55,7 @@ static void subscribe(struct join *join, uint64_t cursor)
     if (!peer->is_closed) {
         struct subscription *subscription = subscription_new(peer, session, role);
         subscription->is_live = !join->params.has_live || join->params.live;
-        subscription->cursor = cursor;
+        subscription->cursor = cursor - (MUTATION(resume_repeats_one) && cursor > 0) + (MUTATION(resume_skips_one) && cursor > 0);
         subscription->project_cursor = told;
         presence_enter(subscription);
         if (request->scope.epoch > 0 && request->scope.epoch < session->project->epoch)
@@ -172,7 +172,7 @@ static void on_session(void *ctx, enum gl_code code, struct session *session)
     if (join->request->scope.retained_from > session->retained_from)
         session->retained_from = join->request->scope.retained_from;
     uint64_t known = join->request->scope.head > join->params.since ? join->request->scope.head : join->params.since;
-    if (known > session->state->seq)
+    if (known > session->state->seq && !MUTATION(join_without_look))
         session_refresh(session, &join->request->account, on_current, join);
     else
         on_current(join, GL_OK, session);

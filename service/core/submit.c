@@ -62,8 +62,8 @@ static bool may_answer(const struct submit *submit)
 {
     const struct peer *peer = submit->request->peer;
     const struct subscription *joined = subscription_find(peer, &submit->session);
-    return submit->pending == 0 &&
-           (peer->is_closed || peer->is_closing || !joined || !joined->is_live || joined->cursor >= submit->newest);
+    return submit->pending == 0 && (peer->is_closed || peer->is_closing || !joined || !joined->is_live ||
+                                    joined->cursor >= submit->newest || MUTATION(answer_overtakes_op));
 }
 
 void submit_flush(struct peer *peer, const gl_uuid *session)

@@ -44,7 +44,7 @@ static void session_outcome(struct part *part)
 {
     struct session *session = part->session;
     struct core *core = session->core;
-    switch (part->stream.outcome) {
+    switch (MUTATION(lost_fence_taken_for_won) ? APPEND_COMMITTED : part->stream.outcome) {
     case APPEND_COMMITTED: part_commit(part); return;
     case APPEND_FOUND: part_found(part); return;
     case APPEND_EXISTS: /* said of projects only */
@@ -121,7 +121,7 @@ void group_settle(struct group *group, enum gl_code code, struct append_stream *
         if (part->project)
             (code == GL_OK ? project_outcome : project_part_give_back)(part);
         else
-            (code == GL_OK ? session_outcome : part_give_back)(part);
+            (code == GL_OK || MUTATION(failed_append_taken_for_done) ? session_outcome : part_give_back)(part);
     }
     if (code == GL_OK)
         tell(core, streams, group->count);

@@ -1,0 +1,249 @@
+/* run.c - one seed: people ask, things go wrong, everything heals, and the promises are looked at. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/sim/check.h"
+#include "tests/sim/person.h"
+#include "tests/sim/wire.h"
+
+#define LONGEST_MS 120000 /* of asking: workers may be away most of the time */
+#define HEAL_MS    40000  /* then everybody must have everything */
+#define FORGET_MS  6000   /* after which who lost a right must not hear of the session any more */
+
+static unsigned ops_left;
+
+/* ---- people ask */
+
+static void asks(void *ctx, uint64_t person)
+{
+    (void)ctx;
+    if (world.is_calm || world.is_over)
+        return;
+    unsigned count = draw(DICE_PEOPLE, 12) == 0 ? 2 + (unsigned)draw(DICE_PEOPLE, 4) : 1;
+    count = count < ops_left ? count : ops_left;
+    size_t before = asked_count;
+    if (count > 0)
+        person_asks((size_t)person, count);
+    ops_left -= (unsigned)(asked_count - before);
+    if (draw(DICE_PEOPLE, 60) == 0)
+        stranger_knocks();
+    world_at(1 + draw(DICE_PEOPLE, person == OWNER_OF_Q ? 300 : draw(DICE_PEOPLE, 3) ? 50 : 4), asks, NULL, person);
+}
+
+/* ---- things go wrong */
+
+static struct worker *draw_worker(void)
+{
+    return &workers[draw(DICE_FAULT, worker_count)];
+}
+
+static void role_returns(void *ctx, uint64_t person)
+{
+    (void)ctx;
+    if (world.is_over || world.is_calm)
+        return;
+    db_set_role(&database.projects[0], (size_t)person, person == 1 ? GL_CURATOR : GL_ANNOTATOR);
+    person_rejoins((size_t)person);
+}
+
+static void change_role(void)
+{
+    static const enum gl_role roles[] = {GL_NOBODY, GL_VIEWER, GL_ANNOTATOR, GL_CURATOR};
+    size_t person = 1 + draw(DICE_FAULT, 2), role = draw(DICE_FAULT, 4);
+    trace("person %zu  becomes %s", person, gl_role_name(roles[role]));
+    db_set_role(&database.projects[0], person, roles[role]);
+    world_at(50 + draw(DICE_FAULT, 2000), role_returns, NULL, person);
+}
+
+static void be_away(void)
+{
+    database.away_until_ms = world.now_ms + draw(DICE_FAULT, 5) * draw(DICE_FAULT, 700);
+    trace("the database is away until %llu", (unsigned long long)database.away_until_ms - 1000000);
+}
+
+static void lock_row(void)
+{
+    struct db_log *log = &database.logs[draw(DICE_FAULT, LOGS)];
+    log->locked_until_ms = world.now_ms + draw(DICE_FAULT, 3) * draw(DICE_FAULT, 500);
+    trace("a stranger locks the row of %zu", (size_t)(log - database.logs));
+}
+
+static void go_wrong(enum fault fault)
+{
+    struct conn *conn = fault == FAULT_cut || fault == FAULT_stall ? wire_draw() : NULL;
+    fault_bit(fault);
+    switch (fault) {
+    case FAULT_cut:
+        if (conn)
+            wire_cut(conn);
+        break;
+    case FAULT_stall:
+        if (conn)
+            wire_stall(conn);
+        break;
+    case FAULT_kill: worker_kill(draw_worker()); break;
+    case FAULT_drain: worker_drain(draw_worker()); break;
+    case FAULT_freeze: worker_freeze(draw_worker(), draw(DICE_FAULT, 1500)); break;
+    case FAULT_quit: person_quit(draw(DICE_FAULT, WORKERS_OF_P)); break;
+    case FAULT_down: be_away(); break;
+    case FAULT_row_lock: lock_row(); break;
+    case FAULT_repeat: op_arrives_again(); break;
+    case FAULT_role: change_role(); break;
+    case FAULT_policy: db_set_open(&database.projects[0], !database.projects[0].is_open); break;
+    default: break; /* those happen where they happen */
+    }
+}
+
+static void fault_comes(void *ctx, uint64_t arg)
+{
+    static const unsigned char often[FAULT_COUNT] = {
+        [FAULT_cut] = 8,  [FAULT_stall] = 4,    [FAULT_kill] = 3,   [FAULT_drain] = 2, [FAULT_freeze] = 3, [FAULT_quit] = 3,
+        [FAULT_down] = 2, [FAULT_row_lock] = 4, [FAULT_repeat] = 8, [FAULT_role] = 3,  [FAULT_policy] = 1};
+    unsigned at = (unsigned)draw(DICE_FAULT, 100);
+    if (world.is_calm || world.is_over)
+        return;
+    for (unsigned i = 0; i < FAULT_COUNT; i++) {
+        if (at < often[i]) {
+            if (fault_may((enum fault)i))
+                go_wrong((enum fault)i);
+            break;
+        }
+        at -= often[i];
+    }
+    world_at(5 + draw(DICE_FAULT, 60), fault_comes, ctx, arg);
+}
+
+/* ---- everything heals */
+
+static size_t revoked; /* who lost the right to see project 0, for good; PEOPLE_MAX: nobody */
+
+static void heal(void)
+{
+    trace("everything heals");
+    world.is_calm = true;
+    database.away_until_ms = 0;
+    for (size_t i = 0; i < LOGS; i++)
+        database.logs[i].locked_until_ms = 0;
+    workers_heal();
+    wire_heal();
+    if (!database.projects[0].is_open)
+        db_set_open(&database.projects[0], true);
+    revoked = (world.plan.without >> FAULT_role & 1) || draw(DICE_PLAN, 4) ? PEOPLE_MAX : 2;
+    for (size_t i = 1; i <= 2; i++) {
+        enum gl_role role = i == revoked ? GL_NOBODY : i == 1 ? GL_CURATOR : GL_ANNOTATOR;
+        bool was_changed = database.projects[0].roles[i] != role && i != revoked;
+        db_set_role(&database.projects[0], i, role);
+        if (was_changed)
+            person_rejoins(i);
+    }
+}
+
+static void bring_back_the_lost(void)
+{
+    for (size_t i = 0; i < PEOPLE_MAX; i++)
+        if (i != revoked && person_is_lost(i))
+            person_rejoins(i);
+}
+
+/* False: not in time, or a promise is broken. */
+static bool run_until_done(uint64_t limit_ms)
+{
+    char why[256] = "";
+    uint64_t end_ms = world.now_ms + limit_ms, look_ms = world.now_ms;
+    while (world.now_ms < end_ms && world_step()) {
+        if (world.now_ms < look_ms)
+            continue;
+        look_ms = world.now_ms + 100;
+        bring_back_the_lost();
+        if (people_are_done(why, sizeof why))
+            return !world.is_broken;
+    }
+    broken(5, "%llu s after everything healed: %s", (unsigned long long)limit_ms / 1000, why);
+    return false;
+}
+
+static void run_for(uint64_t ms)
+{
+    uint64_t end_ms = world.now_ms + ms;
+    while (world.now_ms < end_ms && world_step())
+        continue;
+}
+
+/* Somebody comes late, and one more op is asked for: it must reach everybody, and nobody who may not see it. */
+static void late(void)
+{
+    db_set_role(&database.projects[0], LATE, GL_VIEWER);
+    person_comes(LATE);
+    SAW(late_joiners);
+    if (revoked < PEOPLE_MAX) {
+        run_for(FORGET_MS);
+        SAW(revoked_told_nothing);
+    }
+    person_asks(1, 1);
+}
+
+/* ---- a seed */
+
+static void begin(const struct plan *plan)
+{
+    struct core_limits limits = {.frame_bytes = 262144,
+                                 .ops_in_flight = 64,
+                                 .requests_in_flight = 64,
+                                 .bytes_in_flight = 1 << 21,
+                                 .document_bytes = 1 << 20,
+                                 .uploads_bytes = 1 << 22,
+                                 .append_max_ops = 1 + draw(DICE_PLAN, 20),
+                                 .recent_ops = 1 + draw(DICE_PLAN, draw(DICE_PLAN, 2) ? 12 : 300),
+                                 .recent_bytes = 1 << 20,
+                                 .sessions = 8,
+                                 .hello_ms = 10000,
+                                 .stall_ms = 8000,
+                                 .append_ms = 5000,
+                                 .idle_session_ms = 500 + draw(DICE_PLAN, 4000)};
+    ops_left = plan->ops;
+    revoked = PEOPLE_MAX;
+    database_begin();
+    wire_begin();
+    people_begin();
+    db_set_role(&database.projects[0], 0, GL_CURATOR);
+    db_set_role(&database.projects[0], 1, GL_CURATOR);
+    db_set_role(&database.projects[0], 2, GL_ANNOTATOR);
+    db_set_role(&database.projects[1], OWNER_OF_Q, GL_OWNER);
+    workers_begin(2 + draw(DICE_PLAN, WORKERS_MAX - 1), &limits);
+}
+
+static void end(void)
+{
+    people_end();
+    workers_end();
+    world_run_out();
+    wire_end();
+    database_end();
+    world_end();
+}
+
+bool sim_run(const struct plan *plan, struct tally *tally)
+{
+    world_begin(plan, tally);
+    begin(plan);
+    for (size_t i = 0; i <= OWNER_OF_Q; i++) {
+        person_comes(i);
+        world_at(10 + draw(DICE_PEOPLE, 50), asks, NULL, i);
+    }
+    world_at(20, fault_comes, NULL, 0);
+    while (ops_left > 0 && world.now_ms < 1000000 + LONGEST_MS && world_step())
+        continue;
+    if (!world.is_broken)
+        heal();
+    if (run_until_done(HEAL_MS)) {
+        late();
+        if (run_until_done(HEAL_MS))
+            people_check_converged();
+    }
+    if (!world.is_broken)
+        check_promises();
+    bool is_kept = !world.is_broken;
+    tally->seeds++;
+    end();
+    return is_kept;
+}
