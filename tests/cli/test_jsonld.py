@@ -115,6 +115,10 @@ class Everything(CliCase):
         tag = cls.server.gloss
         cls.claim = tag("tag", "One", "closer ties", "--label", "claim", "--json", user="ana", status=0).json["annotation"]
         cls.other = tag("tag", "Two", "俄罗斯", "--label", "evidence", "--json", user="ana", status=0).json["annotation"]
+        with Client(cls.server, "admin") as admin:
+            op = {"id": create()["id"], "change": {"kind": "attribute.create", "name": "weight", "type": "integer"}}
+            project = cls.server.gloss("info", "One", "--json", status=0).json["project"]
+            cls.weight = admin.call("project.submit", project=project, ops=[op])["results"][0]["made"]
         with Client(cls.server, "ana") as ana:
             ana.join(cls.one["session"])
             def made(**change):
@@ -146,7 +150,7 @@ class Everything(CliCase):
         self.assertEqual(relation["urn:gloss:session"], {"id": "urn:uuid:" + self.one["session"]})
         kind, note = relation["body"]
         self.assertEqual((kind["source"]["value"], note["value"]), ("supports", "both"))
-        self.assertEqual([(entry["urn:gloss:name"], entry["urn:gloss:value"]) for entry in relation["urn:gloss:attributes"]], [("weight", 3)])
+        self.assertEqual(relation["urn:gloss:attributes"], [{"urn:gloss:name": "weight", "urn:gloss:value": 3, "urn:gloss:attribute": {"id": "urn:uuid:" + self.weight}}])
 
     def test_several_places_are_several_targets(self):
         targets = self.items("One")[self.pieces]["target"]

@@ -111,8 +111,12 @@ class Screen(CliCase):
         verbs = self.gloss("completion", "words", "--", "").out.splitlines()
         runs = [["help", verb.split("\t")[0]] for verb in verbs] + [
             ["help"], ["help", "exits"], ["help", "member", "add"], ["version"], ["servers"], ["ls"], ["info", "plain.md"], ["show", "plain.md"], ["show", "mixed.txt"],
-            ["log", "plain.md"], ["log", "mixed.txt"], ["verify", "plain.md"], ["project"], ["member"], ["inbox"], ["sync"],
+            ["log", "plain.md"], ["log", "mixed.txt"], ["verify", "plain.md"], ["inbox"], ["sync"],
             ["tag", "plain.md", "cautious", "--label", "claim", "--note", "n"]]
+        for verb in verbs:  # those of a group that need no words
+            verb = verb.split("\t")[0]
+            if self.gloss("completion", "words", "--", verb, "list").out.startswith("list\t"):
+                runs += [[verb], ["help", verb, "list"]]
         failing = [(["tag", "plain.md", "China", "--label", "claim"], 3), (["tag", "plain.md", "no such words there", "--label", "claim"], 3), (["show", "plein.md"], 2),
                    (["shwo"], 2), (["ls", "--projcet", "x"], 2), (["ls", "--project", "brief"], 0), (["edit", "00000000"], 2), (["ls", "--server", "server"], 2)]
         for columns in (40, 79, 200):
