@@ -46,7 +46,8 @@ struct core {
     void (*drained)(void *);
     void *drained_ctx;
     size_t upload_bytes;
-    size_t revoked_in_flight; /* questions after revoked tokens and disabled accounts */
+    size_t revoked_in_flight;  /* questions after revoked tokens and disabled accounts */
+    gl_uuid *revoked_asked[2]; /* what is asked: accounts, tokens; owned here, since the store may end first */
     struct core_counts counts;
 };
 
