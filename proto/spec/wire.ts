@@ -266,6 +266,10 @@ export interface ProjectInfo {
   role: string;
   /** whether the codebook is open: an unknown label makes a new one */
   open: boolean;
+  /** whether annotators may change what others made */
+  others_may_edit?: boolean;
+  /** ops so far in the project's stream */
+  seq?: number;
 }
 
 /** who belongs to a project, or did */
@@ -306,6 +310,20 @@ export interface DocumentInfo {
   annotations?: number;
   /** the reader's role in the project */
   role?: string;
+  /** who wrote it: a list of names */
+  authors?: Texts;
+  /** who published it */
+  publisher?: string;
+  /** when it was published: YYYY, YYYY-MM or YYYY-MM-DD */
+  date?: string;
+  /** where it comes from: a link */
+  source?: string;
+  /** its language: a BCP 47 tag */
+  language?: string;
+  /** where it is kept: names with / between */
+  folder?: string;
+  /** a list of tags */
+  tags?: Texts;
 }
 
 /** where an annotation is */
@@ -578,19 +596,33 @@ export interface CodebookPolicyParams {
 /** Opens or closes the codebook. */
 export interface CodebookPolicyResult {}
 
-/** Lists documents one may see, by title. */
+/** Lists documents one may see. A cursor belongs to its order. */
 export interface DocumentListParams {
   /** only of this project */
   project?: Uuid;
   /** only those whose title or file name begins so (ASCII case ignored) */
   prefix?: string;
+  /** only those with this in the title (ASCII case ignored) */
+  text?: string;
+  /** only those in this folder, or below it */
+  folder?: string;
+  /** only those with this tag */
+  tag?: string;
+  /** only those in this language (en: en-GB as well) */
+  language?: string;
+  /** only those with this in the name of an author (ASCII case ignored) */
+  author?: string;
+  /** title (as without), date, or created: when it was imported */
+  sort?: string;
+  /** the last one first */
+  descending?: boolean;
   /** from the page before */
   cursor?: string;
   /** at most so many; 100 without */
   limit?: number;
 }
 
-/** Lists documents one may see, by title. */
+/** Lists documents one may see. A cursor belongs to its order. */
 export interface DocumentListResult {
   /** one page */
   documents: DocumentInfo[];

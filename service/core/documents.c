@@ -5,6 +5,22 @@
 
 #define LIMIT_DEFAULT   100
 #define TEXT_CODEPOINTS 32768
+#define META_COLUMN     13 /* the first column of the metadata */
+#define KEY_COLUMN      20 /* of a list: what it is sorted by */
+
+static void meta_from_row(const struct store_rows *rows, size_t row, struct gl_document_info *info)
+{
+    struct {
+        bool *has;
+        struct gl_slice *text;
+    } members[] = {{&info->has_authors, &info->authors_raw}, {&info->has_publisher, &info->publisher},
+                   {&info->has_date, &info->date},           {&info->has_source, &info->source},
+                   {&info->has_language, &info->language},   {&info->has_folder, &info->folder},
+                   {&info->has_tags, &info->tags_raw}};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if ((*members[i].has = !store_is_null(rows, row, META_COLUMN + i)))
+            *members[i].text = store_text(rows, row, META_COLUMN + i);
+}
 
 void document_from_row(const struct store_rows *rows, size_t row, struct gl_document_info *info)
 {
@@ -25,15 +41,36 @@ void document_from_row(const struct store_rows *rows, size_t row, struct gl_docu
                                       .role = store_text(rows, row, 12)};
     if (info->has_filename)
         info->filename = store_text(rows, row, 5);
+    meta_from_row(rows, row, info);
     struct gl_slice sha256 = store_bytes(rows, row, 6);
     memcpy(info->sha256, sha256.data, sha256.len < sizeof info->sha256 ? sha256.len : sizeof info->sha256);
+}
+
+struct list_order {
+    struct gl_slice sort;
+    bool descending;
+    size_t limit;
+    char mark[16]; /* what its cursors begin with */
+};
+
+static struct gl_slice list_cursor(struct request *request, const struct list_order *order, struct gl_slice key,
+                                   const gl_uuid *document)
+{
+    struct gl_buf text;
+    gl_buf_init(&text, 1024);
+    gl_buf_str(&text, order->mark);
+    gl_buf_slice(&text, key);
+    struct gl_slice cursor = cursor_write(request, gl_buf_peek(&text), document);
+    gl_buf_fini(&text);
+    return cursor;
 }
 
 static void on_documents(void *ctx, enum gl_code code, const struct store_rows *rows)
 {
     struct request *request = ctx;
     struct gl_document_list_result result = {0};
-    size_t limit = (size_t)(uintptr_t)request->user;
+    const struct list_order *order = request->user;
+    const size_t limit = order->limit;
     if (rows_failed(request, code, rows, NULL))
         return;
     size_t count = store_rows_count(rows);
@@ -43,24 +80,58 @@ static void on_documents(void *ctx, enum gl_code code, const struct store_rows *
     result.documents = documents;
     result.documents_count = count < limit ? count : limit;
     if ((result.has_next = count > limit))
-        result.next = cursor_write(request, documents[limit - 1].title, &documents[limit - 1].document);
+        result.next = list_cursor(request, order, store_text(rows, limit - 1, KEY_COLUMN), &documents[limit - 1].document);
     request_reply(request, document_list, &result);
 }
+
+static bool read_order(struct request *request, const struct gl_document_list_params *params, struct list_order *order)
+{
+    static const char *const sorts[] = {"title", "date", "created"};
+    size_t i = 0;
+    while (params->has_sort && i < 3 && !gl_slice_is(params->sort, sorts[i]))
+        i++;
+    if (i == 3) {
+        request_fail_at(request, GL_E_INVALID_PARAMS, "sort", "sort must be title, date or created");
+        return false;
+    }
+    *order = (struct list_order){.sort = gl_slice_str(sorts[i]),
+                                 .descending = params->has_descending && params->descending,
+                                 .limit = params->has_limit && params->limit > 0 ? (size_t)params->limit : LIMIT_DEFAULT};
+    snprintf(order->mark, sizeof order->mark, "%s%c", sorts[i], order->descending ? '-' : '+');
+    return true;
+}
+
+#define TEXT_OR_NULL(member) params.has_##member ? P_TEXT(params.member) : P_NULL
 
 void handle_document_list(struct request *request)
 {
     struct gl_document_list_params params = {0};
     struct page_cursor cursor;
-    if (!request_read(request, document_list, &params) || !cursor_read(request, params.has_cursor, params.cursor, &cursor))
+    struct list_order *order = gl_arena_alloc(&request->arena, sizeof *order);
+    if (!request_read(request, document_list, &params) || !read_order(request, &params, order) ||
+        !cursor_read(request, params.has_cursor, params.cursor, &cursor))
         return;
-    size_t limit = params.has_limit && params.limit > 0 ? (size_t)params.limit : LIMIT_DEFAULT;
-    request->user = (void *)(uintptr_t)limit;
-    store_query(request->core->store, STORE_Q_document_list, &request->account,
-                (struct store_param[]){params.has_project ? P_UUID(params.project) : P_NULL,
-                                       params.has_prefix ? P_TEXT(params.prefix) : P_NULL,
-                                       cursor.name.data ? P_TEXT(cursor.name) : P_NULL,
-                                       cursor.name.data ? P_UUID(cursor.id) : P_NULL, P_U64(limit + 1)},
-                5, on_documents, request);
+    const size_t mark = strlen(order->mark);
+    if (cursor.name.data && (cursor.name.len < mark || memcmp(cursor.name.data, order->mark, mark) != 0)) {
+        refuse_cursor(request);
+        return;
+    }
+    request->user = order;
+    struct store_param asked[] = {params.has_project ? P_UUID(params.project) : P_NULL,
+                                  TEXT_OR_NULL(prefix),
+                                  TEXT_OR_NULL(folder),
+                                  TEXT_OR_NULL(tag),
+                                  TEXT_OR_NULL(language),
+                                  TEXT_OR_NULL(author),
+                                  TEXT_OR_NULL(text),
+                                  P_BOOL(order->descending),
+                                  cursor.name.data ? P_TEXT(gl_slice_of(cursor.name.data + mark, cursor.name.len - mark))
+                                                   : P_NULL,
+                                  cursor.name.data ? P_UUID(cursor.id) : P_NULL,
+                                  P_TEXT(order->sort),
+                                  P_U64(order->limit + 1)};
+    store_query(request->core->store, STORE_Q_document_list, &request->account, asked, sizeof asked / sizeof *asked, on_documents,
+                request);
 }
 
 static void on_document(void *ctx, enum gl_code code, const struct store_rows *rows)

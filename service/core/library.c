@@ -22,7 +22,7 @@ bool rows_failed(struct request *request, enum gl_code code, const struct store_
     return true;
 }
 
-static void refuse_cursor(struct request *request)
+void refuse_cursor(struct request *request)
 {
     request_fail_at(request, GL_E_INVALID_PARAMS, "cursor", "cursor must be `next` of the page before, as it came");
 }
@@ -93,7 +93,11 @@ static void on_projects(void *ctx, enum gl_code code, const struct store_rows *r
         projects[i] = (struct gl_project_info){.project = store_uuid(rows, i, 0),
                                                .name = store_text(rows, i, 1),
                                                .role = store_text(rows, i, 2),
-                                               .open = store_bool(rows, i, 3)};
+                                               .open = store_bool(rows, i, 3),
+                                               .has_others_may_edit = true,
+                                               .others_may_edit = store_bool(rows, i, 4),
+                                               .has_seq = true,
+                                               .seq = store_u64(rows, i, 5)};
     result.projects = projects;
     result.projects_count = count < limit ? count : limit;
     if ((result.has_next = count > limit))
@@ -131,8 +135,14 @@ static void on_project_made(void *ctx, enum gl_code code, const struct store_row
     }
     if (rows_failed(request, code, rows, NULL))
         return;
-    struct gl_project_create_result result = {
-        .project = {.project = project, .name = made->name, .role = GL_SLICE("owner"), .open = true}};
+    struct gl_project_create_result result = {.project = {.project = project,
+                                                          .name = made->name,
+                                                          .role = GL_SLICE("owner"),
+                                                          .open = true,
+                                                          .has_others_may_edit = true,
+                                                          .others_may_edit = true,
+                                                          .has_seq = true,
+                                                          .seq = 2}};
     request_reply(request, project_create, &result);
 }
 

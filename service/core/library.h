@@ -17,6 +17,7 @@ struct page_cursor {
 };
 bool cursor_read(struct request *request, bool has, struct gl_slice text,
                  struct page_cursor *cursor); /* answers the request when it is none */
+void refuse_cursor(struct request *request);
 struct gl_slice cursor_write(struct request *request, struct gl_slice name, const gl_uuid *id); /* in the arena */
 /* What a callback of store_query begins with: answers the request and returns true when there is nothing to go on with. */
 bool rows_failed(struct request *request, enum gl_code code, const struct store_rows *rows, const char *missing);

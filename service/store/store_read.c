@@ -172,13 +172,13 @@ static bool session_result(struct request *request, unsigned statement, PGresult
 {
     struct read *read = (struct read *)request;
     struct store_session *session = &read->of.session;
-    if (statement == FIRST && rows_fit(result, 15)) {
+    if (statement == FIRST && rows_fit(result, 22)) {
         take_document(read, result, &session->document);
         session->session = read->stream;
         session->project = session->document.project;
         session->head = row_u64(result, 0, 10);
-        session->epoch = row_u64(result, 0, 13);
-        session->retained_from = row_u64(result, 0, 14);
+        session->epoch = row_u64(result, 0, 20);
+        session->retained_from = row_u64(result, 0, 21);
         read->is_found = gl_role_parse(row_slice(result, 0, 12), &session->role);
     }
     return false;

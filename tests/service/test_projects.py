@@ -225,6 +225,87 @@ class Members(ProjectCase):
         ben.one(self.session, update(made["annotation"], made["seq"] + 1, note="again"))
 
 
+class Documents(ProjectCase):
+    META = {"authors": ["A. Tal", "Béatrice Aar"], "publisher": "The Harbour", "date": "2026-11-21", "source": "https://example.org/1?a=b",
+            "language": "en-GB", "folder": "briefs/water", "tags": ["water", "wells"]}
+
+    def info(self, client, document):
+        return client.call("document.get", document=document)["document"]
+
+    def test_metadata_comes_with_the_import_and_is_changed(self):
+        ana, cora = self.people("ana", "cora")
+        document = ana.upload(self.project, f"Wells {new_id()}\n", title="Wells", meta=self.META)["document"]
+        self.assertEqual({name: document[name] for name in self.META}, self.META)
+        made = self.do(cora, op("document.update", document=document["document"], title="Wells of Tal", authors=None, tags=["wells"], date="2025"))
+        self.assertEqual(made["made"], document["document"])
+        info = self.info(ana, document["document"])
+        self.assertEqual((info["title"], info.get("authors"), info["tags"], info["date"], info["publisher"]),
+                         ("Wells of Tal", None, ["wells"], "2025", "The Harbour"))
+        self.assertEqual(self.server.check()[0], 0)
+
+    def test_what_is_refused(self):
+        cora, ana = self.people("cora", "ana")
+        document = self.document["document"]
+        for member, value in (("title", None), ("title", ""), ("authors", []), ("authors", "A"), ("authors", ["a", "a"]), ("publisher", 1),
+                              ("date", "2026-13"), ("date", "2025-02-29"), ("date", "yesterday"), ("date", "20261121"), ("source", "javascript:x"),
+                              ("source", "example.org"), ("language", "english language"), ("language", "e"), ("folder", ""), ("tags", [1]),
+                              ("colour", "red")):
+            with self.subTest(member=member, value=value):
+                self.refuse(cora, op("document.update", document=document, **{member: value}), "invalid_params", f"change.{member}")
+                if member != "title":
+                    error = ana.error("document.begin", project=self.project, bytes=3, sha256="0" * 64, meta={member: value})
+                    self.assertError(error, "invalid_params", f"meta.{member}")
+        self.refuse(cora, op("document.update", document=document), "invalid_params", "change.kind")
+        self.refuse(cora, op("document.update", document=new_id(), title="x"), "not_found", "change.document")
+        for good in ("2024-02-29", "1999", "2026-11"):
+            self.do(cora, op("document.update", document=document, date=good))
+
+    def test_somebody_elses_change_in_between(self):
+        cora, dan = self.people("cora", "dan")
+        document = self.document["document"]
+        first = self.do(cora, op("document.update", document=document, folder="a"))
+        self.do(dan, op("document.update", base=first["seq"], document=document, folder="b"))
+        data = self.refuse(cora, op("document.update", base=first["seq"], document=document, folder="c"), "stale", "base")
+        self.assertEqual(data["current"]["folder"], "b")
+
+    def test_lists_are_filtered_and_sorted(self):
+        ana = self.connect("ana")
+        rows = (("Alpha", {"date": "2024", "folder": "a", "tags": ["x"], "language": "en", "authors": ["Ann Lee"]}),
+                ("beta", {"date": "2026-01", "folder": "a/b", "tags": ["x", "y"], "language": "en-GB", "authors": ["Bo Ann", "Ces"]}),
+                ("Gamma", {"date": "2025", "folder": "ab", "language": "de"}), ("Delta", {}))
+        for title, meta in rows:
+            ana.upload(self.project, f"{title} {new_id()}\n", title=title, meta=meta)
+
+        def titles(**asked):
+            found, cursor = [], {}
+            while True:
+                page = ana.call("document.list", project=self.project, limit=2, **asked, **cursor)
+                found += [it["title"] for it in page["documents"]]
+                if "next" not in page:
+                    return found
+                cursor = {"cursor": page["next"]}
+
+        self.assertEqual(titles(), ["Alpha", "Delta", "Gamma", "Words", "beta"])
+        self.assertEqual(titles(descending=True), ["beta", "Words", "Gamma", "Delta", "Alpha"])
+        self.assertEqual(titles(sort="date")[2:], ["Alpha", "Gamma", "beta"])
+        self.assertEqual(titles(sort="date", descending=True)[:3], ["beta", "Gamma", "Alpha"])
+        self.assertEqual(titles(sort="created"), ["Words", "Alpha", "beta", "Gamma", "Delta"])
+        for asked, expected in (({"folder": "a"}, ["Alpha", "beta"]), ({"folder": "a/b"}, ["beta"]), ({"tag": "y"}, ["beta"]), ({"tag": "z"}, []),
+                                ({"language": "EN"}, ["Alpha", "beta"]), ({"language": "en-GB"}, ["beta"]), ({"author": "ann"}, ["Alpha", "beta"]),
+                                ({"author": "ces", "tag": "x"}, ["beta"]), ({"text": "LT"}, ["Delta"]), ({"prefix": "b", "text": "a"}, ["beta"])):
+            with self.subTest(asked=asked):
+                self.assertEqual(titles(**asked), expected)
+        cursor = ana.call("document.list", project=self.project, limit=1)["next"]
+        self.assertError(ana.error("document.list", project=self.project, sort="date", cursor=cursor), "invalid_params", "cursor")
+        self.assertError(ana.error("document.list", sort="size"), "invalid_params", "sort")
+
+    def test_a_project_tells_its_policy_and_seq(self):
+        olga = self.connect("olga")
+        made = self.do(olga, op("project.update", name=f"Policy {new_id()}", others_may_edit=False))
+        found = next(it for it in olga.call("project.list", limit=500)["projects"] if it["project"] == self.project)
+        self.assertEqual((found["others_may_edit"], found["seq"], found["name"][:6]), (False, made["seq"], "Policy"))
+
+
 class Replicas(ProjectCase):
     def test_everybody_is_told_and_has_the_same(self):
         cora, ana, olga = self.people("cora", "ana", "olga")

@@ -299,10 +299,19 @@ END_TEST
 
 static size_t documents(const char *prefix, const char *after, const gl_uuid *after_id, uint64_t limit)
 {
-    struct store_param params[] = {P_NULL, prefix ? P_TEXT(gl_slice_str(prefix)) : P_NULL,
-                                   after ? P_TEXT(gl_slice_str(after)) : P_NULL, after_id ? P_UUID(*after_id) : P_NULL,
+    struct store_param params[] = {P_NULL,
+                                   prefix ? P_TEXT(gl_slice_str(prefix)) : P_NULL,
+                                   P_NULL,
+                                   P_NULL,
+                                   P_NULL,
+                                   P_NULL,
+                                   P_NULL,
+                                   P_BOOL(false),
+                                   after ? P_TEXT(gl_slice_str(after)) : P_NULL,
+                                   after_id ? P_UUID(*after_id) : P_NULL,
+                                   P_TEXT(GL_SLICE("title")),
                                    P_U64(limit)};
-    query_wait(&bench, STORE_Q_document_list, &bench.ana, params, 5, &rows);
+    query_wait(&bench, STORE_Q_document_list, &bench.ana, params, 12, &rows);
     ck_assert_int_eq(rows.code, GL_OK);
     return rows.count;
 }

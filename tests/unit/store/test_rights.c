@@ -100,7 +100,7 @@ END_TEST
 static const struct {
     const char *what;
     enum store_query_id query;
-    struct store_param params[5];
+    struct store_param params[12];
     size_t count;
 } foreign[] = {
 #define PROJECT                                                                                                                  \
@@ -127,6 +127,10 @@ static const struct {
     {                                                                                                                            \
         .type = STORE_U64, .u64 = 100                                                                                            \
     }
+#define NO                                                                                                                       \
+    {                                                                                                                            \
+        .type = STORE_BOOL                                                                                                       \
+    }
 #define NOTHING                                                                                                                  \
     {                                                                                                                            \
         .type = STORE_NULL                                                                                                       \
@@ -136,8 +140,15 @@ static const struct {
     {"role_of_session", STORE_Q_role_of_session, {SESSION}, 1},
     {"member_list", STORE_Q_member_list, {PROJECT}, 1},
     {"codebook_page", STORE_Q_codebook_page, {PROJECT, NOTHING, NOTHING, NUMBER}, 4},
-    {"document_list", STORE_Q_document_list, {PROJECT, NOTHING, NOTHING, NOTHING, NUMBER}, 5},
-    {"document_list of all", STORE_Q_document_list, {NOTHING, NOTHING, NOTHING, NOTHING, NUMBER}, 5},
+    {"document_list",
+     STORE_Q_document_list,
+     {PROJECT, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NO, NOTHING, NOTHING, NOTHING, NUMBER},
+     12},
+    {"document_list of all",
+     STORE_Q_document_list,
+     {NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NO, NOTHING, NOTHING, NOTHING, NUMBER},
+     12},
+    {"document_meta", STORE_Q_document_meta, {PROJECT, DOCUMENT}, 2},
     {"document_get", STORE_Q_document_get, {DOCUMENT}, 1},
     {"document_bytes", STORE_Q_document_bytes, {REVISION}, 1},
     {"session_open", STORE_Q_session_open, {SESSION}, 1},
@@ -164,7 +175,7 @@ static struct store_param filled(struct store_param param)
 
 START_TEST(query__asked_by_a_stranger__finds_nothing)
 {
-    struct store_param params[5];
+    struct store_param params[12];
     for (size_t i = 0; i < foreign[_i].count; i++) {
         params[i] = filled(foreign[_i].params[i]);
     }
