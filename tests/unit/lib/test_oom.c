@@ -200,4 +200,68 @@ START_TEST(life__when_many_allocations_fail__goes_on)
 }
 END_TEST
 
-RUN("oom", new__without_memory__says_so, life__when_one_allocation_fails__goes_on, life__when_many_allocations_fail__goes_on)
+/* The queue, without a server: what was asked for at once fails with NOMEM or is kept, whichever allocation fails. */
+static void queue_up(const char *dir, unsigned n, size_t *kept)
+{
+    struct gloss_config config;
+    struct gloss_session *session = NULL;
+    struct gloss_pending pending;
+    char op[GLOSS_ID] = "";
+    gloss_config_init(&config);
+    config.url = "https://127.0.0.1:1/";
+    config.token = "t";
+    config.queue_dir = dir;
+    config.account_id = "01900000-0000-7000-8000-0000000000aa";
+    json_t *single = creates(2, "single"), *step = creates(2, "step");
+    asked = 0;
+    fail_at = n;
+    struct gloss *g = gloss_new(&config, NULL);
+    if (g && had_memory(gloss_join(g, "01900000-0000-7000-8000-0000000000bb", NULL, &session))) {
+        size_t before = gloss_pending_count(session);
+        *kept += had_memory(gloss_submit(session, single, false, NULL, NULL)) ? 2 : 0;
+        *kept += had_memory(gloss_submit(session, step, true, NULL, NULL)) ? 2 : 0;
+        ck_assert_uint_eq(gloss_pending_count(session), *kept);
+        if (gloss_pending_at(session, before, &pending) && !pending.is_atomic) {
+            memcpy(op, pending.op, sizeof(op));
+            ck_assert_int_eq(gloss_pending_drop(session, op), 0);
+            *kept -= 1;
+        }
+        gloss_leave(&session);
+        ck_assert_int_eq(gloss_process(g), 0);
+    }
+    stop_failing();
+    gloss_free(&g);
+    json_decref(single);
+    json_decref(step);
+}
+
+static void drop_folder(const char *dir)
+{
+    char command[128];
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    ck_assert_int_eq(system(command), 0);
+}
+
+START_TEST(queue__whichever_allocation_fails__keeps_what_it_said_it_kept)
+{
+    char dir[] = "/tmp/gloss-oom-XXXXXX";
+    bool is_over = false;
+    wrap_all();
+    for (unsigned n = 1; !is_over; n++) {
+        unsigned failed_before = failed;
+        ck_assert_ptr_nonnull(mkdtemp(dir));
+        size_t kept = 0, before;
+        queue_up(dir, n, &kept);
+        is_over = failed == failed_before;
+        before = kept;
+        queue_up(dir, 0, &kept); /* with memory: everything is there, and goes on */
+        ck_assert_uint_eq(kept, before + 3);
+        drop_folder(dir);
+        memcpy(dir, "/tmp/gloss-oom-XXXXXX", sizeof(dir));
+    }
+    ck_assert_uint_gt(failed, 40);
+}
+END_TEST
+
+RUN("oom", queue__whichever_allocation_fails__keeps_what_it_said_it_kept, new__without_memory__says_so,
+    life__when_one_allocation_fails__goes_on, life__when_many_allocations_fail__goes_on)
