@@ -12,6 +12,7 @@
 #include "clients/cli/brief.h"
 #include "clients/cli/cmds.h"
 #include "clients/cli/link.h"
+#include "clients/cli/meta.h"
 #include "clients/cli/say.h"
 #include "proto/model/text.h"
 
@@ -131,6 +132,9 @@ static int send_text(struct cli *cli, const char *project, const char *path, con
     import.data = bytes->data;
     import.bytes = bytes->len;
     import.progress = on_progress;
+    json_t *meta = json_object();
+    meta_fill(cli, meta, false);
+    import.meta = json_object_size(meta) ? meta : NULL;
     if (gloss_import(cli->gloss, &import, on_imported, &upload) != 0) {
         on_imported(cli->gloss, NULL, false, gloss_last_error(cli->gloss), &upload);
     }
@@ -140,6 +144,7 @@ static int send_text(struct cli *cli, const char *project, const char *path, con
             gloss_free(&cli->gloss); /* it must not call back into what is gone */
         }
     }
+    json_decref(meta);
     return upload.status;
 }
 

@@ -22,6 +22,7 @@ struct import {
     void (*progress)(size_t sent, size_t total, void *arg);
     gloss_import_fn fn;
     void *arg;
+    json_t *meta; /* NULL: none */
     json_t *document;
     bool existing;
 };
@@ -34,6 +35,7 @@ static void import_down(struct lg_job *job)
 static void import_drop(struct import *import)
 {
     json_decref(import->document);
+    json_decref(import->meta);
     free(import->title);
     free(import->filename);
     free(import);
@@ -200,6 +202,8 @@ static void import_up(struct lg_job *job)
     params.title = gl_slice_str(import->title);
     params.has_filename = import->filename != NULL;
     params.filename = gl_slice_str(import->filename);
+    params.has_meta = import->meta != NULL;
+    params.meta = import->meta;
     memcpy(params.sha256, import->sha256.bytes, 32);
     gl_buf_init(&buf, SIZE_MAX);
     gl_document_begin_params_write(&buf, &params);
@@ -251,7 +255,8 @@ int gloss_import(struct gloss *g, const struct gloss_import *asked, gloss_import
     import->project = project;
     import->title = asked->title ? strdup(asked->title) : NULL;
     import->filename = asked->filename ? strdup(asked->filename) : NULL;
-    if ((asked->title && !import->title) || (asked->filename && !import->filename)) {
+    import->meta = asked->meta ? json_deep_copy(asked->meta) : NULL;
+    if ((asked->title && !import->title) || (asked->filename && !import->filename) || (asked->meta && !import->meta)) {
         import_drop(import);
         return lg_fail_nomem(g);
     }

@@ -143,7 +143,7 @@ supports  evidence  →  claim  makes it likelier
         self.assertIn("codebook  open: an unknown label makes a new one", self.gloss("project", "policy", self.project, user="ana", status=0).out)
         self.gloss("project", "policy", self.project, "--codebook", "closed", "--edits", "curators", user="cora", status=0)
         info = self.gloss("project", "show", self.project, "--json", user="ana", status=0).json
-        self.assertEqual((info["open"], info["labels"], info["briefs"]), (False, 0, 1))
+        self.assertEqual((info["open"], info["others_may_edit"], info["labels"], info["briefs"]), (False, False, 0, 1))
         self.refuse("tag", self.text, "cautious", "--label", "new one", user="ana", status=3, says="the codebook is closed")
         hers = self.gloss("note", self.text, "cautious", "hers", "--json", user="cora", status=0).json["annotation"]
         self.refuse("edit", hers, "--note", "mine", user="ana", status=3, says="your role does not allow it")

@@ -40,6 +40,18 @@ class Post(CliCase):
 
     # ---- lines
 
+    def test_attributes_of_every_line_and_places_in_several_pieces(self):
+        lines = [line(label="a", spans=[{"start": 8, "end": 17}, {"exact": "word00003"}]), place(5, attributes={"source": "its own"})]
+        options = ("--attribute", "source=tagger", "--attribute", "weight=2")
+        self.assertEqual(self.counts(self.post(lines, *options, status=0)), (2, 0, 0, 2))
+        first, second = self.annotations()
+        self.assertEqual([span["exact"] for span in first["target"]["spans"]], ["word00000", "word00003"])
+        self.assertEqual((first["attributes"], second["attributes"]), ({"source": "tagger", "weight": 2}, {"source": "its own", "weight": 2}))
+        self.assertEqual(self.counts(self.post(lines, *options, status=0)), (0, 2, 0, 2))
+        self.assertEqual(self.counts(self.post(lines, "--attribute", "source=other", status=0)), (2, 0, 0, 4))
+        done = self.post([line(label="a", start=8, end=17, spans=[])], status=1)
+        self.assertIn("leave out", done.err)
+
     def test_lines_of_both_forms(self):
         done = self.post([place(0), line(label="a", exact="word00002"), line(label="b", exact="word0000", prefix="word00002 ", suffix="3"),
                           line(label="c", exact="word0001", nth=3), line(label="d", start=18, end=27, exact="word00001", note="n", status="proposed",

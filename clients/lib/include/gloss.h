@@ -516,6 +516,7 @@ struct gloss_import {
     const void *data;     /* the bytes: must stay there until the callback */
     size_t bytes;
     void (*progress)(size_t sent, size_t total, void *arg); /* may be NULL; arg is that of the callback */
+    const json_t *meta; /* authors, date, tags ... (PROTOCOL.md, "Metadata"), for a text that is not there yet; NULL: none */
 };
 void gloss_import_init(struct gloss_import *import);
 /* Exactly once. document is document_info, lent; existing: the project had these bytes already. */
