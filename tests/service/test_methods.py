@@ -188,7 +188,7 @@ class Answers(MethodCase):
     def test_projects_and_members(self):
         name = "Answers " + new_id()
         made = self.ask(self.ana, "project.create", name=name)["project"]
-        self.assertEqual(made, {"project": made["project"], "name": name, "role": "owner", "open": True})
+        self.assertEqual(made, {"project": made["project"], "name": name, "role": "owner", "open": True, "others_may_edit": True, "seq": 2})
         self.assertIn(made, self.ask(self.ana, "project.list")["projects"])
         self.assertNotIn(name, [found["name"] for found in self.ask(self.olga, "project.list")["projects"]])
         self.assertError(self.ana.error("project.create", name=name), "exists", "name")
