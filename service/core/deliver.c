@@ -110,7 +110,8 @@ bool peer_has_room(const struct peer *peer)
 /* An op names the codebook that it was judged under. Another worker's may name one that has not been read here yet: nobody gets it before the project's ops. */
 static bool may_deliver(struct session *session)
 {
-    if (session->codebook <= session->project->told)
+    const struct project *project = session->project;
+    if (session->codebook <= project->told && session->codebook <= project->head) /* told is ahead while a reload is under way */
         return true;
     project_reload(session->project); /* and its ops, and these behind them, are delivered when it is there */
     return false;

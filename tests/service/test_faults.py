@@ -80,7 +80,7 @@ class Workers(FaultCase):
             hit = wait_until("somebody writes", lambda: self.worker_of(self.writers[0].connection))
             gone = self.server.kill_worker(self.server.workers().index(hit))
             took.append(self.seconds_until_answered())
-            self.assertNotIn(gone, self.server.workers())
+            wait_until("it is gone", lambda: gone not in self.server.workers())  # pylint: disable=cell-var-from-loop
             for writer, count in zip(self.writers, before):
                 writer.wait_acknowledged(min(240, count + 6))
         self.finish_writing()

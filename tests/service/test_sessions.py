@@ -13,7 +13,7 @@ import unicodedata
 
 import case
 import wire
-from case import Closed, Refused, ServiceCase, TEXT, create, delete, mode, new_id, restore, update
+from case import Client, Closed, Refused, ServiceCase, TEXT, create, delete, mode, new_id, restore, update
 from client import relate, reply
 from replica import chain_start, leaf_of, sha256
 from server import wait_until
@@ -338,9 +338,14 @@ class Conflicts(SessionCase):
         self.assertNotIn(label, [it["name"] for it in self.ana.call("codebook.get", project=self.project)["terms"]])
         self.change(self.ana, base=changed, note="x")
 
+    def let_others_edit(self, may):
+        with Client(self.server, "admin") as admin:
+            done = admin.call("project.submit", project=self.project, ops=[{"id": new_id(), "change": {"kind": "project.update", "others_may_edit": may}}])
+        self.assertNotIn("error", done["results"][0])
+
     def test_only_curators_change_what_others_made_when_the_project_says_so(self):
-        self.server.sql(f"update project set others_may_edit = false, epoch = epoch + 1 where id = '{self.project}'")
-        self.addCleanup(self.server.sql, f"update project set others_may_edit = true, epoch = epoch + 1 where id = '{self.project}'")
+        self.let_others_edit(False)
+        self.addCleanup(self.let_others_edit, True)
         self.refuse(self.ben, update(self.annotation, self.seq, note="x"), "forbidden")
         self.refuse(self.ben, delete(self.annotation, self.seq), "forbidden")
         self.change(self.ana, note="my own")
