@@ -41,8 +41,8 @@ static int add_note(struct gloss_session *session, const char *note)
     return code;
 }
 
-/* One line of the program's own input. 0: go on. */
-static int read_line(struct gloss_session *session)
+/* The program's own input: what is there, a note for each line. 0: go on. */
+static int read_lines(struct gloss_session *session)
 {
     char line[4096];
     ssize_t len = read(STDIN_FILENO, line, sizeof(line) - 1);
@@ -50,8 +50,12 @@ static int read_line(struct gloss_session *session)
         return -1;
     }
     line[len] = '\0';
-    line[strcspn(line, "\n")] = '\0';
-    return line[0] ? add_note(session, line) : 0;
+    int code = 0;
+    char *rest = NULL;
+    for (char *at = strtok_r(line, "\n", &rest); at && code == 0; at = strtok_r(NULL, "\n", &rest)) {
+        code = add_note(session, at);
+    }
+    return code;
 }
 
 /* The loop: until the input ends and nothing waits any more, or ten seconds after it. */
@@ -65,7 +69,7 @@ static int run(struct gloss *g, struct gloss_session *session)
         int ready = poll(fds, 2, timeout < 0 || timeout > 100 ? 100 : timeout);
         code = gloss_process(g);
         if (ready > 0 && fds[1].revents) {
-            has_input = read_line(session) == 0;
+            has_input = read_lines(session) == 0;
         }
         idle += !has_input && ready == 0;
     }
