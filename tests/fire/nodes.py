@@ -6,23 +6,23 @@ up, and goes on by itself when the line is back; one that is far from the databa
 or there twice, and chain and state are the same on both and for glossd check.
 """
 import asyncio
-import ctypes
 import os
 import subprocess
 import sys
-import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import client as clients  # noqa: E402
+import lab as labs  # noqa: E402
 import server as support  # noqa: E402
-from client import create, new_id  # noqa: E402
 import writer as writers  # noqa: E402
+from client import create, new_id  # noqa: E402
+from lab import Lab, NetCluster, Node, NodeClient  # noqa: E402
 
-NET = "198.18.7"  # for tests of networks (RFC 2544); nothing leaves the machine
-PORT, FAR_PORT = 7443, 6543
-CLONE_NEWNET = 0x40000000
+clients.Client = NodeClient  # the writers' too
+
+FAR_PORT = 6543
 CUT_S = 8  # longer than a server waits for an answer of the database
 FAR_MS = 15  # each way
 TEXT = "abcdefghijklmnopqrstuvwxyz " * 8
@@ -31,162 +31,6 @@ TEXT = "abcdefghijklmnopqrstuvwxyz " * 8
 def expect(claim, what):
     if not claim:
         raise AssertionError(what)
-
-
-def run(*command):
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
-
-
-class Lab:
-    """Hosts on a switch, in namespaces of their own."""
-
-    def __init__(self, *hosts):
-        self.name = f"gloss{os.getpid()}"
-        self.hosts = hosts
-        self.made = []
-
-    def space(self, host):
-        return f"{self.name}-{host}"
-
-    def __enter__(self):
-        try:
-            self.make("switch")
-            run("ip", "-n", self.space("switch"), "link", "add", "sw", "type", "bridge")
-            run("ip", "-n", self.space("switch"), "link", "set", "sw", "up")
-            for number, host in enumerate(self.hosts, 1):
-                self.make(host)
-                self.plug_in(host, number)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def make(self, host):
-        run("ip", "netns", "add", self.space(host))
-        self.made.append(host)
-
-    def plug_in(self, host, number):
-        switch, space = self.space("switch"), self.space(host)
-        run("ip", "link", "add", "eth0", "netns", space, "type", "veth", "peer", "name", f"port-{host}", "netns", switch)
-        run("ip", "-n", switch, "link", "set", f"port-{host}", "master", "sw", "up")
-        run("ip", "-n", space, "addr", "add", f"{NET}.{number}/24", "dev", "eth0")
-        run("ip", "-n", space, "link", "set", "lo", "up")
-        run("ip", "-n", space, "link", "set", "eth0", "up")
-
-    def __exit__(self, *_):
-        for host in reversed(self.made):
-            subprocess.run(["ip", "netns", "del", self.space(host)], capture_output=True, timeout=60)
-
-    def address(self, host):
-        return f"{NET}.{self.hosts.index(host) + 1}"
-
-    def on(self, host):
-        """What a command begins with that runs there."""
-        return ["nsenter", f"--net=/run/netns/{self.space(host)}", "--"]
-
-    def cut(self, host):
-        """Its port is none of the switch any more, which drops what comes and goes and says nothing: the host's cable looks well."""
-        run("ip", "-n", self.space("switch"), "link", "set", f"port-{host}", "nomaster")
-
-    def heal(self, host):
-        run("ip", "-n", self.space("switch"), "link", "set", f"port-{host}", "master", "sw")
-
-
-class NetCluster(support.Cluster):
-    """PostgreSQL on its host, over TCP for the others."""
-
-    def __init__(self, lab):
-        self.lab = lab
-        super().__init__(own=True)
-
-    def start(self):
-        super().start()
-        run("psql", "-Xqd", self.conninfo, "-c", "alter system set listen_addresses = '*'")
-        with open(self.folder + "/data/pg_hba.conf", "a") as file:
-            file.write(f"host all all {NET}.0/24 trust\n")
-        self.stop()
-        run(*self.lab.on("db"), support.DEPS + "/private-postgres", "start", self.folder, "--test")
-
-
-class Node(support.Server):
-    """A server on a host; the second one shares database, certificate and people with the first."""
-
-    def __init__(self, lab, host, cluster, first=None):
-        super().__init__(workers=2)
-        self.space, self.prefix, self.port = lab.space(host), lab.on(host), PORT
-        self.cluster, self.first = cluster, first
-        self.reach(lab.address("db"), 5432)
-        if first:
-            self.name, self.tokens = first.name, first.tokens
-            os.symlink(first.folder + "/cert", self.folder + "/cert")
-
-    def reach(self, address, port):
-        """By which way the database is reached, from the next start on."""
-        self.extra = {"database": f"host={address} port={port} dbname={self.name if not getattr(self, 'first', None) else self.first.name}",
-                      "database_admin": f"host={address} port={port} user=postgres dbname=postgres"}
-
-    def __enter__(self):
-        try:
-            if not self.first:
-                subprocess.run([support.DEPS + "/certificate", self.folder + "/cert"], check=True, capture_output=True)
-            self.write_settings()
-            if not self.first:
-                self.glossd("init")
-                self.glossd("migrate")
-                self.user("admin", admin=True)
-                self.glossd("project", "add", support.PROJECT, "--owner", "admin")
-            self.start()
-        except BaseException:
-            self.end(check=False)
-            raise
-        return self
-
-    def is_ready(self):
-        try:
-            NodeClient(self, "admin").close()
-            return True
-        except (OSError, clients.Refused, clients.Closed):
-            return False
-
-    def drop_database(self):
-        """It goes with the cluster."""
-
-    def end(self, check=True):
-        cluster, self.cluster = self.cluster, None
-        try:
-            super().end(check)
-        finally:
-            self.cluster = cluster
-
-
-libc = ctypes.CDLL(None, use_errno=True)
-PlainClient = clients.Client
-
-
-class NodeClient(PlainClient):
-    """A client on the server's own machine. A socket stays in the namespace in which it was made."""
-    one_at_a_time = threading.Lock()
-
-    def __init__(self, server, *args, **more):
-        with self.one_at_a_time:
-            super().__init__(server, *args, **more)
-
-    @staticmethod
-    def enter(path):
-        with open(path) as space:
-            if libc.setns(space.fileno(), CLONE_NEWNET) != 0:
-                raise OSError(ctypes.get_errno(), path)
-
-    async def open(self, port):
-        self.enter(f"/run/netns/{self.server.space}")
-        try:
-            await super().open(port)
-        finally:
-            self.enter(OWN_SPACE)
-
-
-OWN_SPACE = f"/proc/{os.getpid()}/task/{os.getpid()}/ns/net"  # of the first thread, which never leaves it
-clients.Client = NodeClient  # the writers' too
 
 
 # ---- a long line: everything arrives, later
@@ -343,23 +187,10 @@ class Scene:
         return took, meanwhile
 
 
-def missing():
-    if os.geteuid() != 0:
-        return "only root can make network namespaces"
-    for program in ("ip", "nsenter", "psql"):
-        if subprocess.run(["sh", "-c", f"command -v {program}"], capture_output=True).returncode:
-            return f"the program {program} is missing"
-    try:
-        with Lab("db"):
-            return support.missing()
-    except subprocess.CalledProcessError as error:
-        return f"no network namespaces can be made here: {error.stderr.strip()}"
-
-
 def main():
     if sys.argv[1:2] == ["--late"]:
         asyncio.run(serve_late(int(sys.argv[2]), sys.argv[3], float(sys.argv[4])))
-    reason = missing()
+    reason = labs.missing()
     if reason:
         print("skipped:", reason)
         sys.exit(77)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """scene.py - people and a bot on one project's briefs, with the real programs, while everything is killed under them.
-usage: scene.py [--full] [--workers N] [--briefs DIR]
+usage: scene.py [--full] [--workers N | --nodes] [--briefs DIR]
 
 What is shown: bytes out equal bytes in; a watch that is cut off again and again sees every op once, in order; stale edits are refused with the current
 value, other fields merge, ids sent again change nothing; replies, resolved threads and relations across all briefs; workers, the supervisor and
@@ -20,7 +20,9 @@ import uuid
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
+import lab as labs  # noqa: E402
 import server as support  # noqa: E402
+from proxy import Proxy  # noqa: E402
 from stage import GIVE_UP_S, Progress, Watch, expect  # noqa: E402
 
 PEOPLE = ("ana", "ben", "cyn", "dan")
@@ -44,9 +46,10 @@ def somewhere(text, rng):
 
 
 class Scene:
-    def __init__(self, form, briefs, workers):
+    def __init__(self, form, briefs, workers, nodes):
         self.posts, self.runs, self.by_hand, self.cuts, self.offline = FORMS[form]
-        self.form, self.files, self.workers = form, briefs, workers
+        self.form, self.files, self.workers, self.nodes = form, briefs, workers, nodes
+        self.servers = []  # one, or one on each of two machines
         self.progress = Progress(self.by_hand)
         self.lock = threading.Lock()
         self.known = []         # annotations of the brief they work on: (id, the seq that made it)
@@ -59,6 +62,20 @@ class Scene:
         self.posted = []        # (run, its lines)
         self.healed = {}
         self.figures = []
+
+    # ---- where
+
+    @property
+    def server(self):
+        return self.servers[0]
+
+    def where(self, name):
+        """The server that somebody uses: on two machines, each has half of the people."""
+        return self.servers[(PEOPLE + OFFLINE + ("bot",)).index(name) % len(self.servers)]
+
+    def line(self, server):
+        """A line to it that can be cut."""
+        return labs.NodeProxy(server) if self.nodes else Proxy(server.port)
 
     # ---- given
 
@@ -138,7 +155,7 @@ class Scene:
         end = time.monotonic() + GIVE_UP_S
         while True:
             begun = time.monotonic()
-            done = self.server.gloss(*arguments, "--op", op, "--json", user=name)
+            done = self.where(name).gloss(*arguments, "--op", op, "--json", user=name)
             if done.status == 0:
                 answer = done.json
                 self.progress.stored(begun)
@@ -194,7 +211,7 @@ class Scene:
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line, _, _ in lines)
         end = time.monotonic() + GIVE_UP_S
         while True:
-            done = self.server.gloss("post", self.brief, "--run", run, "--agent", "bot/1", user="bot", stdin=text, timeout=GIVE_UP_S)
+            done = self.where("bot").gloss("post", self.brief, "--run", run, "--agent", "bot/1", user="bot", stdin=text, timeout=GIVE_UP_S)
             if done.status == 0:
                 return done.json
             expect(done.status in (2, 5), done)
@@ -227,14 +244,15 @@ class Scene:
         self.healed[what] = time.monotonic() - killed
 
     def kill_worker(self):
-        self.server.kill_worker(self.workers - 1)
+        for server in self.servers:
+            server.kill_worker(server.workers_wanted - 1)
         self.killed = time.monotonic()
 
     def kill_supervisor(self):
         """And start it again, as an operator does."""
-        self.server.kill()
+        self.servers[-1].kill()
         self.killed = time.monotonic()
-        self.server.start(wait=False)
+        self.servers[-1].start(wait=False)
 
     def kill_postgres(self):
         self.server.cluster.kill()
@@ -271,7 +289,9 @@ class Scene:
 
     def conflicts(self):
         words, _, _, nth, _ = somewhere(self.text, random.Random("conflicts"))
-        gloss = self.server.gloss
+        def gloss(*arguments, user, **more):
+            return self.where(user).gloss(*arguments, user=user, **more)
+
         made = gloss("tag", self.brief, words, "--nth", nth, "--label", "claim", "--json", user="ana", status=0).json
         annotation, seq = made["annotation"], made["seq"]
         op = str(uuid.uuid4())
@@ -296,7 +316,7 @@ class Scene:
         changes = {}
         for name in OFFLINE:
             for brief in self.sessions:  # what there was when they left
-                self.server.gloss("show", brief, "--json", user=name, status=0)
+                self.where(name).gloss("show", brief, "--json", user=name, status=0)
             changes[name] = list(self.queue(name))
         for name in PEOPLE[:2]:
             self.work(name, self.offline // 2, "while others are away")
@@ -311,13 +331,13 @@ class Scene:
             brief, arguments = self.change(rng, name, i)
             while arguments[0] == "link" and brief != self.brief:
                 brief, arguments = self.change(rng, name, i)
-            queued = self.server.gloss(*arguments, "--op", op, "--offline", "--json", user=name, status=0).json
+            queued = self.where(name).gloss(*arguments, "--op", op, "--offline", "--json", user=name, status=0).json
             expect(queued["queued"] is True and queued["op"] == op, queued)
             yield op
 
     def come_back(self, name, ops):
         """Every op that was queued is in the log now, or was refused by name, with what is there."""
-        done = self.server.gloss("sync", "--json", user=name)
+        done = self.where(name).gloss("sync", "--json", user=name)
         lines = {line["op"]: line for line in done.lines if "op" in line}
         expect(set(lines) == set(ops), f"{name} had queued {len(ops)} ops, sync told of {len(lines)}: {done}")
         for op, line in lines.items():
@@ -329,11 +349,11 @@ class Scene:
                 self.returned[line["error"]["name"]] += 1
         expect(done.status == (1 if any("error" in line for line in lines.values()) else 0), done)
         refused = [op for op, line in lines.items() if line.get("kept")]
-        waiting = self.server.gloss("sync", "--list", "--json", user=name, status=0).lines
+        waiting = self.where(name).gloss("sync", "--list", "--json", user=name, status=0).lines
         expect(sorted(line["op"] for line in waiting if "op" in line) == sorted(refused), f"refused {refused}, kept for a decision {waiting}")
         if refused:
-            self.server.gloss("sync", "--drop", "all", "--json", user=name, status=0)
-        expect(not self.server.gloss("sync", "--list", "--json", user=name, status=0).lines, "something still waits")
+            self.where(name).gloss("sync", "--drop", "all", "--json", user=name, status=0)
+        expect(not self.where(name).gloss("sync", "--list", "--json", user=name, status=0).lines, "something still waits")
 
     def post_again(self):
         """Everything that the bot had posted, once more: nothing changes."""
@@ -347,7 +367,7 @@ class Scene:
     # ---- then
 
     def verify(self, name, brief=None):
-        done = self.server.gloss("verify", brief or self.brief, "--json", user=name, status=0).json
+        done = self.where(name).gloss("verify", brief or self.brief, "--json", user=name, status=0).json
         expect(done["ok"] is True, done)
         return {member: done[member] for member in ("seq", "chain", "state", "annotations")}
 
@@ -406,17 +426,31 @@ class Scene:
         expect(self.watch.cuts == self.cuts and self.watch.proxy.connections > self.cuts, f"{self.watch.cuts} cuts, {self.watch.proxy.connections} connections")
 
     def play(self):
-        with support.Server(workers=self.workers, own_cluster=True) as self.server:
-            self.prepare()
-            self.all_at_once()
-            self.conflicts()
-            self.work_offline()
-            self.post_again()
-            self.compare()
-            self.nothing_is_lost()
-            self.the_watch_saw_everything()
-            self.compare_bytes()
+        if not self.nodes:
+            with support.Server(workers=self.workers, own_cluster=True) as server:
+                self.servers = [server]
+                self.acts()
+        else:
+            with labs.Lab("db", "a", "b") as lab:
+                cluster = labs.NetCluster(lab)
+                try:
+                    with labs.Node(lab, "a", cluster) as a, labs.Node(lab, "b", cluster, first=a) as b:
+                        self.servers = [a, b]
+                        self.acts()
+                finally:
+                    cluster.end()
         self.tell()
+
+    def acts(self):
+        self.prepare()
+        self.all_at_once()
+        self.conflicts()
+        self.work_offline()
+        self.post_again()
+        self.compare()
+        self.nothing_is_lost()
+        self.the_watch_saw_everything()
+        self.compare_bytes()
 
     def tell(self):
         posted = sum(len(lines) for _, lines in self.posted)
@@ -432,7 +466,7 @@ class Scene:
             ("chain", self.place["chain"]),
             ("state", self.place["state"]),
             ("same for", f"{', '.join(PEOPLE + OFFLINE)}, bot, glossd check; and in {len(self.files) - 1} other briefs"),
-            ("workers", self.workers),
+            ("workers", "2 on each of two machines" if self.nodes else self.workers),
             ("all at once took", f"{self.took:.1f} s, {self.place['seq'] / self.took:.0f} ops a second"),
         ]
         width = max(len(name) for name, _ in rows)
@@ -451,13 +485,14 @@ def main():
     parser = argparse.ArgumentParser(description="four people and a bot on one brief, while everything is killed under them")
     parser.add_argument("--full", action="store_true", help="the numbers that were promised; without it, fewer")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="of the server; 1 without it")
+    parser.add_argument("--nodes", action="store_true", help="two machines with two workers each, and the database on a third (network namespaces; root only)")
     parser.add_argument("--briefs", metavar="DIR", help="a folder with texts")
     arguments = parser.parse_args()
-    reason = support.missing()
+    reason = labs.missing() if arguments.nodes else support.missing()
     if reason:
         print("skipped:", reason)
         sys.exit(77)
-    Scene("full" if arguments.full else "short", find_briefs(arguments.briefs), arguments.workers).play()
+    Scene("full" if arguments.full else "short", find_briefs(arguments.briefs), arguments.workers, arguments.nodes).play()
 
 
 if __name__ == "__main__":

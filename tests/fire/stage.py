@@ -9,7 +9,6 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import server as support  # noqa: E402
-from proxy import Proxy  # noqa: E402
 
 GIVE_UP_S = 120
 
@@ -59,9 +58,10 @@ class Watch:
     def __init__(self, scene):
         self.scene, self.lines, self.cuts = scene, [], 0
         self.condition = threading.Condition()
-        self.proxy = Proxy(scene.server.port)
-        self.err = open(scene.server.folder + "/watch.err", "w+b")
-        self.process = scene.server.spawn("watch", scene.brief, "--json", user="dan", env={"GLOSS_URL": self.proxy.url}, stderr=self.err)
+        server = scene.where("dan")
+        self.proxy = scene.line(server)
+        self.err = open(server.folder + "/watch.err", "w+b")
+        self.process = server.spawn("watch", scene.brief, "--json", user="dan", env={"GLOSS_URL": self.proxy.url}, stderr=self.err)
         threading.Thread(target=self.read, daemon=True).start()
 
     def read(self):

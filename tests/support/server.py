@@ -458,7 +458,7 @@ class Server:
 
     def gloss(self, *args, user="admin", stdin=b"", timeout=60, env=None, status=None):
         """Runs gloss to its end. status: what it must be."""
-        command = [GLOSS.encode(), *(arg if isinstance(arg, bytes) else str(arg).encode() for arg in args)]
+        command = [*self.prefix, GLOSS.encode(), *(arg if isinstance(arg, bytes) else str(arg).encode() for arg in args)]
         process = subprocess.run(command, input=stdin.encode() if isinstance(stdin, str) else stdin, capture_output=True, timeout=timeout,
                                  env=self.env(user, **(env or {})))
         done = Done(("gloss", *args), process)
@@ -471,7 +471,7 @@ class Server:
 
     def spawn(self, *args, user="admin", env=None, **more):
         """Starts gloss; the caller ends it."""
-        return subprocess.Popen([GLOSS, *map(str, args)], env=self.env(user, **(env or {})), stdout=more.pop("stdout", subprocess.PIPE),
+        return subprocess.Popen([*self.prefix, GLOSS, *map(str, args)], env=self.env(user, **(env or {})), stdout=more.pop("stdout", subprocess.PIPE),
                                 stderr=more.pop("stderr", subprocess.PIPE), stdin=more.pop("stdin", subprocess.DEVNULL), **more)
 
     def import_text(self, text, title=None, name="text.md", user="admin"):
