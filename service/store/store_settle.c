@@ -1,6 +1,6 @@
 /*
  * An append whose connection was lost may or may not have committed, and its backend may still be at it. So: end that backend and wait until it is gone, lock
- * the rows (so that nobody else appends meanwhile), and ask by op id in a statement of its own, whose snapshot is younger than the lock. Without the first
+ * the rows (so that nobody else appends meanwhile), and ask by op id and chain in a statement of its own, whose snapshot is younger than the lock. Without the first
  * step a backend that had not come to the row yet could commit after we have said that it did not.
  */
 #include "service/store/append_priv.h"
@@ -54,6 +54,13 @@ static void put_ops(struct params *params, const struct unit *unit)
     for (size_t i = 0; i < unit->count; i++) {
         for (size_t n = 0; n < unit->streams[i]->op_count; n++) {
             array_bytes(params, unit->streams[i]->ops[n].id.bytes, 16);
+        }
+    }
+    params_array_end(params);
+    params_array(params, 'b');
+    for (size_t i = 0; i < unit->count; i++) {
+        for (size_t n = 0; n < unit->streams[i]->op_count; n++) {
+            array_bytes(params, unit->streams[i]->ops[n].chain.bytes, sizeof(unit->streams[i]->ops[n].chain.bytes));
         }
     }
     params_array_end(params);

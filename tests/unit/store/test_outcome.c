@@ -84,6 +84,29 @@ START_TEST(append__whose_answer_was_lost__is_found_to_be_committed)
 }
 END_TEST
 
+/* Its client asked another worker, which wrote the same op at the same seq: with a salt of its own, so with another chain. */
+START_TEST(append__whose_ops_another_worker_wrote__is_not_taken_for_ours)
+{
+    struct appended appended, of_other;
+    wait_up();
+    scribe_write(&ana, 1);
+    struct append_stream other = ana.stream;
+    struct append_op op = ana.stream.ops[0];
+    op.chain.bytes[0] ^= 1;
+    other.chain = op.chain;
+    other.ops = &op;
+    proxy_set(proxy, PROXY_LOSE_REQUESTS);
+    append_start(store, &ana.stream, 1, &appended);
+    loop_poll_run(bench.loop, NULL, 15);
+    append_start(bench.store, &other, 1, &of_other);
+    ck_assert(loop_poll_run(bench.loop, &of_other.is_done, WAIT_MS));
+    ck_assert_int_eq(other.outcome, APPEND_COMMITTED);
+    proxy_cut(proxy);
+    ck_assert_msg(loop_poll_run(bench.loop, &appended.is_done, WAIT_MS), "not settled");
+    ck_assert_int_eq(ana.stream.outcome, APPEND_FENCE_LOST);
+}
+END_TEST
+
 START_TEST(append__that_never_arrived__is_found_to_be_absent)
 {
     for (size_t round = 0; round < 25; round++) {
@@ -221,6 +244,7 @@ int main(void)
     tcase_add_test(tcase, append__whose_answer_was_lost__is_found_to_be_committed);
     tcase_add_test(tcase, append__that_never_arrived__is_found_to_be_absent);
     tcase_add_test(tcase, append__that_is_still_on_its_way__can_not_arrive_after_it_was_said_absent);
+    tcase_add_test(tcase, append__whose_ops_another_worker_wrote__is_not_taken_for_ours);
     tcase_add_test(tcase, append__whose_backend_is_killed__is_settled_right_every_time);
     tcase_add_test(tcase, append__whose_backend_hangs__is_settled_after_our_own_deadline);
     tcase_add_test(tcase, append__of_another_stream__goes_on_while_one_is_unsettled);
