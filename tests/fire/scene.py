@@ -29,6 +29,7 @@ PEOPLE = ("ana", "ben", "cyn", "dan")
 LABELS = ("claim", "evidence", "threat", "actor", "place", "date", "question")
 OFFLINE = ("eve", "fin")
 RELATIONS = ("supports", "contradicts", "same event")
+WORDS = re.compile(r"[A-Za-z]+(?:[ ,]+[A-Za-z]+){1,4}(?![\w\u0300-\u036f])")  # with no mark behind them, which belongs to the last letter
 FORMS = {  # tags by post, runs of it, changes by hand that are accepted, cuts of the watch, changes that each of two people makes offline
     "short": (800, 8, 80, 20, 20),
     "full": (2000, 20, 200, 50, 100),
@@ -38,7 +39,7 @@ FORMS = {  # tags by post, runs of it, changes by hand that are accepted, cuts o
 def somewhere(text, rng):
     """Words of a text: themselves, where they are, and which of the places that have them."""
     while True:
-        found = re.compile(r"\w+(?:[ ,]+\w+){1,4}").search(text, rng.randrange(len(text) - 80))
+        found = WORDS.search(text, rng.randrange(len(text) - 80))
         if found:
             words = found[0]
             places = [at.start() for at in re.finditer(f"(?={re.escape(words)})", text)]
