@@ -11,6 +11,7 @@
 #include "clients/cli/cmds.h"
 #include "clients/cli/known.h"
 #include "clients/cli/link.h"
+#include "clients/cli/named.h"
 #include "clients/cli/offline.h"
 #include "clients/cli/refused.h"
 #include "clients/cli/say.h"
@@ -28,8 +29,10 @@ struct answered {
 struct sync {
     struct cli *cli;
     json_t *sessions; /* ids of those with a queue of ours */
-    json_t *changes;  /* op -> change, of the session that is worked on */
-    size_t others;    /* ops of other accounts */
+    struct named named;
+    json_t *changes; /* op -> change, of the session that is worked on, without what was given up */
+    json_t *anew;    /* of these, what was refused before and is to be sent again */
+    size_t others;   /* ops of other accounts */
     struct answered *answered;
     size_t answered_count, answered_cap;
     size_t sent, left;
@@ -60,18 +63,6 @@ static void find_queues(struct sync *sync)
         (void)gloss_queue_list(folder, take_queue, sync); /* no folder: nothing waits */
     }
     free(folder);
-}
-
-/* Whether an option names the op, or all. */
-static bool names_op(const struct cli *cli, enum option_id id, const char *op)
-{
-    const char *given;
-    for (size_t i = 0; (given = cli_nth(cli, id, i)); i++) {
-        if (strcmp(given, "all") == 0 || (strlen(given) >= 8 && strncmp(given, op, strlen(given)) == 0)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* ---- what waits, for people ------------------------------------------------------------------------------------------------ */
@@ -118,13 +109,10 @@ static int list_session(struct sync *sync, const char *id)
 {
     struct cli *cli = sync->cli;
     struct gloss_session *session = NULL;
-    struct gloss_join options;
     struct gloss_pending pending;
-    gloss_join_init(&options);
-    options.replica = options.names = false;
-    options.submit_only = true;
-    if (gloss_join(cli->gloss, id, &options, &session) != 0) {
-        return fail_error(cli, "the queue cannot be opened", gloss_last_error(cli->gloss));
+    int status = offline_join(cli, id, &session);
+    if (status) {
+        return status;
     }
     const char *title = known_title(cli, id);
     if (!cli->is_json) {
@@ -188,29 +176,81 @@ static void on_event(struct gloss *g, const struct gloss_event *event, void *arg
     }
 }
 
-/* Everything that waits, as it is before the first answer comes. */
+/* Everything that waits, and what of it was refused before. */
 static void take_changes(struct sync *sync, struct gloss_session *session)
 {
     struct gloss_pending pending;
     json_object_clear(sync->changes);
+    json_object_clear(sync->anew);
     for (size_t i = 0; gloss_pending_at(session, i, &pending); i++) {
+        bool is_named = json_object_del(sync->named.send, pending.op) == 0; /* one that was not refused is sent anyway */
         json_object_set(sync->changes, pending.op, (json_t *)pending.change);
+        if (pending.state == GLOSS_PENDING_KEPT && (is_named || sync->named.send_all)) {
+            json_object_set_new(sync->anew, pending.op, json_true());
+        }
     }
 }
 
-/* What --send and --drop name. One that a step or its followers took with it is not there any more. */
-static void do_as_asked(struct sync *sync, struct gloss_session *session)
+static bool is_to_drop(struct sync *sync, const struct gloss_pending *pending)
 {
-    const char *op;
-    json_t *change;
-    json_object_foreach(sync->changes, op, change)
-    {
-        if (names_op(sync->cli, OPT_give_up, op)) {
-            (void)gloss_pending_drop(session, op);
-        } else if (names_op(sync->cli, OPT_send_anew, op)) {
-            (void)gloss_pending_send(session, op);
+    bool is_named = json_object_del(sync->named.drop, pending->op) == 0;
+    return is_named || (sync->named.drop_all && pending->state == GLOSS_PENDING_KEPT);
+}
+
+/* What --drop names, before anything is sent. */
+static int drop_named(struct sync *sync, struct gloss_session *session)
+{
+    json_t *drop = json_array(), *op;
+    struct gloss_pending pending;
+    int status = 0;
+    size_t i;
+    for (i = 0; gloss_pending_at(session, i, &pending); i++) {
+        if (is_to_drop(sync, &pending)) {
+            json_array_append_new(drop, json_string(pending.op));
         }
     }
+    json_array_foreach(drop, i, op)
+    {
+        int code = gloss_pending_drop(session, json_string_value(op));
+        if (code != 0 && code != GLOSS_E_NOT_FOUND) { /* not found: it went with another op of its step */
+            say(sync->cli, "not given up: %s", json_string_value(op));
+            status = fail_error(sync->cli, "the op cannot be given up", gloss_last_error(sync->cli->gloss));
+        }
+    }
+    json_decref(drop);
+    return status;
+}
+
+/* What --send names, over what is there now. */
+static int send_named(struct sync *sync, struct gloss_session *session)
+{
+    const char *op;
+    json_t *value;
+    int status = 0;
+    json_object_foreach(sync->anew, op, value)
+    {
+        int code = gloss_pending_send(session, op);
+        if (code != 0 && code != GLOSS_E_NOT_FOUND) { /* not found: a step or what it builds on took it along */
+            status = fail_error(sync->cli, "the op cannot be sent anew", gloss_last_error(sync->cli->gloss));
+        }
+    }
+    return status;
+}
+
+/* One that is named, and that another process has sent or given up since it was looked for. */
+static int tell_missed(struct sync *sync)
+{
+    const json_t *lists[] = {sync->named.drop, sync->named.send};
+    const char *op;
+    json_t *value;
+    int status = 0;
+    for (size_t i = 0; i < 2; i++) {
+        json_object_foreach((json_t *)lists[i], op, value)
+        {
+            status = fail(sync->cli, EXIT_COULD_NOT, "not_found", "not found: %s does not wait here any more", op);
+        }
+    }
+    return status;
 }
 
 static bool is_under_way(struct gloss_session *session)
@@ -255,8 +295,8 @@ static void tell_answers(struct sync *sync, struct gloss_session *session)
         if (answered->seq) {
             change_print(sync->cli, session, "sent:", answered->op, answered->seq, answered->annotation);
             sync->sent++;
-        } else if (!names_op(sync->cli, OPT_give_up, answered->op)) {
-            tell_refused(sync, session, answered->op, change ? change : json_null(), &answered->error, false);
+        } else if (change) { /* otherwise it was given up */
+            tell_refused(sync, session, answered->op, change, &answered->error, false);
         }
         gloss_error_clear(&answered->error);
     }
@@ -274,6 +314,28 @@ static void tell_kept(struct sync *sync, struct gloss_session *session)
     }
 }
 
+/* Sends what is left in the queue. */
+static int send_waiting(struct sync *sync, struct gloss_session *session)
+{
+    struct cli *cli = sync->cli;
+    int status = 0;
+    while (!gloss_session_is_synced(session) && cli->link.final_code == 0) {
+        (void)!link_step(cli, STEP_MS, LINK_PATIENCE_MS);
+    }
+    if (cli->link.final_code == 0) {
+        status = send_named(sync, session);
+    }
+    while (is_under_way(session) && cli->link.final_code == 0) {
+        (void)!link_step(cli, STEP_MS, LINK_PATIENCE_MS);
+    }
+    tell_answers(sync, session);
+    if (cli->link.final_code) {
+        return fail_error(cli, "not everything was sent; what waits is kept", &cli->link.final_error);
+    }
+    tell_kept(sync, session);
+    return status;
+}
+
 static int send_session(struct sync *sync, const char *id)
 {
     struct cli *cli = sync->cli;
@@ -283,19 +345,11 @@ static int send_session(struct sync *sync, const char *id)
     if (gloss_join(cli->gloss, id, &options, &session) != 0) {
         return fail_error(cli, "the queue cannot be opened", gloss_last_error(cli->gloss));
     }
-    take_changes(sync, session); /* before anything is sent: nothing has been processed since */
-    while (!gloss_session_is_synced(session) && cli->link.final_code == 0) {
-        (void)!link_step(cli, STEP_MS, LINK_PATIENCE_MS);
-    }
-    do_as_asked(sync, session);
-    while (is_under_way(session) && cli->link.final_code == 0) {
-        (void)!link_step(cli, STEP_MS, LINK_PATIENCE_MS);
-    }
-    tell_answers(sync, session);
-    int status =
-        cli->link.final_code ? fail_error(cli, "not everything was sent; what waits is kept", &cli->link.final_error) : 0;
-    if (status == 0) {
-        tell_kept(sync, session);
+    int status = drop_named(sync, session); /* before anything is sent: nothing has been processed since */
+    take_changes(sync, session);
+    if (json_object_size(sync->changes) > 0) {
+        int sent = send_waiting(sync, session);
+        status = status ? status : sent;
     }
     gloss_leave(&session);
     return status;
@@ -310,11 +364,13 @@ static int send_all(struct sync *sync)
     int status = link_open(sync->cli, on_event, sync);
     if (status == 0) {
         find_queues(sync); /* known only now whose they are */
+        status = named_find(sync->cli, sync->sessions, &sync->named);
     }
     json_array_foreach(sync->sessions, i, session)
     {
         status = status ? status : send_session(sync, json_string_value(session));
     }
+    status = status ? status : tell_missed(sync);
     link_close(sync->cli); /* while there is a folder */
     sync->cli->link.queue_folder = NULL;
     free(folder);
@@ -323,7 +379,7 @@ static int send_all(struct sync *sync)
 
 int cmd_sync(struct cli *cli)
 {
-    struct sync sync = {.cli = cli, .changes = json_object()};
+    struct sync sync = {.cli = cli, .changes = json_object(), .anew = json_object()};
     bool is_list = cli_flag(cli, OPT_list_waiting);
     int status = is_list ? list_all(&sync) : send_all(&sync);
     if (status == 0 && json_array_size(sync.sessions) == 0 && !cli->is_json) {
@@ -334,7 +390,9 @@ int cmd_sync(struct cli *cli)
             sync.others == 1 ? "" : "s", sync.others == 1 ? "s" : "");
     }
     free(sync.answered);
+    named_fini(&sync.named);
     json_decref(sync.changes);
+    json_decref(sync.anew);
     json_decref(sync.sessions);
     return status == 0 && !is_list && sync.left ? EXIT_SOME_REFUSED : status;
 }

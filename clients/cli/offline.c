@@ -147,7 +147,7 @@ static void take_queue(const struct gloss_queue *queue, void *arg)
     }
 }
 
-static int join(struct cli *cli, const char *id, struct gloss_session **session)
+int offline_join(struct cli *cli, const char *id, struct gloss_session **session)
 {
     struct gloss_join options;
     gloss_join_init(&options);
@@ -165,7 +165,7 @@ static bool makes(struct cli *cli, const char *session_id, const char *word, str
     struct gloss_session *session = NULL;
     struct gloss_pending pending;
     bool is_found = false;
-    if (join(cli, session_id, &session) != 0) {
+    if (offline_join(cli, session_id, &session) != 0) {
         return false;
     }
     for (size_t i = 0; !is_found && gloss_pending_at(session, i, &pending); i++) {
@@ -248,7 +248,7 @@ int offline_keep(struct cli *cli, const char *session_id, json_t *ops)
     struct gloss_session *session = NULL;
     json_t *op;
     size_t i;
-    int status = join(cli, session_id, &session);
+    int status = offline_join(cli, session_id, &session);
     json_array_foreach(ops, i, op)
     {
         set_base(cli, session_id, op);

@@ -15,6 +15,8 @@
 /* link_open of a run with --offline: makes cli->gloss, which does not connect. */
 int offline_open(struct cli *cli) GL_MUST_USE;
 char *offline_folder(void); /* of the queue; NULL: no home. The caller's. */
+/* Opens the queue of a session, and nothing else of it. */
+int offline_join(struct cli *cli, const char *id, struct gloss_session **session) GL_MUST_USE;
 /* An annotation that was seen, or that waits to be made. */
 int offline_find_annotation(struct cli *cli, const char *word, struct place *place) GL_MUST_USE;
 /* Keeps ops ({"id","base"?,"change"}, lent) and tells; several are one atomic step. An op without base gets what had been seen of its annotation. */

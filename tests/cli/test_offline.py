@@ -109,6 +109,36 @@ class Offline(CliCase):
             self.assertEqual(self.records()[mine]["label_name"], label)
             self.assertEqual(self.ana("sync", "--list", "--json").lines, [])
 
+    def test_what_was_never_refused_is_given_up_only_by_name(self):
+        ops = [self.keep("tag", self.brief, words, "--label", "claim")["op"] for words in ("closer ties", "are cautious", "waited")]
+        self.assertEqual([line["op"] for line in self.ana("sync", "--drop", ops[1], "--json").lines], [ops[0], ops[2]])
+        self.assertEqual(len(self.records()), 2)
+        kept = self.keep("tag", self.brief, "Wang Yi", "--label", "claim")["op"]
+        self.assertEqual([line["op"] for line in self.ana("sync", "--drop", "all", "--json").lines], [kept])
+        self.assertEqual(self.ana("sync", "--list", "--json").lines, [])
+
+    def test_what_is_refused_only_now_is_not_sent_over_it(self):
+        mine = self.tag("closer ties")
+        self.ana("show", self.brief)
+        self.gloss("edit", mine, "--label", "theirs", user="ben", status=0)
+        self.keep("edit", mine, "--label", "mine")
+        self.ana("sync", "--send", "all", status=1)
+        self.assertEqual(self.records()[mine]["label_name"], "theirs")
+
+    def test_a_name_that_is_not_of_one_op_does_nothing(self):
+        other = self.server.import_text("Another of one name\n\nwords\n", name="one-name.md")["document"]
+        self.ana("ls")
+        ops = [self.keep("tag", *words, "--label", "claim")["op"] for words in ((self.brief, "closer ties"), (other, "words"))]
+        common = os.path.commonprefix(ops)
+        for option in ("--drop", "--send"):
+            self.refuse("sync", option, common, user="ana", status=2, says=["ambiguous", *ops])
+            self.refuse("sync", option, ops[0], option, "ffffffff", user="ana", status=2, says=["not found", "ffffffff"])
+        self.refuse("sync", "--drop", "", user="ana", status=2, says="not found")
+        self.assertEqual(len(self.ana("sync", "--list", "--json").lines), 2)
+        sent = self.ana("sync", "--drop", ops[0][:len(common) + 1], "--json").lines
+        self.assertEqual([line["op"] for line in sent], ops[1:])
+        self.assertEqual(self.records(), {})
+
     def test_what_can_never_be_done_is_told_and_goes(self):
         kept = self.keep("tag", self.brief, "words that stand nowhere", "--label", "claim")
         done = self.ana("sync", "--json", status=1)
