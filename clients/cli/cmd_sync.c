@@ -36,6 +36,7 @@ struct sync {
     struct answered *answered;
     size_t answered_count, answered_cap;
     size_t sent, left;
+    bool is_closed_to_us; /* the session that is worked on, not the connection, has ended with an error */
 };
 
 /* ---- which queues ---------------------------------------------------------------------------------------------------------- */
@@ -145,6 +146,11 @@ static int list_all(struct sync *sync)
     return status;
 }
 
+static int first_of(int status, int next)
+{
+    return status ? status : next;
+}
+
 /* ---- sending ------------------------------------------------------------------------------------------------------------------- */
 
 static struct answered *answer_add(struct sync *sync, const char *op)
@@ -163,6 +169,7 @@ static void on_event(struct gloss *g, const struct gloss_event *event, void *arg
 {
     struct sync *sync = arg;
     (void)g;
+    sync->is_closed_to_us |= event->type == GLOSS_EV_ERROR && event->session;
     if (event->type != GLOSS_EV_RESULT) {
         return;
     }
@@ -287,6 +294,12 @@ static void tell_refused(struct sync *sync, struct gloss_session *session, const
     sync->left++;
 }
 
+/* Whether it is the error that has ended the session: then the op has no answer, and stays in its queue. */
+static bool is_of_session(const struct sync *sync, const struct gloss_error *error)
+{
+    return sync->is_closed_to_us && error->code == sync->cli->link.final_code;
+}
+
 static void tell_answers(struct sync *sync, struct gloss_session *session)
 {
     for (size_t i = 0; i < sync->answered_count; i++) {
@@ -295,6 +308,8 @@ static void tell_answers(struct sync *sync, struct gloss_session *session)
         if (answered->seq) {
             change_print(sync->cli, session, "sent:", answered->op, answered->seq, answered->annotation);
             sync->sent++;
+        } else if (change && is_of_session(sync, &answered->error)) {
+            sync->left++;
         } else if (change) { /* otherwise it was given up */
             tell_refused(sync, session, answered->op, change, &answered->error, false);
         }
@@ -314,11 +329,26 @@ static void tell_kept(struct sync *sync, struct gloss_session *session)
     }
 }
 
+/* The session cannot be joined any more: that is no reason not to send what waits for others. */
+static int tell_closed(struct sync *sync, const char *id, size_t left)
+{
+    struct link *link = &sync->cli->link;
+    const char *title = known_title(sync->cli, id);
+    int status = fail_error(sync->cli, "what waits for a brief cannot be sent", &link->final_error);
+    say_more(sync->cli, "%zu op%s for `%s` %s kept here: `gloss sync --list` shows them, `gloss sync --drop OP` gives one up",
+             left, left == 1 ? "" : "s", title ? title : id, left == 1 ? "is" : "are");
+    gloss_error_clear(&link->final_error);
+    link->final_code = 0;
+    return status;
+}
+
 /* Sends what is left in the queue. */
 static int send_waiting(struct sync *sync, struct gloss_session *session)
 {
     struct cli *cli = sync->cli;
+    size_t left = sync->left;
     int status = 0;
+    sync->is_closed_to_us = false;
     while (!gloss_session_is_synced(session) && cli->link.final_code == 0) {
         (void)!link_step(cli, STEP_MS, LINK_PATIENCE_MS);
     }
@@ -329,6 +359,9 @@ static int send_waiting(struct sync *sync, struct gloss_session *session)
         (void)!link_step(cli, STEP_MS, LINK_PATIENCE_MS);
     }
     tell_answers(sync, session);
+    if (cli->link.final_code && sync->is_closed_to_us) {
+        return tell_closed(sync, gloss_session_id(session), sync->left - left);
+    }
     if (cli->link.final_code) {
         return fail_error(cli, "not everything was sent; what waits is kept", &cli->link.final_error);
     }
@@ -349,7 +382,7 @@ static int send_session(struct sync *sync, const char *id)
     take_changes(sync, session);
     if (json_object_size(sync->changes) > 0) {
         int sent = send_waiting(sync, session);
-        status = status ? status : sent;
+        status = first_of(status, sent);
     }
     gloss_leave(&session);
     return status;
@@ -359,6 +392,7 @@ static int send_all(struct sync *sync)
 {
     json_t *session;
     size_t i;
+    int worst = 0;
     char *folder = offline_folder();
     sync->cli->link.queue_folder = folder;
     int status = link_open(sync->cli, on_event, sync);
@@ -368,13 +402,17 @@ static int send_all(struct sync *sync)
     }
     json_array_foreach(sync->sessions, i, session)
     {
-        status = status ? status : send_session(sync, json_string_value(session));
+        if (status == 0 && sync->cli->link.final_code == 0) {
+            worst = first_of(worst, send_session(sync, json_string_value(session)));
+        }
     }
-    status = status ? status : tell_missed(sync);
+    if (status == 0 && sync->cli->link.final_code == 0) {
+        worst = first_of(worst, tell_missed(sync));
+    }
     link_close(sync->cli); /* while there is a folder */
     sync->cli->link.queue_folder = NULL;
     free(folder);
-    return status;
+    return first_of(status, worst);
 }
 
 int cmd_sync(struct cli *cli)

@@ -14,6 +14,7 @@ class Offline(CliCase):
         cls.server.user("ana", role="annotator")
         cls.server.user("ben", role="annotator")
         cls.server.user("new", role="annotator")
+        cls.server.user("oda")
 
     def setUp(self):
         for kind in (".cache", ".local"):
@@ -138,6 +139,31 @@ class Offline(CliCase):
         sent = self.ana("sync", "--drop", ops[0][:len(common) + 1], "--json").lines
         self.assertEqual([line["op"] for line in sent], ops[1:])
         self.assertEqual(self.records(), {})
+
+    def test_a_brief_that_is_closed_to_one_does_not_hold_up_the_others(self):
+        ops = []
+        for number in (1, 2):
+            project = f"{self._testMethodName} {number}"
+            self.gloss("project", "new", project, user="oda", status=0)
+            self.gloss("member", "--project", project, "add", "ana", "annotator", user="oda", status=0)
+            path = f"{self.server.folder}/closed{number}.md"
+            with open(path, "w") as file:
+                file.write(f"Closed to one {number}\n\nwords\n")
+            brief = self.gloss("import", "--json", "--project", project, path, user="oda", status=0).json["document"]
+            self.ana("ls", "--project", project)
+            ops.append(self.keep("tag", brief, "words", "--label", "claim")["op"])
+            self.gloss("member", "--project", project, "remove", "ana", user="oda", status=0)
+        kept = self.keep("tag", self.brief, "closer ties", "--label", "claim")["annotation"]
+        done = self.gloss("sync", user="ana")
+        self.assertNotIn(done.status, (0, 5), str(done))
+        for number in (1, 2):
+            self.assertIn(f"1 op for `Closed to one {number}` is kept here", done.err)
+        self.assertIn("gloss sync --drop OP", done.err)
+        self.assertNotIn("it waits no longer", done.err)
+        self.assertEqual(list(self.records()), [kept])
+        self.assertEqual({line["op"] for line in self.ana("sync", "--list", "--json").lines}, set(ops))
+        self.ana("sync", "--drop", ops[0], "--drop", ops[1])
+        self.assertEqual(self.ana("sync", "--list", "--json").lines, [])
 
     def test_what_can_never_be_done_is_told_and_goes(self):
         kept = self.keep("tag", self.brief, "words that stand nowhere", "--label", "claim")
