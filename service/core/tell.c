@@ -41,13 +41,22 @@ static struct gl_slice plain_name(const char *at, const char *end)
     return gl_slice_of(begin, (size_t)(at - begin));
 }
 
+/* Where the braces after the @ close: near, or they hold no name. So that a note full of @{ is not read to its end from each. */
+static const char *closing(const char *at, const char *end)
+{
+    if (end - at < 2 || at[1] != '{')
+        return NULL;
+    const size_t rest = (size_t)(end - at) - 2;
+    return memchr(at + 2, '}', rest <= GL_LABEL_MAX_BYTES ? rest : GL_LABEL_MAX_BYTES + 1);
+}
+
 struct gl_slice tell_next_mention(struct gl_slice note, size_t *at)
 {
     const char *end = note.data + note.len;
     for (const char *from = note.data + *at; from < end; from++) {
         if (*from != '@' || (from > note.data && (unsigned char)from[-1] < 0x80 && is_plain(from - 1, from)))
             continue; /* as in an address; other scripts put no blank before it */
-        const char *close = from + 1 < end && from[1] == '{' ? memchr(from + 2, '}', (size_t)(end - from) - 2) : NULL;
+        const char *close = closing(from, end);
         struct gl_slice name = close ? gl_slice_of(from + 2, (size_t)(close - from) - 2) : plain_name(from + 1, end);
         if (name.len == 0 || name.len > GL_LABEL_MAX_BYTES)
             continue;
