@@ -258,6 +258,14 @@ enum gl_code term_fields_check(enum gl_term_kind kind, const json_t *object, enu
     return GL_OK;
 }
 
+/* Records and effects may have such a name: the first version took it. Nobody gets one any more. */
+static const char *wrong_new_name(const struct term_field *field, enum gl_term_kind kind, const json_t *value)
+{
+    gl_uuid ignored;
+    bool is_id = field->value == VALUE_NAME && kind != GL_TERM_ATTRIBUTE && term_uuid(value, &ignored);
+    return is_id ? "must not look like an id: where a term is named, an id means the term with that id" : NULL;
+}
+
 enum gl_code gl_term_check_fields(enum gl_term_kind kind, const json_t *asked, bool is_new, struct gl_err *err)
 {
     json_t *lent = (json_t *)(uintptr_t)asked;
@@ -265,7 +273,8 @@ enum gl_code gl_term_check_fields(enum gl_term_kind kind, const json_t *asked, b
     for (void *at = json_object_iter(lent); at; at = json_object_iter_next(lent, at)) {
         const char *name = json_object_iter_key(at), *why = "is not known here";
         const struct term_field *field = field_find(name, kind, place);
-        if (!field || field->value == VALUE_KIND || (why = wrong_value(field, kind, json_object_iter_value(at), place))) {
+        if (!field || field->value == VALUE_KIND || (why = wrong_value(field, kind, json_object_iter_value(at), place)) ||
+            (why = wrong_new_name(field, kind, json_object_iter_value(at)))) {
             return gl_fail_at(err, GL_E_INVALID_PARAMS, name, "%.64s %s", name, why);
         }
     }

@@ -116,15 +116,15 @@ static enum gl_code resolve_base(struct part *part, const struct waiting_op *op,
     return gl_fail_at(err, GL_E_INVALID_PARAMS, "base", "base must be a seq or the id of your own earlier op");
 }
 
-/* What the label of a change names, by a term of the codebook that is there. Whether it may stand there the judge says. */
+/* What the label of a change names, by a term of the codebook that is there. Whether it may stand there the judge says. What reads as an id is one: a
+ * term that bears another one's id as its name does not take its place. */
 static enum gl_code resolve_term(const struct project *project, struct gl_slice name, enum gl_term_kind kind,
                                  struct judge_ask *ask, struct wanted *wanted, struct gl_err *err)
 {
-    const struct gl_term *term = gl_codebook_by_name(project->terms, kind, name);
     const bool is_id = gl_uuid_parse(name, &ask->label);
+    const struct gl_term *term =
+        is_id ? gl_codebook_find(project->terms, &ask->label) : gl_codebook_by_name(project->terms, kind, name);
     ask->label_is = JUDGE_LABEL;
-    if (!term && is_id)
-        term = gl_codebook_find(project->terms, &ask->label);
     if (term) {
         ask->label = term->id;
     } else if (is_id) {

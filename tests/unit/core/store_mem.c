@@ -255,6 +255,15 @@ static void keep_term(struct db *db, struct gl_slice text)
     json_decref(record);
 }
 
+void db_put_label(struct db *db, const char *id, const char *name)
+{
+    json_t *record =
+        json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "by", id, "id", id, "kind", "label", "name", name, "created", 1, "seq", 1);
+    ck_assert_int_eq(gl_codebook_put(db->codebook_terms, record, NULL), GL_OK);
+    json_decref(record);
+    db->epoch++;
+}
+
 static void write_rows(struct db *db, struct log *log, const struct append_stream *stream)
 {
     for (size_t i = 0; i < stream->op_count; i++) {

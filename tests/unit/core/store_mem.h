@@ -21,7 +21,8 @@ uint64_t db_project_head(const struct db *db);
 const gl_uuid *db_project(const struct db *db);
 void db_set_role(struct db *db, const gl_uuid *account, enum gl_role role); /* moves the epoch */
 void db_set_open(struct db *db, bool is_open);                              /* likewise */
-void db_disable(struct db *db, const gl_uuid *account);                     /* and every later question says so */
+void db_put_label(struct db *db, const char *id, const char *name); /* likewise; of an earlier version, whatever its name */
+void db_disable(struct db *db, const gl_uuid *account);             /* and every later question says so */
 uint64_t db_head(const struct db *db);
 size_t db_count_op(const struct db *db, const gl_uuid *op); /* how often it is in the session's log */
 size_t db_label_count(const struct db *db);

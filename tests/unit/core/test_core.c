@@ -264,6 +264,17 @@ START_TEST(label__unknown_in_a_closed_codebook__is_refused)
 }
 END_TEST
 
+START_TEST(label__whose_name_is_the_id_of_another__does_not_take_its_place)
+{
+    db_put_label(bench.db, op_id("label"), "claim");
+    db_put_label(bench.db, op_id("trap"), op_id("label"));
+    loop_sim_run(bench.loop, 600);
+    seq_of(ana, submit(ana, op_create("one", "harbour", op_id("label"))), 0);
+    const json_t *effect = json_array_get(json_object_get(client_op(ana, 0), "effects"), 0);
+    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(effect, "set"), "label")), op_id("label"));
+}
+END_TEST
+
 START_TEST(row__locked_by_a_stranger__delays_but_loses_nothing)
 {
     store_mem_fault(bench.stores[0], FAULT_LOCKED, 3);
@@ -533,6 +544,7 @@ int main(void)
     tcase_add_test(one, label__of_a_refused_op__is_not_made);
     tcase_add_test(one, labels__many_new_ones_in_one_request__are_made_together);
     tcase_add_test(one, label__unknown_in_a_closed_codebook__is_refused);
+    tcase_add_test(one, label__whose_name_is_the_id_of_another__does_not_take_its_place);
     tcase_add_test(one, row__locked_by_a_stranger__delays_but_loses_nothing);
     tcase_add_test(one, store__away_for_too_long__is_said_in_time_and_the_op_can_be_sent_again);
     tcase_add_test(one, outcome__unknown_for_too_long__is_said_and_settled_by_sending_again);

@@ -179,6 +179,11 @@ START_TEST(fields__that_somebody_asks_for_are_refused_with_their_name)
         {GL_TERM_RELATION, true, "{'name':'supports','symmetric':true}", NULL},
         {GL_TERM_RELATION, true, "{'name':'supports','symmetric':1}", "symmetric"},
         {GL_TERM_RELATION, false, "{'from':null,'to':['x']}", "to"},
+        {GL_TERM_LABEL, true, "{'name':'0190d5e2-7a3b-7c4d-8e5f-a0b1c2d3e4f5'}", "name"},
+        {GL_TERM_LABEL, false, "{'name':'0190d5e2-7a3b-7c4d-8e5f-a0b1c2d3e4f5'}", "name"},
+        {GL_TERM_RELATION, true, "{'name':'0190d5e2-7a3b-7c4d-8e5f-a0b1c2d3e4f5'}", "name"},
+        {GL_TERM_LABEL, true, "{'name':'0190d5e2-7a3b-7c4d-8e5f-a0b1c2d3e4f'}", NULL},
+        {GL_TERM_ATTRIBUTE, true, "{'name':'a190d5e2-7a3b-7c4d-8e5f-a0b1c2d3e4f5','type':'text'}", NULL},
     };
     struct gl_err err = {0};
     json_t *fields = json_from(rows[_i].fields);
@@ -257,7 +262,7 @@ int main(void)
     tcase_add_loop_test(tcase, attribute__is_checked_as_in_the_vectors, 0, (int)json_array_size(attributes));
     tcase_add_loop_test(tcase, ends__are_checked_as_in_the_vectors, 0, (int)json_array_size(ends));
     tcase_add_loop_test(tcase, effect__that_is_none_is_refused, 0, (int)json_array_size(refused));
-    tcase_add_loop_test(tcase, fields__that_somebody_asks_for_are_refused_with_their_name, 0, 16);
+    tcase_add_loop_test(tcase, fields__that_somebody_asks_for_are_refused_with_their_name, 0, 21);
     tcase_add_test(tcase, terms__are_found_by_name_and_listed_in_order_after_many_renames);
     tcase_add_test(tcase, name__of_two_terms_means_the_newer);
     suite_add_tcase(suite, tcase);
