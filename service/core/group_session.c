@@ -382,8 +382,11 @@ static void judge_waiting(struct part *part, size_t budget)
 {
     struct block block = {0}, first_waiting = {0};
     bool must_wait = false;
-    while (part->session->waiting && part->tried_count < budget) {
+    size_t steps = 0;
+    while (part->session->waiting && part->tried_count < budget && steps < JUDGE_GROUP_STEPS) {
+        part->view.steps = 0;
         try_block(part, &block);
+        steps += part->view.steps;
         if (!must_wait && block.wanted_count > 0) {
             must_wait = true;
             first_waiting = block;

@@ -314,6 +314,9 @@ static enum gl_code try_delete_or_restore(struct trial *trial, const json_t *cha
         return gl_fail_at(trial->err, is_delete ? GL_E_GONE : GL_E_EXISTS, "change.annotation",
                           is_delete ? "the annotation was deleted already" : "the annotation is there: it was not deleted");
     }
+    if (is_delete && trial->view->steps >= JUDGE_BLOCK_STEPS)
+        return gl_fail_at(trial->err, GL_E_TOO_LARGE, "change",
+                          "too much hangs below what this request deletes; send it in parts");
     json_object_set_new(trial->set, "deleted", json_boolean(is_delete));
     trial_note_field(trial, "deleted");
     depend_on_all(trial);

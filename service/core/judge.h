@@ -16,6 +16,10 @@
 #include "proto/model/state.h"
 #include "service/base/map.h"
 
+#define JUDGE_THREAD_LEVELS 64u      /* a reply and all that it answers, up to the first annotation */
+#define JUDGE_GROUP_STEPS   100000u  /* so many replies are looked at in a group before the rest waits for the next */
+#define JUDGE_BLOCK_STEPS   1000000u /* and in an atomic request before its next delete is refused */
+
 struct judge_view {
     const struct gl_state *state; /* what has committed */
     const struct gl_text *text;
@@ -27,6 +31,7 @@ struct judge_view {
     gl_hash chain, sum;
     char mode[16];
     uint64_t mode_seq;
+    size_t steps;               /* replies looked at, for deletes; whoever judges starts it again at 0 for each request */
     struct map overlay;         /* id -> struct gl_annotation, a reference each */
     struct judge_undo *journal; /* what was in the overlay before, newest last */
     size_t journal_count, journal_cap;

@@ -48,6 +48,24 @@ static enum gl_code check_relation(struct trial *trial, const struct gl_link *li
                                                                    : check_far(trial, link);
 }
 
+static bool is_too_deep(const struct trial *trial, const gl_uuid *parent)
+{
+    size_t levels = 1; /* the new reply itself */
+    for (const struct gl_annotation *at = judge_find(trial->view, parent); at && levels <= JUDGE_THREAD_LEVELS; levels++)
+        at = at->target_kind == GL_TARGET_ANNOTATION ? judge_find(trial->view, &at->link.from) : NULL;
+    return levels > JUDGE_THREAD_LEVELS;
+}
+
+static enum gl_code check_parent(struct trial *trial, const gl_uuid *parent)
+{
+    static const char member[] = "change.target.annotation";
+    enum gl_code code = check_named(trial, parent, member);
+    if (code != GL_OK || !is_too_deep(trial, parent))
+        return code;
+    return gl_fail_at(trial->err, GL_E_TOO_LARGE, member, "a thread has at most %u levels; reply further up",
+                      JUDGE_THREAD_LEVELS);
+}
+
 /* ---- the target of the change */
 
 static bool is_place(enum gl_target_kind kind)
@@ -73,7 +91,7 @@ static enum gl_code check_stored(struct trial *trial, const json_t *stored)
     if (kind != GL_TARGET_ANNOTATION)
         return GL_OK;
     if (!before)
-        return check_named(trial, &link.from, "change.target.annotation");
+        return check_parent(trial, &link.from);
     if (!gl_uuid_equal(&link.from, &before->link.from))
         return gl_fail_at(trial->err, GL_E_INVALID_PARAMS, "change.target.annotation",
                           "a reply stays with what it answers; write a new one");
@@ -133,6 +151,7 @@ static const struct gl_annotation *next_below(const struct gl_state *state, cons
     return next;
 }
 
+/* What is made in the view has few levels above it. */
 static bool is_below(const struct judge_view *view, const gl_uuid *top, const struct gl_annotation *at)
 {
     while (at && at->target_kind == GL_TARGET_ANNOTATION) {
@@ -145,12 +164,12 @@ static bool is_below(const struct judge_view *view, const gl_uuid *top, const st
 
 void judge_depend_on_replies(struct trial *trial)
 {
-    const struct judge_view *view = trial->view;
+    struct judge_view *view = trial->view;
     struct newest newest = {.ask = trial->ask};
     const struct gl_annotation *at = gl_state_find(view->state, &trial->id);
-    while (at && (at = next_below(view->state, &trial->id, at)))
+    for (; at && (at = next_below(view->state, &trial->id, at)); view->steps++)
         look_at(&newest, judge_find(view, &at->id));
-    for (size_t i = 0; (at = judge_made(view, &i));)
+    for (size_t i = 0; (at = judge_made(view, &i)); view->steps++)
         if (is_below(view, &trial->id, at))
             look_at(&newest, at);
     if (newest.seq > 0)

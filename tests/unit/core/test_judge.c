@@ -332,6 +332,21 @@ START_TEST(decision__depends_on_the_whole_annotation)
 }
 END_TEST
 
+START_TEST(delete__behind_others_that_looked_at_too_much__is_refused)
+{
+    make_three();
+    for (unsigned i = 0; i < 3; i++)
+        expect(judge_as("ana", 0, "{'kind':'annotation.create','target':{'type':'annotation','annotation':'<c>'},'note':'hm'}"),
+               GL_OK);
+    expect(judge_as("ana", 6, "{'kind':'annotation.delete','annotation':'<c>'}"), GL_OK);
+    ck_assert_uint_ge(view.steps, 3);
+    view.steps = JUDGE_BLOCK_STEPS;
+    expect(judge_as("ana", 6, "{'kind':'annotation.delete','annotation':'<e>'}"), GL_E_TOO_LARGE);
+    view.steps = 0;
+    expect(judge_as("ana", 6, "{'kind':'annotation.delete','annotation':'<e>'}"), GL_OK);
+}
+END_TEST
+
 /* ---- many spans */
 
 START_TEST(spans__up_to_64__are_one_target)
@@ -375,6 +390,7 @@ static void add(TCase *tcase)
     tcase_add_test(tcase, far_end__counts_with_its_label__once_it_was_looked_up);
     tcase_add_test(tcase, provenance__is_kept_whatever_becomes_of_the_proposal);
     tcase_add_loop_test(tcase, decision__depends_on_the_whole_annotation, 0, 3);
+    tcase_add_test(tcase, delete__behind_others_that_looked_at_too_much__is_refused);
     tcase_add_loop_test(tcase, spans__up_to_64__are_one_target, 63, 66);
 }
 

@@ -34,6 +34,24 @@ START_TEST(reply__to_one_of_the_same_request__is_fine)
 }
 END_TEST
 
+START_TEST(reply__on_the_65th_level__is_refused)
+{
+    char name[16] = "1", parent[16];
+    json_t *ops = json_pack("[o]", op_create(name, "harbour", NULL));
+    for (unsigned level = 2; level <= 65; level++) {
+        memcpy(parent, name, sizeof parent);
+        snprintf(name, sizeof name, "%u", level);
+        json_array_append_new(ops, op_reply(name, parent, "deeper"));
+    }
+    uint64_t request = client_submit(ana, ops, false); /* all in one group */
+    turn();
+    ck_assert_uint_eq(seq_of(ana, request, 63), 64);
+    expect_error(ana, request, 64, "too_large");
+    expect_error(ben, submit(ben, op_reply("too deep", "64", "hm")), 0, "too_large"); /* they have committed */
+    seq_of(ben, submit(ben, op_reply("beside", "63", "hm")), 0);
+}
+END_TEST
+
 START_TEST(relation__needs_both_ends)
 {
     submit(ana, op_create("one", "harbour", NULL));
@@ -256,6 +274,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, reply__names_an_annotation_that_is_there);
     tcase_add_test(tcase, reply__to_one_of_the_same_request__is_fine);
+    tcase_add_test(tcase, reply__on_the_65th_level__is_refused);
     tcase_add_test(tcase, relation__needs_both_ends);
     tcase_add_loop_test(tcase, target__stays_what_it_is, 0, 11);
     tcase_add_test(tcase, far_end__is_looked_up_once);
