@@ -242,7 +242,9 @@ static void on_told(struct gloss *g, json_t *result, const struct gloss_error *e
         session->tells_place = true;
         session->place_not_before_ms = lg_now_ms() + EVERY_MS + (uint64_t)error->retry_after_ms;
     }
-    (void)snprintf(session->own_peer, sizeof(session->own_peer), "%s", peer ? peer : session->own_peer);
+    if (peer) {
+        (void)snprintf(session->own_peer, sizeof(session->own_peer), "%s", peer);
+    }
 }
 
 void lg_presence_pump(struct gloss_session *session, uint64_t now)
