@@ -70,12 +70,13 @@ static void wait_again(struct gloss_session *session, struct lg_op *op, const st
     }
 }
 
-/* Whether the op that this one builds on is still to be sent: then "it was refused" only means that it was not there in time. */
+/* Whether the op that this one builds on is still to be sent: then "it was refused" only means that it was not there in time. What
+ * is in the same step went with it. */
 static bool base_still_waits(const struct gloss_session *session, const struct lg_op *op)
 {
     for (const struct lg_op *at = session->ops; at && at != op && op->base[0]; at = at->next) {
         if (strcmp(at->id, op->base) == 0) {
-            return at->state != LG_OP_DONE;
+            return at->state != LG_OP_DONE && !lg_op_shares_step(op, at);
         }
     }
     return false;
@@ -94,20 +95,33 @@ static bool is_conflict(const struct lg_op *op, const struct gloss_error *error)
            (op->group && error->code == GLOSS_E_ATOMIC_REFUSED);
 }
 
-static void refused(struct gloss_session *session, struct lg_op *op, const struct gloss_error *error)
+/* Whether it is sent again without a word to the program. */
+static bool must_repeat(const struct gloss_session *session, struct lg_op *op, const struct gloss_error *error)
 {
     bool is_early = error->code != GLOSS_E_ATOMIC_REFUSED && base_still_waits(session, op);
     bool is_later = lg_error_is_later(error) && !(MUTATION(unknown_taken_for_refused) && error->code == GLOSS_E_UNKNOWN_OUTCOME);
     if (is_later && error->code == GLOSS_E_INTERNAL && ++op->failures >= FAILURES_MAX) {
         is_later = false;
     }
-    if (is_later || is_early) {
-        wait_again(session, op, error);
-    } else if (is_conflict(op, error) && (session->g->on_conflict || op->is_left_over)) {
+    return is_later || is_early;
+}
+
+static void over(struct gloss_session *session, struct lg_op *op, const struct gloss_error *error)
+{
+    if (is_conflict(op, error) && (session->g->on_conflict || op->is_left_over)) {
         op->state = LG_OP_REFUSED;
         lg_error_copy(&op->error, error);
     } else {
         answered(op, error);
+    }
+}
+
+static void refused(struct gloss_session *session, struct lg_op *op, const struct gloss_error *error)
+{
+    if (must_repeat(session, op, error)) {
+        wait_again(session, op, error);
+    } else {
+        over(session, op, error);
     }
 }
 
@@ -141,7 +155,7 @@ static bool fits(const struct lg_batch *batch, const json_t *results)
 }
 
 /* In an atomic step one "later" sends all of it again, not only the ops that say so. */
-static bool must_repeat_group(const struct lg_batch *batch, const json_t *results)
+static bool must_repeat_group(const struct gloss_session *session, const struct lg_batch *batch, const json_t *results)
 {
     for (size_t i = 0; batch->ops[0]->group && i < batch->count; i++) {
         struct gloss_error error = {0};
@@ -149,9 +163,9 @@ static bool must_repeat_group(const struct lg_batch *batch, const json_t *result
         if (wire) {
             lg_error_take_json(&error, wire);
         }
-        bool is_later = wire && lg_error_is_later(&error) && error.code != GLOSS_E_INTERNAL;
+        bool is_repeated = wire && must_repeat(session, batch->ops[i], &error);
         gloss_error_clear(&error);
-        if (is_later) {
+        if (is_repeated) {
             return true;
         }
     }
@@ -168,15 +182,16 @@ static void repeat_group(struct gloss_session *session, struct lg_batch *batch)
     gloss_error_clear(&error);
 }
 
-/* A step is the program's to decide on if what was refused in it is: otherwise all of it is over. */
+/* A step is the program's to decide on if everything that was refused in it is: otherwise all of it is over. */
 static void settle_group(struct lg_batch *batch)
 {
-    bool is_asked = false;
+    bool is_asked = false, is_over = false;
     for (size_t i = 0; i < batch->count; i++) {
         is_asked |= batch->ops[i]->state == LG_OP_REFUSED && batch->ops[i]->error.code != GLOSS_E_ATOMIC_REFUSED;
+        is_over |= batch->ops[i]->state == LG_OP_DONE;
     }
     for (size_t i = 0; i < batch->count; i++) {
-        if (batch->ops[i]->state == LG_OP_REFUSED && !is_asked) {
+        if (batch->ops[i]->state == LG_OP_REFUSED && (is_over || !is_asked)) {
             batch->ops[i]->state = LG_OP_DONE;
             batch->ops[i]->is_answered = true;
         }
@@ -185,7 +200,7 @@ static void settle_group(struct lg_batch *batch)
 
 static void take_results(struct gloss_session *session, struct lg_batch *batch, json_t *results)
 {
-    if (must_repeat_group(batch, results)) {
+    if (must_repeat_group(session, batch, results)) {
         repeat_group(session, batch);
         return;
     }
@@ -197,6 +212,43 @@ static void take_results(struct gloss_session *session, struct lg_batch *batch, 
     }
 }
 
+/* The message as a whole; a step stays together. */
+static void refuse_all(struct gloss_session *session, struct lg_batch *batch, const struct gloss_error *error)
+{
+    bool is_step = batch->ops[0]->group != 0;
+    bool is_repeated = is_step && must_repeat(session, batch->ops[0], error);
+    for (size_t i = 0; i < batch->count; i++) {
+        if (is_repeated) {
+            wait_again(session, batch->ops[i], error);
+        } else if (is_step) {
+            over(session, batch->ops[i], error);
+        } else {
+            refused(session, batch->ops[i], error);
+        }
+    }
+    if (is_step) {
+        settle_group(batch);
+    }
+}
+
+/* ---- what cannot be sent */
+
+void lg_answers_refuse(struct gloss_session *session, struct lg_op *op, const struct gloss_error *error)
+{
+    for (struct lg_op *at = op; at && lg_op_shares_step(op, at); at = at->next) {
+        if (at->state == LG_OP_WAITING && at->is_left_over) {
+            at->state = LG_OP_REFUSED; /* nobody has a callback for it: it is kept */
+            lg_error_copy(&at->error, error);
+        } else if (at->state == LG_OP_WAITING) {
+            answered(at, error);
+        }
+    }
+    session->looked_at = NULL;
+    session->has_answers = session->g->is_due = true;
+}
+
+/* ---- the answer to a message */
+
 void lg_answers_take(struct gloss *g, json_t *result, const struct gloss_error *error, void *arg)
 {
     struct lg_batch *batch = arg;
@@ -207,9 +259,7 @@ void lg_answers_take(struct gloss *g, json_t *result, const struct gloss_error *
     if (error && error->code == GLOSS_E_TIMED_OUT) {
         lg_drop(g, GLOSS_E_DISCONNECTED, "silence", "the server did not answer session.submit");
     } else if (error) {
-        for (size_t i = 0; i < batch->count; i++) {
-            refused(session, batch->ops[i], error);
-        }
+        refuse_all(session, batch, error);
     } else if (!fits(batch, results)) {
         lg_drop(g, GLOSS_E_DISCONNECTED, "bad_message", "the server's answer to session.submit does not fit the question");
     } else {

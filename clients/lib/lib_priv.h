@@ -141,7 +141,8 @@ const json_t *lg_op_asked(struct lg_op *op); /* NULL: out of memory */
 /* Another base and change (NULL: the same) under the same id, on disk too. */
 int lg_op_renew(struct gloss_session *session, struct lg_op *op, uint64_t base, const json_t *change);
 struct lg_op *lg_op_find(const struct gloss_session *session, const char *id);
-void lg_ops_group(struct gloss *g, struct lg_op *list, size_t count); /* makes them one step */
+void lg_ops_group(struct gloss *g, struct lg_op *list, size_t count);      /* makes them one step */
+bool lg_op_shares_step(const struct lg_op *op, const struct lg_op *other); /* itself included */
 
 /* ---- sessions (session.c: joining and resuming; replica.c: ops; pages.c: the state in pages) */
 
@@ -262,8 +263,9 @@ struct lg_batch { /* the ops of one message, while it has no answer; the session
     size_t count;
     struct lg_op *ops[];
 };
-void lg_answers_take(struct gloss *g, json_t *result, const struct gloss_error *error, void *batch); /* a gloss_answer_fn */
-void lg_answers_call_back(struct gloss_session *session);                                            /* what is done, in order */
+void lg_answers_take(struct gloss *g, json_t *result, const struct gloss_error *error, void *batch);      /* a gloss_answer_fn */
+void lg_answers_refuse(struct gloss_session *session, struct lg_op *op, const struct gloss_error *error); /* with its step */
+void lg_answers_call_back(struct gloss_session *session); /* what is done, in order */
 
 /* pending.c */
 void lg_pending_ask(struct gloss_session *session);  /* on_conflict for what was refused */

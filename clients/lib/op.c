@@ -136,6 +136,13 @@ static int fill(struct gloss_session *session, const json_t *asked, const struct
     return code == GL_OK ? GLOSS_OK : could_not_write(g, code);
 }
 
+static int check_size(struct gloss *g, const struct lg_op *op)
+{
+    return op->len + ENVELOPE_BYTES > g->limits.frame_bytes
+               ? lg_fail(g, GLOSS_E_TOO_LARGE, "an op of %zu bytes does not fit into a message", op->len)
+               : GLOSS_OK;
+}
+
 int lg_op_make(struct gloss_session *session, const json_t *asked, const struct lg_op *list, struct lg_op **out)
 {
     struct gloss *g = session->g;
@@ -154,8 +161,8 @@ int lg_op_make(struct gloss_session *session, const json_t *asked, const struct 
         take_subject(change, op);
         code = fill(session, asked, list, op);
     }
-    if (code == GLOSS_OK && op->len + ENVELOPE_BYTES > g->limits.frame_bytes) {
-        code = lg_fail(g, GLOSS_E_TOO_LARGE, "an op of %zu bytes does not fit into a message", op->len);
+    if (code == GLOSS_OK) {
+        code = check_size(g, op);
     }
     if (code != GLOSS_OK) {
         lg_op_free(op);
@@ -239,7 +246,10 @@ int lg_op_renew(struct gloss_session *session, struct lg_op *op, uint64_t base, 
         return could_not_write(session->g, code);
     }
     take_subject(change, &copy);
-    int disk = op->is_on_disk ? lg_queue_renew(session, &copy) : GLOSS_OK;
+    int disk = check_size(session->g, &copy);
+    if (disk == GLOSS_OK && op->is_on_disk) {
+        disk = lg_queue_renew(session, &copy);
+    }
     if (disk != GLOSS_OK) {
         free(copy.request);
         return disk;
@@ -271,4 +281,9 @@ void lg_ops_group(struct gloss *g, struct lg_op *list, size_t count)
         op->group = group;
         op->group_left = count--;
     }
+}
+
+bool lg_op_shares_step(const struct lg_op *op, const struct lg_op *other)
+{
+    return op == other || (op->group && op->group == other->group);
 }

@@ -60,15 +60,10 @@ static uint64_t base_of(const struct gloss_session *session, const struct lg_op 
 
 /* ---- deciding */
 
-static bool is_same_step(const struct lg_op *op, const struct lg_op *other)
-{
-    return op == other || (op->group && op->group == other->group);
-}
-
 static void keep(struct gloss_session *session, struct lg_op *op)
 {
     for (struct lg_op *at = session->ops; at; at = at->next) {
-        if (is_same_step(op, at) && at->state != LG_OP_KEPT) {
+        if (lg_op_shares_step(op, at) && at->state != LG_OP_KEPT) {
             at->state = LG_OP_KEPT;
             session->kept++;
             lg_queue_keep(session, at);
@@ -80,7 +75,7 @@ static void give_up(struct gloss_session *session, struct lg_op *op)
 {
     session->has_answers = true;
     for (struct lg_op *at = session->ops; at; at = at->next) {
-        if (is_same_step(op, at)) {
+        if (lg_op_shares_step(op, at)) {
             struct gloss_error error = {0};
             session->kept -= at->state == LG_OP_KEPT;
             lg_error_copy(&error, &at->error);
@@ -91,20 +86,23 @@ static void give_up(struct gloss_session *session, struct lg_op *op)
     }
 }
 
-static void wait_for_turn(struct gloss_session *session, struct lg_op *op)
-{
-    session->kept -= op->state == LG_OP_KEPT;
-    op->state = LG_OP_WAITING;
-}
-
-/* Other ops that were kept because they build on op wait again, too. */
-static void send_step(struct gloss_session *session, struct lg_op *op)
+static void wait_for_turn(struct gloss_session *session, const struct lg_op *op)
 {
     for (struct lg_op *at = session->ops; at; at = at->next) {
+        if (lg_op_shares_step(op, at) && (at->state == LG_OP_KEPT || at->state == LG_OP_REFUSED)) {
+            session->kept -= at->state == LG_OP_KEPT;
+            at->state = LG_OP_WAITING;
+        }
+    }
+}
+
+/* Other ops that were kept because they build on op wait again, too, each with its step. */
+static void send_step(struct gloss_session *session, struct lg_op *op)
+{
+    wait_for_turn(session, op);
+    for (struct lg_op *at = session->ops; at; at = at->next) {
         const struct lg_op *base = at->base[0] ? lg_op_find(session, at->base) : NULL;
-        bool is_freed =
-            at->state == LG_OP_KEPT && at->error.code == GLOSS_E_DEPENDS_ON_REFUSED && base && base->state == LG_OP_WAITING;
-        if (is_same_step(op, at) || is_freed) {
+        if (at->state == LG_OP_KEPT && at->error.code == GLOSS_E_DEPENDS_ON_REFUSED && base && base->state == LG_OP_WAITING) {
             wait_for_turn(session, at);
         }
     }
@@ -248,7 +246,7 @@ int gloss_pending_send(struct gloss_session *session, const char *id)
     }
     struct lg_op *reason = op;
     for (struct lg_op *at = session->ops; at; at = at->next) {
-        if (is_same_step(op, at) && at->error.code != GLOSS_E_ATOMIC_REFUSED) {
+        if (lg_op_shares_step(op, at) && at->error.code != GLOSS_E_ATOMIC_REFUSED) {
             reason = at;
         }
     }
@@ -267,7 +265,7 @@ int gloss_pending_drop(struct gloss_session *session, const char *id)
         return lg_fail(session->g, GLOSS_E_BUSY, "the op was sent; its answer decides");
     }
     for (struct lg_op *at = session->ops; at; at = at->next) {
-        if (is_same_step(op, at)) {
+        if (lg_op_shares_step(op, at)) {
             lg_error_set(&at->error, GLOSS_E_DISCONNECTED, "the op was given up before it had an answer");
         }
     }

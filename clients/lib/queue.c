@@ -146,6 +146,17 @@ static void forget(struct gloss_session *session, const json_t *ids)
     }
 }
 
+/* A step is kept, or waits, as a whole, even if the program ended before each of its ops had its record. */
+static void wait_again(struct gloss_session *session, const struct lg_op *op)
+{
+    for (struct lg_op *at = session->ops; at; at = at->next) {
+        if (lg_op_shares_step(op, at)) {
+            session->kept -= at->state == LG_OP_KEPT;
+            at->state = LG_OP_WAITING;
+        }
+    }
+}
+
 static enum gl_code read_renewed(struct gloss_session *session, const json_t *asked, struct gl_err *err)
 {
     struct lg_op *renewed = NULL;
@@ -162,8 +173,7 @@ static enum gl_code read_renewed(struct gloss_session *session, const json_t *as
         op->is_create = renewed->is_create;
         memcpy(op->base, renewed->base, sizeof(op->base));
         memcpy(op->subject, renewed->subject, sizeof(op->subject));
-        session->kept -= op->state == LG_OP_KEPT;
-        op->state = LG_OP_WAITING;
+        wait_again(session, op);
     }
     lg_op_free(renewed);
     return GL_OK;
@@ -173,9 +183,14 @@ static void read_kept(struct gloss_session *session, const json_t *record)
 {
     const char *id = json_string_value(json_array_get(json_object_get(record, "kept"), 0));
     struct lg_op *op = id ? lg_op_find(session, id) : NULL;
+    for (struct lg_op *at = op ? session->ops : NULL; at; at = at->next) {
+        if (lg_op_shares_step(op, at) && at->state != LG_OP_KEPT) {
+            session->kept++;
+            at->state = LG_OP_KEPT;
+            lg_error_set(&at->error, GLOSS_E_ATOMIC_REFUSED, "another op of its step was refused, and is kept");
+        }
+    }
     if (op) {
-        session->kept += op->state != LG_OP_KEPT;
-        op->state = LG_OP_KEPT;
         lg_error_take_json(&op->error, json_object_get(record, "error"));
     }
 }

@@ -132,7 +132,7 @@ static void fill(struct gl_buf *buf, struct lg_batch *batch, struct lg_op *op, s
     gl_buf_str(buf, group ? "true" : "false");
     gl_buf_str(buf, ",\"ops\":[");
     for (; op && batch->count < at_once; op = op->next) {
-        bool fits = batch->count == 0 || buf->len + op->len + ENVELOPE_BYTES <= session->g->limits.frame_bytes;
+        bool fits = group || batch->count == 0 || buf->len + op->len + ENVELOPE_BYTES <= session->g->limits.frame_bytes;
         if (op->state != LG_OP_WAITING || op->group != group || !fits) {
             break;
         }
@@ -160,6 +160,45 @@ static struct lg_op *first_waiting(const struct gloss_session *session)
         op = op->next;
     }
     return op;
+}
+
+/* What is left of a step without the rest is not what was asked for. */
+static bool is_whole(const struct lg_op *op)
+{
+    size_t count = 0;
+    for (const struct lg_op *at = op; at && lg_op_shares_step(op, at) && at->state == LG_OP_WAITING; at = at->next) {
+        count++;
+    }
+    return !op->group || (op->index == 0 && count == op->group_left);
+}
+
+/* Made without a connection, before the server's limits were known, or with others. */
+static bool is_too_large(const struct gloss_session *session, const struct lg_op *op)
+{
+    const struct gloss *g = session->g;
+    size_t bytes = ENVELOPE_BYTES, left = op->group ? op->group_left : 1;
+    bool is_long = g->limits.ops_in_flight > 0 && left > g->limits.ops_in_flight;
+    for (const struct lg_op *at = op; at && left > 0; at = at->next, left--) {
+        bytes += at->len + 1;
+    }
+    return is_long || bytes > g->limits.frame_bytes;
+}
+
+/* What would stand in the way of everything behind it. */
+static bool is_refused_here(struct gloss_session *session, struct lg_op *op)
+{
+    struct gloss_error error = {0};
+    if (!is_whole(op)) {
+        lg_error_set(&error, GLOSS_E_DEPENDS_ON_REFUSED, "a part of its atomic step is not there any more");
+    } else if (is_too_large(session, op)) {
+        lg_error_set(&error, GLOSS_E_TOO_LARGE, "it does not fit into one message to this server, which an op or a step must");
+    }
+    bool is_refused = error.code != 0;
+    if (is_refused) {
+        lg_answers_refuse(session, op, &error);
+    }
+    gloss_error_clear(&error);
+    return is_refused;
 }
 
 static bool send_from(struct gloss_session *session, struct lg_op *op, size_t most)
@@ -203,6 +242,9 @@ void lg_submit_pump(struct gloss_session *session, uint64_t now)
         return;
     }
     while ((op = first_waiting(session)) != NULL && lg_is_ready(g)) {
+        if (is_refused_here(session, op)) {
+            continue;
+        }
         size_t most = room(session, op);
         if (most == 0 || lg_transport_waiting(g->transport) >= LG_SEND_LOW) {
             return;

@@ -844,38 +844,52 @@ START_TEST(conflict__that_nobody_is_asked_about__is_called_back__or_kept_of_an_e
 }
 END_TEST
 
+static void expect_pending(struct client *ana, size_t count, int state)
+{
+    struct gloss_pending pending;
+    ck_assert_uint_eq(gloss_pending_count(ana->session), count);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert(gloss_pending_at(ana->session, i, &pending));
+        ck_assert_msg((int)pending.state == state, "op %zu: %d", i, (int)pending.state);
+    }
+}
+
+/* A step of three, of which the last is refused; all are kept. The client is one of the next run, which has no connection yet. */
+static void step_into_conflict(struct client *ana, struct fake *fake, const char *dir, char annotation[GLOSS_ID])
+{
+    fake_start(fake);
+    somebody(fake, "first");
+    leave_cache(fake, dir);
+    struct gloss_config config = queue_config(ana, fake, dir);
+    config.on_conflict = on_conflict;
+    choice = GLOSS_KEEP;
+    conflicts = 0;
+    client_new_with(ana, fake, &config);
+    join_cached(ana);
+    gloss_annotation_id(gloss_annotation_at(ana->session, 0), annotation);
+    json_t *ops = creates(2, "with it");
+    json_array_append_new(
+        ops, json_pack("{s:{s:s, s:s, s:s}}", "change", "kind", "annotation.update", "annotation", annotation, "note", "anas"));
+    submit(ana, ops, true);
+    fake_do(fake, "{\"do\":\"op\",\"change\":{\"kind\":\"annotation.update\",\"annotation\":\"%s\",\"note\":\"bens\"}}",
+            annotation);
+    gloss_connect(ana->g);
+    WAIT_FOR(ana, conflicts == 1);
+    pass(ana, 100);
+    expect_pending(ana, 3, GLOSS_PENDING_KEPT);
+    client_free(ana);
+    client_new_with(ana, fake, &config);
+    join_cached(ana);
+}
+
 START_TEST(conflict__in_an_atomic_step__is_asked_once_and_decided_for_all)
 {
     char dir[64], annotation[GLOSS_ID];
     struct fake fake;
     struct client ana;
-    make_dir(dir);
-    fake_start(&fake);
-    somebody(&fake, "first");
-    leave_cache(&fake, dir);
-    struct gloss_config config = queue_config(&ana, &fake, dir);
-    config.on_conflict = on_conflict;
-    choice = GLOSS_KEEP;
-    conflicts = 0;
-    client_new_with(&ana, &fake, &config);
-    join_cached(&ana);
-    gloss_annotation_id(gloss_annotation_at(ana.session, 0), annotation);
-    json_t *ops = creates(2, "with it");
-    json_array_append_new(
-        ops, json_pack("{s:{s:s, s:s, s:s}}", "change", "kind", "annotation.update", "annotation", annotation, "note", "anas"));
-    submit(&ana, ops, true);
-    fake_do(&fake, "{\"do\":\"op\",\"change\":{\"kind\":\"annotation.update\",\"annotation\":\"%s\",\"note\":\"bens\"}}",
-            annotation);
-    gloss_connect(ana.g);
-    WAIT_FOR(&ana, conflicts == 1);
-    pass(&ana, 100);
     struct gloss_pending pending;
-    for (size_t i = 0; i < 3; i++) {
-        ck_assert(gloss_pending_at(ana.session, i, &pending) && pending.state == GLOSS_PENDING_KEPT && pending.is_atomic);
-    }
-    client_free(&ana);
-    client_new_with(&ana, &fake, &config);
-    join_cached(&ana);
+    make_dir(dir);
+    step_into_conflict(&ana, &fake, dir, annotation);
     gloss_connect(ana.g);
     WAIT_FOR(&ana, gloss_session_is_synced(ana.session));
     ck_assert(gloss_pending_at(ana.session, 0, &pending));
@@ -884,6 +898,125 @@ START_TEST(conflict__in_an_atomic_step__is_asked_once_and_decided_for_all)
     WAIT_FOR(&ana, gloss_session_seq(ana.session) == 5);
     ck_assert_str_eq(note_of(&ana, annotation), "anas");
     ck_assert_uint_eq(conflicts, 1);
+    end_conflict(&ana, &fake, dir);
+}
+END_TEST
+
+START_TEST(atomic_step__sent_anew_when_the_program_ends__waits_as_a_whole)
+{
+    char dir[64], annotation[GLOSS_ID];
+    struct fake fake;
+    struct client ana;
+    struct gloss_pending pending;
+    make_dir(dir);
+    step_into_conflict(&ana, &fake, dir, annotation);
+    ck_assert(gloss_pending_at(ana.session, 0, &pending));
+    ck_assert_int_eq(gloss_pending_send(ana.session, pending.op), 0);
+    client_free(&ana); /* before it was sent */
+    start_client(&ana, &fake, dir);
+    join_cached(&ana);
+    expect_pending(&ana, 3, GLOSS_PENDING_WAITING);
+    end_conflict(&ana, &fake, dir);
+}
+END_TEST
+
+START_TEST(atomic_step__that_builds_on_a_kept_op__is_sent_with_it_as_a_whole)
+{
+    char dir[64], annotation[GLOSS_ID], op[GLOSS_ID];
+    struct fake fake;
+    struct client ana;
+    struct gloss_pending pending;
+    make_dir(dir);
+    choice = GLOSS_KEEP;
+    into_conflict(&ana, &fake, dir, annotation, true);
+    WAIT_FOR(&ana, conflicts == 1 && gloss_session_is_synced(ana.session));
+    ck_assert(gloss_pending_at(ana.session, 0, &pending));
+    memcpy(op, pending.op, sizeof(op));
+    json_t *ops = creates(1, "with it");
+    json_array_insert_new(ops, 0,
+                          json_pack("{s:s, s:{s:s, s:s, s:s}}", "base", op, "change", "kind", "annotation.update", "annotation",
+                                    annotation, "note", "in a step"));
+    submit(&ana, ops, true);
+    pass(&ana, 100);
+    expect_pending(&ana, 4, GLOSS_PENDING_KEPT);
+    ck_assert_int_eq(gloss_pending_send(ana.session, op), 0);
+    expect_pending(&ana, 4, GLOSS_PENDING_WAITING);
+    WAIT_FOR(&ana, ana.results == 4);
+    ck_assert_uint_eq(ana.accepted, 4);
+    end_conflict(&ana, &fake, dir);
+}
+END_TEST
+
+START_TEST(atomic_step__whose_second_op_is_refused__is_not_sent_in_part)
+{
+    char dir[64];
+    struct fake fake;
+    struct client ana;
+    make_dir(dir);
+    fake_start(&fake);
+    struct gloss_config config = queue_config(&ana, &fake, dir);
+    config.on_conflict = on_conflict;
+    client_new_with(&ana, &fake, &config);
+    client_join(&ana, NULL);
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED]);
+    json_t *ops = creates(1, "made");
+    char id[GLOSS_ID];
+    gloss_new_id(id);
+    json_object_set_new(json_array_get(ops, 0), "id", json_string(id));
+    json_array_append_new(ops, json_pack("{s:s, s:{s:s, s:s, s:s}}", "base", id, "change", "kind", "annotation.update",
+                                         "annotation", fake_text(&fake, "project"), "note", "of nothing"));
+    submit(&ana, ops, true);
+    WAIT_FOR(&ana, ana.results == 2);
+    ck_assert_uint_eq(ana.accepted, 0);
+    ck_assert_int_eq(fake_count(&fake, "session.submit"), 1);
+    end_conflict(&ana, &fake, dir);
+}
+END_TEST
+
+START_TEST(atomic_step__of_an_earlier_run_that_is_too_large__is_kept_and_holds_nothing_up)
+{
+    char dir[64];
+    struct fake fake;
+    struct client ana;
+    struct gloss_pending pending;
+    make_dir(dir);
+    fake_start(&fake);
+    fake_do(&fake, "{\"do\":\"set\",\"ops_in_flight\":4}");
+    sign_in_once(&fake, dir);
+    start_client(&ana, &fake, dir);
+    join_offline(&ana);
+    submit(&ana, creates(5, "many"), true);
+    client_free(&ana);
+    start_client(&ana, &fake, dir);
+    join_offline(&ana);
+    submit(&ana, creates(1, "behind it"), false);
+    gloss_connect(ana.g);
+    WAIT_FOR(&ana, ana.results == 1);
+    ck_assert_uint_eq(ana.accepted, 1);
+    expect_pending(&ana, 5, GLOSS_PENDING_KEPT);
+    ck_assert(gloss_pending_at(ana.session, 0, &pending));
+    ck_assert_int_eq(pending.error->code, GLOSS_E_TOO_LARGE);
+    end_conflict(&ana, &fake, dir);
+}
+END_TEST
+
+START_TEST(conflict__with_a_change_instead_that_is_too_large__is_kept)
+{
+    char dir[64], annotation[GLOSS_ID];
+    static char big[300001];
+    struct fake fake;
+    struct client ana;
+    make_dir(dir);
+    memset(big, 'x', sizeof(big) - 1);
+    choice = GLOSS_SEND_ANEW;
+    instead = json_pack("{s:s, s:s}", "kind", "annotation.update", "note", big);
+    into_conflict(&ana, &fake, dir, annotation, true);
+    json_object_set_new(instead, "annotation", json_string(annotation));
+    WAIT_FOR(&ana, conflicts == 1);
+    json_decref(instead);
+    instead = NULL;
+    pass(&ana, 100);
+    expect_pending(&ana, 2, GLOSS_PENDING_KEPT);
     end_conflict(&ana, &fake, dir);
 }
 END_TEST
@@ -970,4 +1103,9 @@ RUN("queue", queue__killed_at_every_byte__loses_nothing_and_makes_nothing_up,
     conflict__dropped__is_called_back_with_its_error, conflict__sent_anew__is_accepted_with_what_builds_on_it,
     conflict__with_another_change_instead__sends_that, conflict__kept__stays_through_a_restart_until_it_is_sent,
     conflict__that_nobody_is_asked_about__is_called_back__or_kept_of_an_earlier_run,
-    conflict__in_an_atomic_step__is_asked_once_and_decided_for_all, ops__of_many_killed_runs__are_applied_once)
+    conflict__in_an_atomic_step__is_asked_once_and_decided_for_all,
+    atomic_step__sent_anew_when_the_program_ends__waits_as_a_whole,
+    atomic_step__that_builds_on_a_kept_op__is_sent_with_it_as_a_whole,
+    atomic_step__whose_second_op_is_refused__is_not_sent_in_part,
+    atomic_step__of_an_earlier_run_that_is_too_large__is_kept_and_holds_nothing_up,
+    conflict__with_a_change_instead_that_is_too_large__is_kept, ops__of_many_killed_runs__are_applied_once)

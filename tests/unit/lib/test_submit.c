@@ -302,6 +302,25 @@ START_TEST(ops__without_a_connection__wait_for_one)
 }
 END_TEST
 
+START_TEST(atomic_step__larger_than_the_server_takes__made_without_a_connection__is_refused_then)
+{
+    struct fake fake;
+    struct client ana;
+    fake_start(&fake);
+    fake_do(&fake, "{\"do\":\"set\",\"ops_in_flight\":4}");
+    client_new(&ana, &fake);
+    ck_assert_int_eq(gloss_join(ana.g, fake_text(&fake, "session"), NULL, &ana.session), 0);
+    submit(&ana, creates(5, "many"), true);
+    submit(&ana, creates(1, "behind"), false);
+    gloss_connect(ana.g);
+    WAIT_FOR(&ana, ana.results == 6);
+    ck_assert_uint_eq(ana.accepted, 1);
+    ck_assert_int_eq(ana.result_error.code, GLOSS_E_TOO_LARGE);
+    ck_assert_int_eq(fake_count(&fake, "session.submit"), 1);
+    stop(&fake, &ana);
+}
+END_TEST
+
 START_TEST(submit_only__submits_and_hears_nothing)
 {
     struct fake fake;
@@ -395,4 +414,5 @@ RUN("submit", ops__are_answered_in_order__and_come_back_in_the_stream,
     change__of_what_somebody_else_changed__is_refused_with_what_is_there, atomic_step__is_all_or_nothing,
     ops__that_cannot_be_sent__are_refused_at_once, ops__without_a_connection__wait_for_one,
     submit_only__submits_and_hears_nothing, answer__that_does_not_fit__ends_the_connection_and_nothing_is_lost,
+    atomic_step__larger_than_the_server_takes__made_without_a_connection__is_refused_then,
     unanswered_ops__when_left_or_freed__are_called_back, callback__may_submit_more__and_leave)
