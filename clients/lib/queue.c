@@ -530,10 +530,11 @@ int gloss_queue_list(const char *queue_dir, gloss_queue_fn fn, void *arg)
     if (!dir) {
         return errno == ENOENT ? GLOSS_E_NOT_FOUND : errno == ENOMEM ? GLOSS_E_NOMEM : GLOSS_E_SYSTEM;
     }
-    while (code == GL_OK && (entry = readdir(dir)) != NULL) {
+    while ((entry = readdir(dir)) != NULL) {
         size_t len = strlen(entry->d_name), suffix = sizeof(SUFFIX) - 1;
         if (len > suffix && strcmp(entry->d_name + len - suffix, SUFFIX) == 0) {
-            code = list_one(queue_dir, entry->d_name, fn, arg);
+            enum gl_code listed = list_one(queue_dir, entry->d_name, fn, arg);
+            code = code == GL_OK ? listed : code;
         }
     }
     (void)closedir(dir);

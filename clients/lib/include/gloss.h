@@ -396,7 +396,8 @@ struct gloss_queue {
     int64_t since_ms; /* of the oldest one; 0: none */
     bool is_open;     /* a process works with it */
 };
-/* What waits in a queue_dir, without opening or changing anything; lent. GLOSS_E_NOT_FOUND: there is no such directory. */
+/* What waits in a queue_dir, without opening or changing anything; lent. GLOSS_E_NOT_FOUND: there is no such directory. A queue that
+ * cannot be read does not hide the others: the first such error is returned when all were looked at. */
 typedef void (*gloss_queue_fn)(const struct gloss_queue *queue, void *arg);
 int gloss_queue_list(const char *queue_dir, gloss_queue_fn fn, void *arg);
 

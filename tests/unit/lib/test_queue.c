@@ -463,7 +463,16 @@ START_TEST(queues__of_a_directory__are_listed)
     found = (struct gloss_queue){0};
     ck_assert_int_eq(gloss_queue_list(dir, note_queue, &found), 0);
     ck_assert(found.pending == 2 && !found.is_open);
+    for (unsigned i = 0; i < 16; i++) { /* some stand before the good one, in whatever order */
+        char path[128];
+        snprintf(path, sizeof(path), "%s/damaged %u.queue", dir, i);
+        write_file(path, "this is no journal, but long enough to be one", 45);
+    }
+    found = (struct gloss_queue){0};
+    ck_assert_int_eq(gloss_queue_list(dir, note_queue, &found), GLOSS_E_CHECKSUM);
+    ck_assert_uint_eq(found.pending, 2);
     gloss_free(&g);
+    empty_dir(dir);
     drop_dir(dir);
 }
 END_TEST
