@@ -20,7 +20,8 @@ void complete_offer(struct completion *completion, const char *value, const char
     safe_put_str(&safe, value);
     bool is_harmless = strcmp(gl_buf_cstr(&safe), value) == 0; /* what would look otherwise than it is, nobody can choose */
     gl_buf_fini(&safe);
-    if (!*value || !is_harmless || strncasecmp(value, completion->word, strlen(completion->word)) != 0) {
+    if (!*value || !is_harmless || (completion->is_bare && *value == '-') ||
+        strncasecmp(value, completion->word, strlen(completion->word)) != 0) {
         return;
     }
     gl_buf_put(out, completion->kept.data, completion->kept.len);
@@ -193,6 +194,7 @@ static void complete_at(struct completion *completion, enum option_id waiting, b
             offer_verbs(completion, group);
         }
     } else if (args->verb) {
+        completion->is_bare = !is_rest;
         offer_kind(completion, word_name(args->verb, args->word_count));
     }
 }

@@ -19,6 +19,7 @@ struct completion {
     struct cli *cli;      /* its args are those that were typed before the cursor */
     const char *word;     /* what is to be completed: the last word, or its part behind --option= */
     struct gl_slice kept; /* the part before it, which every candidate repeats */
+    bool is_bare; /* the word is no option's value, and no -- is before it: what begins with - would be taken for an option */
     struct gl_buf out;
 };
 

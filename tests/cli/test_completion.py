@@ -77,6 +77,13 @@ class Words(CliCase):
         self.assertEqual(self.words("show", "trap.md"), ["trap.md"])
         self.assertNotIn("\x1b", self.gloss("completion", "words", "--", "show", "trap.md").out)
 
+    def test_what_would_be_an_option_is_not_offered_as_a_word(self):
+        self.server.import_text("words of a lure\n", title="--url=https://example.org/", name="-lure.md")
+        for typed in (["show", ""], ["show", "-"], ["show", "--url"], ["show", "--url=https://example.org"]):
+            self.assertFalse([word for word in self.words(*typed) if word.startswith(("--url=", "-lure"))], typed)
+        self.assertEqual(self.words("show", "--", "--url"), ["--url=https://example.org/"])
+        self.assertEqual(self.words("edit", "x", "--brief=--u"), ["--brief=--url=https://example.org/"])
+
     def test_labels_projects_accounts_annotations(self):
         self.assertEqual(self.words("tag", "Quiet", "words", "--label", ""), ["claim", "evidence of it"])
         self.assertEqual(self.words("tag", "--label", "e"), ["evidence of it"])
