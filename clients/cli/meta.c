@@ -44,8 +44,9 @@ char *meta_join(const json_t *list)
     gl_buf_init(&out, SIZE_MAX);
     json_array_foreach((json_t *)list, i, item)
     {
+        const char *text = json_string_value(item);
         gl_buf_str(&out, i ? ", " : "");
-        gl_buf_str(&out, json_string_value(item));
+        gl_buf_str(&out, text ? text : "");
     }
     return heap_take(&out);
 }

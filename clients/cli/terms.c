@@ -177,9 +177,10 @@ void terms_put_names(struct gl_buf *out, const struct terms *terms, const json_t
     size_t i;
     json_array_foreach((json_t *)ids, i, id)
     {
-        const json_t *term = terms_by_id(terms, json_string_value(id));
+        const char *text = json_string_value(id);
+        const json_t *term = text ? terms_by_id(terms, text) : NULL;
         gl_buf_str(out, i ? ", " : "");
-        gl_buf_str(out, term ? string_of(term, "name") : json_string_value(id));
+        gl_buf_str(out, term ? string_of(term, "name") : text ? text : "");
     }
 }
 
