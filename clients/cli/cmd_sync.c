@@ -39,6 +39,11 @@ struct sync {
     bool is_closed_to_us; /* the session that is worked on, not the connection, has ended with an error */
 };
 
+static int first_of(int status, int next)
+{
+    return status ? status : next;
+}
+
 /* ---- which queues ---------------------------------------------------------------------------------------------------------- */
 
 static void take_queue(const struct gloss_queue *queue, void *arg)
@@ -56,14 +61,18 @@ static void take_queue(const struct gloss_queue *queue, void *arg)
     free(here);
 }
 
-static void find_queues(struct sync *sync)
+/* A queue that cannot be read is told; what is in the others goes on. */
+static int find_queues(struct sync *sync)
 {
     char *folder = offline_folder();
-    sync->sessions = json_array();
-    if (folder) {
-        (void)gloss_queue_list(folder, take_queue, sync); /* no folder: nothing waits */
+    int code = folder ? gloss_queue_list(folder, take_queue, sync) : GLOSS_E_NOT_FOUND;
+    int status = 0;
+    if (code != 0 && code != GLOSS_E_NOT_FOUND) { /* not found: nothing was ever kept */
+        status = fail(sync->cli, EXIT_COULD_NOT, gloss_code_name(code), "not every queue in %s can be read: %s", folder,
+                      code == GLOSS_E_CHECKSUM ? "a file is damaged" : gloss_code_sentence(code));
     }
     free(folder);
+    return status;
 }
 
 /* ---- what waits, for people ------------------------------------------------------------------------------------------------ */
@@ -135,20 +144,12 @@ static int list_all(struct sync *sync)
 {
     json_t *session;
     size_t i;
-    int status = offline_open(sync->cli);
-    if (status == 0) {
-        find_queues(sync);
-    }
+    int status = offline_open(sync->cli), worst = status ? status : find_queues(sync);
     json_array_foreach(sync->sessions, i, session)
     {
-        status = status ? status : list_session(sync, json_string_value(session));
+        worst = first_of(worst, list_session(sync, json_string_value(session)));
     }
-    return status;
-}
-
-static int first_of(int status, int next)
-{
-    return status ? status : next;
+    return worst;
 }
 
 /* ---- sending ------------------------------------------------------------------------------------------------------------------- */
@@ -397,7 +398,7 @@ static int send_all(struct sync *sync)
     sync->cli->link.queue_folder = folder;
     int status = link_open(sync->cli, on_event, sync);
     if (status == 0) {
-        find_queues(sync); /* known only now whose they are */
+        worst = find_queues(sync); /* known only now whose they are */
         status = named_find(sync->cli, sync->sessions, &sync->named);
     }
     json_array_foreach(sync->sessions, i, session)
@@ -417,7 +418,7 @@ static int send_all(struct sync *sync)
 
 int cmd_sync(struct cli *cli)
 {
-    struct sync sync = {.cli = cli, .changes = json_object(), .anew = json_object()};
+    struct sync sync = {.cli = cli, .sessions = json_array(), .changes = json_object(), .anew = json_object()};
     bool is_list = cli_flag(cli, OPT_list_waiting);
     int status = is_list ? list_all(&sync) : send_all(&sync);
     if (status == 0 && json_array_size(sync.sessions) == 0 && !cli->is_json) {

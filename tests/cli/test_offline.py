@@ -184,6 +184,16 @@ class Offline(CliCase):
         self.assertEqual(len(self.ana("sync", "--json").lines), 20)
         self.assertEqual(len(self.records()), 10)
 
+    def test_a_queue_that_is_damaged_is_told(self):
+        self.keep("tag", self.brief, "closer ties", "--label", "claim")
+        for folder, _, names in os.walk(f"{self.server.folder}/home-ana/.local/state/gloss/queue"):
+            for name in names:
+                with open(f"{folder}/{name}", "r+b") as file:
+                    file.write(b"not what it was")
+        for args in (("sync",), ("sync", "--list")):
+            done = self.refuse(*args, user="ana", status=2, says="not every queue in")
+            self.assertNotIn("nothing waits", done.err)
+
     def test_what_nobody_saw_cannot_be_named(self):
         unseen = self.tag("closer ties", user="ben")
         self.refuse("edit", unseen, "--note", "x", "--offline", user="ana", status=2, says=["no annotation that was seen here", "gloss show"])
