@@ -304,17 +304,17 @@ static bool is_of_session(const struct sync *sync, const struct gloss_error *err
 static void tell_answers(struct sync *sync, struct gloss_session *session)
 {
     for (size_t i = 0; i < sync->answered_count; i++) {
-        struct answered *answered = &sync->answered[i];
-        const json_t *change = json_object_get(sync->changes, answered->op);
-        if (answered->seq) {
-            change_print(sync->cli, session, "sent:", answered->op, answered->seq, answered->annotation);
+        struct answered answered = sync->answered[i]; /* printing may wait, and more answers come meanwhile */
+        const json_t *change = json_object_get(sync->changes, answered.op);
+        if (answered.seq) {
+            change_print(sync->cli, session, "sent:", answered.op, answered.seq, answered.annotation);
             sync->sent++;
-        } else if (change && is_of_session(sync, &answered->error)) {
+        } else if (change && is_of_session(sync, &answered.error)) {
             sync->left++;
         } else if (change) { /* otherwise it was given up */
-            tell_refused(sync, session, answered->op, change, &answered->error, false);
+            tell_refused(sync, session, answered.op, change, &answered.error, false);
         }
-        gloss_error_clear(&answered->error);
+        gloss_error_clear(&answered.error);
     }
     sync->answered_count = 0;
 }
