@@ -94,15 +94,18 @@ static void put_items(struct cli *cli, const json_t *items, struct gl_buf *out)
     }
 }
 
+/* The server marks so many a call, and says whether there are more. */
 static int mark_read(struct inbox *inbox)
 {
-    json_t *result = NULL;
+    bool goes_on = json_array_size(inbox->unread) > 0;
     int status = 0;
-    if (json_array_size(inbox->unread) > 0) {
+    while (status == 0 && goes_on) {
+        json_t *result = NULL;
         status = link_call(inbox->cli, "they cannot be marked as read", "inbox.read",
                            json_pack("{s:I}", "through", inbox->newest), &result);
+        goes_on = json_is_true(json_object_get(result, "more"));
+        json_decref(result);
     }
-    json_decref(result);
     return status;
 }
 

@@ -7,6 +7,8 @@
 
 #define LIMIT_DEFAULT   50
 #define BEGINNING_BYTES 280
+#define COUNTED_MAX     1000 /* unread ones */
+#define MARKED_MAX      1000 /* in a call: whoever appends waits for it */
 
 /* ITEM columns of STORE_Q_inbox_list begin behind the count. */
 enum { UNREAD, ITEM, WHY, PROJECT, DOCUMENT, TITLE, SESSION, ANNOTATION, SEQ, ACCOUNT, NAME, AT, TEXT, READ };
@@ -87,9 +89,10 @@ void handle_inbox_list(struct request *request)
         return;
     size_t limit = params.has_limit && params.limit > 0 ? (size_t)params.limit : LIMIT_DEFAULT;
     request->user = (void *)(uintptr_t)limit;
-    store_query(request->core->store, STORE_Q_inbox_list, &request->account,
-                (struct store_param[]){P_U64(below), P_BOOL(params.has_unread && params.unread), P_U64(limit + 1)}, 3, on_list,
-                request);
+    store_query(
+        request->core->store, STORE_Q_inbox_list, &request->account,
+        (struct store_param[]){P_U64(below), P_BOOL(params.has_unread && params.unread), P_U64(limit + 1), P_U64(COUNTED_MAX)}, 4,
+        on_list, request);
 }
 
 static void on_read(void *ctx, enum gl_code code, const struct store_rows *rows)
@@ -98,6 +101,7 @@ static void on_read(void *ctx, enum gl_code code, const struct store_rows *rows)
     if (rows_failed(request, code, rows, NULL))
         return;
     struct gl_inbox_read_result result = {.marked = store_u64(rows, 0, 0)};
+    result.has_more = result.more = result.marked >= MARKED_MAX;
     request_reply(request, inbox_read, &result);
 }
 
@@ -106,6 +110,6 @@ void handle_inbox_read(struct request *request)
     struct gl_inbox_read_params params = {0};
     if (!request_read(request, inbox_read, &params))
         return;
-    store_query(request->core->store, STORE_Q_inbox_read, &request->account, (struct store_param[]){P_U64(params.through)}, 1,
-                on_read, request);
+    store_query(request->core->store, STORE_Q_inbox_read, &request->account,
+                (struct store_param[]){P_U64(params.through), P_U64(MARKED_MAX)}, 2, on_read, request);
 }

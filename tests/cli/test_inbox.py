@@ -38,6 +38,13 @@ class Inbox(CliCase):
         self.assertEqual([item.get("read", False) for item in self.items("ana", "--all")], [False, True, True, True])
         self.assertEqual(len(self.items("ana")), 1)
 
+    def test_more_than_the_server_marks_at_once_is_read_whole(self):
+        self.gloss("reply", self.tag("cy"), "is it so?", user="ben", status=0)
+        self.server.sql("insert into inbox (account, project, stream, seq, annotation, why, by, at) "
+                        "select account, project, stream, seq, annotation, why, by, at from inbox, generate_series(1, 1200) where read_at is null and why = 'reply'")
+        self.assertGreater(len(self.items("cy", "--read")), 1200)
+        self.assertEqual(self.items("cy"), [])
+
     def test_an_empty_inbox_says_so(self):
         done = self.gloss("inbox", "--all", "--read", user="admin", status=0)
         self.assertEqual((done.out, "your inbox is empty" in done.err), ("", True))

@@ -301,6 +301,21 @@ class Inbox(AnnotationCase):
         self.assertEqual(found, made[::-1])
         self.assertError(self.ana.error("inbox.list", cursor="12x"), "invalid_params", "cursor")
 
+    def test_a_very_full_one_is_read_in_parts(self):
+        self.made(self.ben, reply(self.one, "says who?"))
+        self.server.sql("insert into inbox (account, project, stream, seq, annotation, why, by, at) "
+                        "select account, project, stream, seq, annotation, why, by, at from inbox, generate_series(1, 2499) where read_at is null")
+        newest = self.inbox(self.ana, limit=1)
+        self.assertEqual(newest["unread"], 1000, "it is counted so far and no further")
+        through = newest["items"][0]["item"]
+        for left in (1500, 500):
+            self.assertEqual(self.ana.call("inbox.read", through=through), {"marked": 1000, "more": True})
+            rows = self.server.sql("select count(*), min(item) from inbox where read_at is null")
+            self.assertEqual(rows, [[str(left), str(through - left + 1)]], "the oldest first")
+        self.assertEqual(self.inbox(self.ana)["unread"], 500)
+        self.assertEqual(self.ana.call("inbox.read", through=through), {"marked": 500})
+        self.assertEqual(self.inbox(self.ana)["unread"], 0)
+
     def test_who_leaves_sees_it_no_more(self):
         self.server.user("leo", role="annotator")
         leo = self.connect("leo")

@@ -244,7 +244,8 @@ static void tell_some(struct scribe *scribe)
 static uint64_t inbox_count(const gl_uuid *account)
 {
     struct rows rows;
-    query_wait(&bench, STORE_Q_inbox_list, account, (struct store_param[]){P_U64(INT64_MAX), P_BOOL(true), P_U64(10)}, 3, &rows);
+    query_wait(&bench, STORE_Q_inbox_list, account, (struct store_param[]){P_U64(INT64_MAX), P_BOOL(true), P_U64(10), P_U64(10)},
+               4, &rows);
     ck_assert_int_eq(rows.code, GL_OK);
     return rows.number;
 }
@@ -291,10 +292,10 @@ START_TEST(inbox__marked_by_a_stranger__stays_unread)
     scribe_write(&ana, 2);
     tell_some(&ana);
     append_wait(&bench, bench.store, &ana.stream, 1);
-    query_wait(&bench, STORE_Q_inbox_read, &bench.eve, (struct store_param[]){P_U64(INT64_MAX)}, 1, &rows);
+    query_wait(&bench, STORE_Q_inbox_read, &bench.eve, (struct store_param[]){P_U64(INT64_MAX), P_U64(10)}, 2, &rows);
     ck_assert_uint_eq(rows.number, 0);
     ck_assert_uint_eq(inbox_count(&bench.ben), 1);
-    query_wait(&bench, STORE_Q_inbox_read, &bench.ben, (struct store_param[]){P_U64(INT64_MAX)}, 1, &rows);
+    query_wait(&bench, STORE_Q_inbox_read, &bench.ben, (struct store_param[]){P_U64(INT64_MAX), P_U64(10)}, 2, &rows);
     ck_assert_uint_eq(rows.number, 1);
     ck_assert_uint_eq(inbox_count(&bench.ben), 0);
     scribe_committed(&ana);
