@@ -73,14 +73,20 @@ static void on_documents(void *ctx, enum gl_code code, const struct store_rows *
     const size_t limit = order->limit;
     if (rows_failed(request, code, rows, NULL))
         return;
-    size_t count = store_rows_count(rows);
+    struct page_size size;
+    size_t count = store_rows_count(rows), taken = 0;
     struct gl_document_info *documents = gl_arena_alloc(&request->arena, (count + 1) * sizeof *documents);
-    for (size_t i = 0; i < count; i++)
-        document_from_row(rows, i, &documents[i]);
+    page_size_init(&size);
+    for (; taken < count && taken < limit; taken++) {
+        document_from_row(rows, taken, &documents[taken]);
+        if (!page_takes(&size, gl_document_info, &documents[taken]))
+            break;
+    }
+    page_size_fini(&size);
     result.documents = documents;
-    result.documents_count = count < limit ? count : limit;
-    if ((result.has_next = count > limit))
-        result.next = list_cursor(request, order, store_text(rows, limit - 1, KEY_COLUMN), &documents[limit - 1].document);
+    result.documents_count = taken;
+    if ((result.has_next = count > taken))
+        result.next = list_cursor(request, order, store_text(rows, taken - 1, KEY_COLUMN), &documents[taken - 1].document);
     request_reply(request, document_list, &result);
 }
 

@@ -51,13 +51,19 @@ static void on_list(void *ctx, enum gl_code code, const struct store_rows *rows)
     /* There is always a row: it tells how many are unread. */
     size_t count = store_is_null(rows, 0, ITEM) ? 0 : store_rows_count(rows);
     struct gl_inbox_item *items = gl_arena_alloc(&request->arena, (count + 1) * sizeof *items);
-    for (size_t i = 0; i < count; i++)
-        items[i] = item_of(rows, i);
-    struct gl_inbox_list_result result = {
-        .items = items, .items_count = count < limit ? count : limit, .unread = store_u64(rows, 0, UNREAD)};
-    if ((result.has_next = count > limit)) {
+    struct page_size size;
+    size_t taken = 0;
+    page_size_init(&size);
+    for (; taken < count && taken < limit; taken++) {
+        items[taken] = item_of(rows, taken);
+        if (!page_takes(&size, gl_inbox_item, &items[taken]))
+            break;
+    }
+    page_size_fini(&size);
+    struct gl_inbox_list_result result = {.items = items, .items_count = taken, .unread = store_u64(rows, 0, UNREAD)};
+    if ((result.has_next = count > taken)) {
         char next[24];
-        int len = snprintf(next, sizeof next, "%" PRIu64, items[limit - 1].item);
+        int len = snprintf(next, sizeof next, "%" PRIu64, items[taken - 1].item);
         result.next = gl_slice_of(gl_arena_copy(&request->arena, gl_slice_of(next, (size_t)len)), (size_t)len);
     }
     request_reply(request, inbox_list, &result);

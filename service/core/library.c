@@ -6,7 +6,6 @@
 
 #define LIMIT_DEFAULT 100
 #define TERMS_A_PAGE  1000
-#define TERMS_BYTES   (128 * 1024) /* and one record more */
 
 /* ---- what they share */
 
@@ -62,6 +61,26 @@ struct gl_slice cursor_write(struct request *request, struct gl_slice name, cons
     gl_buf_fini(&raw);
     gl_buf_fini(&text);
     return cursor;
+}
+
+void page_size_init(struct page_size *size)
+{
+    size->bytes = 0;
+    gl_buf_init(&size->scratch, SIZE_MAX);
+}
+void page_size_fini(struct page_size *size)
+{
+    gl_buf_fini(&size->scratch);
+}
+bool page_has_room(struct page_size *size)
+{
+    size->scratch.len = 0;
+    return size->bytes < PAGE_BYTES;
+}
+bool page_counted(struct page_size *size)
+{
+    size->bytes += size->scratch.len;
+    return true;
 }
 
 static struct store_param cursor_name(const struct page_cursor *cursor)
@@ -308,7 +327,7 @@ static void on_terms(void *ctx, enum gl_code code, const struct store_rows *rows
     size_t count = store_rows_count(rows), taken = 0;
     gl_buf_init(&records, SIZE_MAX);
     gl_buf_byte(&records, '[');
-    for (; taken < count && taken < TERMS_A_PAGE && records.len < TERMS_BYTES; taken++) {
+    for (; taken < count && taken < TERMS_A_PAGE && records.len < PAGE_BYTES; taken++) {
         if (taken > 0)
             gl_buf_byte(&records, ',');
         gl_buf_slice(&records, store_text(rows, taken, 3));

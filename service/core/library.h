@@ -18,6 +18,18 @@ struct page_cursor {
 bool cursor_read(struct request *request, bool has, struct gl_slice text,
                  struct page_cursor *cursor); /* answers the request when it is none */
 void refuse_cursor(struct request *request);
+/* A list stops at so many bytes of what goes out, and one item more, however few items that are. */
+#define PAGE_BYTES (128 * 1024)
+struct page_size {
+    size_t bytes;
+    struct gl_buf scratch;
+};
+void page_size_init(struct page_size *size);
+void page_size_fini(struct page_size *size);
+/* page_takes(&size, gl_document_info, &info): counts one item more; false: the page was full before it. */
+#define page_takes(size, type, item) (page_has_room(size) && (type##_write(&(size)->scratch, (item)), page_counted(size)))
+bool page_has_room(struct page_size *size); /* these two: for page_takes */
+bool page_counted(struct page_size *size);
 struct gl_slice cursor_write(struct request *request, struct gl_slice name, const gl_uuid *id); /* in the arena */
 /* What a callback of store_query begins with: answers the request and returns true when there is nothing to go on with. */
 bool rows_failed(struct request *request, enum gl_code code, const struct store_rows *rows, const char *missing);

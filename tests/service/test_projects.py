@@ -1,4 +1,6 @@
 """test_projects.py - a project's own stream: the codebook, members, policy and documents, changed by project.submit and told to everybody."""
+import json
+
 import case
 from case import Client, create, new_id, update
 from replica import ProjectReplica, canonical
@@ -298,6 +300,23 @@ class Documents(ProjectCase):
         cursor = ana.call("document.list", project=self.project, limit=1)["next"]
         self.assertError(ana.error("document.list", project=self.project, sort="date", cursor=cursor), "invalid_params", "cursor")
         self.assertError(ana.error("document.list", sort="size"), "invalid_params", "sort")
+
+    def test_long_metadata_is_listed_in_pages_that_fit(self):
+        ana = self.connect("ana")
+        words = [chr(34) * 250 + f"{n:02}" for n in range(64)]  # each byte is two when it goes out
+        made = {ana.upload(self.project, f"{n} {new_id()}\n", title=f"{n:03}", meta={"authors": words, "tags": words})["document"]["document"]
+                for n in range(30)}
+        found, cursor, pages = [], {}, 0
+        while True:
+            page = ana.call("document.list", project=self.project, limit=200, text="0", **cursor)
+            found += [it["document"] for it in page["documents"]]
+            pages += 1
+            self.assertLess(len(json.dumps(page)), 512 * 1024)
+            if "next" not in page:
+                break
+            cursor = {"cursor": page["next"]}
+        self.assertEqual((len(found), set(found)), (30, made))
+        self.assertGreater(pages, 5)
 
     def test_a_project_tells_its_policy_and_seq(self):
         olga = self.connect("olga")
