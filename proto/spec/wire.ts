@@ -897,22 +897,24 @@ export interface InboxListParams {
 export interface InboxListResult {
   /** one page */
   items: InboxItem[];
-  /** how many are unread in all */
+  /** how many are unread in all, counted up to 1000: 1000 says that there are at least so many */
   unread: number;
   /** cursor of the next page; absent on the last */
   next?: string;
 }
 
-/** Marks what one was told as read. */
+/** Marks what one was told as read, at most 1000 in a call, the oldest first. */
 export interface InboxReadParams {
   /** up to this item */
   through: number;
 }
 
-/** Marks what one was told as read. */
+/** Marks what one was told as read, at most 1000 in a call, the oldest first. */
 export interface InboxReadResult {
   /** how many were unread until now */
   marked: number;
+  /** as many as one call marks: call again for the rest */
+  more?: boolean;
 }
 
 /** Ops of a joined session, in order, without a gap. */
