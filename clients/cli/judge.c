@@ -13,6 +13,7 @@
 
 #define STEP_MS      500
 #define STEP_OPS_MAX 1000 /* ops of one session.submit */
+#define KEPT_OPS_MAX 256  /* ops of a step that is kept: what a server takes when nothing else was set */
 #define TOLD_MAX     20   /* above that people get a sum */
 
 /* Annotations of one session that are to be changed together. */
@@ -231,6 +232,19 @@ static int run_step(struct judging *judging, struct gloss_session *session, cons
     return status;
 }
 
+/* Steps of a size that a server takes: one that is larger could never be sent. */
+static int keep_bundle(struct judging *judging, const struct bundle *bundle, const json_t *base)
+{
+    int status = 0;
+    for (size_t from = 0; from < bundle->count && status == 0; from += KEPT_OPS_MAX) {
+        size_t left = bundle->count - from;
+        json_t *ops = make_ops(judging, bundle, from, left < KEPT_OPS_MAX ? left : KEPT_OPS_MAX, base);
+        status = offline_keep(judging->cli, bundle->session, ops);
+        json_decref(ops);
+    }
+    return status;
+}
+
 static int run_bundle(struct judging *judging, struct gloss_session *session, const struct bundle *bundle)
 {
     struct cli *cli = judging->cli;
@@ -242,10 +256,8 @@ static int run_bundle(struct judging *judging, struct gloss_session *session, co
     gloss_join_init(&options);
     int status = cli_number(cli, OPT_base, 0, GL_INT_MAX, &base, &has_base);
     if (status == 0 && cli_flag(cli, OPT_offline)) {
-        json_t *given = has_base ? json_integer((json_int_t)base) : NULL,
-               *ops = make_ops(judging, bundle, 0, bundle->count, given);
-        status = offline_keep(cli, bundle->session, ops);
-        json_decref(ops);
+        json_t *given = has_base ? json_integer((json_int_t)base) : NULL;
+        status = keep_bundle(judging, bundle, given);
         json_decref(given);
         return status;
     }

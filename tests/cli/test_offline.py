@@ -212,6 +212,14 @@ class Offline(CliCase):
         self.ana("sync", "--send", "all")
         self.assertEqual({self.records()[id]["status"] for id in (one, two)}, {"accepted"})
 
+    def test_more_than_a_step_holds_are_kept_as_several(self):
+        lines = "".join(json.dumps({"label": "claim", "start": i % 20, "end": i % 20 + 4}) + "\n" for i in range(260))
+        self.ana("post", self.brief, "--run", "nightly", "--agent", "bot/1", stdin=lines)
+        self.ana("show", self.brief)
+        self.assertEqual(len(self.ana("accept", *self.records(), "--offline", "--json").lines), 260)
+        self.assertEqual(len(self.ana("sync", "--json").lines), 260)
+        self.assertEqual({record["status"] for record in self.records().values()}, {"accepted"})
+
     def test_hostile_words_are_harmless(self):
         old = self.tag("closer ties")
         self.keep("edit", old, "--note", NOTE, "--label", NAME, "--attribute", f"a={NOTE}")
