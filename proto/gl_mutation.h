@@ -41,6 +41,7 @@
     X(recent_off_by_one, "the ring of recent ops gives the one before")                                                          \
     X(catch_up_skips_one, "who is behind the ring is read from one too late")                                                    \
     X(resume_repeats_one, "who resumes gets the last op again")                                                                  \
+    X(late_join_counts, "a join is answered after a later one")                                                                  \
     X(resume_skips_one, "who resumes misses an op")                                                                              \
     X(notification_trusted, "without a notification nobody looks")                                                               \
     X(join_without_look, "a join does not wait for what the log has")                                                            \

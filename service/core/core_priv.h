@@ -74,6 +74,7 @@ struct peer {
     struct outgoing *outbox, **outbox_tail;
     struct subscription *subscriptions;
     size_t subscription_count;
+    struct request *joins;                  /* session.join that have no answer yet */
     struct upload *upload;                  /* upload.c */
     struct submit *submits, **submits_tail; /* not answered yet, as they came */
     gl_uuid *refused;                       /* ring of the ids of ops that were refused on this connection */
@@ -102,6 +103,9 @@ void upload_sweep(struct peer *peer, uint64_t now_ms);
 void revoked_look(struct core *core);
 
 /* ---- requests: request.c has the public half in handler.h */
+
+/* The joins of this session that have no answer yet are not wanted any more; false: there are none. */
+bool request_supersede_joins(struct peer *peer, const gl_uuid *session);
 
 /* ---- sessions: session.c, deliver.c, submit.c */
 

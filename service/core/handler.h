@@ -30,6 +30,9 @@ struct request {
     struct subscription
         *scope_is_joined; /* SESSION scope: joined on this connection (valid until the handler returns); then scope is empty */
     void *user;           /* the handler's */
+    struct request *next_join; /* session.join in flight: the peer's others, newest first */
+    gl_uuid join_session;
+    bool is_joining, is_superseded; /* a later join or leave of the same session came on the connection */
     struct gl_reader reader;
     struct gl_buf out;
 };

@@ -11,11 +11,41 @@ static const handler_fn HANDLERS[] = {
 #include "proto/methods.def"
 };
 
+/* ---- joins in flight: answers of the store come in any order, but the last word of the client about a session is the one that counts */
+
+bool request_supersede_joins(struct peer *peer, const gl_uuid *session)
+{
+    bool is_any = false;
+    for (struct request *it = peer->joins; it; it = it->next_join)
+        if (gl_uuid_equal(&it->join_session, session))
+            is_any = it->is_superseded = true;
+    return is_any;
+}
+
+static void begin_join(struct request *request, const gl_uuid *session)
+{
+    request_supersede_joins(request->peer, session);
+    request->is_joining = true;
+    request->join_session = *session;
+    request->next_join = request->peer->joins;
+    request->peer->joins = request;
+}
+
+static void end_join(struct request *request)
+{
+    struct request **at = &request->peer->joins;
+    while (*at != request)
+        at = &(*at)->next_join;
+    *at = request->next_join;
+}
+
 /* ---- answering */
 
 static void request_free(struct request *request)
 {
     struct peer *peer = request->peer;
+    if (request->is_joining)
+        end_join(request);
     peer->requests_in_flight--;
     peer->bytes_in_flight -= request->bytes;
     gl_buf_fini(&request->out);
@@ -160,6 +190,8 @@ static void check_scope(struct request *request)
     if (!request_read_done(request, request->reader.code))
         return;
     struct core *core = request->core;
+    if (request->method == &gl_methods[GL_METHOD_session_join])
+        begin_join(request, &id);
     if (request->method->scope == GL_SCOPE_SESSION) {
         struct subscription *joined = subscription_find(request->peer, &id);
         if (!joined) {

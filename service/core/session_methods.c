@@ -42,6 +42,11 @@ static void subscribe(struct join *join, uint64_t cursor)
     struct peer *peer = request->peer;
     struct session *session = join->session;
     struct subscription *joined = subscription_find(peer, &session->id);
+    if (request->is_superseded && !MUTATION(late_join_counts)) {
+        request_fail(request, GL_E_BUSY, "a later session.join or session.leave of this connection took its place");
+        finish(join);
+        return;
+    }
     enum gl_role role = joined ? joined->role : request->role;
     const uint64_t told = joined && joined->is_live ? joined->project_cursor : project_cursor(peer, session->project);
     if (joined)
@@ -233,11 +238,12 @@ void handle_session_leave(struct request *request)
     if (!request_read(request, session_leave, &params))
         return;
     struct subscription *subscription = subscription_find(request->peer, &params.session);
-    if (!subscription) {
+    if (!request_supersede_joins(request->peer, &params.session) && !subscription) {
         request_fail_at(request, GL_E_NOT_FOUND, "session", "the session is not joined on this connection");
         return;
     }
-    subscription_free(subscription);
+    if (subscription)
+        subscription_free(subscription);
     struct gl_session_leave_result result = {0};
     request_reply(request, session_leave, &result);
 }

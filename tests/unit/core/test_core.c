@@ -397,6 +397,32 @@ START_TEST(resume__with_the_right_chain__replays_exactly_what_was_missed)
 }
 END_TEST
 
+static uint64_t ask_for(struct client *client, const char *method)
+{
+    char id[GL_UUID_TEXT + 1];
+    gl_uuid_format(db_session(bench.db), id);
+    return client_send(client, method, json_pack("{s:s}", "session", id));
+}
+
+START_TEST(join__that_a_later_join_or_leave_overtook__counts_no_more)
+{
+    struct client *late = client_new(&bench, 0, "late", GL_VIEWER);
+    loop_sim_run(bench.loop, 1000);
+    uint64_t first = ask_for(late, "session.join"), second = ask_for(late, "session.join");
+    turn();
+    ck_assert_ptr_nonnull(json_object_get(client_answer(late, first), "error"));
+    client_result(late, second);
+    uint64_t leave = ask_for(late, "session.leave"), third = ask_for(late, "session.join"), last = ask_for(late, "session.leave");
+    turn();
+    client_result(late, leave);
+    client_result(late, last);
+    ck_assert_ptr_nonnull(json_object_get(client_answer(late, third), "error"));
+    submit(ana, op_create("op", "quay", NULL));
+    ck_assert_uint_eq(client_op_count(late), 0);
+    client_free(&late);
+}
+END_TEST
+
 START_TEST(resume__with_another_chain_or_beyond_the_log__is_told_to_resynchronise)
 {
     submit(ana, op_create("one", "harbour", NULL));
@@ -550,6 +576,7 @@ int main(void)
     tcase_add_test(one, outcome__unknown_for_too_long__is_said_and_settled_by_sending_again);
     tcase_add_test(one, reader__whose_socket_is_full__gets_everything_when_it_has_room);
     tcase_add_test(one, resume__with_the_right_chain__replays_exactly_what_was_missed);
+    tcase_add_test(one, join__that_a_later_join_or_leave_overtook__counts_no_more);
     tcase_add_test(one, resume__with_another_chain_or_beyond_the_log__is_told_to_resynchronise);
     tcase_add_test(one, pages__give_every_record_once__as_of_a_seq);
     tcase_add_test(one, member__whose_right_is_taken__can_write_no_more_and_is_told);
