@@ -145,9 +145,9 @@ class Scene:
 
     def link(self, rng, annotation):
         """A relation inside the brief, or to or from another one: it is in the log of the brief that it begins in."""
-        with self.lock:
-            near = rng.choice(self.known)[0]
         far, brief = rng.choice(self.far)
+        with self.lock:
+            near = rng.choice([it for it, _ in self.known if it != annotation] or [far])
         ends = rng.choice(((self.brief, annotation, near), (self.brief, annotation, far), (brief, far, annotation)))
         return ends[0], ["link", ends[1], ends[2], "--relation", rng.choice(RELATIONS)]
 
