@@ -27,7 +27,7 @@ static void tell(struct gloss_session *session, const struct lg_op *op)
     }
 }
 
-/* The first op that is not kept, if it is done: out of the list. */
+/* The first op that is not kept, if it is done and the next start will not send it after all: out of the list. */
 static struct lg_op *take_done(struct gloss_session *session)
 {
     struct lg_op **at = &session->ops;
@@ -35,7 +35,7 @@ static struct lg_op *take_done(struct gloss_session *session)
         at = &(*at)->next;
     }
     struct lg_op *op = *at;
-    if (!op || op->state != LG_OP_DONE) {
+    if (!op || op->state != LG_OP_DONE || (session->journal && lg_queue_may_send_again(op))) {
         return NULL;
     }
     *at = op->next;

@@ -24,7 +24,7 @@ struct lg_journal {
     int fd, lock_fd;
     uint64_t bytes;
     uint8_t check[CHECK_BYTES]; /* of the last record */
-    bool is_broken;             /* an append failed and could not be taken back: nothing more is appended */
+    bool is_broken;             /* until it is written anew nothing more is appended: it may not be there after a loss of power */
 };
 
 /* ---- files */
@@ -66,34 +66,27 @@ static bool write_all(int fd, const char *bytes, size_t len)
     return true;
 }
 
-/* What was renamed or made in dir is there after a loss of power, too. */
-static bool sync_dir(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool is_done = fd >= 0 && fsync(fd) == 0;
-    int reason = errno;
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    errno = reason;
-    return is_done;
-}
-
-/* Writes bytes under another name, and gives them name. *out (may be NULL) is the file, open for appending. */
-static bool put_in_place(const char *dir, const char *name, struct gl_slice bytes, int *out)
+/* Writes bytes under another name, and gives them name: *is_there. True: that will be so after a loss of power, too. *out (may be
+ * NULL) is the file, open for appending, when it is there. */
+static bool put_in_place(const char *dir, const char *name, struct gl_slice bytes, int *out, bool *is_there)
 {
     char from[PATH_BYTES], to[PATH_BYTES];
-    int fd = open_file(dir, name, ".new", O_RDWR | O_CREAT | O_TRUNC | O_APPEND);
-    bool is_done = fd >= 0 && write_all(fd, bytes.data, bytes.len) && fsync(fd) == 0 && path_of(from, dir, name, ".new") &&
-                   path_of(to, dir, name, "") && rename(from, to) == 0 && sync_dir(dir);
+    int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = dir_fd < 0 ? -1 : open_file(dir, name, ".new", O_RDWR | O_CREAT | O_TRUNC | O_APPEND);
+    *is_there = fd >= 0 && write_all(fd, bytes.data, bytes.len) && fsync(fd) == 0 && path_of(from, dir, name, ".new") &&
+                path_of(to, dir, name, "") && rename(from, to) == 0;
+    bool is_lasting = *is_there && fsync(dir_fd) == 0;
     int reason = errno;
-    if (fd >= 0 && (!is_done || !out)) {
+    if (dir_fd >= 0) {
+        (void)close(dir_fd);
+    }
+    if (fd >= 0 && (!*is_there || !out)) {
         (void)close(fd);
     } else if (out) {
         *out = fd;
     }
     errno = reason;
-    return is_done;
+    return is_lasting;
 }
 
 static enum gl_code make_dir(const char *dir, struct gl_err *err)
@@ -134,7 +127,8 @@ static enum gl_code read_fd(int fd, struct gl_buf *bytes)
 enum gl_code lg_file_write(const char *dir, const char *name, struct gl_slice bytes, struct gl_err *err)
 {
     enum gl_code code = make_dir(dir, err);
-    if (code == GL_OK && !put_in_place(dir, name, bytes, NULL)) {
+    bool is_there;
+    if (code == GL_OK && !put_in_place(dir, name, bytes, NULL, &is_there)) {
         code = failed(err, "cannot write", dir, name);
     }
     return code;
@@ -282,20 +276,23 @@ enum gl_code lg_journal_rewrite(struct lg_journal *journal, lg_journal_fill *fil
 {
     struct lg_journal_writer writer;
     int fd = -1;
+    bool is_there = false, is_lasting = false;
     enum gl_code code = GL_OK;
     lg_journal_begin(&writer);
     fill(arg, &writer);
     if (writer.file.code != GL_OK) {
         code = gl_fail(err, GL_E_NOMEM, "out of memory");
-    } else if (!put_in_place(journal->dir, journal->name, gl_buf_peek(&writer.file), &fd)) {
-        code = failed(err, "cannot write", journal->dir, journal->name);
     } else {
+        is_lasting = put_in_place(journal->dir, journal->name, gl_buf_peek(&writer.file), &fd, &is_there);
+        code = is_lasting ? GL_OK : failed(err, "cannot write", journal->dir, journal->name);
+    }
+    if (is_there) { /* the old file has no name any more */
         if (journal->fd >= 0) {
             (void)close(journal->fd);
         }
         journal->fd = fd;
         journal->bytes = writer.file.len;
-        journal->is_broken = false;
+        journal->is_broken = !is_lasting;
         memcpy(journal->check, writer.check, CHECK_BYTES);
     }
     gl_buf_fini(&writer.file);

@@ -38,7 +38,8 @@ enum gl_code lg_journal_open(const char *dir, const char *name, lg_journal_fill 
 void lg_journal_close(struct lg_journal **journal);
 /* sync: on the disk when this returns; otherwise in the system's hands, which a kill of the program does not undo. */
 enum gl_code lg_journal_append(struct lg_journal *journal, struct gl_slice payload, bool sync, struct gl_err *err) GL_MUST_USE;
-/* In place of all records those of fill. Not GL_OK: the old ones are still there. */
+/* In place of all records those of fill. Not GL_OK: the old ones are still there, or the new ones, of which it is not sure that they
+ * survive a loss of power; then every append fails until it is written anew. */
 enum gl_code lg_journal_rewrite(struct lg_journal *journal, lg_journal_fill *fill, void *arg, struct gl_err *err) GL_MUST_USE;
 void lg_journal_begin(struct lg_journal_writer *writer);
 void lg_journal_add(struct lg_journal_writer *writer, struct gl_slice payload);

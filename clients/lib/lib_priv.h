@@ -218,7 +218,8 @@ struct gloss_session {
     bool is_cached;     /* at cached_seq */
     bool is_from_cache; /* the replica is what was found on disk, and the server has not confirmed it yet */
     uint64_t cached_seq;
-    bool has_answers;           /* some that the journal was not told of */
+    bool has_answers; /* some that the journal was not told of */
+    uint64_t settle_not_before_ms;
     struct lg_journal *journal; /* of queue_dir, when it is open */
     char queue_account[GLOSS_ID];
     uint64_t compact_bytes; /* the journal is written anew when it is larger */
@@ -278,8 +279,9 @@ void lg_queue_close(struct gloss_session *session);
 int lg_queue_put(struct gloss_session *session, struct lg_op *list); /* on disk when it returns 0 */
 int lg_queue_renew(struct gloss_session *session, const struct lg_op *op);
 void lg_queue_keep(struct gloss_session *session, const struct lg_op *op);
-void lg_queue_settle(struct gloss_session *session); /* what is answered leaves it */
-void lg_queue_remember(struct gloss *g);             /* whose the ops will be, for a start without a connection; and back: */
+void lg_queue_settle(struct gloss_session *session);  /* what is answered leaves it; when that cannot be written, later */
+bool lg_queue_may_send_again(const struct lg_op *op); /* refused, and still on disk: nobody is told yet */
+void lg_queue_remember(struct gloss *g);              /* whose the ops will be, for a start without a connection; and back: */
 void lg_queue_recall(struct gloss *g);
 
 /* presence.c: who is here */

@@ -16,9 +16,10 @@
 
 #include "clients/lib/lib_priv.h"
 
-#define COMPACT_BYTES 32768
-#define IDLE_BYTES    1024 /* a journal without ops is not left larger */
-#define SUFFIX        ".queue"
+#define COMPACT_BYTES   32768
+#define IDLE_BYTES      1024 /* a journal without ops is not left larger */
+#define SETTLE_AGAIN_MS 1000 /* after the disk would not take what was answered */
+#define SUFFIX          ".queue"
 
 bool lg_queue_is_wanted(const struct gloss_session *session)
 {
@@ -77,15 +78,6 @@ static void write_kept(struct gl_buf *buf, const struct lg_op *op)
     gl_buf_str(buf, "},\"kept\":[\"");
     gl_buf_str(buf, op->id);
     gl_buf_str(buf, "\"]}");
-}
-
-/* Appends what is in buf, and drops it. */
-static enum gl_code append(struct gloss_session *session, struct gl_buf *buf, bool sync, struct gl_err *err)
-{
-    enum gl_code code = buf->code == GL_OK ? lg_journal_append(session->journal, gl_buf_peek(buf), sync, err)
-                                           : gl_fail(err, buf->code, "a record of the queue cannot be written");
-    gl_buf_fini(buf);
-    return code;
 }
 
 /* ---- reading */
@@ -261,6 +253,29 @@ static void set_limit(struct gloss_session *session)
     session->compact_bytes = twice > COMPACT_BYTES ? twice : COMPACT_BYTES;
 }
 
+static enum gl_code rewrite(struct gloss_session *session)
+{
+    struct reading rewriting = {.session = session};
+    struct gl_err err = {0};
+    enum gl_code code = lg_journal_rewrite(session->journal, fill, &rewriting, &err);
+    if (code == GL_OK) {
+        set_limit(session);
+    }
+    return code;
+}
+
+/* Appends what is in buf, and drops it. What cannot be appended may be when the file was written anew. */
+static enum gl_code append(struct gloss_session *session, struct gl_buf *buf, bool sync, struct gl_err *err)
+{
+    enum gl_code code = buf->code == GL_OK ? lg_journal_append(session->journal, gl_buf_peek(buf), sync, err)
+                                           : gl_fail(err, buf->code, "a record of the queue cannot be written");
+    if (code == GL_E_SYSTEM && rewrite(session) == GL_OK) {
+        code = lg_journal_append(session->journal, gl_buf_peek(buf), sync, err);
+    }
+    gl_buf_fini(buf);
+    return code;
+}
+
 int lg_queue_open(struct gloss_session *session)
 {
     struct gloss *g = session->g;
@@ -362,17 +377,18 @@ static size_t write_answered(const struct gloss_session *session, struct gl_buf 
 
 static void compact(struct gloss_session *session)
 {
-    struct gl_err err = {0};
     bool is_idle = true;
     for (const struct lg_op *op = session->ops; op && is_idle; op = op->next) {
         is_idle = op->is_answered || !op->is_on_disk;
     }
     if (lg_journal_bytes(session->journal) > (is_idle ? IDLE_BYTES : session->compact_bytes)) {
-        struct reading rewriting = {.session = session};
-        if (lg_journal_rewrite(session->journal, fill, &rewriting, &err) == GL_OK) { /* if not now, then the next time */
-            set_limit(session);
-        }
+        (void)rewrite(session); /* if not now, then the next time */
     }
+}
+
+bool lg_queue_may_send_again(const struct lg_op *op)
+{
+    return op->is_on_disk && op->is_answered && op->error.code != 0;
 }
 
 void lg_queue_settle(struct gloss_session *session)
@@ -383,13 +399,22 @@ void lg_queue_settle(struct gloss_session *session)
     if (!session->journal || !session->has_answers) {
         return;
     }
-    session->has_answers = false;
+    if (lg_now_ms() < session->settle_not_before_ms) {
+        lg_wake_at(session->g, session->settle_not_before_ms);
+        return;
+    }
     gl_buf_init(&buf, SIZE_MAX);
     if (write_answered(session, &buf, &has_refused) == 0) {
+        session->has_answers = false;
         gl_buf_fini(&buf);
         return;
     }
-    (void)append(session, &buf, has_refused, &err);
+    if (append(session, &buf, has_refused, &err) != GL_OK) {
+        session->settle_not_before_ms = lg_now_ms() + SETTLE_AGAIN_MS;
+        lg_wake_at(session->g, session->settle_not_before_ms);
+        return;
+    }
+    session->has_answers = false;
     for (struct lg_op *op = session->ops; op; op = op->next) {
         op->is_on_disk &= !op->is_answered;
     }

@@ -282,10 +282,11 @@ void lg_submit_down(struct gloss_session *session)
 void lg_submit_fail(struct gloss_session *session, const struct gloss_error *error)
 {
     lg_submit_down(session);
+    session->settle_not_before_ms = 0;
     lg_queue_settle(session);
     lg_queue_close(session); /* what has no answer stays there */
     for (struct lg_op *op = session->ops; op; op = op->next) {
-        if (op->state != LG_OP_DONE) {
+        if (op->state != LG_OP_DONE || lg_queue_may_send_again(op)) {
             lg_op_done(op, error);
         }
     }

@@ -26,7 +26,7 @@ int kill_rename(const char *from, const char *to);
 int kill_ftruncate(int fd, off_t len);
 
 static uint64_t written, kill_at; /* 0: not at all. A call that writes nothing counts as a byte */
-static bool is_disk_full;
+static bool is_disk_full, is_dir_failing;
 
 static void count(uint64_t bytes)
 {
@@ -53,8 +53,12 @@ ssize_t kill_write(int fd, const void *bytes, size_t len)
 
 int kill_fsync(int fd)
 {
-    (void)fd; /* what is killed is the program, not the system */
-    count(1);
+    struct stat info;
+    count(1); /* what is killed is the program, not the system */
+    if (is_dir_failing && fstat(fd, &info) == 0 && S_ISDIR(info.st_mode)) {
+        errno = EIO;
+        return -1;
+    }
     return 0;
 }
 
@@ -428,6 +432,33 @@ START_TEST(submit__when_the_disk_is_full__keeps_nothing_and_goes_on_later)
     session = join(g);
     look(session, found);
     ck_assert(found[0] && !found[1] && found[2]);
+    gloss_free(&g);
+    drop_dir(dir);
+}
+END_TEST
+
+START_TEST(journal__whose_directory_cannot_be_synced__takes_nothing_until_it_can)
+{
+    char dir[64], id[GLOSS_ID];
+    bool found[OPS_COUNT];
+    make_dir(dir);
+    struct gloss *g = offline(dir);
+    struct gloss_session *session = join(g);
+    ck_assert_int_eq(submit_numbers(session, 0, OPS_COUNT - 2, false), 0);
+    is_dir_failing = true;
+    for (unsigned i = 0; i < OPS_COUNT - 2; i++) { /* the last one: nothing is left, so it is written anew */
+        id_of(i, id);
+        ck_assert_int_eq(gloss_pending_drop(session, id), 0);
+    }
+    ck_assert_int_eq(submit_numbers(session, OPS_COUNT - 2, 1, false), GLOSS_E_SYSTEM);
+    is_dir_failing = false;
+    ck_assert_int_eq(submit_numbers(session, OPS_COUNT - 1, 1, false), 0);
+    leave(g, &session);
+    session = join(g);
+    look(session, found);
+    for (unsigned i = 0; i < OPS_COUNT; i++) {
+        ck_assert_msg(found[i] == (i == OPS_COUNT - 1), "op %u", i);
+    }
     gloss_free(&g);
     drop_dir(dir);
 }
@@ -891,6 +922,50 @@ static void step_into_conflict(struct client *ana, struct fake *fake, const char
     join_cached(ana);
 }
 
+START_TEST(refusal__that_the_disk_does_not_take__is_told_when_it_does)
+{
+    char dir[64], annotation[GLOSS_ID];
+    struct fake fake;
+    struct client ana;
+    make_dir(dir);
+    into_conflict(&ana, &fake, dir, annotation, false);
+    is_disk_full = true;
+    WAIT_FOR(&ana, fake_count(&fake, "session.submit") > 0 && gloss_session_is_synced(ana.session));
+    pass(&ana, 300);
+    ck_assert_uint_eq(ana.results, 0); /* the next start would send them again */
+    is_disk_full = false;
+    WAIT_FOR(&ana, ana.results == 2);
+    ck_assert_uint_eq(ana.accepted, 0);
+    client_free(&ana);
+    start_client(&ana, &fake, dir);
+    join_cached(&ana);
+    expect_pending(&ana, 0, GLOSS_PENDING_WAITING);
+    end_conflict(&ana, &fake, dir);
+}
+END_TEST
+
+START_TEST(refusal__that_the_disk_never_takes__is_left_to_the_next_run)
+{
+    char dir[64], annotation[GLOSS_ID];
+    struct fake fake;
+    struct client ana;
+    make_dir(dir);
+    into_conflict(&ana, &fake, dir, annotation, false);
+    is_disk_full = true;
+    WAIT_FOR(&ana, fake_count(&fake, "session.submit") > 0 && gloss_session_is_synced(ana.session));
+    pass(&ana, 300);
+    gloss_leave(&ana.session);
+    ck_assert_uint_eq(ana.results, 2);
+    ck_assert_int_eq(ana.result_error.code, GLOSS_E_DISCONNECTED); /* not that it was refused */
+    client_free(&ana);
+    is_disk_full = false;
+    start_client(&ana, &fake, dir);
+    join_cached(&ana);
+    expect_pending(&ana, 2, GLOSS_PENDING_WAITING);
+    end_conflict(&ana, &fake, dir);
+}
+END_TEST
+
 START_TEST(conflict__in_an_atomic_step__is_asked_once_and_decided_for_all)
 {
     char dir[64], annotation[GLOSS_ID];
@@ -1107,6 +1182,8 @@ END_TEST
 RUN("queue", queue__killed_at_every_byte__loses_nothing_and_makes_nothing_up,
     journal__cut_at_every_byte__has_what_stands_before_the_cut, journal__that_is_damaged__is_refused_and_left_alone,
     queue__open_in_one_place__is_busy_in_another, submit__when_the_disk_is_full__keeps_nothing_and_goes_on_later,
+    journal__whose_directory_cannot_be_synced__takes_nothing_until_it_can,
+    refusal__that_the_disk_does_not_take__is_told_when_it_does, refusal__that_the_disk_never_takes__is_left_to_the_next_run,
     queues__of_a_directory__are_listed, ops__of_a_run_without_a_connection__are_sent_by_the_next,
     replica__of_the_last_run__is_there_without_a_connection__and_continued, replica__that_does_not_fit__is_read_anew,
     conflict__dropped__is_called_back_with_its_error, conflict__sent_anew__is_accepted_with_what_builds_on_it,
