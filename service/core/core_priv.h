@@ -37,6 +37,7 @@ struct core {
     struct hold *hold;        /* the stream that is appended to under its lock; NULL: none is */
     size_t gather_at;         /* where in sessions the next group begins, so that everybody's turn comes */
     struct loop_timer *merge; /* of presence: runs while somebody's place has changed */
+    size_t merge_at;          /* where in sessions the next saying begins, likewise */
     bool is_merging;
     struct loop_timer *retry; /* of the writer, after a locked row or a store that is down */
     bool writer_is_scheduled;
@@ -205,6 +206,7 @@ struct session {
     uint64_t not_before_ms;
     struct subscription *subscriptions;
     struct map people;                    /* presence: stay -> struct person */
+    size_t say_at;                        /* presence: where in people the next saying to other workers begins */
     bool has_moved, must_ask;             /* presence: somebody has; the other workers must be asked who is there */
     struct session_waiter *waiters;       /* for the state to be loaded */
     struct session_waiter *catch_waiters; /* for the log's tail */

@@ -144,7 +144,17 @@ void presence_pump(struct subscription *subscription)
 
 /* ---- to the other workers */
 
-/* False: the rest must wait for the next time. */
+/* As map_next, but behind the last one comes the first again. NULL: the map is empty. */
+static void *next_round(const struct map *map, size_t *at)
+{
+    void *value = map_next(map, at);
+    if (value)
+        return value;
+    *at = 0;
+    return map_next(map, at);
+}
+
+/* False: the rest must wait for the next time, which begins with whom there was no room for. */
 static bool say_session(struct session *session, struct gl_buf *words)
 {
     const uint64_t now_ms = loop_now_ms(session->core->loop);
@@ -154,12 +164,15 @@ static bool say_session(struct session *session, struct gl_buf *words)
         return false;
     session->must_ask = false;
     word.what = PRESENCE_PERSON;
-    for (size_t at = 0; (person = map_next(&session->people, &at));) {
+    size_t at = session->say_at;
+    for (size_t seen = 0; seen < session->people.count && (person = next_round(&session->people, &at)); seen++) {
         if (!person->must_say)
             continue;
         word.person = *person;
-        if (!presence_write(words, &word))
+        if (!presence_write(words, &word)) {
+            session->say_at = at - 1;
             return false;
+        }
         person->must_say = false;
         person->at_ms = now_ms;
     }
@@ -181,6 +194,16 @@ static void settle(struct session *session, enum store_saying saying)
     session->has_moved |= session->must_ask;
 }
 
+/* The next time begins behind a session that did not fit whole, or with it when nothing of it did. */
+static bool say_in_turn(struct session *session, struct gl_buf *words, size_t behind)
+{
+    const size_t before = words->len;
+    if (say_session(session, words))
+        return true;
+    session->core->merge_at = words->len > before ? behind : behind - 1;
+    return false;
+}
+
 void presence_merge(void *ctx)
 {
     struct core *core = ctx;
@@ -190,12 +213,13 @@ void presence_merge(void *ctx)
     bool has_more = false, has_fit = true;
     core->is_merging = false;
     gl_buf_init(&words, STORE_SAY_MAX);
-    for (size_t at = 0; (session = map_next(&core->sessions, &at));) {
+    size_t at = core->merge_at;
+    for (size_t seen = 0; seen < core->sessions.count && (session = next_round(&core->sessions, &at)); seen++) {
         if (session->phase != SESSION_READY || !session->has_moved)
             continue;
         tell_moved(session);
         if (saying == STORE_SAY_NOW && has_fit)
-            has_fit = say_session(session, &words);
+            has_fit = say_in_turn(session, &words, at);
         settle(session, saying);
         has_more |= session->has_moved;
     }

@@ -9,14 +9,26 @@ static void put_number(struct gl_buf *buf, uint64_t number)
         gl_buf_byte(buf, (char)(uint8_t)(number >> shift)); /* texts are far below 2^32 */
 }
 
+/* Its length takes one byte: of a name that is longer only whole characters are said. */
+static size_t said_of(const char *name)
+{
+    size_t len = strlen(name);
+    if (len <= UINT8_MAX)
+        return len;
+    len = UINT8_MAX;
+    while (len > 0 && ((unsigned char)name[len] & 0xC0) == 0x80)
+        len--;
+    return len;
+}
+
 static void put_person(struct gl_buf *buf, const struct person *person)
 {
     const struct place *place = &person->place;
-    const size_t name_len = strlen(person->name);
+    const size_t name_len = said_of(person->name);
     gl_buf_put(buf, person->stay.bytes, sizeof person->stay.bytes);
     gl_buf_put(buf, person->account.bytes, sizeof person->account.bytes);
-    gl_buf_byte(buf, (char)(uint8_t)(name_len < 255 ? name_len : 255));
-    gl_buf_put(buf, person->name, name_len < 255 ? name_len : 255);
+    gl_buf_byte(buf, (char)(uint8_t)name_len);
+    gl_buf_put(buf, person->name, name_len);
     gl_buf_byte(buf, (char)(place->has_view * HAS_VIEW + place->has_selection * HAS_SELECTION +
                             place->has_annotation * HAS_ANNOTATION + place->is_gone * IS_GONE));
     if (place->has_view) {

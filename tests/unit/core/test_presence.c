@@ -227,6 +227,57 @@ START_TEST(crowd__more_than_one_notification_takes__is_told_whole)
 }
 END_TEST
 
+static void in_session(struct client *client, const char *method, size_t n, int start)
+{
+    char text[GL_UUID_TEXT + 1];
+    gl_uuid_format(n == 0 ? db_session(bench.db) : db_other_session(bench.db, n - 1), text);
+    json_t *params = json_pack("{s:s}", "session", text);
+    if (start >= 0)
+        json_object_update_new(params, json_pack("{s:i, s:i}", "start", start, "end", 55));
+    client_send(client, method, params);
+}
+
+START_TEST(crowds_of_sessions__that_never_rest__are_told_in_turn)
+{
+    struct client *crowd[160]; /* together they move five times as much as there is room for */
+    for (size_t n = 1; n < 4; n++)
+        in_session(ben, "session.join", n, -1);
+    for (size_t i = 0; i < 160; i++) {
+        char name[220];
+        snprintf(name, sizeof name, "%0200zu", i);
+        crowd[i] = client_new(&bench, 0, name, GL_VIEWER);
+        in_session(crowd[i], "session.join", i % 4, -1);
+    }
+    turn();
+    for (int step = 0; step < 24; step++) {
+        for (size_t i = 0; i < 160; i++)
+            in_session(crowd[i], "session.presence", i % 4, step);
+        loop_sim_run(bench.loop, 125);
+    }
+    for (size_t i = 0; i < 160; i++)
+        ck_assert_int_gt(start_of(seen(ben, stay(crowd[i], crowd[i]->requests))), 8);
+    for (size_t i = 0; i < 160; i++)
+        client_free(&crowd[i]);
+    loop_sim_run(bench.loop, 2000);
+}
+END_TEST
+
+START_TEST(longest_name__is_cut_between_characters)
+{
+    char name[GL_LABEL_MAX_BYTES + 1] = "";
+    for (size_t i = 0; i < GL_LABEL_MAX_BYTES; i += 2)
+        strcat(name, "é");
+    struct client *eve = client_new(&bench, 0, name, GL_VIEWER);
+    client_join(eve, NULL);
+    uint64_t request = go(eve, 3, 10);
+    loop_sim_run(bench.loop, 400);
+    json_t *entry = seen(ben, stay(eve, request));
+    ck_assert_int_eq(start_of(entry), 3);
+    ck_assert_uint_eq(json_string_length(json_object_get(entry, "name")), GL_LABEL_MAX_BYTES - 2);
+    client_free(&eve);
+}
+END_TEST
+
 START_TEST(words__of_any_bytes__do_no_harm)
 {
     struct gl_buf good;
@@ -267,6 +318,8 @@ int main(void)
     tcase_add_test(two, who_joins_on_another_worker_later__is_told_who_is_there);
     tcase_add_test(two, people_of_a_worker_that_says_nothing__are_gone_after_a_while);
     tcase_add_test(two, crowd__more_than_one_notification_takes__is_told_whole);
+    tcase_add_test(two, crowds_of_sessions__that_never_rest__are_told_in_turn);
+    tcase_add_test(two, longest_name__is_cut_between_characters);
     tcase_add_test(two, words__of_any_bytes__do_no_harm);
     suite_add_tcase(suite, one);
     suite_add_tcase(suite, two);
