@@ -327,7 +327,7 @@ static void on_terms(void *ctx, enum gl_code code, const struct store_rows *rows
     size_t count = store_rows_count(rows), taken = 0;
     gl_buf_init(&records, SIZE_MAX);
     gl_buf_byte(&records, '[');
-    for (; taken < count && taken < TERMS_A_PAGE && records.len < PAGE_BYTES; taken++) {
+    for (; taken < count && taken < TERMS_A_PAGE && !store_is_null(rows, taken, 3); taken++) {
         if (taken > 0)
             gl_buf_byte(&records, ',');
         gl_buf_slice(&records, store_text(rows, taken, 3));
@@ -353,8 +353,8 @@ static void on_codebook_project(void *ctx, enum gl_code code, struct project *pr
     project_release(project);
     store_query(request->core->store, STORE_Q_codebook_page, &request->account,
                 (struct store_param[]){P_UUID(request->project), page->kind.data ? P_TEXT(page->kind) : P_NULL,
-                                       page->kind.data ? P_TEXT(page->name) : P_NULL, P_U64(TERMS_A_PAGE + 1)},
-                4, on_terms, page);
+                                       page->kind.data ? P_TEXT(page->name) : P_NULL, P_U64(TERMS_A_PAGE + 1), P_U64(PAGE_BYTES)},
+                5, on_terms, page);
 }
 
 void handle_codebook_get(struct request *request)

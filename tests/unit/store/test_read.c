@@ -316,6 +316,27 @@ static size_t documents(const char *prefix, const char *after, const gl_uuid *af
     return rows.count;
 }
 
+START_TEST(codebook__comes_in_pages_of_records_and_of_bytes)
+{
+    char text[GL_UUID_TEXT + 1];
+    struct store_param page[] = {P_UUID(bench.project), P_NULL, P_NULL, P_U64(100), P_U64(50000)};
+    gl_uuid_format(&bench.project, text);
+    db_do(&bench.db,
+          "insert into term (id, project, kind, name, seq, record) "
+          "select gen_random_uuid(), '%s', 'label', 'n' || i, 1, repeat('x', 20000) from generate_series(1, 9) as i",
+          text);
+    query_wait(&bench, STORE_Q_codebook_page, &bench.ben, page, 5, &rows);
+    ck_assert_uint_eq(rows.count, 4); /* 60 000 bytes, and the one that says that there are more */
+    page[1] = P_TEXT(GL_SLICE("label"));
+    page[2] = P_TEXT(GL_SLICE("n6"));
+    query_wait(&bench, STORE_Q_codebook_page, &bench.ben, page, 5, &rows);
+    ck_assert_uint_eq(rows.count, 3);
+    page[3] = P_U64(2);
+    query_wait(&bench, STORE_Q_codebook_page, &bench.ben, page, 5, &rows);
+    ck_assert_uint_eq(rows.count, 2);
+}
+END_TEST
+
 START_TEST(documents__come_in_pages_by_title)
 {
     gl_uuid document, revision, session;
@@ -471,6 +492,7 @@ int main(void)
     tcase_add_test(tcase, project__is_loaded_with_what_changed_in_its_codebook);
     tcase_add_test(tcase, heads__of_streams_that_are_gone__say_so);
     tcase_add_test(tcase, session__is_opened_with_role_and_document);
+    tcase_add_test(tcase, codebook__comes_in_pages_of_records_and_of_bytes);
     tcase_add_test(tcase, documents__come_in_pages_by_title);
     tcase_add_test(tcase, plain_queries__find_what_is_there);
     tcase_add_test(tcase, project__of_a_name_that_one_has__exists);

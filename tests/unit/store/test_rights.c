@@ -139,7 +139,7 @@ static const struct {
     {"role_of_document", STORE_Q_role_of_document, {DOCUMENT}, 1},
     {"role_of_session", STORE_Q_role_of_session, {SESSION}, 1},
     {"member_list", STORE_Q_member_list, {PROJECT}, 1},
-    {"codebook_page", STORE_Q_codebook_page, {PROJECT, NOTHING, NOTHING, NUMBER}, 4},
+    {"codebook_page", STORE_Q_codebook_page, {PROJECT, NOTHING, NOTHING, NUMBER, NUMBER}, 5},
     {"document_list",
      STORE_Q_document_list,
      {PROJECT, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NO, NOTHING, NOTHING, NOTHING, NUMBER},
