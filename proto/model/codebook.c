@@ -13,6 +13,7 @@ struct gl_codebook {
     bool is_open;
     struct term_index by_id, by_name;
     struct shelf *shelves; /* GL_TERM_KIND_COUNT */
+    size_t bytes;          /* of the terms' records */
 };
 
 struct gl_codebook *gl_codebook_new(void)
@@ -101,6 +102,20 @@ const struct gl_term *gl_codebook_at(const struct gl_codebook *codebook, enum gl
     return shelf->terms[i];
 }
 
+const struct gl_term *gl_codebook_any(const struct gl_codebook *codebook, enum gl_term_kind kind, size_t i)
+{
+    return codebook->shelves[kind].terms[i];
+}
+
+bool gl_codebook_has_room(const struct gl_codebook *codebook, size_t terms, size_t bytes)
+{
+    size_t count = terms;
+    for (size_t kind = 0; kind < GL_TERM_KIND_COUNT; kind++) {
+        count += codebook->shelves[kind].count;
+    }
+    return (terms == 0 || count <= GL_TERMS_MAX) && codebook->bytes + bytes <= GL_CODEBOOK_MAX_BYTES;
+}
+
 /* ---- changes */
 
 static bool reserve(struct gl_codebook *codebook, enum gl_term_kind kind)
@@ -152,6 +167,7 @@ static enum gl_code put(struct gl_codebook *codebook, struct gl_term *after, str
         gl_term_free(&after);
         return gl_fail(err, GL_E_NOMEM, "no memory for a term");
     }
+    codebook->bytes += after->canonical.len - (before ? before->canonical.len : 0);
     take_place(codebook, before, after);
     term_index_put(&codebook->by_id, after);
     if (before) {

@@ -13,7 +13,9 @@
 
 #include "proto/model/op.h"
 
-#define GL_TERM_MAX_BYTES       32768 /* of a canonical record */
+#define GL_TERM_MAX_BYTES       32768              /* of a canonical record */
+#define GL_TERMS_MAX            10000              /* of a project, retired ones among them */
+#define GL_CODEBOOK_MAX_BYTES   (8u * 1024 * 1024) /* of all canonical records; what was there before the limit stays */
 #define GL_DEFINITION_MAX_BYTES 8192
 #define GL_EXAMPLES_MAX         32
 #define GL_EXAMPLE_MAX_BYTES    1024
@@ -51,6 +53,10 @@ const struct gl_term *gl_codebook_by_name(const struct gl_codebook *codebook, en
 /* Terms of a kind in the order of their names' bytes, retired ones among them: i is below the count. */
 size_t gl_codebook_count(const struct gl_codebook *codebook, enum gl_term_kind kind);
 const struct gl_term *gl_codebook_at(const struct gl_codebook *codebook, enum gl_term_kind kind, size_t i);
+/* Likewise in no certain order, which need not be made first. */
+const struct gl_term *gl_codebook_any(const struct gl_codebook *codebook, enum gl_term_kind kind, size_t i);
+/* Whether so many new terms, with so many bytes more in all records, may come. */
+bool gl_codebook_has_room(const struct gl_codebook *codebook, size_t terms, size_t bytes);
 /* Whether label is the other one, or stands below it. */
 bool gl_codebook_is_below(const struct gl_codebook *codebook, const gl_uuid *label, const gl_uuid *other);
 

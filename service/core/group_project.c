@@ -39,7 +39,8 @@ static void decide(const struct part *part, struct project_op *op, struct op_out
     struct project_view view = {.terms = project->terms,
                                 .name = project->name_slice,
                                 .others_may_edit = project->others_may_edit,
-                                .seq = project->head + part->row_count + 1};
+                                .seq = project->head + part->row_count + 1,
+                                .others_taken = part->row_count};
     struct project_ask ask = {.op = op->id,
                               .account = op->account,
                               .role = op->asker_role,

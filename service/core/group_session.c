@@ -64,6 +64,8 @@ void part_free(struct part *part)
     mem_free(&part);
 }
 
+#define WANTED_MAX_BYTES 4096 /* of the record of a term that has nothing but a name */
+
 /* ---- what an op refers to: its base, its label, itself sent before */
 
 struct wanted {           /* a term that would have to be made first */
@@ -132,6 +134,8 @@ static enum gl_code resolve_term(const struct project *project, struct gl_slice 
                           kind == GL_TERM_RELATION ? "type of relation" : "label");
     } else if (!project->is_open) {
         ask->label_is = JUDGE_LABEL_UNKNOWN;
+    } else if (!gl_codebook_has_room(project->terms, 1, WANTED_MAX_BYTES)) {
+        return gl_fail_at(err, GL_E_TOO_LARGE, "change.label", "the codebook is full: it takes no new label or type of relation");
     } else {
         ask->label = gl_uuid_derive("gloss.label.wanted", name.data, name.len); /* stands in until the term is there */
         wanted->name = name;

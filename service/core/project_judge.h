@@ -17,7 +17,8 @@ struct project_view { /* what has committed */
     const struct gl_codebook *terms;
     struct gl_slice name;
     bool others_may_edit;
-    uint64_t seq; /* that the op would get */
+    uint64_t seq;        /* that the op would get */
+    size_t others_taken; /* of its group: at most so many terms come before */
 };
 
 /* What memory does not hold and was looked up for the op: a member's role, or a document's metadata. */

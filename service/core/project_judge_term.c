@@ -69,7 +69,7 @@ static size_t height_of(const struct deciding *it, const struct gl_term *label)
 {
     size_t height = 1, count = label ? gl_codebook_count(it->view->terms, GL_TERM_LABEL) : 0;
     for (size_t i = 0; i < count; i++) {
-        const struct gl_term *other = gl_codebook_at(it->view->terms, GL_TERM_LABEL, i);
+        const struct gl_term *other = gl_codebook_any(it->view->terms, GL_TERM_LABEL, i);
         size_t levels = 1;
         for (; other && other != label; other = parent_of(it, other))
             levels++;
@@ -101,7 +101,7 @@ static enum gl_code check_hotkey(const struct deciding *it, const struct term_ch
     if (!json_is_string(hotkey))
         return GL_OK;
     for (size_t i = 0; i < gl_codebook_count(it->view->terms, GL_TERM_LABEL); i++) {
-        const struct gl_term *other = gl_codebook_at(it->view->terms, GL_TERM_LABEL, i);
+        const struct gl_term *other = gl_codebook_any(it->view->terms, GL_TERM_LABEL, i);
         if (other != change->before && !other->is_retired && json_equal(json_object_get(other->record, "hotkey"), hotkey))
             return gl_fail_at(it->err, GL_E_EXISTS, "change.hotkey", "another label has this key: %.*s", (int)other->name.len,
                               other->name.data);
@@ -148,6 +148,19 @@ static enum gl_code check_all(const struct deciding *it, const struct term_chang
     return check_labels(it, change);
 }
 
+/* What makes records no larger is always welcome. */
+static enum gl_code check_room(const struct deciding *it, const struct term_change *change, const struct gl_term *after)
+{
+    const size_t had = change->before ? change->before->canonical.len : 0;
+    const size_t more = after->canonical.len > had ? after->canonical.len - had : 0;
+    if ((change->before && more == 0) ||
+        gl_codebook_has_room(it->view->terms, change->before ? 0 : it->view->others_taken + 1, more))
+        return GL_OK;
+    return gl_fail_at(it->err, GL_E_TOO_LARGE, "change",
+                      "a codebook has at most %u terms, retired ones among them, of %u bytes together", GL_TERMS_MAX,
+                      GL_CODEBOOK_MAX_BYTES);
+}
+
 static enum gl_code accept_term(const struct deciding *it, const struct term_change *change)
 {
     struct gl_err found = {0};
@@ -160,6 +173,10 @@ static enum gl_code accept_term(const struct deciding *it, const struct term_cha
     if (code != GL_OK) {
         json_decref(set);
         return fail_below_change(it, code, &found);
+    }
+    if ((code = check_room(it, change, verdict->term)) != GL_OK) {
+        json_decref(set);
+        return code;
     }
     verdict->has_made = true;
     verdict->made = change->id;

@@ -832,7 +832,7 @@ static void project_now(void *ctx)
 {
     struct question *q = ctx;
     struct db *db = q->store->db;
-    struct gl_slice records[512];
+    struct gl_slice *records = mem_array(GL_TERMS_MAX, sizeof *records);
     size_t count = 0;
     for (int kind = 0; kind < GL_TERM_KIND_COUNT; kind++)
         for (size_t i = 0; i < gl_codebook_count(db->codebook_terms, (enum gl_term_kind)kind); i++) {
@@ -852,6 +852,7 @@ static void project_now(void *ctx)
                                     .record_count = count};
     enum gl_code code = may_read(q);
     ((store_project_fn)(uintptr_t)q->fn)(q->ctx, code, code == GL_OK ? &project : NULL);
+    mem_free(&records);
     mem_free(&q);
 }
 

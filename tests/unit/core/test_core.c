@@ -275,6 +275,29 @@ START_TEST(label__whose_name_is_the_id_of_another__does_not_take_its_place)
 }
 END_TEST
 
+START_TEST(label__one_too_many_for_the_codebook__is_refused)
+{
+    char name[16], project[GL_UUID_TEXT + 1];
+    for (unsigned i = 1; i < GL_TERMS_MAX; i++) {
+        snprintf(name, sizeof name, "label %u", i);
+        db_put_label(bench.db, op_id(name), name);
+    }
+    loop_sim_run(bench.loop, 2000);
+    uint64_t request =
+        client_submit(ana, json_pack("[o, o]", op_create("one", "harbour", "last"), op_create("two", "quay", "more")), false);
+    turn();
+    seq_of(ana, request, 0);
+    expect_error(ana, request, 1, "too_large");
+    gl_uuid_format(db_project(bench.db), project);
+    request = client_send(ana, "project.submit",
+                          json_pack("{s:s, s:[{s:s, s:{s:s, s:s}}]}", "project", project, "ops", "id", op_id("three"), "change",
+                                    "kind", "label.create", "name", "one more"));
+    turn();
+    expect_error(ana, request, 0, "too_large");
+    ck_assert_uint_eq(db_label_count(bench.db), GL_TERMS_MAX);
+}
+END_TEST
+
 START_TEST(row__locked_by_a_stranger__delays_but_loses_nothing)
 {
     store_mem_fault(bench.stores[0], FAULT_LOCKED, 3);
@@ -570,6 +593,7 @@ int main(void)
     tcase_add_test(one, label__of_a_refused_op__is_not_made);
     tcase_add_test(one, labels__many_new_ones_in_one_request__are_made_together);
     tcase_add_test(one, label__unknown_in_a_closed_codebook__is_refused);
+    tcase_add_test(one, label__one_too_many_for_the_codebook__is_refused);
     tcase_add_test(one, label__whose_name_is_the_id_of_another__does_not_take_its_place);
     tcase_add_test(one, row__locked_by_a_stranger__delays_but_loses_nothing);
     tcase_add_test(one, store__away_for_too_long__is_said_in_time_and_the_op_can_be_sent_again);

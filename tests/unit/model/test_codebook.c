@@ -208,6 +208,37 @@ static void put_label(struct gl_codebook *codebook, unsigned number, const char 
     json_decref(record);
 }
 
+static void assert_full_at(const struct gl_codebook *codebook)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < gl_codebook_count(codebook, GL_TERM_LABEL); i++) {
+        bytes += gl_codebook_any(codebook, GL_TERM_LABEL, i)->canonical.len;
+    }
+    ck_assert(gl_codebook_has_room(codebook, 0, GL_CODEBOOK_MAX_BYTES - bytes));
+    ck_assert(!gl_codebook_has_room(codebook, 0, GL_CODEBOOK_MAX_BYTES - bytes + 1));
+}
+
+START_TEST(codebook__has_room_for_so_many_terms_and_bytes)
+{
+    struct gl_codebook *codebook = gl_codebook_new();
+    char name[16];
+    for (unsigned i = 1; i < GL_TERMS_MAX; i++) {
+        snprintf(name, sizeof name, "%u", i);
+        put_label(codebook, i, name, 1);
+    }
+    assert_full_at(codebook);
+    ck_assert(gl_codebook_has_room(codebook, 1, 0));
+    ck_assert(!gl_codebook_has_room(codebook, 2, 0));
+    put_label(codebook, 1, "a longer name", 2);
+    put_label(codebook, 9999, "9", 2);
+    ck_assert(gl_codebook_has_room(codebook, 1, 0));
+    put_label(codebook, GL_TERMS_MAX, "the last", 1);
+    ck_assert(!gl_codebook_has_room(codebook, 1, 0));
+    assert_full_at(codebook);
+    gl_codebook_free(&codebook);
+}
+END_TEST
+
 START_TEST(terms__are_found_by_name_and_listed_in_order_after_many_renames)
 {
     enum { COUNT = 3000 };
@@ -263,6 +294,7 @@ int main(void)
     tcase_add_loop_test(tcase, ends__are_checked_as_in_the_vectors, 0, (int)json_array_size(ends));
     tcase_add_loop_test(tcase, effect__that_is_none_is_refused, 0, (int)json_array_size(refused));
     tcase_add_loop_test(tcase, fields__that_somebody_asks_for_are_refused_with_their_name, 0, 21);
+    tcase_add_test(tcase, codebook__has_room_for_so_many_terms_and_bytes);
     tcase_add_test(tcase, terms__are_found_by_name_and_listed_in_order_after_many_renames);
     tcase_add_test(tcase, name__of_two_terms_means_the_newer);
     suite_add_tcase(suite, tcase);
