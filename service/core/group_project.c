@@ -139,6 +139,17 @@ static void unlink_first(struct project *project)
         project->waiting_tail = &project->waiting;
 }
 
+/* Nobody waits for it any more: its client sends it again, perhaps to another worker, which may refuse it. Accepted here later it would contradict that. */
+static bool drop_abandoned(struct project *project)
+{
+    struct project_op *op = project->waiting;
+    if (!op->peer || !op->peer->is_closed)
+        return false;
+    unlink_first(project);
+    project_op_fail(project, op, GL_E_SHUTTING_DOWN);
+    return true;
+}
+
 /* False: the op has to wait, and with it those behind it. */
 static bool take_first(struct part *part, struct project_op ***tail)
 {
@@ -225,7 +236,7 @@ struct part *part_from_project(struct project *project)
     part->project = project;
     part->stream.chain = project->chain;
     map_init(&part->by_id);
-    while (project->waiting && part->row_count < TERMS_AT_ONCE && take_first(part, &tail))
+    while (project->waiting && part->row_count < TERMS_AT_ONCE && (drop_abandoned(project) || take_first(part, &tail)))
         ;
     if (part->row_count == 0) {
         part_free(part);

@@ -275,9 +275,22 @@ START_TEST(label__whose_name_is_the_id_of_another__does_not_take_its_place)
 }
 END_TEST
 
+static json_t *op_label(const char *op, const char *name, const char *definition)
+{
+    return json_pack("{s:s, s:{s:s, s:s, s:s}}", "id", op_id(op), "change", "kind", "label.create", "name", name, "definition",
+                     definition);
+}
+
+static uint64_t project_submit(struct client *client, json_t *ops)
+{
+    char project[GL_UUID_TEXT + 1];
+    gl_uuid_format(db_project(bench.db), project);
+    return client_send(client, "project.submit", json_pack("{s:s, s:o}", "project", project, "ops", ops));
+}
+
 START_TEST(label__one_too_many_for_the_codebook__is_refused)
 {
-    char name[16], project[GL_UUID_TEXT + 1];
+    char name[16];
     for (unsigned i = 1; i < GL_TERMS_MAX; i++) {
         snprintf(name, sizeof name, "label %u", i);
         db_put_label(bench.db, op_id(name), name);
@@ -288,13 +301,29 @@ START_TEST(label__one_too_many_for_the_codebook__is_refused)
     turn();
     seq_of(ana, request, 0);
     expect_error(ana, request, 1, "too_large");
-    gl_uuid_format(db_project(bench.db), project);
-    request = client_send(ana, "project.submit",
-                          json_pack("{s:s, s:[{s:s, s:{s:s, s:s}}]}", "project", project, "ops", "id", op_id("three"), "change",
-                                    "kind", "label.create", "name", "one more"));
+    request = project_submit(ana, json_pack("[o]", op_label("three", "one more", "of them")));
     turn();
     expect_error(ana, request, 0, "too_large");
     ck_assert_uint_eq(db_label_count(bench.db), GL_TERMS_MAX);
+}
+END_TEST
+
+START_TEST(label__of_who_is_gone_before_it_was_judged__is_not_made)
+{
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1);
+    uint64_t request = project_submit(ana, json_pack("[o]", op_label("one", "claim", "first")));
+    turn(); /* while it is under way the next one waits */
+    project_submit(ben, json_pack("[o]", op_label("two", "place", "second")));
+    turn();
+    client_free(&ben);
+    ben = client_new(&bench, 0, "ben", GL_ANNOTATOR);
+    store_mem_answer(bench.stores[0]);
+    turn();
+    seq_of(ana, request, 0);
+    ck_assert_uint_eq(db_label_count(bench.db), 1);
+    request = project_submit(ana, json_pack("[o]", op_label("three", "place", "third")));
+    turn();
+    seq_of(ana, request, 0);
 }
 END_TEST
 
@@ -593,6 +622,7 @@ int main(void)
     tcase_add_test(one, label__of_a_refused_op__is_not_made);
     tcase_add_test(one, labels__many_new_ones_in_one_request__are_made_together);
     tcase_add_test(one, label__unknown_in_a_closed_codebook__is_refused);
+    tcase_add_test(one, label__of_who_is_gone_before_it_was_judged__is_not_made);
     tcase_add_test(one, label__one_too_many_for_the_codebook__is_refused);
     tcase_add_test(one, label__whose_name_is_the_id_of_another__does_not_take_its_place);
     tcase_add_test(one, row__locked_by_a_stranger__delays_but_loses_nothing);
