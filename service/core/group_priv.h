@@ -30,7 +30,8 @@ struct part {
     struct map by_id; /* op id -> index in tried, plus one; of a project: ids and names that its ops take -> the part */
     struct append_op *rows;
     size_t row_count, row_cap;
-    int64_t last_at_ms; /* of the newest row */
+    size_t payload_bytes; /* of a project's rows */
+    int64_t last_at_ms;   /* of the newest row */
     struct gl_annotation **annotations;
     struct append_tell *tells; /* of the rows; what they lend belongs to the view */
     size_t tell_count, tell_cap;

@@ -3,7 +3,8 @@
 
 #include "service/core/group_priv.h"
 
-#define TERMS_AT_ONCE 256
+#define TERMS_AT_ONCE   256
+#define GROUP_MAX_BYTES (128u * 1024) /* of payloads: a group is told in one frame, which a client must have room for */
 
 /* ---- one op */
 
@@ -73,7 +74,8 @@ static bool settle_repetition(struct project *project, const struct project_op *
     return true;
 }
 
-static enum gl_code add_row(struct part *part, struct project_op *op)
+/* Unless it is one too many for the group. */
+static enum gl_code add_row(struct part *part, struct project_op *op, bool *must_wait)
 {
     struct project *project = part->project;
     struct gl_buf buf;
@@ -92,6 +94,13 @@ static enum gl_code add_row(struct part *part, struct project_op *op)
     gl_buf_init(&buf, PAYLOAD_MAX_BYTES);
     gl_op_write(&buf, &it);
     json_decref(it.intent);
+    const size_t len = gl_buf_peek(&buf).len;
+    *must_wait = part->row_count > 0 && part->payload_bytes + len > GROUP_MAX_BYTES;
+    if (*must_wait) {
+        gl_buf_fini(&buf);
+        return GL_OK;
+    }
+    part->payload_bytes += len;
     struct append_op row = {
         .id = op->id, .account = op->account, .seq = seq, .kind = op->verdict.kind, .request_hash = op->request_hash};
     return part_push_row(part, &row, &buf, &part->stream.chain);
@@ -165,9 +174,9 @@ static bool take_first(struct part *part, struct project_op ***tail)
             return false;
         decide(part, op, &outcome);
         is_over = outcome.code != GL_OK || (op->verdict.is_needless && op->is_quiet);
-        const bool must_wait =
+        bool must_wait =
             is_over ? outcome.code != GL_OK && (!is_first || project_must_look_up(project, op, &outcome)) : clashes(part, op);
-        if (!must_wait && !is_over && (outcome.code = add_row(part, op)) != GL_OK) {
+        if (!must_wait && !is_over && (outcome.code = add_row(part, op, &must_wait)) != GL_OK) {
             gl_fail_at(&outcome.err, outcome.code, "change", "the op is larger than %u bytes", PAYLOAD_MAX_BYTES);
             is_over = true;
         }

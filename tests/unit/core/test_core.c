@@ -308,6 +308,29 @@ START_TEST(label__one_too_many_for_the_codebook__is_refused)
 }
 END_TEST
 
+START_TEST(labels__that_are_long__are_told_in_frames_that_a_client_has_room_for)
+{
+    char definition[8001], name[24];
+    json_t *ops = json_array(), *notice;
+    memset(definition, 'd', sizeof definition - 1);
+    definition[sizeof definition - 1] = '\0';
+    for (int i = 0; i < 12; i++) {
+        snprintf(name, sizeof name, "long %d", i);
+        json_array_append_new(ops, op_label(name, name, definition));
+    }
+    uint64_t request = project_submit(ana, ops);
+    turn();
+    ck_assert_uint_eq(seq_of(ana, request, 11), 12);
+    size_t count = 0;
+    for (; (notice = client_notice(ben, "project.ops", count)); count++) {
+        char *text = json_dumps(notice, JSON_COMPACT);
+        ck_assert_uint_lt(strlen(text), 160 * 1024);
+        free(text);
+    }
+    ck_assert_uint_eq(count, 2);
+}
+END_TEST
+
 START_TEST(label__of_who_is_gone_before_it_was_judged__is_not_made)
 {
     store_mem_fault(bench.stores[0], FAULT_LATE, 1);
@@ -622,6 +645,7 @@ int main(void)
     tcase_add_test(one, label__of_a_refused_op__is_not_made);
     tcase_add_test(one, labels__many_new_ones_in_one_request__are_made_together);
     tcase_add_test(one, label__unknown_in_a_closed_codebook__is_refused);
+    tcase_add_test(one, labels__that_are_long__are_told_in_frames_that_a_client_has_room_for);
     tcase_add_test(one, label__of_who_is_gone_before_it_was_judged__is_not_made);
     tcase_add_test(one, label__one_too_many_for_the_codebook__is_refused);
     tcase_add_test(one, label__whose_name_is_the_id_of_another__does_not_take_its_place);
