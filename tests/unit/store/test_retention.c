@@ -302,11 +302,12 @@ static uint64_t take(PGconn *pg)
 START_TEST(job__belongs_to_one_connection_as_long_as_that_lives)
 {
     PGconn *one = another(), *two = another(), *three = another();
-    db_do(&bench.db, "insert into job (kind) values ('a'), ('unknown'), ('b')");
+    db_do(&bench.db,
+          "insert into job (kind, due_at) select kind, now() - interval '1 s' from unnest(array['a', 'unknown', 'b']) as kind");
     uint64_t first = take(one), second = take(two);
     ck_assert(first > 0 && second > first);
     /* due again, but somebody is at both */
-    db_do(&bench.db, "update job set due_at = now()");
+    db_do(&bench.db, "update job set due_at = now() - interval '1 s'");
     ck_assert_uint_eq(take(three), 0);
     PQfinish(one);
     for (int i = 0; i < 200 && take(three) != first; i++) {
@@ -323,7 +324,7 @@ START_TEST(job__that_fails__backs_off_and_is_given_up)
 {
     char sql[200];
     PGconn *pg = another();
-    db_do(&bench.db, "insert into job (kind) values ('a')");
+    db_do(&bench.db, "insert into job (kind, due_at) values ('a', now() - interval '1 s')");
     for (int i = 1; i <= 3; i++) {
         uint64_t job = take(pg);
         ck_assert_uint_gt(job, 0);
@@ -332,7 +333,7 @@ START_TEST(job__that_fails__backs_off_and_is_given_up)
         ck_assert_uint_eq(take(pg), 0);
         ck_assert_uint_ge(db_count(&bench.db, "select extract(epoch from due_at - now() + interval '500ms')::bigint from job"),
                           1u << (i - 1));
-        db_do(&bench.db, "update job set due_at = now()");
+        db_do(&bench.db, "update job set due_at = now() - interval '1 s'");
     }
     ck_assert_uint_eq(take(pg), 0);
     ck_assert_uint_eq(db_count(&bench.db, "select count(*) from job where done_at is not null and failure = 'it went wrong'"), 1);
