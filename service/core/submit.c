@@ -15,6 +15,7 @@ struct submit {
     bool is_atomic;
     struct op_outcome *outcomes;
     gl_uuid *ids;
+    gl_hash *request_hashes;
 };
 
 /* ---- the answer */
@@ -54,7 +55,27 @@ static void answer(struct submit *submit)
     request_send(request);
     mem_free(&submit->outcomes);
     mem_free(&submit->ids);
+    mem_free(&submit->request_hashes);
     mem_free(&submit);
+}
+
+/* While the answer waited for its other ops, a worker that still held a copy of a refused one may have appended it: then this is what is true. */
+static void look_again(struct submit *submit)
+{
+    const struct request *request = submit->request;
+    const struct session *session = map_get(&request->core->sessions, &submit->session);
+    for (size_t i = 0; session && i < submit->count; i++) {
+        struct op_outcome *outcome = &submit->outcomes[i];
+        const struct known_op *known = outcome->code != GL_OK ? session_known_op(session, &submit->ids[i]) : NULL;
+        if (!known || !gl_uuid_equal(&known->account, &request->account) ||
+            !gl_hash_equal(&known->request_hash, &submit->request_hashes[i]))
+            continue;
+        json_decref(outcome->data);
+        *outcome = (struct op_outcome){
+            .seq = known->seq, .is_repeated = true, .has_annotation = known->has_annotation, .annotation = known->annotation};
+        if (known->seq > submit->newest)
+            submit->newest = known->seq;
+    }
 }
 
 /* Who has joined gets an op before its result, also when the socket is full and the op still has to wait. */
@@ -89,8 +110,10 @@ void submit_flush(struct peer *peer, const gl_uuid *session)
 static void settled_one(struct submit *submit)
 {
     const gl_uuid session = submit->session;
-    if (--submit->pending == 0)
-        submit_flush(submit->request->peer, &session);
+    if (--submit->pending > 0)
+        return;
+    look_again(submit);
+    submit_flush(submit->request->peer, &session);
 }
 
 /* ---- "not there, but here is what looks like it": asked of a helper, and only added when it comes */
@@ -247,6 +270,7 @@ static void enqueue(struct request *request, struct session *session, enum gl_ro
     peer->submits_tail = &submit->next;
     submit->outcomes = mem_array(params.ops_count + 1, sizeof *submit->outcomes);
     submit->ids = mem_array(params.ops_count + 1, sizeof *submit->ids);
+    submit->request_hashes = mem_array(params.ops_count + 1, sizeof *submit->request_hashes);
     peer->ops_in_flight += params.ops_count;
     if (params.ops_count == 0) {
         submit_flush(peer, &session->id);
@@ -255,6 +279,7 @@ static void enqueue(struct request *request, struct session *session, enum gl_ro
     for (size_t i = 0; i < params.ops_count; i++) {
         submit->ids[i] = params.ops[i].id;
         struct waiting_op *op = wait_for(session, submit, i, &params.ops[i], role);
+        submit->request_hashes[i] = op->request_hash;
         *session->waiting_tail = op;
         session->waiting_tail = &op->next;
     }

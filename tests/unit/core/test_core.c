@@ -418,6 +418,34 @@ START_TEST(workers__two__stale_is_judged_against_what_the_other_one_wrote)
 }
 END_TEST
 
+START_TEST(refusal__that_waits_for_its_answer_while_another_worker_takes_the_op__is_not_said)
+{
+    struct core_limits limits = bench_limits();
+    limits.append_max_ops = 1;
+    teardown();
+    setup_with(2, &limits);
+    struct client *again = client_new(&bench, 1, "ana", GL_ANNOTATOR);
+    db_set_open(bench.db, false);
+    loop_sim_run(bench.loop, 600); /* the poll sees the epoch */
+    store_mem_fault(bench.stores[0], FAULT_LOCKED, 1000);
+    store_mem_refuse_holds(bench.stores[0], true);
+    uint64_t request =
+        client_submit(ana, json_pack("[o, o]", op_create("one", "harbour", "claim"), op_create("two", "quay", NULL)), false);
+    loop_sim_run(bench.loop, 300); /* the first is refused, the second waits */
+    ck_assert_ptr_null(client_answer(ana, request));
+    db_set_open(bench.db, true);
+    loop_sim_run(bench.loop, 600);
+    client_submit(again, json_pack("[o]", op_create("one", "harbour", "claim")), false);
+    loop_sim_run(bench.loop, 600);
+    ck_assert_uint_eq(db_head(bench.db), 1);
+    store_mem_fault(bench.stores[0], FAULT_NONE, 0);
+    loop_sim_run(bench.loop, 2000);
+    ck_assert_uint_eq(seq_of(ana, request, 0), 1);
+    ck_assert_uint_eq(seq_of(ana, request, 1), 2);
+    client_free(&again);
+}
+END_TEST
+
 START_TEST(reader__whose_socket_is_full__gets_everything_when_it_has_room)
 {
     struct core_limits limits = bench_limits();
@@ -664,6 +692,7 @@ int main(void)
     tcase_add_test(one, drain__finishes_what_waits_and_says_goodbye);
     tcase_add_test(two, workers__two__judge_again_after_a_lost_fence_and_converge);
     tcase_add_test(two, workers__two__stale_is_judged_against_what_the_other_one_wrote);
+    tcase_add_test(two, refusal__that_waits_for_its_answer_while_another_worker_takes_the_op__is_not_said);
     suite_add_tcase(suite, one);
     suite_add_tcase(suite, two);
     return run_suite(suite);
