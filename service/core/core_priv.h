@@ -265,7 +265,10 @@ struct op_outcome {
     bool has_annotation, has_made;
     gl_uuid annotation, made;
 };
-void outcome_write(struct gl_buf *buf, const gl_uuid *id, const struct op_outcome *outcome); /* as op_result */
+void outcome_note(struct request *request, const gl_uuid *id,
+                  const struct op_outcome *outcome); /* counts it; a refusal is remembered */
+/* Answers a request for ops: one op_result each. Takes the outcomes' data; the ops are in flight no more. */
+void outcomes_send(struct request *request, const gl_uuid *ids, struct op_outcome *outcomes, size_t count);
 bool submit_has_room(struct request *request, size_t count);           /* answers the request when there is none */
 void submit_settle(struct waiting_op *op, struct op_outcome *outcome); /* the op is free to be freed */
 void submit_flush(struct peer *peer, const gl_uuid *session); /* answers what can be: in order, and behind the ops themselves */

@@ -17,18 +17,7 @@ struct project_submit {
 
 static void answer(struct project_submit *submit)
 {
-    struct request *request = submit->request;
-    struct gl_buf *buf = request_result(request);
-    gl_buf_str(buf, "{\"results\":[");
-    for (size_t i = 0; i < submit->count; i++) {
-        if (i > 0)
-            gl_buf_byte(buf, ',');
-        outcome_write(buf, &submit->ids[i], &submit->outcomes[i]);
-        json_decref(submit->outcomes[i].data);
-    }
-    gl_buf_str(buf, "]}");
-    request->peer->ops_in_flight -= submit->count;
-    request_send(request);
+    outcomes_send(submit->request, submit->ids, submit->outcomes, submit->count);
     project_release(submit->project);
     mem_free(&submit->ids);
     mem_free(&submit->outcomes);
@@ -40,12 +29,7 @@ static void on_done(void *ctx, struct op_outcome *outcome)
 {
     const struct one *one = ctx;
     struct project_submit *submit = one->submit;
-    struct core_counts *counts = &submit->request->core->counts;
-    counts->ops_refused += outcome->code != GL_OK;
-    counts->ops_repeated += outcome->code == GL_OK && outcome->is_repeated;
-    counts->ops_accepted += outcome->code == GL_OK && !outcome->is_repeated;
-    if (outcome->code != GL_OK && gl_code_retry(outcome->code) != GL_LATER)
-        peer_remember_refused(submit->request->peer, &submit->ids[one->index]);
+    outcome_note(submit->request, &submit->ids[one->index], outcome);
     submit->outcomes[one->index] = *outcome;
     outcome->data = NULL;
     if (--submit->pending == 0)

@@ -20,7 +20,7 @@ struct submit {
 
 /* ---- the answer */
 
-void outcome_write(struct gl_buf *buf, const gl_uuid *id, const struct op_outcome *outcome)
+static void write_outcome(struct gl_buf *buf, const gl_uuid *id, const struct op_outcome *outcome)
 {
     gl_buf_byte(buf, '{');
     if (outcome->code == GL_OK && outcome->has_annotation)
@@ -39,20 +39,34 @@ void outcome_write(struct gl_buf *buf, const gl_uuid *id, const struct op_outcom
     gl_buf_byte(buf, '}');
 }
 
-static void answer(struct submit *submit)
+void outcomes_send(struct request *request, const gl_uuid *ids, struct op_outcome *outcomes, size_t count)
 {
-    struct request *request = submit->request;
     struct gl_buf *buf = request_result(request);
     gl_buf_str(buf, "{\"results\":[");
-    for (size_t i = 0; i < submit->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (i > 0)
             gl_buf_byte(buf, ',');
-        outcome_write(buf, &submit->ids[i], &submit->outcomes[i]);
-        json_decref(submit->outcomes[i].data);
+        write_outcome(buf, &ids[i], &outcomes[i]);
+        json_decref(outcomes[i].data);
     }
     gl_buf_str(buf, "]}");
-    request->peer->ops_in_flight -= submit->count;
+    request->peer->ops_in_flight -= count;
     request_send(request);
+}
+
+void outcome_note(struct request *request, const gl_uuid *id, const struct op_outcome *outcome)
+{
+    struct core_counts *counts = &request->core->counts;
+    counts->ops_refused += outcome->code != GL_OK;
+    counts->ops_repeated += outcome->code == GL_OK && outcome->is_repeated;
+    counts->ops_accepted += outcome->code == GL_OK && !outcome->is_repeated;
+    if (outcome->code != GL_OK && gl_code_retry(outcome->code) != GL_LATER)
+        peer_remember_refused(request->peer, id);
+}
+
+static void answer(struct submit *submit)
+{
+    outcomes_send(submit->request, submit->ids, submit->outcomes, submit->count);
     mem_free(&submit->outcomes);
     mem_free(&submit->ids);
     mem_free(&submit->request_hashes);
@@ -185,12 +199,7 @@ void submit_settle(struct waiting_op *op, struct op_outcome *outcome)
         outcome->data = NULL;
         return;
     }
-    struct core_counts *counts = &submit->request->core->counts;
-    counts->ops_refused += outcome->code != GL_OK;
-    counts->ops_repeated += outcome->code == GL_OK && outcome->is_repeated;
-    counts->ops_accepted += outcome->code == GL_OK && !outcome->is_repeated;
-    if (outcome->code != GL_OK && gl_code_retry(outcome->code) != GL_LATER)
-        peer_remember_refused(submit->request->peer, &op->id);
+    outcome_note(submit->request, &op->id, outcome);
     if (outcome->code == GL_OK && outcome->seq > submit->newest)
         submit->newest = outcome->seq;
     submit->outcomes[op->index] = *outcome;
