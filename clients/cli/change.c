@@ -82,15 +82,15 @@ void change_print(struct cli *cli, struct gloss_session *session, const char *do
     gl_buf_init(&words, SIZE_MAX);
     char label[GLOSS_ID];
     if (annotation) {
-        bool is_new = annotation->created_seq == seq;
-        (is_new ? record_put_where : record_put_words)(&words, session, annotation, WORDS_COLUMNS);
+        bool verb_says_what = done && annotation->created_seq == seq; /* "replied to ..." */
+        (verb_says_what ? record_put_where : record_put_words)(&words, session, annotation, WORDS_COLUMNS);
         if (gloss_annotation_label(annotation, label)) {
             const char *name = gloss_label_name(session, label);
             gl_buf_str(&words, " as ");
             gl_buf_str(&words, name ? name : label);
         }
     }
-    out_line(cli, "%s %s  %s  op %llu", done, gl_buf_cstr(&words), id, (unsigned long long)seq);
+    out_line(cli, "%s %s  %s  op %llu", done ? done : "sent:", gl_buf_cstr(&words), id, (unsigned long long)seq);
     gl_buf_fini(&words);
 }
 

@@ -31,7 +31,7 @@ struct creation {
 };
 int change_create(struct cli *cli, const struct creation *creation) GL_MUST_USE;
 
-/* Tells of an op that was accepted, as change_run does: waits until the replica has it. */
+/* Tells of an op that was accepted, as change_run does: waits until the replica has it. done NULL: it was asked for earlier, and is sent now. */
 void change_print(struct cli *cli, struct gloss_session *session, const char *done, const char *op, uint64_t seq, const char *id);
 
 #endif

@@ -8,15 +8,18 @@
 #include "clients/cli/link.h"
 #include "clients/cli/meta.h"
 #include "clients/cli/say.h"
+#include "proto/model/annotation.h"
 
-/* {"claim":12, ...} of the annotations that are not deleted */
-static json_t *count_labels(const struct gloss_session *session)
+/* {"claim":12, ...} of the annotations that are not deleted: labels of what lies in the text and of replies, or types of relations */
+static json_t *count_terms(const struct gloss_session *session, bool of_relations)
 {
     json_t *counts = json_object();
     for (size_t i = 0; i < gloss_annotation_count(session); i++) {
         const struct gl_annotation *annotation = gloss_annotation_at(session, i);
         char label[GLOSS_ID];
-        if (!gloss_annotation_is_deleted(annotation) && gloss_annotation_label(annotation, label)) {
+        bool is_relation = annotation->target_kind == GL_TARGET_RELATION;
+        if (is_relation == of_relations && !gloss_annotation_is_deleted(annotation) &&
+            gloss_annotation_label(annotation, label)) {
             const char *name = gloss_label_name(session, label);
             json_int_t count = json_integer_value(json_object_get(counts, name ? name : label));
             json_object_set_new(counts, name ? name : label, json_integer(count + 1));
@@ -38,17 +41,28 @@ static json_t *describe(const struct brief *brief, const struct gloss_session *s
     json_object_set_new(info, "chain", json_string(chain));
     json_object_set_new(info, "state", json_string(state));
     json_object_set_new(info, "annotations", json_integer((json_int_t)gloss_annotation_live(session)));
-    json_object_set_new(info, "labels", count_labels(session));
+    json_object_set_new(info, "labels", count_terms(session, false));
+    json_object_set_new(info, "relations", count_terms(session, true));
     json_object_set_new(info, "codebook_open", json_boolean(gloss_codebook_is_open(session)));
     return info;
 }
 
+static void print_counts(struct cli *cli, const char *what, json_t *counts)
+{
+    const char *name;
+    json_t *count;
+    json_object_foreach(counts, name, count)
+    {
+        out_line(cli, "%-12s %5lld  %s", what, (long long)json_integer_value(count), name);
+    }
+}
+
 static void print_info(struct cli *cli, const json_t *info)
 {
-    const char *names[] = {"title",    "publisher",    "date",     "source",  "language", "folder",
-                           "filename", "project_name", "document", "session", "revision", "sha256",
-                           "created",  "role",         "mode",     "chain",   "state"};
+    const char *names[] = {"publisher", "date",     "source", "language", "folder", "filename", "project_name", "document",
+                           "session",   "revision", "sha256", "created",  "role",   "mode",     "chain",        "state"};
     const char *lists[] = {"authors", "tags"};
+    out_line(cli, "%-12s %s", "title", json_string_value(json_object_get(info, "title")));
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         char *words = meta_join(json_object_get(info, lists[i]));
         if (*words) {
@@ -66,12 +80,8 @@ static void print_info(struct cli *cli, const json_t *info)
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         out_line(cli, "%-12s %lld", numbers[i], (long long)json_integer_value(json_object_get(info, numbers[i])));
     }
-    const char *label;
-    json_t *count;
-    json_object_foreach(json_object_get(info, "labels"), label, count)
-    {
-        out_line(cli, "%-12s %5lld  %s", "label", (long long)json_integer_value(count), label);
-    }
+    print_counts(cli, "label", json_object_get(info, "labels"));
+    print_counts(cli, "relation", json_object_get(info, "relations"));
 }
 
 int cmd_info(struct cli *cli)

@@ -307,7 +307,7 @@ static void tell_answers(struct sync *sync, struct gloss_session *session)
         struct answered answered = sync->answered[i]; /* printing may wait, and more answers come meanwhile */
         const json_t *change = json_object_get(sync->changes, answered.op);
         if (answered.seq) {
-            change_print(sync->cli, session, "sent:", answered.op, answered.seq, answered.annotation);
+            change_print(sync->cli, session, NULL, answered.op, answered.seq, answered.annotation);
             sync->sent++;
         } else if (change && is_of_session(sync, &answered.error)) {
             sync->left++;
