@@ -222,11 +222,9 @@ int64_t core_stream_time(struct core *core, int64_t last_at_ms)
 
 enum gl_code core_check_kind(const struct core *core, enum gl_op_kind kind, struct gl_err *err)
 {
-    switch (store_kind_known(core->store, kind)) {
-    case GL_OK: return GL_OK;
-    case GL_E_UPGRADE: return gl_fail(err, GL_E_UPGRADE, "a server of this installation is still of an older version");
-    default: return gl_fail(err, GL_E_BUSY, "the other servers of this installation have not been heard yet");
-    }
+    if (store_kind_known(core->store, kind))
+        return GL_OK;
+    return gl_fail(err, GL_E_UPGRADE, "a server of this installation is still of an older version");
 }
 
 const struct core_limits *core_get_limits(const struct core *core)

@@ -224,8 +224,8 @@ enum store_saying {
 enum store_saying store_may_say(const struct store *store);
 void store_say(struct store *store, const void *bytes, size_t len); /* only when it may be said now; may be lost */
 
-/* Does every worker of this installation know ops of this kind? GL_E_UPGRADE: one that lives does not. GL_E_BUSY: they have not been heard yet. */
-enum gl_code store_kind_known(const struct store *store, enum gl_op_kind kind);
+/* Does every living worker of this installation know ops of this kind? */
+bool store_kind_known(const struct store *store, enum gl_op_kind kind);
 
 /* ---- everything else: rows for the methods that read and write plain tables; queries.def names them */
 
@@ -265,7 +265,8 @@ void store_query(struct store *store, enum store_query_id query, const gl_uuid *
                  size_t count, store_rows_fn fn, void *ctx);
 
 /* ---- the rest */
-bool store_is_up(const struct store *store);              /* can commit, as far as is known */
+/* Can commit, as far as is known; and what the other workers know has been heard, when store_listen() was called. */
+bool store_is_up(const struct store *store);
 int64_t store_clock_offset_ms(const struct store *store); /* the database's clock minus ours, estimated */
 size_t store_in_flight(const struct store *store);
 void store_free(struct store **store);

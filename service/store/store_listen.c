@@ -276,13 +276,14 @@ static bool is_of_the_first_version(enum gl_op_kind kind)
     }
 }
 
-enum gl_code store_kind_known(const struct store *store, enum gl_op_kind kind)
+bool store_kind_known(const struct store *store, enum gl_op_kind kind)
 {
-    const struct listener *listener = store->listener;
-    if (!listener || is_of_the_first_version(kind)) {
-        return GL_OK;
-    }
-    return !listener->knows_kinds ? GL_E_BUSY : listener->is_lacking[kind] ? GL_E_UPGRADE : GL_OK;
+    return !store->listener || is_of_the_first_version(kind) || !store->listener->is_lacking[kind];
+}
+
+bool listener_knows_others(const struct store *store)
+{
+    return !store->listener || store->listener->knows_kinds;
 }
 
 static void heartbeat_send(struct request *request, struct conn *conn)

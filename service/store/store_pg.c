@@ -288,7 +288,7 @@ bool store_is_up(const struct store *store)
             return false;
         }
     }
-    return true;
+    return listener_knows_others(store);
 }
 
 size_t store_in_flight(const struct store *store)

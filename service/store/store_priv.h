@@ -168,6 +168,8 @@ void listener_tick(struct store *store, uint64_t now_ms);
 void listener_ready(struct store *store);    /* the connection listens, from now on */
 void listener_receive(struct store *store);  /* its connection has read something */
 void listener_dispatch(struct store *store); /* sends what is due */
+bool listener_knows_others(
+    const struct store *store); /* what kinds of ops they know, once since it began; nobody listens: also */
 
 /* ---- a stream that is held: store_hold.c */
 void hold_over(struct store *store,

@@ -565,9 +565,9 @@ void store_mem_lack_kind(struct store *store, enum gl_op_kind kind)
 {
     store->is_lacking[kind] = true;
 }
-enum gl_code store_kind_known(const struct store *store, enum gl_op_kind kind)
+bool store_kind_known(const struct store *store, enum gl_op_kind kind)
 {
-    return store->is_lacking[kind] ? GL_E_UPGRADE : GL_OK;
+    return !store->is_lacking[kind];
 }
 
 /* ---- notifications: everybody else hears of it in the next turn */
