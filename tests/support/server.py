@@ -185,7 +185,7 @@ class Server:
 
     def __enter__(self):
         try:
-            self.cluster = Cluster(self.own_cluster)
+            self.cluster = self.cluster or Cluster(self.own_cluster)
             subprocess.run([DEPS + "/certificate", self.folder + "/cert"], check=True, capture_output=True)
             self.port = free_port()
             self.write_settings()
