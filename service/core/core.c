@@ -216,7 +216,7 @@ void core_counts(const struct core *core, struct core_counts *counts)
 
 int64_t core_stream_time(struct core *core, int64_t last_at_ms)
 {
-    int64_t now_ms = loop_unix_ms(core->loop) + store_clock_offset_ms(core->store);
+    int64_t now_ms = store_now_ms(core->store);
     return now_ms > last_at_ms || MUTATION(time_goes_back) ? now_ms : last_at_ms;
 }
 

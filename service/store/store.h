@@ -267,7 +267,9 @@ void store_query(struct store *store, enum store_query_id query, const gl_uuid *
 /* ---- the rest */
 /* Can commit, as far as is known; and what the other workers know has been heard, when store_listen() was called. */
 bool store_is_up(const struct store *store);
-int64_t store_clock_offset_ms(const struct store *store); /* the database's clock minus ours, estimated */
+int64_t store_now_ms(
+    const struct store *store); /* the database's clock, estimated; whoever moves this machine's does not move it */
+int64_t store_clock_offset_ms(const struct store *store); /* the database's clock minus this machine's */
 size_t store_in_flight(const struct store *store);
 void store_free(struct store **store);
 

@@ -1,6 +1,7 @@
 #include "service/store/store_pg.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "service/store/store_priv.h"
 
@@ -297,7 +298,7 @@ size_t store_in_flight(const struct store *store)
 }
 
 /* The sample that took the shortest is the best one: its middle is nearest to the moment of the reading. */
-int64_t store_clock_offset_ms(const struct store *store)
+static const struct clock_sample *best_clock(const struct store *store)
 {
     size_t best = 0, count = store->clock_count < CLOCK_SAMPLES ? store->clock_count : CLOCK_SAMPLES;
     for (size_t i = 1; i < count; i++) {
@@ -305,15 +306,31 @@ int64_t store_clock_offset_ms(const struct store *store)
             best = i;
         }
     }
-    return count ? store->clock[best].offset_ms : 0;
+    return count ? &store->clock[best] : NULL;
+}
+
+/* Kept against the loop's clock, which nobody can set: the wall clock of a machine may be moved by a year, and no op may say so. */
+int64_t store_now_ms(const struct store *store)
+{
+    const struct clock_sample *best = best_clock(store);
+    return best ? (int64_t)loop_now_ms(store->loop) + best->offset_ms : loop_unix_ms(store->loop);
+}
+
+int64_t store_clock_offset_ms(const struct store *store)
+{
+    return store_now_ms(store) - loop_unix_ms(store->loop);
 }
 
 void store_take_clock(struct store *store, int64_t database_ms, uint64_t sent_at_ms)
 {
-    uint64_t took_ms = loop_now_ms(store->loop) - sent_at_ms;
-    size_t at = store->clock_count++ % CLOCK_SAMPLES;
-    store->clock[at].took_ms = took_ms;
-    store->clock[at].offset_ms = database_ms + (int64_t)(took_ms / 2) - loop_unix_ms(store->loop);
+    uint64_t now_ms = loop_now_ms(store->loop);
+    const struct clock_sample sample = {.offset_ms = database_ms - (int64_t)(sent_at_ms + (now_ms - sent_at_ms) / 2),
+                                        .took_ms = now_ms - sent_at_ms};
+    const struct clock_sample *best = best_clock(store);
+    if (best && llabs(sample.offset_ms - best->offset_ms) > (int64_t)(sample.took_ms + best->took_ms) / 2 + CLOCK_DRIFT_MS) {
+        store->clock_count = 0; /* both cannot be true: the database's clock was moved */
+    }
+    store->clock[store->clock_count++ % CLOCK_SAMPLES] = sample;
 }
 
 /* ---- plain queries */

@@ -129,7 +129,12 @@ const char *setup_sql(enum store_role role);
 
 /* ---- the store itself: store_pg.c */
 
-#define CLOCK_SAMPLES 8
+#define CLOCK_SAMPLES  8
+#define CLOCK_DRIFT_MS 200 /* by so much the samples of a clock that nobody moved may differ, besides what they took */
+struct clock_sample {
+    int64_t offset_ms; /* the database's clock minus the loop's */
+    uint64_t took_ms;
+};
 struct store {
     struct loop *loop;
     char *conninfo, *append_role, *reader_role;
@@ -146,10 +151,7 @@ struct store {
     struct request_list reads;  /* waiting */
     struct request_list failed; /* to be answered store_down in the next turn */
     size_t count;               /* requests of the caller's that have not been answered */
-    struct {
-        int64_t offset_ms;
-        uint64_t took_ms;
-    } clock[CLOCK_SAMPLES];
+    struct clock_sample clock[CLOCK_SAMPLES];
     size_t clock_count;
 };
 void store_read(struct store *store, struct request *request);                       /* queues a request for the readers */

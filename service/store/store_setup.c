@@ -10,6 +10,7 @@
 struct setup {
     struct request request;
     struct conn *conn;
+    uint64_t sent_at_ms;
     struct gl_err refusal;
 };
 enum { SETUP_SETTINGS, SETUP_CHECK };
@@ -33,6 +34,7 @@ const char *setup_sql(enum store_role role)
 
 static void setup_send(struct request *request, struct conn *conn)
 {
+    ((struct setup *)request)->sent_at_ms = loop_now_ms(conn->store->loop);
     bool is_sent = PQsendQueryParams(conn->pg, setup_sql(conn->role), 0, NULL, NULL, NULL, NULL, 1) == 1 &&
                    PQsendQueryParams(conn->pg, store_queries[STORE_Q_server_check].sql, 0, NULL, NULL, NULL, NULL, 1) == 1;
     request->statements = 2;
@@ -54,7 +56,7 @@ static void setup_send(struct request *request, struct conn *conn)
 bool server_will_do(const PGresult *check, bool allow_unsafe, struct gl_err *err)
 {
     int newest = migrations_newest();
-    if (!rows_fit(check, 8)) {
+    if (!rows_fit(check, 9)) {
         gl_fail(err, GL_E_STORE_DOWN, "the server does not say who it is");
     } else if (row_u64(check, 0, 0) < SERVER_VERSION_MIN) {
         gl_fail(err, GL_E_SETTING, "PostgreSQL is older than 15");
@@ -84,6 +86,7 @@ static bool setup_result(struct request *request, unsigned statement, PGresult *
         }
         setup->conn->backend_pid = row_u64(result, 0, 5);
         setup->conn->backend_start_us = (int64_t)row_u64(result, 0, 6);
+        store_take_clock(request->store, row_time(result, 0, 8), setup->sent_at_ms); /* before the first op is given a time */
     }
     return false;
 }

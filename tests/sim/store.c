@@ -676,9 +676,9 @@ bool store_is_up(const struct store *store)
 {
     return !store->is_severed && !db_is_away();
 }
-int64_t store_clock_offset_ms(const struct store *store)
+int64_t store_now_ms(const struct store *store)
 {
-    return -store->worker->skew_ms + (store->worker->skew_ms % 200);
+    return loop_unix_ms(store->worker->loop) - store->worker->skew_ms + (store->worker->skew_ms % 200);
 }
 size_t store_in_flight(const struct store *store)
 {

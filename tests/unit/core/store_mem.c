@@ -556,9 +556,9 @@ bool store_is_up(const struct store *store)
 {
     return !store->is_down;
 }
-int64_t store_clock_offset_ms(const struct store *store)
+int64_t store_now_ms(const struct store *store)
 {
-    return store->clock_ms;
+    return loop_unix_ms(store->loop) + store->clock_ms;
 }
 
 void store_mem_lack_kind(struct store *store, enum gl_op_kind kind)

@@ -25,6 +25,7 @@ struct loop_timer {
 struct loop {
     struct loop_watch *watches;
     struct loop_timer *timers;
+    int64_t off_ms; /* of the wall clock */
 };
 
 struct loop *loop_poll_new(void)
@@ -106,8 +107,12 @@ uint64_t loop_now_ms(struct loop *loop)
 
 int64_t loop_unix_ms(struct loop *loop)
 {
-    (void)loop;
-    return clock_unix_ms();
+    return clock_unix_ms() + loop->off_ms;
+}
+
+void loop_poll_set_clock(struct loop *loop, int64_t off_ms)
+{
+    loop->off_ms = off_ms;
 }
 
 /* One timer, then the list is looked at anew: a callback may free any of them. */

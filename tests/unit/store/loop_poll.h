@@ -14,5 +14,7 @@ struct loop *loop_poll_new(void);
 void loop_poll_free(struct loop **loop);
 /* Turns until *done is true; false when that took longer than ms. done NULL: turns that long. */
 bool loop_poll_run(struct loop *loop, const bool *done, uint64_t ms);
+/* Somebody sets this machine's wall clock: loop_unix_ms is off by so much from now on. */
+void loop_poll_set_clock(struct loop *loop, int64_t off_ms);
 
 #endif

@@ -6,7 +6,11 @@
 #include "service/base/clock.h"
 #include "service/store/conninfo.h"
 #include "service/store/genesis.h"
+#include "service/store/store_priv.h"
 #include "tests/unit/store/bench.h"
+
+#define YEAR_MS   (INT64_C(365) * 86400000)
+#define MINUTE_MS 60000
 
 static struct bench bench;
 static struct scribe ana;
@@ -409,6 +413,31 @@ START_TEST(clock__of_the_database_is_known_after_a_moment)
 }
 END_TEST
 
+START_TEST(clock__of_this_machine__may_be_moved_and_moves_nothing)
+{
+    loop_poll_run(bench.loop, NULL, 300);
+    int64_t before = store_now_ms(bench.store);
+    loop_poll_set_clock(bench.loop, YEAR_MS);
+    ck_assert_int_lt(llabs(store_now_ms(bench.store) - before), MINUTE_MS);
+    ck_assert_int_lt(llabs(store_clock_offset_ms(bench.store) + YEAR_MS), MINUTE_MS); /* and it is noticed at once */
+    loop_poll_set_clock(bench.loop, -YEAR_MS);
+    ck_assert_int_lt(llabs(store_now_ms(bench.store) - before), MINUTE_MS);
+    ck_assert_int_lt(llabs(store_clock_offset_ms(bench.store) - YEAR_MS), MINUTE_MS);
+}
+END_TEST
+
+START_TEST(clock__of_the_database__is_believed_when_it_is_moved)
+{
+    loop_poll_run(bench.loop, NULL, 300);
+    int64_t before = store_now_ms(bench.store);
+    /* The looks at the new time are slow ones; the old time was read faster. */
+    store_take_clock(bench.store, before + YEAR_MS, loop_now_ms(bench.loop) - 400);
+    ck_assert_int_lt(llabs(store_now_ms(bench.store) - before - YEAR_MS), MINUTE_MS);
+    store_take_clock(bench.store, before, loop_now_ms(bench.loop) - 800);
+    ck_assert_int_lt(llabs(store_now_ms(bench.store) - before), MINUTE_MS);
+}
+END_TEST
+
 START_TEST(store__with_several_hosts__finds_the_one_that_is_there)
 {
     char conninfo[600];
@@ -497,6 +526,8 @@ int main(void)
     tcase_add_test(tcase, plain_queries__find_what_is_there);
     tcase_add_test(tcase, project__of_a_name_that_one_has__exists);
     tcase_add_test(tcase, clock__of_the_database_is_known_after_a_moment);
+    tcase_add_test(tcase, clock__of_this_machine__may_be_moved_and_moves_nothing);
+    tcase_add_test(tcase, clock__of_the_database__is_believed_when_it_is_moved);
     tcase_add_test(tcase, store__with_several_hosts__finds_the_one_that_is_there);
     tcase_add_test(tcase, conninfo__with_several_hosts__begins_at_another_one_each_time);
     tcase_add_test(tcase, store__without_a_server__says_so_after_its_deadline);
