@@ -198,6 +198,8 @@ struct gloss_session {
     bool is_paging;
     bool is_out_of_order; /* what was made meanwhile stands before what came with later pages */
     uint64_t pages_as_of;
+    uint64_t pages_next; /* records that the sweep has brought; 0: none, or the server does not count them */
+    bool says_from;      /* the next request has to tell where the sweep goes on */
     uint64_t page_not_before_ms;
     json_t *meanwhile; /* payloads of the ops that came while paging */
 
@@ -249,7 +251,9 @@ void lg_replica_run(struct gloss_session *session);
 void lg_replica_page(struct gloss_session *session);    /* asks for pages */
 void lg_replica_around(struct gloss_session *session);  /* and before them for where the reader is */
 void lg_replica_arrived(struct gloss_session *session); /* joined, or an op further: is it the target? Is everything there? */
-void lg_replica_drop(struct gloss_session *session);    /* what belongs to the connection */
+void lg_replica_drop(struct gloss_session *session);    /* what belongs to the connection, and what was read in part */
+void lg_replica_pause(
+    struct gloss_session *session); /* the connection is gone: what was read in part is read on, on the next one */
 bool lg_json_hash(const json_t *object, const char *name, gl_hash *hash);
 void lg_hash_text(const gl_hash *hash, char hex[GLOSS_HASH]);
 

@@ -2,7 +2,8 @@
  * pages.c - the state of a session, read in pages while ops go on coming.
  *
  * A page may be older than an op that overtook it, so the ops of that time are kept and applied again to what a page brings; that
- * changes nothing where they were in it.
+ * changes nothing where they were in it. When the connection is lost meanwhile, what is here is continued on the next one: by ops from
+ * where it is, and by pages from the first record that is lacking.
  */
 #include <stdlib.h>
 
@@ -39,8 +40,10 @@ void lg_replica_page(struct gloss_session *session)
         return;
     }
     for (uint64_t count = pages_waiting(session); count < (most > 0 ? most : 1) && !g->drops; count++) {
-        struct gl_session_page_params params = {.session = session->uuid};
+        struct gl_session_page_params params = {
+            .session = session->uuid, .has_from = session->says_from, .from = session->pages_next};
         struct gl_buf buf;
+        session->says_from = false;
         gl_buf_init(&buf, SIZE_MAX);
         gl_session_page_params_write(&buf, &params);
         if (buf.code != GL_OK ||
@@ -158,12 +161,29 @@ static void last_page(struct gloss_session *session)
         lg_drop_nomem(session->g);
         return;
     }
-    session->is_paging = session->is_out_of_order = false;
+    session->is_paging = session->is_out_of_order = session->says_from = false;
+    session->pages_next = 0;
     session->replica->is_partial = false;
     session->has_position = true;
     json_decref(session->meanwhile);
     session->meanwhile = NULL;
     lg_replica_arrived(session);
+}
+
+/* Counts what the sweep has brought. False: this page does not follow what is here (a request before it was refused), so its end is
+ * no end. */
+static bool count_page(struct gloss_session *session, const struct gl_session_page_result *page)
+{
+    size_t records = json_array_size(page->records);
+    if (!page->has_next) {
+        session->pages_next = 0; /* an older server's: it began with the first record, whatever it was asked */
+    } else if (page->next <= session->pages_next + records) {
+        session->pages_next = page->next > session->pages_next ? page->next : session->pages_next;
+    } else {
+        session->says_from = true;
+        return false;
+    }
+    return true;
 }
 
 static void take_page(struct gloss_session *session, const struct gl_session_page_result *page)
@@ -173,7 +193,8 @@ static void take_page(struct gloss_session *session, const struct gl_session_pag
         lg_session_fail_gl(session, &err);
         return;
     }
-    if (page->done) {
+    lg_progress(session->g);
+    if (count_page(session, page) && page->done) {
         last_page(session);
     } else {
         lg_replica_page(session);
@@ -189,6 +210,7 @@ static void on_page(struct gloss *g, json_t *result, const struct gloss_error *e
         return; /* asked for behind the last one */
     }
     if (error && lg_error_is_later(error)) {
+        session->says_from = session->pages_next > 0;
         session->page_not_before_ms = lg_now_ms() + lg_retry_delay(g, error, 0);
         lg_wake_at(g, session->page_not_before_ms);
         return;

@@ -305,15 +305,31 @@ void lg_replica_on_ops(struct gloss *g, json_t *params)
 
 /* ---- the connection is gone */
 
-void lg_replica_drop(struct gloss_session *session)
+static void forget_connection(struct gloss_session *session)
 {
     while (session->frames) {
         pop_frame(session);
     }
-    json_decref(session->meanwhile);
-    session->meanwhile = NULL;
-    session->is_paging = session->is_out_of_order = false; /* what was read in part is read anew: it has no position */
-    session->pages_as_of = 0;
     session->page_not_before_ms = session->sum_due_ms = 0;
     session->has_target = session->has_sum = false;
+}
+
+/* A line that never lasts for the whole of a large session must get there all the same. */
+void lg_replica_pause(struct gloss_session *session)
+{
+    if (!session->is_paging || session->pages_next == 0) {
+        lg_replica_drop(session);
+        return;
+    }
+    forget_connection(session);
+    session->says_from = true;
+}
+
+void lg_replica_drop(struct gloss_session *session)
+{
+    forget_connection(session);
+    json_decref(session->meanwhile);
+    session->meanwhile = NULL;
+    session->is_paging = session->is_out_of_order = session->says_from = false; /* what was read in part has no position */
+    session->pages_as_of = session->pages_next = 0;
 }

@@ -216,7 +216,7 @@ static bool looks_first(const struct gloss_session *session)
 
 static bool resumes(const struct gloss_session *session)
 {
-    return !session->is_submit_only && (session->has_position || session->from == GLOSS_FROM_LOG);
+    return !session->is_submit_only && (session->has_position || session->is_paging || session->from == GLOSS_FROM_LOG);
 }
 
 void lg_session_up(struct gloss_session *session)
@@ -253,7 +253,7 @@ void lg_session_down(struct gloss_session *session)
     }
     session->is_synced = false;
     lg_presence_drop(session);
-    lg_replica_drop(session);
+    lg_replica_pause(session);
     lg_submit_down(session);
 }
 
@@ -277,6 +277,7 @@ void lg_session_read_anew(struct gloss_session *session, const struct gloss_erro
     session->has_position = session->is_from_cache = false;
     session->seq = 0;
     lg_cache_drop(session);
+    lg_replica_drop(session);
     gl_state_free(&session->replica);
     const struct gloss_event event = {.type = GLOSS_EV_RESYNC, .session = session, .error = why};
     lg_emit(session->g, &event);
@@ -288,7 +289,7 @@ void lg_session_read_anew(struct gloss_session *session, const struct gloss_erro
 /* Where an answer to session.join puts the session. */
 static enum gl_code take_position(struct gloss_session *session, const struct gl_session_join_result *result, struct gl_err *err)
 {
-    bool is_new = !session->has_position;
+    bool is_new = !session->has_position && !session->is_paging;
     if (is_new && session->from == GLOSS_FROM_LOG) {
         session->seq = 0;
         session->chain = gl_chain_start(&session->uuid, result->document.sha256);
@@ -313,7 +314,7 @@ static enum gl_code take_position(struct gloss_session *session, const struct gl
             gl_state_set_mode(session->replica, mode, result->mode_seq);
         }
     }
-    /* A replica that is still being read cannot be continued from: is_paging, until the last page. */
+    /* A replica that is still being read has no position of its own: is_paging, until the last page. */
     session->has_position = !session->is_paging;
     return GL_OK;
 }
@@ -412,7 +413,7 @@ static void on_joined(struct gloss *g, json_t *result, const struct gloss_error 
         lg_session_fail_gl(session, &reader.err);
         return;
     }
-    bool is_behind_us = session->has_position && !session->is_submit_only && read.seq < session->seq;
+    bool is_behind_us = resumes(session) && session->seq > read.seq;
     if (is_behind_us) { /* a log that is shorter than what was told: it went back in time */
         struct gloss_error resync = {0};
         lg_error_set(&resync, GLOSS_E_RESYNC, "%s", "");

@@ -758,6 +758,8 @@ export interface SessionPageParams {
   session: Uuid;
   /** from the beginning */
   restart?: boolean;
+  /** the sweep goes on behind so many records: `next` of the last page of an earlier connection */
+  from?: number;
   /** beside the sweep, which goes on where it was: one page of what has a span between here */
   start?: number;
   /** and here, the code point behind the last; with start, and larger */
@@ -770,6 +772,8 @@ export interface SessionPageResult {
   as_of: number;
   /** array of annotation records, tombstones included */
   records: Records;
+  /** how many records the sweep has brought, this page included; absent with start and end */
+  next?: number;
   /** this was the last page; with start and end: this is all that stands there */
   done?: boolean;
 }

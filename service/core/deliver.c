@@ -269,7 +269,8 @@ static void send_page(struct subscription *subscription, struct request *page)
     gl_buf_byte(&records, '[');
     size_t end = fill_page(&records, state, range, range ? 0 : subscription->page_at);
     if (!range)
-        subscription->page_at = end;
+        result.next = subscription->page_at = end;
+    result.has_next = !range;
     gl_buf_byte(&records, ']');
     result.records_raw = gl_buf_peek(&records);
     result.has_done = result.done = end >= state->count;

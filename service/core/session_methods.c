@@ -223,6 +223,9 @@ void handle_session_page(struct request *request)
         struct page_range *range = gl_arena_alloc(&request->arena, sizeof *range);
         *range = (struct page_range){params.start, params.end};
         request->user = range;
+    } else if (params.has_from) {
+        const size_t count = subscription->session->state->count; /* fewer only where somebody made the number up */
+        subscription->page_at = params.from < count ? (size_t)params.from : count;
     } else if (params.has_restart && params.restart) {
         subscription->page_at = 0;
     }

@@ -271,6 +271,11 @@ class Answers(MethodCase):
         again = self.ask(self.ana, "session.page", session=session)
         self.assertEqual((again["records"], again["done"]), ([], True))
         self.assertEqual(self.ask(self.ana, "session.page", session=session, restart=True)["records"], page["records"])
+        self.assertEqual(page["next"], 1)
+        for begin, count in ((0, 1), (1, 0), (2 ** 53 - 1, 0)):
+            behind = self.ask(self.ana, "session.page", session=session, **{"from": begin})
+            self.assertEqual((len(behind["records"]), behind["next"], behind["done"]), (count, 1, True))
+        self.assertNotIn("next", self.ask(self.ana, "session.page", session=session, start=0, end=9))
         begin, end = (page["records"][0]["target"]["spans"][0][name] for name in ("start", "end"))
         for around, expected in (((end - 1, end + 5), page["records"]), ((0, begin), []), ((end, end + 1), []), ((begin, begin + 1), page["records"])):
             some = self.ask(self.ana, "session.page", session=session, start=around[0], end=around[1])
