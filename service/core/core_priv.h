@@ -82,6 +82,7 @@ struct peer {
     size_t refused_at;
 };
 #define REFUSED_KEPT     1024
+#define RETRY_AFTER_MS   1000 /* said to clients when nothing better is known */
 #define PROJECT_RECENT   64
 #define PROJECT_KNOWN    4096 /* op ids in memory */
 #define PAGES_IN_FLIGHT  16
@@ -287,11 +288,13 @@ struct project_op { /* an op of a project's stream that waits */
     gl_hash request_hash;
     bool is_wanted, is_quiet;               /* project_judge.h */
     bool is_of_client;                      /* its id may have come before: the log is asked before it is refused */
-    const struct append_document *document; /* document.create; lent until done */
+    const struct append_document *document; /* document.create; lent until end */
     struct peer *peer;                      /* whose refused ops a base may name; lent until done, may be NULL */
     void (*done)(void *ctx,
                  struct op_outcome *outcome); /* may be NULL; what it does not take of outcome->data is freed behind it */
+    void (*end)(void *ctx);                   /* the op is freed, maybe long after done; may be NULL */
     void *ctx;
+    bool is_answered; /* when the store took too long; its append may still be under way */
     uint64_t since_ms;
     uint64_t new_as_of; /* as in struct waiting_op */
     unsigned lookups;
@@ -361,6 +364,9 @@ void project_op_free(struct project_op **op);
 /* Answers and frees. */
 void project_op_done(struct project *project, struct project_op *op, struct op_outcome *outcome);
 void project_op_fail(struct project *project, struct project_op *op, enum gl_code code);
+/* Only answers: its append is under way, and nobody knows. */
+void project_op_answer(struct project_op *op, enum gl_code code);
+void project_expire(struct project *project, uint64_t before_ms); /* whatever waits since then */
 
 /* ---- a stream whose fence was lost again and again: hold.c */
 void hold_session(struct session *session);

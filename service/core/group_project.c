@@ -148,11 +148,11 @@ static void unlink_first(struct project *project)
         project->waiting_tail = &project->waiting;
 }
 
-/* Nobody waits for it any more: its client sends it again, perhaps to another worker, which may refuse it. Accepted here later it would contradict that. */
+/* Nobody waits for it any more, or it was answered: its client sends it again, perhaps to another worker, which may refuse it. Accepted here later it would contradict that. */
 static bool drop_abandoned(struct project *project)
 {
     struct project_op *op = project->waiting;
-    if (!op->peer || !op->peer->is_closed)
+    if (!op->is_answered && !(op->peer && op->peer->is_closed))
         return false;
     unlink_first(project);
     project_op_fail(project, op, GL_E_SHUTTING_DOWN);

@@ -68,32 +68,53 @@ void project_op_free(struct project_op **op)
     json_decref((*op)->change);
     json_decref((*op)->facts.meta);
     project_verdict_fini(&(*op)->verdict);
+    if ((*op)->end)
+        (*op)->end((*op)->ctx);
     mem_free(op);
 }
 
 void project_op_done(struct project *project, struct project_op *op, struct op_outcome *outcome)
 {
     project_not_wanted(project, op);
-    if (op->done)
+    if (op->done && !op->is_answered)
         op->done(op->ctx, outcome);
     json_decref(outcome->data);
     outcome->data = NULL;
     project_op_free(&op);
 }
 
-void project_op_fail(struct project *project, struct project_op *op, enum gl_code code)
+static struct op_outcome failure(enum gl_code code)
 {
     struct op_outcome outcome = {.code = code};
     gl_fail(&outcome.err, code, "%s", gl_code_sentence(code));
+    if (gl_code_retry(code) == GL_LATER)
+        outcome.data = json_pack("{s:i}", "retry_after_ms", RETRY_AFTER_MS);
+    return outcome;
+}
+
+void project_op_fail(struct project *project, struct project_op *op, enum gl_code code)
+{
+    struct op_outcome outcome = failure(code);
     project_op_done(project, op, &outcome);
 }
 
-static void expire(struct project *project, uint64_t now_ms)
+void project_op_answer(struct project_op *op, enum gl_code code)
+{
+    struct op_outcome outcome = failure(code);
+    if (op->done && !op->is_answered) {
+        op->is_answered = true;
+        op->peer = NULL;
+        op->done(op->ctx, &outcome);
+    }
+    json_decref(outcome.data);
+}
+
+void project_expire(struct project *project, uint64_t before_ms)
 {
     struct project_op **at = &project->waiting;
     while (*at) {
         struct project_op *op = *at;
-        if (now_ms - op->since_ms < project->core->limits.append_ms) {
+        if (op->since_ms > before_ms) {
             at = &op->next;
             continue;
         }
@@ -107,7 +128,6 @@ void project_sweep(struct core *core, uint64_t now_ms)
 {
     struct project *project;
     for (size_t at = 0; (project = map_next(&core->projects, &at));) {
-        expire(project, now_ms);
         if (project->must_refresh && project->is_ready)
             project_refresh_roles(project);
         if (project->uses > 0 || project->waiting || project->is_in_flight || project->is_loading || project->refreshing > 0 ||

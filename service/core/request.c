@@ -4,8 +4,6 @@
 
 #include "service/core/core_priv.h"
 
-#define RETRY_AFTER_MS 1000 /* when nothing better is known */
-
 static const handler_fn HANDLERS[] = {
 #define GL_METHOD(name, c_name, ...) [GL_METHOD_##c_name] = handle_##c_name,
 #include "proto/methods.def"

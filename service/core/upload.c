@@ -21,6 +21,7 @@ struct upload {
     struct project *project;
     struct gl_text *text;
     struct append_document document;
+    bool is_lent; /* to an op, which may be under way longer than its request waits */
 };
 
 void upload_free(struct upload **address)
@@ -29,7 +30,7 @@ void upload_free(struct upload **address)
     if (!upload)
         return;
     *address = NULL;
-    if (upload->request) { /* the commit goes on; its end frees it */
+    if (upload->request || upload->is_lent) { /* the commit goes on; its end frees it */
         upload->peer = NULL;
         return;
     }
@@ -247,6 +248,14 @@ static void on_stored(void *ctx, enum gl_code code, const struct store_rows *row
     reply_document(upload, &info, !gl_uuid_equal(&info.document, &upload->document.document));
 }
 
+static void on_op_end(void *ctx)
+{
+    struct upload *upload = ctx;
+    upload->is_lent = false;
+    if (!upload->request)
+        upload_free(&upload);
+}
+
 static void on_appended(void *ctx, struct op_outcome *outcome)
 {
     struct upload *upload = ctx;
@@ -315,7 +324,9 @@ static void on_role(void *ctx, enum gl_code code, const struct store_rows *rows)
                             .change = change_of(upload),
                             .document = document,
                             .done = on_appended,
+                            .end = on_op_end,
                             .ctx = upload};
+    upload->is_lent = true;
     project_enqueue(project, &op);
 }
 

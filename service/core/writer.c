@@ -9,7 +9,8 @@
 
 #define RETRY_MS           50
 #define LOCKED_BACK_OFF_MS 20
-#define LOSSES_MAX         3 /* in a row, of one stream: then it is appended to under its lock */
+#define LEAST_MS           1000 /* that an append may take, however long its ops have waited before */
+#define LOSSES_MAX         3    /* in a row, of one stream: then it is appended to under its lock */
 
 void group_add(struct group *group, struct part *part)
 {
@@ -278,7 +279,7 @@ static void expire(struct waiting_op *op, enum gl_code code)
     if (!op->submit)
         return;
     gl_fail(&outcome.err, code, "%s", gl_code_sentence(code));
-    outcome.data = json_pack("{s:i}", "retry_after_ms", 1000);
+    outcome.data = json_pack("{s:i}", "retry_after_ms", RETRY_AFTER_MS);
     submit_settle(op, &outcome);
 }
 
@@ -298,35 +299,46 @@ static void expire_waiting(struct session *session, uint64_t before_ms)
     session->waiting_tail = at;
 }
 
-static void expire_in_flight(struct group *group, uint64_t before_ms)
+static void expire_in_flight(struct group *group, uint64_t before_ms, uint64_t started_before_ms)
 {
-    if (!group || group->started_ms > before_ms)
+    if (!group || group->started_ms > started_before_ms)
         return;
-    for (size_t i = 0; i < group->count; i++)
-        for (size_t k = 0; group->parts[i]->session && k < group->parts[i]->tried_count; k++)
-            expire(group->parts[i]->tried[k].op, GL_E_UNKNOWN_OUTCOME);
+    for (size_t i = 0; i < group->count; i++) {
+        const struct part *part = group->parts[i];
+        for (size_t k = 0; part->session && k < part->tried_count; k++)
+            if (part->tried[k].op->since_ms <= before_ms)
+                expire(part->tried[k].op, GL_E_UNKNOWN_OUTCOME);
+        for (struct project_op *op = part->project_ops; op; op = op->next)
+            if (op->since_ms <= before_ms)
+                project_op_answer(op, GL_E_UNKNOWN_OUTCOME);
+    }
 }
 
-static void expire_before(struct core *core, uint64_t before_ms)
+/* before_ms: of whatever was asked before. Nothing that was sent to the store after started_before_ms is given up: it had no chance yet. */
+static void expire_before(struct core *core, uint64_t before_ms, uint64_t started_before_ms)
 {
     struct session *session;
+    struct project *project;
     for (size_t at = 0; (session = map_next(&core->sessions, &at));)
         session_expire(session, before_ms);
     for (size_t at = 0; (session = map_next(&core->sessions, &at));)
         expire_waiting(session, before_ms);
-    expire_in_flight(core->group, before_ms);
-    expire_in_flight(hold_group(core), before_ms);
+    for (size_t at = 0; (project = map_next(&core->projects, &at));)
+        project_expire(project, before_ms);
+    expire_in_flight(core->group, before_ms, started_before_ms);
+    expire_in_flight(hold_group(core), before_ms, started_before_ms);
 }
 
 void writer_expire(struct core *core, uint64_t now_ms)
 {
-    if (now_ms >= core->limits.append_ms)
-        expire_before(core, now_ms - core->limits.append_ms);
+    const uint64_t append_ms = core->limits.append_ms, least_ms = append_ms < LEAST_MS ? append_ms : LEAST_MS;
+    if (now_ms >= append_ms)
+        expire_before(core, now_ms - append_ms, now_ms - least_ms);
 }
 
 void writer_expire_all(struct core *core)
 {
-    expire_before(core, UINT64_MAX);
+    expire_before(core, UINT64_MAX, UINT64_MAX);
 }
 
 static void give_back(struct group *group)

@@ -374,6 +374,16 @@ static void on_io(void *ctx, int events)
 
 /* ---- time */
 
+#define BIG_TIMES 6 /* what brings megabytes may take so many times as long, while it goes on */
+
+/* Something comes now and then, and still the first one waits too long: its server is too slow, or it stands behind too many. */
+static bool is_overdue(const struct conn *conn, uint64_t now_ms)
+{
+    const struct request *first = conn->in_flight.first;
+    return first->expires_at_ms > 0 &&
+           now_ms > first->expires_at_ms + conn->store->statement_ms * (first->is_big ? BIG_TIMES : 1);
+}
+
 void conn_tick(struct conn *conn, uint64_t now_ms)
 {
     const struct store *store = conn->store;
@@ -386,7 +396,7 @@ void conn_tick(struct conn *conn, uint64_t now_ms)
         }
         break;
     case CONN_READY:
-        if (conn->in_flight.first && now_ms - conn->heard_at_ms > store->statement_ms) {
+        if (conn->in_flight.first && (now_ms - conn->heard_at_ms > store->statement_ms || is_overdue(conn, now_ms))) {
             lose(conn, "no answer in time");
         } else if (!conn->in_flight.first && now_ms - conn->asked_clock_at_ms > CLOCK_EVERY_MS) {
             conn->asked_clock_at_ms = now_ms;

@@ -68,7 +68,7 @@ struct request {
     const struct request_kind *kind;
     struct store *store;
     struct request *next;
-    uint64_t expires_at_ms; /* while it waits in a queue */
+    uint64_t expires_at_ms; /* while it waits in a queue; in flight it has as long again. 0: only silence is counted */
     unsigned statements;    /* sent */
     uint32_t streamed;      /* bit of each statement whose rows come one by one */
     unsigned tries;

@@ -14,6 +14,7 @@ static const struct request_kind settle_kind;
 void settle_begin(struct unit *unit, struct conn *conn)
 {
     unit->request.kind = &settle_kind;
+    unit->request.expires_at_ms = 0;
     unit->backend_pid = conn->backend_pid;
     unit->backend_start_us = conn->backend_start_us;
     list_append(&conn->unsettled, &unit->request);

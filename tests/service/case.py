@@ -46,12 +46,13 @@ class ServiceCase(unittest.TestCase):
     workers = int(os.environ.get("GLOSS_TEST_WORKERS", "1"))
     settings = None
     own_cluster = False
+    kind_of_server = Server
     users = {"ana": "annotator", "ben": "annotator"}
     maxDiff = 3000
 
     @classmethod
     def setUpClass(cls):
-        cls.server = Server(workers=cls.workers, settings=cls.settings, own_cluster=cls.own_cluster)
+        cls.server = cls.kind_of_server(workers=cls.workers, settings=cls.settings, own_cluster=cls.own_cluster)
         cls.server.__enter__()
         try:
             for name, role in cls.users.items():

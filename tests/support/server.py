@@ -137,7 +137,7 @@ class Cluster:
     """The PostgreSQL that the database is made in."""
 
     def __init__(self, own):
-        self.folder = None
+        self.folder, self.frozen = None, []
         self.conninfo = None if own else os.environ.get("GLOSS_TEST_DATABASE")
         if not self.conninfo:
             self.folder = tempfile.mkdtemp(prefix="gloss-cluster.", dir="/tmp")
@@ -159,11 +159,29 @@ class Cluster:
         os.kill(pid, signal.SIGKILL)
         wait_until("the postmaster is gone", lambda: is_gone(pid))
 
+    def freeze(self):
+        """SIGSTOP of an own cluster's first process and all others: connections are open and taken, and nothing answers. thaw() ends it."""
+        pids = [self.postmaster()]
+        os.kill(pids[0], signal.SIGSTOP)
+        wait_until("the postmaster stands still", lambda: stat_of(pids[0])[0] == "T")
+        pids += children_of(pids[0])  # no more can come
+        for pid in pids[1:]:
+            os.kill(pid, signal.SIGSTOP)
+        self.frozen = pids
+        return len(pids)
+
+    def thaw(self):
+        for pid in reversed(self.frozen):
+            if not is_gone(pid):
+                os.kill(pid, signal.SIGCONT)
+        self.frozen = []
+
     def stop(self):
         """Ends an own cluster in order; start() brings it back."""
         subprocess.run([DEPS + "/private-postgres", "stop", self.folder], check=True, capture_output=True, timeout=60)
 
     def end(self):
+        self.thaw()
         if self.folder:
             subprocess.run([DEPS + "/private-postgres", "destroy", self.folder], check=True, capture_output=True, timeout=120)
             shutil.rmtree(self.folder, ignore_errors=True)

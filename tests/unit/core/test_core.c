@@ -385,6 +385,40 @@ START_TEST(outcome__unknown_for_too_long__is_said_and_settled_by_sending_again)
 }
 END_TEST
 
+START_TEST(outcome__of_a_project_s_ops__unknown_for_too_long__is_said_and_settled_by_sending_again)
+{
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1);
+    uint64_t first = project_submit(ana, json_pack("[o]", op_label("one", "claim", "first")));
+    turn();
+    uint64_t second = project_submit(ben, json_pack("[o]", op_label("two", "place", "second")));
+    loop_sim_run(bench.loop, 8000);
+    json_t *data = expect_error(ana, first, 0, "unknown_outcome");
+    ck_assert_int_gt(json_integer_value(json_object_get(data, "retry_after_ms")), 0);
+    data = expect_error(ben, second, 0, "store_down");
+    ck_assert_int_gt(json_integer_value(json_object_get(data, "retry_after_ms")), 0);
+    store_mem_answer(bench.stores[0]);
+    turn();
+    first = project_submit(ana, json_pack("[o]", op_label("one", "claim", "first")));
+    turn();
+    ck_assert_uint_eq(seq_of(ana, first, 0), 1);
+    ck_assert_uint_eq(db_label_count(bench.db), 1);
+}
+END_TEST
+
+/* What was answered and is given back is not judged again: its client may have sent it to another worker by then. */
+START_TEST(project_s_op__answered_and_then_not_written__is_dropped)
+{
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1);
+    store_mem_rival(bench.stores[0], 1);
+    uint64_t request = project_submit(ana, json_pack("[o]", op_label("one", "claim", "first")));
+    loop_sim_run(bench.loop, 8000);
+    expect_error(ana, request, 0, "unknown_outcome");
+    store_mem_answer(bench.stores[0]);
+    loop_sim_run(bench.loop, 8000);
+    ck_assert_uint_eq(db_label_count(bench.db), 1); /* the rival's */
+}
+END_TEST
+
 START_TEST(workers__two__judge_again_after_a_lost_fence_and_converge)
 {
     store_mem_lose_notifications(bench.stores[0], true);
@@ -649,6 +683,22 @@ START_TEST(drain__finishes_what_waits_and_says_goodbye)
 }
 END_TEST
 
+START_TEST(end__with_a_project_s_op_under_way__answers_it_and_frees_everything)
+{
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1);
+    uint64_t request = project_submit(ana, json_pack("[o]", op_label("one", "claim", "first")));
+    turn();
+    project_submit(ana, json_pack("[o]", op_label("two", "place", "second")));
+    turn();
+    static bool is_done;
+    core_drain(bench.cores[0], set_true, &is_done);
+    turn();
+    core_end_drain(bench.cores[0]);
+    turn();
+    expect_error(ana, request, 0, "unknown_outcome");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core");
@@ -680,6 +730,9 @@ int main(void)
     tcase_add_test(one, row__locked_by_a_stranger__delays_but_loses_nothing);
     tcase_add_test(one, store__away_for_too_long__is_said_in_time_and_the_op_can_be_sent_again);
     tcase_add_test(one, outcome__unknown_for_too_long__is_said_and_settled_by_sending_again);
+    tcase_add_test(one, outcome__of_a_project_s_ops__unknown_for_too_long__is_said_and_settled_by_sending_again);
+    tcase_add_test(one, project_s_op__answered_and_then_not_written__is_dropped);
+    tcase_add_test(one, end__with_a_project_s_op_under_way__answers_it_and_frees_everything);
     tcase_add_test(one, reader__whose_socket_is_full__gets_everything_when_it_has_room);
     tcase_add_test(one, resume__with_the_right_chain__replays_exactly_what_was_missed);
     tcase_add_test(one, join__that_a_later_join_or_leave_overtook__counts_no_more);

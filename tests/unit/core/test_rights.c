@@ -180,6 +180,28 @@ START_TEST(upload__whose_author_lost_the_right__is_not_stored)
 }
 END_TEST
 
+/* Its bytes are lent to the append, however long that takes and whatever its author does meanwhile. */
+START_TEST(upload__whose_append_takes_too_long__is_answered_and_the_next_one_can_begin)
+{
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1);
+    const char *upload = json_string_value(json_object_get(client_result(ben, begin(ben, 3, "abc")), "upload"));
+    client_result(
+        ben, client_send(ben, "document.chunk", json_pack("{s:s, s:i, s:s}", "upload", upload, "offset", 0, "data", "YWJj")));
+    uint64_t commit = client_send(ben, "document.commit", json_pack("{s:s}", "upload", upload));
+    loop_sim_run(bench.loop, 8000);
+    expect_refusal(ben, commit, "unknown_outcome");
+    client_result(ben, begin(ben, 3, "abd"));
+    if (_i == 1) {
+        client_free(&ben);
+        ben = client_new(&bench, 0, "ben", GL_ANNOTATOR);
+    }
+    if (_i != 2) /* then it is under way when the worker ends */
+        store_mem_answer(bench.stores[0]);
+    loop_sim_run(bench.loop, 1000);
+    ck_assert_uint_eq(db_project_head(bench.db), 1);
+}
+END_TEST
+
 START_TEST(upload__that_does_not_go_on__makes_room_for_others)
 {
     struct core_limits limits = bench_limits();
@@ -206,6 +228,7 @@ int main(void)
     tcase_add_test(one, refusal__when_the_log_cannot_be_asked__waits);
     tcase_add_test(one, join__when_the_log_cannot_be_read__is_answered_in_time);
     tcase_add_test(one, upload__whose_author_lost_the_right__is_not_stored);
+    tcase_add_loop_test(one, upload__whose_append_takes_too_long__is_answered_and_the_next_one_can_begin, 0, 3);
     tcase_add_test(one, upload__that_does_not_go_on__makes_room_for_others);
     suite_add_tcase(suite, one);
     return run_suite(suite);

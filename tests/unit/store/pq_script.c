@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "service/base/mem.h"
@@ -21,7 +22,15 @@ struct pg_conn {
     PGresult *answers[QUEUE_MAX]; /* NULL: the end of one statement's results */
     size_t answer_at, answer_count;
     unsigned busy, partial;
+    uint64_t quiet_until_ms;
 };
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
 
 void script_reset(void)
 {
@@ -329,6 +338,10 @@ int PQisBusy(PGconn *conn)
         usleep(1000);
         return 1;
     }
+    if (now_ms() < conn->quiet_until_ms) {
+        usleep(1000);
+        return 1;
+    }
     if (conn->busy > 0) {
         conn->busy--;
         return 1;
@@ -341,7 +354,11 @@ PGresult *PQgetResult(PGconn *conn)
     if (!works(conn)) {
         return NULL;
     }
-    return conn->answer_at < conn->answer_count ? conn->answers[conn->answer_at++] : NULL;
+    PGresult *result = conn->answer_at < conn->answer_count ? conn->answers[conn->answer_at++] : NULL;
+    if (result && PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+        conn->quiet_until_ms = now_ms() + script.trickle_ms;
+    }
+    return result;
 }
 
 int PQsetSingleRowMode(PGconn *conn)

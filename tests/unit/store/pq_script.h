@@ -26,7 +26,8 @@ struct script {
     unsigned append_errors;
     const char *sync_error; /* SQLSTATE that the commit itself answers with, once */
     bool is_old_server, is_unsafe, is_without_schema;
-    bool is_deaf; /* nothing is ever answered any more */
+    unsigned trickle_ms; /* so long after one transaction's answer comes the next one's */
+    bool is_deaf;        /* nothing is ever answered any more */
     /* What happened: */
     unsigned calls, connections, appends, settles;
     bool is_logged; /* the op is in the log */

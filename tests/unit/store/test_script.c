@@ -267,6 +267,39 @@ START_TEST(append__whose_streams_are_freed_in_the_callback_or_before_the_store__
 }
 END_TEST
 
+#define QUESTIONS 8
+
+struct asked {
+    unsigned done, ok, down;
+    bool is_done;
+};
+
+static void on_rows(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct asked *asked = ctx;
+    (void)rows;
+    asked->ok += code == GL_OK;
+    asked->down += code == GL_E_STORE_DOWN;
+    asked->is_done = ++asked->done == QUESTIONS;
+}
+
+/* There is always a sign of life before the connection counts as silent; the last question would wait for all before it. */
+START_TEST(questions__to_a_server_that_answers_one_now_and_then__are_given_up_in_time)
+{
+    struct asked asked = {.done = 0};
+    gl_uuid account = gl_uuid_v7(1);
+    start(200);
+    loop_poll_run(loop, NULL, 50);
+    script.trickle_ms = 120;
+    for (int i = 0; i < QUESTIONS; i++) {
+        store_query(store, STORE_Q_token_list, &account, NULL, 0, on_rows, &asked);
+    }
+    ck_assert(loop_poll_run(loop, &asked.is_done, WAIT_MS));
+    ck_assert_uint_eq(asked.ok + asked.down, QUESTIONS);
+    ck_assert_uint_ge(asked.down, 2);
+}
+END_TEST
+
 START_TEST(store__that_is_freed_at_any_moment__calls_nobody_back)
 {
     for (uint64_t ms = 0; ms < 12; ms++) {
@@ -303,6 +336,7 @@ int main(void)
     tcase_add_loop_test(tcase, connection__to_a_server_that_will_not_do__is_never_up, 0, 3);
     tcase_add_test(tcase, connection__to_a_server_that_became_a_standby__is_made_anew);
     tcase_add_test(tcase, append__whose_streams_are_freed_in_the_callback_or_before_the_store__touches_them_no_more);
+    tcase_add_test(tcase, questions__to_a_server_that_answers_one_now_and_then__are_given_up_in_time);
     tcase_add_test(tcase, store__that_is_freed_at_any_moment__calls_nobody_back);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

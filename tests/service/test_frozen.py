@@ -1,0 +1,281 @@
+#!/usr/bin/python3
+"""PostgreSQL says nothing any more: it stands still with all its processes, or the way to it swallows every byte. Nobody is told so by anybody.
+
+Clients ask every method of wire.def. Whatever needs the database is answered by a typed error in time, while it is still away; whatever is in memory goes
+on. Afterwards all is well within seconds, and nothing was applied twice. GLOSS_TEST_LONG=30 keeps it away that long and asserts the times."""
+import base64
+import hashlib
+import os
+import signal
+import threading
+import time
+
+import case
+from case import Client, Refused, Server, create, new_id, support, wait_until
+from proxy import Proxy
+from test_methods import MethodCase, WIRE
+
+AWAY_S = float(os.environ.get("GLOSS_TEST_LONG", "0"))  # 0: the short form
+STATEMENT_MS, APPEND_MS = (5000, 10000) if AWAY_S else (1500, 2500)
+FROM_MEMORY = {"session.page", "session.presence", "session.leave", "document.chunk"}
+TYPED = {"store_down", "unknown_outcome"}
+WRITERS = 3
+PATIENCE_S = 120  # for an answer, in the short form: however slow the machine is
+
+
+def deadline_s(method):
+    """Within which it is answered, by the settings: two looks at the database one after the other, an append, and a sweep of a second."""
+    return (2 * STATEMENT_MS + (APPEND_MS if method in ("session.submit", "project.submit", "member.set", "codebook.policy", "document.commit") else 0)) / 1000 + 2
+
+
+class Away(MethodCase):
+    """What both classes below share."""
+    own_cluster = True
+    settings = {"statement_timeout_ms": STATEMENT_MS, "append_timeout_ms": APPEND_MS, "requests_in_flight": 256}
+
+    def take_away(self):
+        raise NotImplementedError
+
+    def bring_back(self):
+        raise NotImplementedError
+
+    @classmethod
+    def prepare_more(cls):
+        cls.told = []
+
+    # ---- what is asked
+
+    def upload(self, client):
+        """One that lacks its last byte."""
+        data = f"{new_id()}\n".encode()
+        begun = client.call("document.begin", project=self.project, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+        client.call("document.chunk", upload=begun["upload"], offset=0, data=base64.b64encode(data[:-1]).decode())
+        return {"upload": begun["upload"], "offset": len(data) - 1, "data": base64.b64encode(data[-1:]).decode()}
+
+    def prepared(self, method):
+        """Somebody who may ask this, and with what."""
+        if method == "hello":
+            with open(self.server.tokens["ana"]) as file:
+                return None, {"token": file.read().strip()}  # on a connection that is made then: it must say so within hello_timeout_ms
+        client = self.connect("olga")
+        if method == "codebook.policy":  # what it is already needs no append
+            return client, {"project": self.project, "open": not client.call("codebook.get", project=self.project)["open"]}
+        if method == "member.set":
+            role = next((member.get("role") for member in client.call("member.list", project=self.project)["members"] if member["name"] == "dora"), None)
+            return client, {"project": self.project, "account": "dora", "role": "annotator" if role == "viewer" else "viewer"}
+        if method == "token.revoke":
+            return client, {"token": client.call("token.create")["token"]}
+        if method == "session.submit":
+            client.join(self.session, pages=False)  # who has not joined is asked about first
+        if method in ("document.chunk", "document.commit"):
+            chunk = self.upload(client)
+            if method == "document.chunk":
+                return client, chunk
+            client.call("document.chunk", **chunk)
+            return client, {"upload": chunk["upload"]}
+        return client, self.good(method, client)
+
+    def ask_all(self, asked):
+        """Asks all at once; gives {method: (name of the error or None, seconds)} when the last one has its answer."""
+        begun = time.monotonic()
+        clients = {method: client or self.connect("ana", hello=False) for method, (client, _) in asked.items()}
+        numbers = {method: clients[method].send(method, params) for method, (_, params) in asked.items()}
+        seconds, answers = {}, {}
+        while len(seconds) < len(asked) and time.monotonic() - begun < PATIENCE_S:
+            for method, number in numbers.items():
+                if method not in seconds and "answer" in clients[method].answers[number]:
+                    seconds[method] = time.monotonic() - begun
+            time.sleep(0.01)
+        for method, number in numbers.items():
+            try:
+                result = clients[method].answer(number, 0)
+                errors = [it["error"]["data"] for it in result.get("results", []) if "error" in it]
+            except Refused as refused:
+                errors = [refused.data]
+            for data in errors:
+                self.assertGreater(data.get("retry_after_ms", 0), 0, f"{method}: {data}")
+            answers[method] = (errors[0]["name"] if errors else None, seconds[method])
+        return answers
+
+    def expect_errors(self, what, answers):
+        for method, (name, seconds) in answers.items():
+            if method in FROM_MEMORY:
+                self.assertIsNone(name, f"{what}: {method} needs no database")
+            else:
+                self.assertIn(name, TYPED, f"{what}: {method}")
+            if AWAY_S:
+                self.assertLess(seconds, deadline_s(method), f"{what}: {method}")
+        slowest = max(answers, key=lambda method: answers[method][1])
+        self.say(f"{what}: {len(answers)} methods answered, the slowest ({slowest}) after {answers[slowest][1]:.1f} s")
+
+    def say(self, words):
+        print(f"    {words}")
+
+    # ---- the whole thing
+
+    def start_writers(self):
+        """People who send one op after the other, the same again until it is accepted, and never wait longer than they are told to."""
+        self.is_over, self.faults, self.accepted, self.met = False, [], {}, {}
+        self.writers = [threading.Thread(target=self.write, args=(name,)) for name in ("ana", "cora", "olga")[:WRITERS]]
+        for writer in self.writers:
+            writer.start()
+
+    def write(self, name):
+        try:
+            with Client(self.server, name) as client:
+                client.join(self.session)
+                while not self.is_over:
+                    op = create("claim", start=0, end=7, note=name)
+                    while not self.send_one(client, op):
+                        pass
+        except Exception as error:  # pylint: disable=broad-except - the test's thread must hear of it
+            self.faults.append(error)
+
+    def send_one(self, client, op):
+        result = client.answer(client.send("session.submit", {"session": self.session, "ops": [op]}), PATIENCE_S)["results"][0]
+        if "error" not in result:
+            self.accepted[op["id"]] = result["seq"]
+            return True
+        error = result["error"]["data"]
+        assert error["name"] in TYPED, error
+        self.met[error["name"]] = self.met.get(error["name"], 0) + 1
+        time.sleep(min(error["retry_after_ms"], 200) / 1000)
+        return False
+
+    def finish_writers(self):
+        self.is_over = True
+        for writer in self.writers:
+            writer.join(PATIENCE_S)
+        self.assertEqual(self.faults, [])
+
+    def expect_presence(self, ana, ben, round_):
+        """What one says of its place the other hears, although nothing can be stored."""
+        ana.call("session.presence", session=self.session, start=round_, end=round_ + 5)
+        ben.wait_notice("session.presence", lambda params: any(person.get("start") == round_ for person in params.get("people", [])), PATIENCE_S)
+
+    def test_every_method_while_it_is_away(self):
+        ana = self.connect("ana")
+        vera = self.beside(ana, "vera")
+        for client in (ana, vera):
+            client.join(self.session)
+        self.start_writers()
+        wait_until("everybody has written", lambda: len(self.accepted) >= 10 or self.faults)
+        asked = [{method: self.prepared(method) for method in WIRE.methods} for _ in range(2)]
+        behind, backends = len(self.server.log()), len(self.server.backends())
+        begun = time.monotonic()
+        self.take_away()
+        try:
+            self.expect_errors("as it goes", self.ask_all(asked[0]))
+            self.expect_presence(ana, vera, 3)
+            self.expect_errors("while it is away", self.ask_all(asked[1]))
+            self.expect_presence(ana, vera, 7)
+            self.assertTrue(self.server.workers())
+            time.sleep(max(0, AWAY_S - (time.monotonic() - begun)))
+            away = time.monotonic() - begun
+            lines = self.server.log()[behind:].count("\n")
+        finally:
+            self.bring_back()
+        self.expect_health(away, lines)
+        self.expect_no_more_backends(backends)
+
+    def expect_health(self, away, lines):
+        begun = time.monotonic()
+        before = len(self.accepted)
+        wait_until("ready again", self.server.is_ready, PATIENCE_S)
+        wait_until("everybody writes again", lambda: len(self.accepted) > before + WRITERS or self.faults, PATIENCE_S)
+        for method in WIRE.methods:
+            client, params = self.prepared(method)
+            (client or self.connect("ana", hello=False)).call(method, **params)
+        seconds = time.monotonic() - begun
+        self.finish_writers()
+        self.say(f"away for {away:.1f} s, {lines} lines of the log; all is well {seconds:.1f} s afterwards; {len(self.accepted)} ops; told meanwhile: {self.met}")
+        self.assertTrue(self.met, "somebody was told")
+        if AWAY_S:
+            self.assertLess(seconds, 5)
+            self.assertLess(lines, 20 * away)
+        self.expect_each_once()
+
+    def expect_each_once(self):
+        """The log, read anew, has what was accepted at its seq, and nothing twice. What nobody acknowledged may be there, once."""
+        with Client(self.server, "vera") as reader:
+            head = reader.call("document.get", document=self.document)["document"]["seq"]
+            replica = reader.join(self.session, since=0)
+            reader.wait_seq(self.session, head)
+        stored = {op["op"]: op["seq"] for op in replica.ops}
+        self.assertEqual(len(stored), len(replica.ops))
+        self.assertEqual({op: stored.get(op) for op in self.accepted}, self.accepted)
+        self.assertChecks(replica)
+
+    def expect_no_more_backends(self, before):
+        """Connections that were given up are not left behind in the database."""
+        wait_until("as many connections as before", lambda: len(self.server.backends()) <= before + 1, PATIENCE_S)
+
+
+class Frozen(Away):
+    """SIGSTOP of the postmaster and of everything below it."""
+
+    def take_away(self):
+        self.assertGreater(self.server.cluster.freeze(), 5)
+
+    def bring_back(self):
+        self.server.cluster.thaw()
+
+    # ---- only what appends
+
+    WRITE = ("project.submit", "member.set", "codebook.policy", "document.commit", "session.submit", "project.create", "token.create", "token.revoke", "inbox.read")
+
+    def test_only_what_appends_stands_still(self):
+        """Reading goes on, so that requests come as far as an append, and are under way when it is given up. What became of them is settled afterwards."""
+        for methods in [[method] for method in self.WRITE] if AWAY_S else [self.WRITE]:
+            asked = {method: self.prepared(method) for method in methods}
+            frozen = [pid for pid, role in self.server.backends().items() if role == "append"]
+            for pid in frozen:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                self.expect_errors(", ".join(methods), self.ask_all(asked))
+                self.connect("vera").call("document.list")
+            finally:
+                for pid in frozen:
+                    os.kill(pid, signal.SIGCONT)
+            for method, (client, params) in asked.items():
+                wait_until("it is accepted, or was", lambda: self.is_done(method, client, params), PATIENCE_S)  # pylint: disable=cell-var-from-loop
+        self.assertEqual(self.server.check()[0], 0)
+
+    def is_done(self, method, client, params):
+        """The same again: done now, or known to be done."""
+        already = {"document.commit": "not_found", "project.create": "exists", "token.revoke": "not_found"}
+        try:
+            results = client.call(method, **params).get("results", [])
+        except Refused as refused:
+            self.assertIn(refused.name, TYPED | {already.get(method)})
+            return refused.name not in TYPED
+        return not any("error" in it for it in results)
+
+
+class ServerBehindProxy(Server):
+    def write_settings(self):
+        folder = self.cluster.conninfo.split("'")[1]
+        self.proxy = Proxy(folder + "/.s.PGSQL.5432")
+        self.extra = {**self.extra, "database": f"host=127.0.0.1 port={self.proxy.port} dbname={self.name}"}
+        super().write_settings()
+
+
+class Blackhole(Away):
+    """Bytes go nowhere; those who sent them are never told, and the old connections stay dead when new ones work again."""
+    kind_of_server = ServerBehindProxy
+
+    def take_away(self):
+        self.server.proxy.swallow()
+
+    def bring_back(self):
+        self.assertGreater(self.server.proxy.swallowed, 0)
+        self.server.proxy.spit_out()
+
+    def expect_no_more_backends(self, before):
+        """Those that met the hole are PostgreSQL's to find out about; ours end those that had an append under way."""
+
+
+del MethodCase, Away
+
+if __name__ == "__main__":
+    case.main()
