@@ -1,0 +1,152 @@
+#include "tests/bench/load/stream.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "service/base/mem.h"
+#include "tests/bench/load/scan.h"
+
+static const char begins[] = "{\"jsonrpc\":\"2.0\",\"method\":\"session.ops\",\"params\":";
+
+void faults_note(struct faults *faults, uint64_t *count, const char *fmt, ...)
+{
+    va_list args;
+    ++*count;
+    if (faults->first[0])
+        return;
+    va_start(args, fmt);
+    vsnprintf(faults->first, sizeof faults->first, fmt, args);
+    va_end(args);
+}
+
+void stream_init(struct stream *stream, const gl_uuid *id, struct faults *faults, stream_due_fn due, void *ctx)
+{
+    *stream = (struct stream){.id = *id, .faults = faults, .due = due, .ctx = ctx, .hash = EVP_MD_CTX_new()};
+    stream->ops = mem_array(STREAM_OPS, sizeof *stream->ops);
+}
+
+void stream_fini(struct stream *stream)
+{
+    for (size_t i = 0; i < STREAM_FRAMES; i++)
+        mem_free(&stream->frames[i].bytes);
+    mem_free(&stream->ops);
+    EVP_MD_CTX_free(stream->hash);
+}
+
+bool stream_is_ops(struct gl_slice message)
+{
+    return message.len > sizeof begins && memcmp(message.data, begins, sizeof begins - 1) == 0;
+}
+
+uint64_t stream_due(const struct stream *stream, uint64_t seq)
+{
+    const struct stream_op *op = &stream->ops[seq % STREAM_OPS];
+    return op->seq == seq ? op->due_us : 0;
+}
+
+/* ---- a frame that was not seen before */
+
+static void sha256(struct stream *stream, const void *a, size_t a_len, const void *b, size_t b_len, uint8_t out[32])
+{
+    EVP_DigestInit_ex(stream->hash, EVP_sha256(), NULL);
+    EVP_DigestUpdate(stream->hash, a, a_len);
+    EVP_DigestUpdate(stream->hash, b, b_len);
+    EVP_DigestFinal_ex(stream->hash, out, NULL);
+}
+
+/* leaf = SHA-256(salt, payload); what was erased comes as its leaf. */
+static bool leaf_of(struct stream *stream, struct gl_slice logged, uint8_t leaf[32])
+{
+    uint8_t salt[16];
+    struct gl_slice payload = scan_member(logged, "payload");
+    if (payload.len == 0)
+        return gl_hex_decode(scan_text(scan_member(logged, "leaf")), leaf, 32);
+    if (!gl_hex_decode(scan_text(scan_member(logged, "salt")), salt, sizeof salt))
+        return false;
+    sha256(stream, salt, sizeof salt, payload.data, payload.len, leaf);
+    return true;
+}
+
+/* An op that was seen before must be the same op; a new one is remembered. chain: before it, and then after it. */
+static bool take_op(struct stream *stream, struct gl_slice logged, uint64_t seq, bool is_proved, uint8_t chain[32])
+{
+    struct stream_op *known = &stream->ops[seq % STREAM_OPS];
+    uint8_t leaf[32];
+    gl_uuid id;
+    if (!leaf_of(stream, logged, leaf))
+        return false;
+    sha256(stream, chain, 32, leaf, 32, chain);
+    stream->ops_read++;
+    if (known->seq == seq) {
+        if (is_proved && memcmp(known->chain, chain, 32) != 0)
+            faults_note(stream->faults, &stream->faults->wrong_chain, "op %llu came in two forms", (unsigned long long)seq);
+        return true;
+    }
+    if (known->seq > seq)
+        return true; /* long ago */
+    *known = (struct stream_op){.seq = seq};
+    memcpy(known->chain, chain, 32);
+    if (gl_uuid_parse(scan_text(scan_member(scan_member(logged, "payload"), "op")), &id))
+        known->due_us = stream->due(stream->ctx, &id, seq);
+    if (seq > stream->head)
+        stream->head = seq;
+    return true;
+}
+
+/* The frame's own chain is believed only where nothing is known of the op before. */
+static bool take_ops(struct stream *stream, struct stream_frame *frame, struct gl_slice ops)
+{
+    const struct stream_op *before = &stream->ops[(frame->first - 1) % STREAM_OPS];
+    bool is_proved = before->seq == frame->first - 1 && frame->first > 1;
+    uint8_t chain[32] = {0}, told[32];
+    size_t at = 0;
+    struct gl_slice logged;
+    if (is_proved)
+        memcpy(chain, before->chain, 32);
+    frame->last = frame->first - 1;
+    while ((logged = scan_item(ops, &at)).len > 0)
+        if (!take_op(stream, logged, ++frame->last, is_proved, chain))
+            return false;
+    if (frame->last < frame->first || !gl_hex_decode(gl_slice_of(frame->chain, CHAIN_TEXT), told, sizeof told))
+        return false;
+    stream->frames_read++;
+    if (is_proved && memcmp(chain, told, 32) != 0)
+        faults_note(stream->faults, &stream->faults->wrong_chain, "the chain after op %llu is not the one that was told",
+                    (unsigned long long)frame->last);
+    if (is_proved)
+        stream->ops_proved += frame->last - frame->first + 1;
+    else if (stream->ops[frame->last % STREAM_OPS].seq == frame->last)
+        memcpy(stream->ops[frame->last % STREAM_OPS].chain, told, 32);
+    return true;
+}
+
+static const struct stream_frame *read_frame(struct stream *stream, struct gl_slice message)
+{
+    struct stream_frame *frame = &stream->frames[stream->frame_at++ % STREAM_FRAMES];
+    struct gl_slice params = scan_member(message, "params"), chain = scan_text(scan_member(params, "chain"));
+    gl_uuid id;
+    mem_free(&frame->bytes);
+    frame->len = 0;
+    if (!scan_number(scan_member(params, "first"), &frame->first) || frame->first == 0 || chain.len != CHAIN_TEXT ||
+        !gl_uuid_parse(scan_text(scan_member(params, "session")), &id) || !gl_uuid_equal(&id, &stream->id))
+        return NULL;
+    memcpy(frame->chain, chain.data, CHAIN_TEXT);
+    if (!take_ops(stream, frame, scan_member(params, "ops")))
+        return NULL;
+    frame->bytes = mem_copy(message.data, message.len);
+    frame->len = message.len;
+    return frame;
+}
+
+const struct stream_frame *stream_take(struct stream *stream, struct gl_slice message)
+{
+    for (size_t i = 1; i <= STREAM_FRAMES; i++) {
+        const struct stream_frame *known = &stream->frames[(stream->frame_at + STREAM_FRAMES - i) % STREAM_FRAMES];
+        if (known->len == message.len && memcmp(known->bytes, message.data, message.len) == 0)
+            return known;
+    }
+    const struct stream_frame *frame = read_frame(stream, message);
+    if (!frame)
+        faults_note(stream->faults, &stream->faults->unreadable, "a frame of ops cannot be read: %.120s", message.data);
+    return frame;
+}

@@ -1,0 +1,116 @@
+"""load.py - the load generator (tests/bench/load) beside a server, as a test drives it.
+
+    with Load(server, '''
+            group readers clients=1000
+            group writer rate=50 kept=16
+        ''', sessions) as load:
+        load.start("readers", "writer")
+        before = load.measure(20)["groups"]["readers"]["delivery_ms"]
+        load.settle()                       # nothing lost, nothing twice, everybody has everything
+
+Owns      the generator's process and its files.
+Thread    the test's own reads what it prints; waits are for lines, with a deadline.
+"""
+import json
+import os
+import select
+import subprocess
+import tempfile
+import time
+
+import server as support
+
+LOAD = os.environ.get("GLOSS_LOAD") or os.path.join(support.BUILD, "tests/bench/gloss_load")
+FAULTS = ("lost", "twice", "disorder", "wrong_chain", "unreadable")
+
+
+def missing():
+    return support.missing() or (None if os.access(LOAD, os.X_OK) else f"{LOAD} is not built")
+
+
+def text_of(codepoints):
+    """A text in which any position is the border of a character."""
+    line = "Heard twice at the corner by the harbour, and measured again after dark. "
+    return (line * (codepoints // len(line) + 1))[:codepoints]
+
+
+class Load:
+    def __init__(self, server, workload, sessions, users=("admin",), codepoints=4096):
+        self.folder = tempfile.mkdtemp(prefix="gloss-load.", dir="/tmp")
+        self.events, self.text = [], b""
+        tokens = []
+        for user in users:
+            with open(server.tokens[user]) as file:
+                tokens.append(file.read().strip())
+        for name, lines in (("workload", [workload]), ("sessions", sessions), ("tokens", tokens)):
+            with open(f"{self.folder}/{name}", "w") as file:
+                file.writelines(line + "\n" for line in lines)
+        command = [LOAD, "--port", server.port, "--ca", server.ca, "--codepoints", codepoints]
+        for name in ("workload", "sessions", "tokens"):
+            command += ["--" + name, f"{self.folder}/{name}"]
+        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            self.process.stdin.close()
+            status = self.process.wait(60)
+        except (OSError, subprocess.TimeoutExpired):
+            self.process.kill()
+            status = self.process.wait()
+        said = self.process.stderr.read().decode(errors="replace")
+        self.process.stdout.close()
+        self.process.stderr.close()
+        for name in os.listdir(self.folder):
+            os.unlink(f"{self.folder}/{name}")
+        os.rmdir(self.folder)
+        if kind is None and (status or said):
+            raise AssertionError(f"gloss_load ended with {status}\n{said}")
+
+    def say(self, *words):
+        self.process.stdin.write((" ".join(map(str, words)) + "\n").encode())
+        self.process.stdin.flush()
+
+    def event(self, name, seconds=120, **wanted):
+        """The next event of that name, and with these values; others are kept for whoever waits for them."""
+        end = time.monotonic() + seconds
+        while True:
+            for event in self.events:
+                if event["event"] == name and all(event.get(key) == value for key, value in wanted.items()):
+                    self.events.remove(event)
+                    return event
+            if not select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))[0]:
+                raise AssertionError(f"gloss_load: no event {name} {wanted} within {seconds} s; it said {self.events}")
+            read = os.read(self.process.stdout.fileno(), 65536)
+            if not read:
+                raise AssertionError(f"gloss_load ended: {self.process.stderr.read().decode(errors='replace')}")
+            *lines, self.text = (self.text + read).split(b"\n")
+            self.events += [json.loads(line) for line in lines]
+
+    def start(self, *groups):
+        """Everybody of these groups is in; gives what the last one needed."""
+        for group in groups:
+            self.say("start", group)
+        return [self.event("live", group=group) for group in groups][-1]
+
+    def measure(self, seconds):
+        """What happens within this time. It is what is measured, not what is waited for."""
+        self.say("measure")
+        time.sleep(seconds)
+        return self.report()
+
+    def report(self):
+        self.say("report")
+        return self.event("report")
+
+    def settle(self, seconds=60, writers=()):
+        """The writers stop; everything is answered and delivered, and nothing was ever lost, doubled or changed."""
+        for group in writers:
+            self.say("set", group, "rate=0")
+        self.say("settle", 1000 * seconds)
+        settled, report = self.event("settled", seconds + 30), self.report()
+        assert settled["behind"] == 0, f"after {seconds} s {settled['behind']} clients lack something: {report}"
+        assert not any(report[fault] for fault in FAULTS), f"{report['fault']}: {report}"
+        return report
