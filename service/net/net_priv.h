@@ -83,6 +83,7 @@ struct tls_pair {
     X509 *leaf;
     EVP_PKEY *key;
     STACK_OF(X509) * chain;
+    unsigned char ticket_secret[32];
 };
 
 struct net_server {

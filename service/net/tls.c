@@ -6,14 +6,21 @@
  * the pair that is current: connections that live are not touched.
  */
 #include <errno.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
 #include <openssl/x509.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "service/base/log.h"
 #include "service/net/net_priv.h"
 
-#define WARN_DAYS 30
+#define WARN_DAYS      30
+#define TICKET_S       7200           /* that a ticket is good for */
+#define TICKET_TIMES_S (4 * TICKET_S) /* its keys change that often */
 
 /* Mozilla's "intermediate" without the finite-field key exchanges. */
 static const char ciphers_12[] =
@@ -21,6 +28,8 @@ static const char ciphers_12[] =
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 static const char ciphers_13[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 static const char groups[] = "X25519:P-256:P-384";
+
+static int ticket_index = -1; /* where a context says whose tickets it gives */
 
 static int no_passphrase(char *buf, int size, int rwflag, void *ctx)
 {
@@ -98,6 +107,20 @@ static enum gl_code read_pair(SSL_CTX *scratch, struct tls_pair *pair, const cha
     return GL_OK;
 }
 
+/* Who has the private key is this server for everybody; so what it derives is shared by every worker of every node, now and
+ * after a restart, and nothing has to be kept or told: service/decisions/tickets.md. */
+static bool derive_ticket_secret(struct tls_pair *pair)
+{
+    static const char purpose[] = "gloss TLS tickets v1";
+    unsigned char *der = NULL;
+    unsigned len = 0;
+    int der_len = i2d_PrivateKey(pair->key, &der);
+    bool is_well = der_len > 0 && HMAC(EVP_sha256(), der, der_len, (const unsigned char *)purpose, sizeof purpose - 1,
+                                       pair->ticket_secret, &len);
+    OPENSSL_clear_free(der, der_len > 0 ? (size_t)der_len : 0);
+    return is_well;
+}
+
 enum gl_code tls_load(struct tls_pair *pair, const char *certificate_path, const char *key_path, struct gl_err *err)
 {
     enum gl_code code;
@@ -112,6 +135,10 @@ enum gl_code tls_load(struct tls_pair *pair, const char *certificate_path, const
     code = read_pair(scratch, pair, certificate_path, key_path, err);
     ERR_clear_error();
     SSL_CTX_free(scratch);
+    if (!code && !derive_ticket_secret(pair)) {
+        tls_free(pair);
+        code = gl_fail_at(err, GL_E_SETTING, "tls_key", "no keys for tickets can be derived from the key in %s", key_path);
+    }
     return code;
 }
 
@@ -120,6 +147,7 @@ void tls_free(struct tls_pair *pair)
     X509_free(pair->leaf);
     EVP_PKEY_free(pair->key);
     sk_X509_pop_free(pair->chain, X509_free);
+    OPENSSL_cleanse(pair->ticket_secret, sizeof pair->ticket_secret);
     *pair = (struct tls_pair){0};
 }
 
@@ -130,6 +158,69 @@ static int give_certificate(SSL *ssl, void *ctx)
     return SSL_use_cert_and_key(ssl, pair->leaf, pair->key, pair->chain, 1);
 }
 
+/* ---- tickets: a client that comes back needs no signature */
+
+struct ticket_keys {
+    unsigned char name[16], cipher[32], mac[32];
+};
+
+static void keys_of(const struct tls_pair *pair, uint64_t period, struct ticket_keys *keys)
+{
+    unsigned char block[3][32], input[9];
+    unsigned len;
+    for (int i = 0; i < 8; i++)
+        input[i] = (unsigned char)(period >> (56 - 8 * i));
+    for (unsigned char i = 0; i < 3; i++) {
+        input[8] = i;
+        HMAC(EVP_sha256(), pair->ticket_secret, sizeof pair->ticket_secret, input, sizeof input, block[i], &len);
+    }
+    memcpy(keys->name, block[0], sizeof keys->name);
+    memcpy(keys->cipher, block[1], sizeof keys->cipher);
+    memcpy(keys->mac, block[2], sizeof keys->mac);
+    OPENSSL_cleanse(block, sizeof block);
+}
+
+static bool use_keys(const struct ticket_keys *keys, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, bool is_new)
+{
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0),
+                                 OSSL_PARAM_construct_end()};
+    return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys->cipher, iv, is_new) == 1 &&
+           EVP_MAC_init(mac, keys->mac, sizeof keys->mac, params) == 1;
+}
+
+/* OpenSSL's own words: 1 it is done, 0 no ticket (a whole handshake), -1 the handshake fails. */
+static int ticket_keys(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int is_new)
+{
+    const struct tls_pair *pair = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ticket_index);
+    const uint64_t period = (uint64_t)time(NULL) / TICKET_TIMES_S;
+    struct ticket_keys keys;
+    int result = 0;
+    if (SSL_version(ssl) < TLS1_3_VERSION) /* there a ticket would be all that protects what is said */
+        return 0;
+    for (uint64_t age = 0; age < (is_new ? 1 : 2) && !result; age++) {
+        keys_of(pair, period - age, &keys);
+        if (is_new && RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1)
+            result = -1;
+        else if (is_new || CRYPTO_memcmp(name, keys.name, sizeof keys.name) == 0)
+            result = use_keys(&keys, iv, cipher, mac, is_new) ? 1 : -1;
+    }
+    if (is_new)
+        memcpy(name, keys.name, sizeof keys.name);
+    OPENSSL_cleanse(&keys, sizeof keys);
+    return result;
+}
+
+static void prepare_tickets(SSL_CTX *ctx, struct tls_pair *pair)
+{
+    if (ticket_index < 0)
+        ticket_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    SSL_CTX_set_ex_data(ctx, ticket_index, pair);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* resumption is by tickets, which cost no memory here */
+    SSL_CTX_set_num_tickets(ctx, 1);
+    SSL_CTX_set_timeout(ctx, TICKET_S);
+    SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, ticket_keys);
+}
+
 void tls_prepare(SSL_CTX *ctx, struct tls_pair *pair)
 {
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
@@ -137,7 +228,6 @@ void tls_prepare(SSL_CTX *ctx, struct tls_pair *pair)
     SSL_CTX_set_ciphersuites(ctx, ciphers_13);
     SSL_CTX_set1_groups_list(ctx, groups);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* resumption is by tickets, which cost no memory here */
-    SSL_CTX_set_num_tickets(ctx, 1);
+    prepare_tickets(ctx, pair);
     SSL_CTX_set_cert_cb(ctx, give_certificate, pair);
 }

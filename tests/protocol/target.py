@@ -30,9 +30,9 @@ def make_certificate(folder, name="localhost", kind="ec", days=90, ca=None):
 class EchoCore(wire.Server):
     """Use it in a with statement. At the end the program must have ended by itself, without a word of the sanitizers."""
 
-    def __init__(self, *args, limit_files=None):
+    def __init__(self, *args, limit_files=None, pair=None):
         self.folder = tempfile.mkdtemp(prefix="gloss-protocol-")
-        self.cert, self.key = make_certificate(self.folder)
+        self.cert, self.key = pair or make_certificate(self.folder)
         self.log_path = os.path.join(self.folder, "log")
         self.log = open(self.log_path, "w+")
         # The sanitizer keeps freed memory for a while; here we want to see what the program itself keeps.
