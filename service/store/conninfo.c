@@ -82,7 +82,7 @@ enum gl_code conninfo_new(const char *text, const char *user, const char *applic
         PQfreemem(complaint);
         return GL_E_SETTING;
     }
-    unsigned room = 1 + sizeof(ours) / sizeof(ours[0]) + 2;
+    unsigned room = 1 + sizeof(ours) / sizeof(ours[0]) + 2 + CONNINFO_ROOM;
     for (const PQconninfoOption *option = options; option->keyword; option++) {
         room++;
     }
@@ -100,6 +100,11 @@ enum gl_code conninfo_new(const char *text, const char *user, const char *applic
     }
     *out = conninfo;
     return GL_OK;
+}
+
+void conninfo_put(struct conninfo *conninfo, const char *keyword, const char *value)
+{
+    set(conninfo, keyword, value, true);
 }
 
 void conninfo_free(struct conninfo **conninfo)

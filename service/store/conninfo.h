@@ -12,6 +12,7 @@
 
 #include "proto/gl_err.h"
 
+enum { CONNINFO_ROOM = 3 };
 struct conninfo {
     char **keywords, **values; /* NULL-terminated, for PQconnectStartParams(keywords, values, 0) */
     unsigned count;
@@ -21,6 +22,8 @@ struct conninfo {
  * keepalives and timeouts wins. With several hosts the list begins at number `turn`, so that one that does not answer is not asked first every time. */
 enum gl_code conninfo_new(const char *text, const char *user, const char *application, unsigned turn, struct conninfo **out,
                           struct gl_err *err) GL_MUST_USE;
+/* Another value, or the first one: at most CONNINFO_ROOM keywords that were not there. */
+void conninfo_put(struct conninfo *conninfo, const char *keyword, const char *value);
 void conninfo_free(struct conninfo **conninfo);
 const char *conninfo_get(const struct conninfo *conninfo, const char *keyword); /* NULL when it is not set */
 

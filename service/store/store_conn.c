@@ -2,7 +2,7 @@
  * One libpq connection as a state machine: DOWN, CONNECTING, SETTING_UP, READY. Only enter() changes the state.
  *
  * What libpq promises and we rely on: in pipeline mode every statement gives its results and then NULL, the sync gives PGRES_PIPELINE_SYNC and no NULL;
- * after an error the rest up to the sync is PGRES_PIPELINE_ABORTED. Name lookup inside PQconnectStart blocks: conninfo should name sockets or addresses.
+ * after an error the rest up to the sync is PGRES_PIPELINE_ABORTED. Name lookup inside PQconnectStart blocks: names are looked up before (resolve.h).
  */
 #include <assert.h>
 #include <string.h>
@@ -83,8 +83,15 @@ void conn_init(struct conn *conn, struct store *store, enum store_role role, uns
     loop_timer_start(conn->timer, 0, 0);
 }
 
+static void look_up_no_more(struct conn *conn)
+{
+    resolve_free(&conn->resolve);
+    conninfo_free(&conn->conninfo);
+}
+
 static void hang_up(struct conn *conn)
 {
+    look_up_no_more(conn);
     loop_watch_free(&conn->watch);
     PQfinish(conn->pg);
     conn->pg = NULL;
@@ -189,27 +196,47 @@ static void connect_step(struct conn *conn)
     }
 }
 
-static void connect_now(void *ctx)
+static void connect_start(struct conn *conn)
 {
-    struct conn *conn = ctx;
-    struct store *store = conn->store;
-    struct conninfo *conninfo;
-    struct gl_err err;
-    char application[32];
-    snprintf(application, sizeof(application), "glossd %s", role_name(conn->role));
-    conn->refusal[0] = '\0';
-    enter(conn, CONN_CONNECTING);
-    if (conninfo_new(store->conninfo, role_user(store, conn->role), application, conn->turn, &conninfo, &err) != GL_OK) {
-        lose(conn, "connection string cannot be read");
-        return;
-    }
-    conn->pg = PQconnectStartParams((const char *const *)conninfo->keywords, (const char *const *)conninfo->values, 0);
-    conninfo_free(&conninfo);
+    conn->pg =
+        PQconnectStartParams((const char *const *)conn->conninfo->keywords, (const char *const *)conn->conninfo->values, 0);
+    conninfo_free(&conn->conninfo);
     if (!conn->pg || PQstatus(conn->pg) == CONNECTION_BAD) {
         lose(conn, "connecting failed");
         return;
     }
     watch(conn, LOOP_WRITE); /* as if PQconnectPoll had asked for it */
+}
+
+static void on_looked_up(void *ctx)
+{
+    struct conn *conn = ctx;
+    bool is_found = resolve_put(conn->resolve, conn->conninfo);
+    resolve_free(&conn->resolve);
+    if (is_found) {
+        connect_start(conn);
+    } else {
+        lose(conn, "its host was not found");
+    }
+}
+
+static void connect_now(void *ctx)
+{
+    struct conn *conn = ctx;
+    struct store *store = conn->store;
+    struct gl_err err;
+    char application[32];
+    snprintf(application, sizeof(application), "glossd %s", role_name(conn->role));
+    conn->refusal[0] = '\0';
+    enter(conn, CONN_CONNECTING);
+    if (conninfo_new(store->conninfo, role_user(store, conn->role), application, conn->turn, &conn->conninfo, &err) != GL_OK) {
+        lose(conn, "connection string cannot be read");
+        return;
+    }
+    conn->resolve = resolve_new(store->loop, conn->conninfo, on_looked_up, conn);
+    if (!conn->resolve) {
+        connect_start(conn);
+    }
 }
 
 /* ---- sending */

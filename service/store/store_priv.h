@@ -17,6 +17,7 @@
 #include "service/base/mem.h"
 #include "service/store/conninfo.h"
 #include "service/store/params.h"
+#include "service/store/resolve.h"
 #include "service/store/store_pg.h"
 
 /* ---- queries.def as a table: store_queries.c */
@@ -90,6 +91,8 @@ struct conn {
     enum store_role role;
     unsigned index;
     enum conn_state state;
+    struct resolve *resolve; /* hosts are being looked up, for conninfo */
+    struct conninfo *conninfo;
     PGconn *pg;
     struct loop_watch *watch;
     struct loop_timer *timer; /* to connect again, or to end it outside of the call that found it broken */

@@ -1,6 +1,10 @@
 #include "tests/unit/store/pq_script.h"
 
+#include <arpa/inet.h>
 #include <libpq-fe.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -216,11 +220,52 @@ static void execute(PGconn *conn)
     make_readable(conn, true);
 }
 
+/* ---- names of hosts: looked up by another thread */
+
+int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **list)
+{
+    (void)port, (void)hints;
+    usleep(script.lookup_ms * 1000);
+    if (script.unknown_host && strcmp(host, script.unknown_host) == 0) {
+        return EAI_NONAME;
+    }
+    struct two { /* every host has two addresses */
+        struct addrinfo info[2];
+        struct sockaddr_in address[2];
+    } *two = calloc(1, sizeof(*two));
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t address = 0x0a000000u + (uint32_t)strlen(host) * 256 + i;
+        two->address[i] = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(address)};
+        two->info[i] = (struct addrinfo){.ai_addr = (struct sockaddr *)&two->address[i], .ai_addrlen = sizeof(two->address[i])};
+    }
+    two->info[0].ai_next = &two->info[1];
+    *list = two->info;
+    return 0;
+}
+
+void freeaddrinfo(struct addrinfo *list)
+{
+    free(list);
+}
+
+static void note(char text[256], const char *const *keywords, const char *const *values, const char *keyword)
+{
+    text[0] = '\0';
+    for (; *keywords; keywords++, values++) {
+        if (strcmp(*keywords, keyword) == 0) {
+            snprintf(text, 256, "%s", *values);
+        }
+    }
+}
+
 /* ---- libpq, as far as the store calls it on connections */
 
 PGconn *PQconnectStartParams(const char *const *keywords, const char *const *values, int expand)
 {
-    (void)keywords, (void)values, (void)expand;
+    (void)expand;
+    note(script.host, keywords, values, "host");
+    note(script.hostaddr, keywords, values, "hostaddr");
+    note(script.port, keywords, values, "port");
     PGconn *conn = mem_alloc(sizeof(*conn));
     conn->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     conn->partial = script.partial_flush;

@@ -26,11 +26,14 @@ struct script {
     unsigned append_errors;
     const char *sync_error; /* SQLSTATE that the commit itself answers with, once */
     bool is_old_server, is_unsafe, is_without_schema;
-    unsigned trickle_ms; /* so long after one transaction's answer comes the next one's */
-    bool is_deaf;        /* nothing is ever answered any more */
+    unsigned trickle_ms;      /* so long after one transaction's answer comes the next one's */
+    unsigned lookup_ms;       /* so long the look-up of a name takes */
+    const char *unknown_host; /* is not found; all others are */
+    bool is_deaf;             /* nothing is ever answered any more */
     /* What happened: */
     unsigned calls, connections, appends, settles;
-    bool is_logged; /* the op is in the log */
+    bool is_logged;                           /* the op is in the log */
+    char host[256], hostaddr[256], port[256]; /* of the last connection that was asked for */
 };
 extern struct script script;
 void script_reset(void);

@@ -39,13 +39,19 @@ static void setup(void)
     answered = (struct answered){.is_done = false};
 }
 
-static void start(uint64_t statement_ms)
+static void start_at(const char *conninfo, uint64_t statement_ms)
 {
     static const struct store_pg_config config = {
-        .conninfo = "host=nowhere", .append_role = "a", .reader_role = "r", .writers = 1, .readers = 1};
+        .conninfo = "host=127.0.0.1", .append_role = "a", .reader_role = "r", .writers = 1, .readers = 1};
     struct store_pg_config ours = config;
     ours.statement_ms = statement_ms;
+    ours.conninfo = conninfo ? conninfo : config.conninfo;
     store = store_pg_new(loop, &ours);
+}
+
+static void start(uint64_t statement_ms)
+{
+    start_at(NULL, statement_ms);
 }
 
 static void teardown(void)
@@ -300,6 +306,72 @@ START_TEST(questions__to_a_server_that_answers_one_now_and_then__are_given_up_in
 }
 END_TEST
 
+static const struct {
+    const char *what, *conninfo, *unknown, *host, *hostaddr, *port;
+} hosts[] = {
+    {"a name", "host=db", NULL, "db,db", "10.0.2.0,10.0.2.1", ""},
+    {"a name and a port", "host=db port=5433", NULL, "db,db", "10.0.2.0,10.0.2.1", "5433,5433"},
+    {"beside an address", "host=127.0.0.1,::1 port=3,4", NULL, "127.0.0.1,::1", "", "3,4"},
+    {"that is not found", "host=gone,db port=1,2", "gone", "db,db", "10.0.2.0,10.0.2.1", "2,2"},
+    {"whose address is given", "host=db hostaddr=127.0.0.1", NULL, "db", "127.0.0.1", ""},
+};
+
+START_TEST(hosts__are_looked_up_before_libpq_sees_them)
+{
+    script.unknown_host = hosts[_i].unknown;
+    start_at(hosts[_i].conninfo, 1000);
+    append_and_wait();
+    ck_assert_str_eq(script.host, hosts[_i].host);
+    ck_assert_str_eq(script.hostaddr, hosts[_i].hostaddr);
+    ck_assert_str_eq(script.port, hosts[_i].port);
+}
+END_TEST
+
+static void count_turn(void *turns)
+{
+    ++*(unsigned *)turns;
+}
+
+/* The loop goes on meanwhile, what is asked is answered in time, and the store may be freed at any moment. */
+START_TEST(host__that_takes_long_to_be_found__holds_nothing_up)
+{
+    unsigned turns = 0;
+    struct loop_timer *timer = loop_timer_new(loop, count_turn, &turns);
+    script.lookup_ms = 600;
+    start_at("host=db", 200);
+    loop_timer_start(timer, 1, 1);
+    append_and_wait();
+    ck_assert_int_eq(answered.code, GL_E_STORE_DOWN);
+    ck_assert_uint_gt(turns, 20);
+    if (_i == 0) {
+        script.lookup_ms = 0;
+        for (unsigned tries = 0; tries < 50 && answered.code != GL_OK; tries++) {
+            answered = (struct answered){.is_done = false};
+            append_and_wait();
+        }
+        expect_truth("afterwards", 0);
+        ck_assert(script.is_logged);
+    }
+    loop_timer_free(&timer);
+}
+END_TEST
+
+START_TEST(host__that_nobody_knows__is_looked_up_again)
+{
+    script.unknown_host = "db";
+    start_at("host=db", 200);
+    append_and_wait();
+    ck_assert_int_eq(answered.code, GL_E_STORE_DOWN);
+    ck_assert_uint_eq(script.connections, 0);
+    script.unknown_host = NULL;
+    for (unsigned tries = 0; tries < 50 && answered.code != GL_OK; tries++) {
+        answered = (struct answered){.is_done = false};
+        append_and_wait();
+    }
+    ck_assert(script.is_logged);
+}
+END_TEST
+
 START_TEST(store__that_is_freed_at_any_moment__calls_nobody_back)
 {
     for (uint64_t ms = 0; ms < 12; ms++) {
@@ -337,6 +409,9 @@ int main(void)
     tcase_add_test(tcase, connection__to_a_server_that_became_a_standby__is_made_anew);
     tcase_add_test(tcase, append__whose_streams_are_freed_in_the_callback_or_before_the_store__touches_them_no_more);
     tcase_add_test(tcase, questions__to_a_server_that_answers_one_now_and_then__are_given_up_in_time);
+    tcase_add_loop_test(tcase, hosts__are_looked_up_before_libpq_sees_them, 0, (int)(sizeof(hosts) / sizeof(hosts[0])));
+    tcase_add_loop_test(tcase, host__that_takes_long_to_be_found__holds_nothing_up, 0, 2);
+    tcase_add_test(tcase, host__that_nobody_knows__is_looked_up_again);
     tcase_add_test(tcase, store__that_is_freed_at_any_moment__calls_nobody_back);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
