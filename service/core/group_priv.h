@@ -77,7 +77,6 @@ struct group *hold_group(const struct core *core);                              
 /* tell.c: whom an accepted op concerns. */
 void part_tell(struct part *part, const struct tried *tried, enum gl_op_kind kind, const struct gl_annotation *before,
                const struct gl_annotation *after);
-struct gl_slice tell_next_mention(struct gl_slice note, size_t *at); /* a name in a note, from *at on; empty: no more */
 
 struct part *part_from_project(struct project *project);
 void project_part_commit(struct part *part);

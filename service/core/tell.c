@@ -3,6 +3,8 @@
  *
  * Written with the op into the inboxes of those (store.h, struct append_tell). Who is a member, and which account a name is, the database knows.
  */
+#include "service/core/tell.h"
+
 #include "service/core/group_priv.h"
 
 #define MENTIONS_MAX 32 /* of one note; who names more people than that calls nobody */
@@ -50,7 +52,8 @@ static const char *closing(const char *at, const char *end)
     return memchr(at + 2, '}', rest <= GL_LABEL_MAX_BYTES ? rest : GL_LABEL_MAX_BYTES + 1);
 }
 
-struct gl_slice tell_next_mention(struct gl_slice note, size_t *at)
+/* A name in a note, from *at on; empty: no more. */
+static struct gl_slice next_mention(struct gl_slice note, size_t *at)
 {
     const char *end = note.data + note.len;
     for (const char *from = note.data + *at; from < end; from++) {
@@ -70,7 +73,7 @@ struct gl_slice tell_next_mention(struct gl_slice note, size_t *at)
 static bool mentions(struct gl_slice note, struct gl_slice name)
 {
     struct gl_slice found;
-    for (size_t at = 0; (found = tell_next_mention(note, &at)).len > 0;)
+    for (size_t at = 0; (found = next_mention(note, &at)).len > 0;)
         if (gl_slice_equal(found, name))
             return true;
     return false;
@@ -78,36 +81,32 @@ static bool mentions(struct gl_slice note, struct gl_slice name)
 
 /* ---- what an op tells */
 
-static struct append_tell *add(struct part *part, const struct tried *tried, const struct gl_annotation *after, const char *why)
+struct telling {
+    tell_fn fn;
+    void *ctx;
+    const gl_uuid *by;
+};
+
+static void tell_account(const struct telling *it, const char *why, const gl_uuid *account)
 {
-    part->tells = mem_grow(part->tells, &part->tell_cap, part->tell_count + 1, sizeof *part->tells);
-    struct append_tell *tell = &part->tells[part->tell_count++];
-    *tell = (struct append_tell){.op = tried->row, .annotation = after->id, .why = why};
-    return tell;
+    if (!gl_uuid_equal(account, it->by))
+        it->fn(it->ctx, why, account, gl_slice_of(NULL, 0));
 }
 
-static void tell_account(struct part *part, const struct tried *tried, const struct gl_annotation *after, const char *why,
-                         const gl_uuid *account)
-{
-    if (!gl_uuid_equal(account, &tried->op->account))
-        add(part, tried, after, why)->account = *account;
-}
-
-static void tell_mentioned(struct part *part, const struct tried *tried, const struct gl_annotation *before,
-                           const struct gl_annotation *after)
+static void tell_mentioned(const struct telling *it, const struct gl_annotation *before, const struct gl_annotation *after)
 {
     struct gl_slice name, note = gl_annotation_note(after);
     const struct gl_slice old = before ? gl_annotation_note(before) : gl_slice_of(NULL, 0);
     size_t count = 0;
     if (note.len == 0 || !memchr(note.data, '@', note.len))
         return;
-    for (size_t at = 0; (name = tell_next_mention(note, &at)).len > 0 && count <= MENTIONS_MAX;)
+    for (size_t at = 0; (name = next_mention(note, &at)).len > 0 && count <= MENTIONS_MAX;)
         count++;
     if (count > MENTIONS_MAX)
         return;
-    for (size_t at = 0; (name = tell_next_mention(note, &at)).len > 0;)
+    for (size_t at = 0; (name = next_mention(note, &at)).len > 0;)
         if (!mentions(old, name))
-            add(part, tried, after, "mention")->name = name;
+            it->fn(it->ctx, "mention", NULL, name);
 }
 
 static const char *decision(enum gl_status before, enum gl_status after)
@@ -119,15 +118,42 @@ static const char *decision(enum gl_status before, enum gl_status after)
     return gl_status_name(after);
 }
 
+void tell_each(enum gl_op_kind kind, const gl_uuid *by, const struct gl_annotation *before, const struct gl_annotation *after,
+               const gl_uuid *answered, tell_fn fn, void *ctx)
+{
+    const struct telling it = {fn, ctx, by};
+    if (kind == GL_OP_ANNOTATION_CREATE && answered)
+        tell_account(&it, "reply", answered);
+    if (kind == GL_OP_ANNOTATION_UPDATE && before && decision(before->status, after->status))
+        tell_account(&it, decision(before->status, after->status), &after->creator);
+    if (kind == GL_OP_ANNOTATION_CREATE || kind == GL_OP_ANNOTATION_UPDATE)
+        tell_mentioned(&it, before, after);
+}
+
+/* ---- of an append */
+
+struct part_telling {
+    struct part *part;
+    size_t row;
+    gl_uuid annotation;
+};
+
+static void add(void *ctx, const char *why, const gl_uuid *account, struct gl_slice name)
+{
+    const struct part_telling *it = ctx;
+    struct part *part = it->part;
+    part->tells = mem_grow(part->tells, &part->tell_cap, part->tell_count + 1, sizeof *part->tells);
+    struct append_tell *tell = &part->tells[part->tell_count++];
+    *tell = (struct append_tell){.op = it->row, .annotation = it->annotation, .why = why, .name = name};
+    if (account)
+        tell->account = *account;
+}
+
 void part_tell(struct part *part, const struct tried *tried, enum gl_op_kind kind, const struct gl_annotation *before,
                const struct gl_annotation *after)
 {
-    if (kind == GL_OP_ANNOTATION_CREATE && after->target_kind == GL_TARGET_ANNOTATION) {
-        const struct gl_annotation *parent = judge_find(&part->view, &after->link.from);
-        tell_account(part, tried, after, "reply", &parent->creator);
-    }
-    if (kind == GL_OP_ANNOTATION_UPDATE && decision(before->status, after->status))
-        tell_account(part, tried, after, decision(before->status, after->status), &after->creator);
-    if (kind == GL_OP_ANNOTATION_CREATE || kind == GL_OP_ANNOTATION_UPDATE)
-        tell_mentioned(part, tried, before, after);
+    struct part_telling it = {part, tried->row, after->id};
+    const bool is_reply = after->target_kind == GL_TARGET_ANNOTATION;
+    const struct gl_annotation *parent = is_reply ? judge_find(&part->view, &after->link.from) : NULL;
+    tell_each(kind, &tried->op->account, before, after, parent ? &parent->creator : NULL, add, &it);
 }

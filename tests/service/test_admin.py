@@ -172,7 +172,7 @@ class Verbs(ServiceCase):
 
 
 class Check(unittest.TestCase):
-    """Damage, row by row: each is done to a sound database by SQL, must be found, and is undone again."""
+    """What glossd check says of a sound database; test_check.py does damage to one."""
 
     @classmethod
     def setUpClass(cls):
@@ -213,65 +213,6 @@ class Check(unittest.TestCase):
         self.assertIn("0 findings", said)
         self.assertEqual(self.server.glossd("check", new_id(), check=False).status, 1)
         self.assertEqual(self.server.glossd("check", "x", check=False).status, 2)
-
-    def damaged(self, what, stream=None):
-        """The statement is done, and undone by putting back all rows that were there before."""
-        tables = ("op", "annotation", "stream", "term", "member", "project", "revision")
-        quiet = "set session_replication_role = replica; "
-        self.server.sql(quiet + "".join(f"create table kept_{table} as select * from {table}; " for table in tables) + what)
-        try:
-            status, lines = self.server.check()
-            return status, next(line for line in lines if line["stream"] == (stream or self.session))
-        finally:
-            self.server.sql(quiet + "".join(f"delete from {table}; insert into {table} select * from kept_{table}; drop table kept_{table}; " for table in tables))
-
-    def test_damage(self):
-        session, project = f"stream = '{self.session}'", f"stream = '{self.project}'"
-        row = f"id = '{self.session}'"
-        cases = [
-            ("a payload with another note", f"update op set payload = replace(payload, '\"n3\"', '\"n4\"') where {session} and seq = 4", "4"),
-            ("a payload with one space more", f"update op set payload = payload || ' ' where {session} and seq = 4", "4"),
-            ("another salt", f"update op set salt = decode(repeat('00', 16), 'hex') where {session} and seq = 4", "4"),
-            ("another chain", f"update op set chain = decode(repeat('00', 32), 'hex') where {session} and seq = 4", "4"),
-            ("the newest chain", f"update op set chain = decode(repeat('00', 32), 'hex') where {session} and seq = 13", "13"),
-            ("a gap", f"delete from op where {session} and seq = 6", "seq 7 follows seq 5"),
-            ("the end is missing", f"delete from op where {session} and seq = 13", "13"),
-            ("the beginning is missing", f"delete from op where {session} and seq = 1", "1"),
-            ("two ops changed places", f"update op set seq = 99 where {session} and seq = 4; update op set seq = 4 where {session} and seq = 5; "
-                                       f"update op set seq = 5 where {session} and seq = 99", "4"),
-            ("another account", f"update op set account = gen_random_uuid() where {session} and seq = 2", "2"),
-            ("another op id", f"update op set op_id = gen_random_uuid() where {session} and seq = 2", "2"),
-            ("another kind", f"update op set kind = 'annotation.delete' where {session} and seq = 2", "2"),
-            ("a record with another note", f"update annotation set record = replace(record, '\"n3\"', '\"n4\"') where {session}", ""),
-            ("a record is missing", f"delete from annotation where {session} and created_seq = 3", ""),
-            ("a record that nobody made", f"insert into annotation select stream, project, gen_random_uuid(), creator, 99, label, status, start_cp, end_cp, deleted, record "
-                                          f"from annotation where {session} and created_seq = 3", ""),
-            ("a column of a record", f"update annotation set status = 'accepted' where {session} and created_seq = 3", ""),
-            ("deleted comes back", f"update annotation set deleted = false where {session} and deleted", ""),
-            ("the state sum", f"update stream set sum = decode(repeat('00', 32), 'hex') where {row}", "sum"),
-            ("the head's chain", f"update stream set chain = decode(repeat('00', 32), 'hex') where {row}", "chain"),
-            ("the head", f"update stream set head = head - 1 where {row}", "13"),
-            ("the beginning", f"update stream set chain_start = decode(repeat('00', 32), 'hex') where {row}", "chain"),
-            ("the mode", f"update stream set mode = 'shared', mode_seq = 0 where {row}", "mode"),
-            ("how many are live", f"update stream set live = live + 1 where {row}", "live"),
-            ("the text", "update revision set bytes = overlay(bytes placing '\\x78'::bytea from 5)", "SHA-256"),
-        ]
-        for what, statement, word in cases:
-            with self.subTest(what=what):
-                status, line = self.damaged(statement)
-                self.assertEqual(status, 1, line)
-                self.assertFalse(line["ok"])
-                self.assertTrue(any(word in problem for problem in line["problems"]), line["problems"])
-        for what, statement in (("a label's name", "update term set name = name || '?' where name = 'label 1'"), ("a label is missing", "delete from term where name = 'label 1'"),
-                                ("a role", "update member set role = 'owner'"), ("a member is missing", "delete from member where role = 'annotator'"),
-                                ("the policy", "update project set is_open = false"),
-                                ("a payload", f"update op set payload = replace(payload, 'annotator', 'owner') where {project}")):
-            with self.subTest(what=what):
-                status, line = self.damaged(statement, self.project)
-                self.assertEqual(status, 1, line)
-                self.assertFalse(line["ok"])
-                self.assertTrue(line["problems"])
-        self.assertEqual(self.server.check()[0], 0, "everything is as it was")
 
     def test_a_damaged_session_is_not_served(self):
         kept = self.server.sql(f"select encode(sum, 'hex') from stream where id = '{self.session}'")[0][0]

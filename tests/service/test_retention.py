@@ -446,56 +446,5 @@ class CommandLine(RetentionCase):
         self.assertEqual(self.server.gloss("verify", brief, "--json", status=0).json["ok"], True)
 
 
-class Damage(RetentionCase):
-    """glossd check finds what somebody changed in the archive and in a snapshot."""
-
-    @classmethod
-    def prepare(cls):
-        case_ = cls("status")
-        cls.damaged_session = case_.new_session()
-        with Client(cls.server, "ana") as ana, Client(cls.server, "admin") as admin:
-            made = case_.write(ana, cls.damaged_session, 300)
-            admin.one(cls.damaged_session, delete(made[3]["annotation"], 300))
-            admin.one(cls.damaged_session, mode("closed"))
-            case_.archive(cls.damaged_session)
-            admin.one(cls.damaged_session, mode("shared"))
-
-    def test_damage(self):
-        here = f"stream = '{self.damaged_session}'"
-        self.assertEqual(self.server.check()[0], 0)
-        cases = [
-            ("another word in the archive", f"update archive set ops = replace(ops, '\"n7\"', '\"n8\"') where {here} and first = 1", "seq 8: the archived payload"),
-            ("another salt", f"update archive set ops = overlay(ops placing case when left(ops, 1) = '0' then '1' else '0' end from 1 for 1) where {here} and first = 1", "seq 1: "),
-            ("a segment is missing", f"delete from archive where {here} and first = 1", "but the archive does not have it"),
-            ("the newest segment is missing", f"delete from archive where {here} and last = 302", "but the archive does not have it"),
-            ("a line is missing", f"update archive set ops = substr(ops, strpos(ops, E'\\n') + 1) where {here} and first = 1", "has 255 ops in it"),
-            ("an op's row is missing", f"delete from op where {here} and seq = 9", "seq 10 follows seq 8"),
-            ("another leaf", f"update op set leaf = sha256(leaf) where {here} and seq = 9", "seq 9: "),
-            ("another chain", f"update op set chain = sha256(chain) where {here} and seq = 9", "seq 9: the chain"),
-            ("a record of the snapshot", f"update snapshot_part set records = replace(records, '\"n7\"', '\"n8\"') where {here}", "do not make its state sum"),
-            ("a part of the snapshot is missing", f"delete from snapshot_part where {here} and part = (select max(part) from snapshot_part where {here})", "do not make its state sum"),
-            ("the snapshot's sum", f"update snapshot set sum = sha256(sum) where {here}", "do not make its state sum"),
-            ("the snapshot's chain", f"update snapshot set chain = sha256(chain) where {here}", "the log's chain"),
-            ("the snapshot's mode", f"update snapshot set mode = 'shared', mode_seq = 0 where {here}", "state sum"),
-            ("a snapshot that fits itself, and not the log",
-             f"update snapshot_part set records = replace(records, '\"n7\"', '\"n8\"') where {here}; "
-             f"set search_path = public; update snapshot set sum = gloss_snapshot_sum(stream, seq) where {here}", "is not the state that the log gives"),
-            ("the snapshot is missing", f"delete from snapshot where {here}", "there is no snapshot"),
-            ("the cut", f"update stream set retained_from = 100 where id = '{self.damaged_session}'", "the archive ends at seq"),
-        ]
-        tables = ("op", "stream", "snapshot", "snapshot_part", "archive")
-        quiet = "set session_replication_role = replica; "
-        for what, statement, words in cases:
-            with self.subTest(what=what):
-                self.server.sql(quiet + "".join(f"create table kept_{table} as select * from {table}; " for table in tables) + statement)
-                try:
-                    status, lines = self.server.check(self.damaged_session)
-                finally:
-                    self.server.sql(quiet + "".join(f"delete from {table}; insert into {table} select * from kept_{table}; drop table kept_{table}; " for table in tables))
-                self.assertEqual(status, 1, lines)
-                self.assertTrue(any(words in problem for problem in lines[0]["problems"]), lines[0]["problems"])
-        self.assertEqual(self.server.check()[0], 0)
-
-
 if __name__ == "__main__":
     case.main()
