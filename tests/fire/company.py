@@ -135,7 +135,7 @@ class Company:
         user, session, _, foreign = self.place(i)
         project = next(it for it in self.ground.projects if user in it.users)
         second = project.sessions[self.rng.randrange(len(project.sessions))][0]
-        return {"name": f"person-{i}", "token_file": self.ground.server.tokens[user], "sessions": list(dict.fromkeys((session, second))),
+        return {"name": f"person-{i}", "user": user, "token_file": self.ground.server.tokens[user], "sessions": list(dict.fromkeys((session, second))),
                 **({"foreign": foreign} if i % 6 == 0 else {}), "from_state": i % 3 == 1}
 
     def __exit__(self, *_):

@@ -20,6 +20,7 @@ import server as support
 import stored
 from client import Client
 from company import Company
+from history import History
 from server import wait_until
 
 TEXT = "abcdefghijklmnopqrstuvwxyz " * 8
@@ -77,6 +78,12 @@ class Ground:
             raise
         return self
 
+    def keep_logs(self):
+        """The servers' logs outlive the servers."""
+        for number, server in enumerate(self.servers):
+            with open(os.path.join(self.folder, f"glossd{number or ''}.log"), "w", encoding="utf-8") as file:
+                file.write(server.log())
+
     def make_servers(self):
         if not self.nodes:
             server = support.Server(workers=self.workers, settings=self.settings)
@@ -109,6 +116,7 @@ class Ground:
                 self.projects.append(project)
 
     def __exit__(self, *error):
+        self.keep_logs()
         return self.stack.__exit__(*error)
 
     # ---- what faults use
@@ -167,6 +175,13 @@ class Ground:
         with open(os.path.join(self.folder, name + ".jsonl"), "a", encoding="utf-8") as file:
             file.writelines(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
 
+    def fill(self, wanted):
+        """Goes on without faults until so many ops are acknowledged."""
+        while self.herd.acked < wanted:
+            with self.herd.rush():
+                before = self.herd.acked
+                self.herd.wait("more ops", lambda: self.herd.acked >= min(wanted, before + 500))  # pylint: disable=cell-var-from-loop
+
     # ---- the end
 
     def finish(self):
@@ -182,12 +197,12 @@ class Ground:
 
     def newcomer(self):
         """Reads every session's state from the beginning, by pages."""
-        from history import History
-        history = History(self.folder, "newcomer", self.begin)
         for project in self.projects:
+            history = History(self.folder, "newcomer-" + project.name, self.begin)
+            history.word("who", user=project.users[0])
             with self.herd.client(self.servers[-1], project.users[0]) as client:
                 for session, _ in project.sessions:
                     replica = client.join(session)
                     assert replica.recount() == replica.state, f"{session}: the state is not the sum of its records"
                     history.word("state", session, **replica.place())
-        history.close()
+            history.close()

@@ -1,8 +1,8 @@
 /*
  * herd.c - the loop of the herd. usage: herd CONFIG
  *
- * CONFIG is JSON: {"url","ca","folder","board","seed","begin_ns","rate","in_flight","length","people":[{"name","token_file","sessions",
- * "foreign"?,"from_state"?}]}. Commands come as lines on standard input, answers go as lines of JSON to standard output:
+ * CONFIG is JSON: {"url","ca","folder","board","seed","begin_ns","rate","in_flight","length","people":[{"name","user","token_file",
+ * "sessions","foreign"?,"from_state"?}]}. Commands come as lines on standard input, answers go as lines of JSON to standard output:
  *
  *   pace RATE    ops a second and person                      eager | calm   ask as fast as there are answers, or no longer so
  *   kill PID…    SIGKILL at the next first delivery of an op  quiet | loud   ask for nothing more, or go on

@@ -154,6 +154,7 @@ void person_start(struct person *person, const json_t *config, const json_t *abo
     options.arg = person;
     person->name = json_string_value(json_object_get(about, "name"));
     history_open(&person->history, json_string_value(json_object_get(config, "folder")), person->name, person->herd->begin_ns);
+    history_word(&person->history, "who", NULL, "user", json_string_value(json_object_get(about, "user")));
     person->gloss = gloss_new(&options, &error);
     free(token);
     if (!person->gloss) {

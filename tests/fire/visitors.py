@@ -45,6 +45,7 @@ class Client(threading.Thread):
         super().__init__(daemon=True, name=name)
         self.company, self.server, self.user, self.session = company, server, user, session
         self.history = History(company.folder, name, company.begin)
+        self.history.word("who", user=user)
         self.rng = random.Random(f"{company.seed} {name}")
         self.acked = self.refused = self.unknown = self.resolved = self.known = self.in_flight = 0
         self.over, self.fault = threading.Event(), None
@@ -64,12 +65,11 @@ class Client(threading.Thread):
         self.join(60)
         self.history.close()
 
-    def pause(self):
-        """Until the next ask is due."""
-        while self.company.is_quiet and not self.over.is_set():
+    def pause(self, asked):
+        """Until the next ask is due, after so many; sooner when there is a rush."""
+        end = time.monotonic() + asked * self.rng.uniform(0.5, 1.5) / self.company.rate
+        while not self.over.is_set() and (self.company.is_quiet or (time.monotonic() < end and not self.company.is_eager)):
             self.over.wait(0.02)
-        if not self.company.is_eager:
-            self.over.wait(self.rng.uniform(0.5, 1.5) / self.company.rate)
 
 
 class Visitor(Client):
@@ -112,7 +112,7 @@ class Visitor(Client):
             while not self.over.is_set():
                 connection.check()
                 self.round(connection)
-                self.pause()
+                self.pause(2)
         finally:
             self.lose(connection)
 
@@ -247,12 +247,9 @@ class Poster(Client):
 
     def go_on(self):
         while not self.over.is_set():
-            self.post([self.make() for _ in range(self.rng.randrange(5, 40))])
-            self.pause_between()
-
-    def pause_between(self):
-        self.pause()
-        self.over.wait(self.rng.uniform(0.2, 1.0))
+            lines = [self.make() for _ in range(self.rng.randrange(5, 40))]
+            self.post(lines)
+            self.pause(len(lines))
 
     def make(self):
         start = self.rng.randrange(self.company.length - 10)
