@@ -41,7 +41,7 @@ static enum gl_code run_with(PGconn *pg, struct gl_err *err, const char *text, c
 
 static enum gl_code exists(PGconn *pg, const char *sql, const char *name, bool *is_there, struct gl_err *err)
 {
-    PGresult *result = PQexecParams(pg, sql, 1, NULL, &name, NULL, NULL, 1);
+    PGresult *result = pg_exec_params(pg, sql, 1, NULL, &name, NULL, NULL, 1);
     enum gl_code code = PQresultStatus(result) == PGRES_TUPLES_OK ? GL_OK : pg_complain(pg, result, err);
     *is_there = code == GL_OK && PQntuples(result) > 0;
     PQclear(result);

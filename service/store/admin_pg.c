@@ -47,12 +47,18 @@ PGconn *pg_connect(const char *text, const char *user, const char *application, 
         return NULL;
     }
     PQsetNoticeReceiver(pg, keep_silent, NULL);
+    pg_begin(pg);
     return pg;
 }
 
 enum gl_code pg_complain(PGconn *pg, const PGresult *result, struct gl_err *err)
 {
     const char *sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+    if (pg_is_silent(pg)) {
+        return gl_fail(
+            err, GL_E_STORE_DOWN,
+            "the database does not answer any more; whether the last step was done is not known, so look before you repeat it");
+    }
     const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
     char said[400];
     snprintf(said, sizeof(said), "%s", primary ? primary : PQerrorMessage(pg));
@@ -65,7 +71,7 @@ enum gl_code pg_complain(PGconn *pg, const PGresult *result, struct gl_err *err)
 
 enum gl_code pg_run(PGconn *pg, const char *sql, struct gl_err *err)
 {
-    PGresult *result = PQexec(pg, sql);
+    PGresult *result = pg_exec(pg, sql);
     ExecStatusType status = PQresultStatus(result);
     enum gl_code code = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ? GL_OK : pg_complain(pg, result, err);
     PQclear(result);
@@ -80,7 +86,7 @@ enum gl_code pg_schema_version(PGconn *pg, int *version, struct gl_err *err)
     enum gl_code code = GL_OK;
     *version = 0;
     for (int step = 0; step < 2 && code == GL_OK; step++) {
-        PGresult *result = PQexecParams(pg, steps[step], 0, NULL, NULL, NULL, NULL, 1);
+        PGresult *result = pg_exec_params(pg, steps[step], 0, NULL, NULL, NULL, NULL, 1);
         bool is_answer = PQresultStatus(result) == PGRES_TUPLES_OK && rows_fit(result, 1);
         bool is_missing = is_answer && step == 0 && !row_bool(result, 0, 0);
         if (!is_answer) {
@@ -165,7 +171,7 @@ enum gl_code admin_db_commit(struct admin_db *db, struct gl_err *err)
 
 void admin_db_rollback(struct admin_db *db)
 {
-    PQclear(PQexec(db->pg, "rollback"));
+    PQclear(pg_exec(db->pg, "rollback"));
 }
 
 static PGresult *execute(struct admin_db *db, enum store_query_id query, struct params *params)
@@ -173,8 +179,8 @@ static PGresult *execute(struct admin_db *db, enum store_query_id query, struct 
     Oid types[PARAMS_MAX];
     query_types(&store_queries[query], types);
     params_finish(params);
-    return PQexecParams(db->pg, store_queries[query].sql, params->count, types, params->values, params->lengths, params->formats,
-                        1);
+    return pg_exec_params(db->pg, store_queries[query].sql, params->count, types, params->values, params->lengths,
+                          params->formats, 1);
 }
 
 enum gl_code admin_db_query(struct admin_db *db, enum store_query_id query, const struct store_param *values, size_t count,
@@ -226,7 +232,7 @@ enum gl_code admin_db_each(struct admin_db *db, enum store_query_id query, const
         return pg_complain(db->pg, NULL, err);
     }
     enum gl_code code = GL_OK;
-    for (PGresult *result; (result = PQgetResult(db->pg)); PQclear(result)) {
+    for (PGresult *result; (result = pg_next(db->pg)); PQclear(result)) {
         struct store_rows row = {.result = result};
         ExecStatusType status = PQresultStatus(result);
         if (code == GL_OK && status == PGRES_SINGLE_TUPLE) {

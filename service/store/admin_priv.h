@@ -1,5 +1,5 @@
 /*
- * admin_priv.h - what the blocking files of the store share: admin_pg.c, admin_init.c, migrate.c, preflight.c.
+ * admin_priv.h - what the blocking files of the store share: admin_pg.c, admin_init.c, migrate.c, preflight.c, pg_wait.c.
  *
  * Thread    blocks.
  */
@@ -18,6 +18,14 @@ enum gl_code pg_complain(PGconn *pg, const PGresult *result, struct gl_err *err)
 /* The schema's version; 0 when nothing was ever migrated. */
 enum gl_code pg_schema_version(PGconn *pg, int *version, struct gl_err *err) GL_MUST_USE;
 enum gl_code schema_complain(int version, struct gl_err *err); /* GL_OK when it is the one that this program needs */
+
+/* pg_wait.c: like PQexec(), PQexecParams() and PQgetResult(), on a connection that pg_connect() made; but a server that is not there any more is noticed. */
+void pg_begin(PGconn *pg);
+PGresult *pg_exec(PGconn *pg, const char *sql);
+PGresult *pg_exec_params(PGconn *pg, const char *sql, int count, const Oid *types, const char *const *values, const int *lengths,
+                         const int *formats, int format);
+PGresult *pg_next(PGconn *pg);
+bool pg_is_silent(const PGconn *pg); /* that is why the connection was lost */
 
 struct admin_db {
     PGconn *pg;

@@ -57,7 +57,7 @@ static enum gl_code note(PGconn *pg, const struct migration *migration, struct g
     const Oid types[] = {23, 25, 17};
     const char *values[] = {number, migration->name, (const char *)hash.bytes};
     const int lengths[] = {0, 0, sizeof(hash.bytes)}, formats[] = {0, 0, 1};
-    PGresult *result = PQexecParams(pg, note_sql, 3, types, values, lengths, formats, 0);
+    PGresult *result = pg_exec_params(pg, note_sql, 3, types, values, lengths, formats, 0);
     enum gl_code code = PQresultStatus(result) == PGRES_COMMAND_OK ? GL_OK : pg_complain(pg, result, err);
     PQclear(result);
     return code;
@@ -84,7 +84,7 @@ static enum gl_code apply(PGconn *pg, const struct migration *migration, const s
     if (code == GL_OK) {
         return GL_OK;
     }
-    PQclear(PQexec(pg, "rollback"));
+    PQclear(pg_exec(pg, "rollback"));
     gl_fail(err, code, "migration %s was not applied: %.380s", migration->name, why.detail);
     return code;
 }
@@ -120,7 +120,7 @@ static enum gl_code look(PGconn *pg, bool may_create, int *version, struct gl_er
     if (code != GL_OK || (!may_create && *version == 0)) {
         return code;
     }
-    PGresult *known = PQexecParams(pg, known_sql, 0, NULL, NULL, NULL, NULL, 1);
+    PGresult *known = pg_exec_params(pg, known_sql, 0, NULL, NULL, NULL, NULL, 1);
     code = PQresultStatus(known) == PGRES_TUPLES_OK ? compare(known, version, err) : pg_complain(pg, known, err);
     PQclear(known);
     return code;

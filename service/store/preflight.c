@@ -16,7 +16,7 @@ static enum gl_code look_at(const struct store_pg_config *config, enum store_rol
         code = pg_run(pg, setup_sql(role), err);
     }
     if (code == GL_OK) {
-        PGresult *check = PQexecParams(pg, store_queries[STORE_Q_server_check].sql, 0, NULL, NULL, NULL, NULL, 1);
+        PGresult *check = pg_exec_params(pg, store_queries[STORE_Q_server_check].sql, 0, NULL, NULL, NULL, NULL, 1);
         if (PQresultStatus(check) != PGRES_TUPLES_OK) {
             code = pg_complain(pg, check, err);
         } else if (!server_will_do(check, config->allow_unsafe, err)) {

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import os
 import signal
+import subprocess
 import threading
 import time
 
@@ -273,6 +274,39 @@ class Blackhole(Away):
 
     def expect_no_more_backends(self, before):
         """Those that met the hole are PostgreSQL's to find out about; ours end those that had an append under way."""
+
+
+class Verbs(case.ServiceCase):
+    """glossd's verbs, each in the middle of something when PostgreSQL stops: they end, say why, and do not wait for it to come back."""
+    own_cluster = True
+    VERBS = {"user": ["add", "late"], "check": [], "migrate": [], "project": ["add", "Late", "--owner", "ana"], "token": ["add", "ana"]}
+    LOCKED = "account, stream, token, schema_version"
+
+    def test_verbs_end_when_it_stops(self):
+        processes = {}
+        with subprocess.Popen(["psql", "-Xqd", self.server.database()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as psql:
+            print(f"begin; lock table {self.LOCKED}; select 1;", file=psql.stdin, flush=True)
+            self.assertIn("?column?", psql.stdout.readline())
+            waiting = "select count(*) from pg_stat_activity where application_name like 'glossd %' and wait_event_type = 'Lock' and usename like '%owner'"
+            for verb, args in self.VERBS.items():
+                processes[verb] = subprocess.Popen([support.GLOSSD, verb, "--config", self.server.folder + "/gloss.conf", *args], env=self.server.bare_env(),
+                                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            wait_until("all wait for the lock", lambda: int(self.server.sql(waiting)[0][0]) == len(processes))
+            self.server.cluster.freeze()
+            begun = time.monotonic()
+            try:
+                for verb, process in processes.items():
+                    said = process.communicate(timeout=PATIENCE_S)[1]
+                    self.assertIn("does not answer any more", said, verb)
+                    self.assertEqual(process.returncode, 4, verb)
+                print(f"    {len(processes)} verbs had ended {time.monotonic() - begun:.1f} s afterwards")
+                done = self.server.glossd("user", "list", check=False)
+                self.assertEqual(done.status, 4, done)
+            finally:
+                self.server.cluster.thaw()
+            psql.stdin.close()
+        wait_until("ready again", self.server.is_ready, PATIENCE_S)
+        self.server.glossd("check")
 
 
 del MethodCase, Away
