@@ -112,7 +112,7 @@ enum gl_code admin_db_init(const char *admin_conninfo, const char *text, const s
     struct gl_err unused;
     err = err ? err : &unused;
     *made = 0;
-    enum gl_code code = conninfo_new(text, roles->owner, "glossd init", 0, &conninfo, err);
+    enum gl_code code = conninfo_new(text, roles->owner, "glossd init", CONNINFO_ALL_HOSTS, &conninfo, err);
     if (code != GL_OK) {
         return code;
     }

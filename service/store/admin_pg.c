@@ -30,7 +30,7 @@ static void trim(char *text)
 PGconn *pg_connect(const char *text, const char *user, const char *application, struct gl_err *err)
 {
     struct conninfo *conninfo;
-    if (conninfo_new(text, user, application, 0, &conninfo, err) != GL_OK) {
+    if (conninfo_new(text, user, application, CONNINFO_ALL_HOSTS, &conninfo, err) != GL_OK) {
         return NULL;
     }
     PGconn *pg = PQconnectdbParams((const char *const *)conninfo->keywords, (const char *const *)conninfo->values, 0);

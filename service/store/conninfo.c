@@ -31,46 +31,61 @@ static void set(struct conninfo *conninfo, const char *keyword, const char *valu
     conninfo->values[conninfo->count++] = mem_copy(value, strlen(value));
 }
 
-/* "a,b,c" beginning at number turn: "b,c,a". host, hostaddr and port have the same length, or port has one element for all. */
-static char *rotate(const char *list, unsigned turn)
+static unsigned items_of(const char *list)
 {
     unsigned items = 1;
     for (const char *p = list; *p; p++) {
         items += *p == ',';
     }
-    const char *begin = list;
-    for (unsigned skip = turn % items; skip > 0; skip--) {
-        begin = strchr(begin, ',') + 1;
-    }
-    size_t len = strlen(list), tail = strlen(begin), head = len - tail;
-    char *rotated = mem_alloc(len + 2);
-    memcpy(rotated, begin, tail);
-    if (head > 0) {
-        rotated[tail] = ',';
-        memcpy(rotated + tail + 1, list, head - 1);
-    }
-    return rotated;
+    return items;
 }
 
-static void take_text(struct conninfo *conninfo, const PQconninfoOption *options, unsigned turn)
+/* Number host of "a,b,c". host, hostaddr and port have the same length, or port has one element for all. */
+static char *pick(const char *list, unsigned host)
 {
-    static const char *const lists[] = {"host", "hostaddr", "port"};
+    for (unsigned skip = host % items_of(list); skip > 0; skip--) {
+        list = strchr(list, ',') + 1;
+    }
+    return mem_copy(list, strcspn(list, ","));
+}
+
+static const char *const lists[] = {"host", "hostaddr", "port"};
+
+static bool is_list(const char *keyword)
+{
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        if (strcmp(keyword, lists[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void take_text(struct conninfo *conninfo, const PQconninfoOption *options, unsigned host)
+{
     for (const PQconninfoOption *option = options; option->keyword; option++) {
         if (!option->val || !*option->val) {
             continue;
         }
-        char *value = NULL;
-        for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-            if (strcmp(option->keyword, lists[i]) == 0) {
-                value = rotate(option->val, turn);
-            }
-        }
+        char *value = host != CONNINFO_ALL_HOSTS && is_list(option->keyword) ? pick(option->val, host) : NULL;
         set(conninfo, option->keyword, value ? value : option->val, false);
         mem_free(&value);
     }
 }
 
-enum gl_code conninfo_new(const char *text, const char *user, const char *application, unsigned turn, struct conninfo **out,
+unsigned conninfo_hosts(const char *text)
+{
+    PQconninfoOption *options = PQconninfoParse(text, NULL);
+    unsigned hosts = 1;
+    for (const PQconninfoOption *option = options; option && option->keyword; option++) {
+        unsigned items = option->val && is_list(option->keyword) ? items_of(option->val) : 1;
+        hosts = items > hosts ? items : hosts;
+    }
+    PQconninfoFree(options);
+    return hosts;
+}
+
+enum gl_code conninfo_new(const char *text, const char *user, const char *application, unsigned host, struct conninfo **out,
                           struct gl_err *err)
 {
     char *complaint = NULL;
@@ -89,7 +104,7 @@ enum gl_code conninfo_new(const char *text, const char *user, const char *applic
     struct conninfo *conninfo = mem_alloc(sizeof(*conninfo));
     conninfo->keywords = mem_array(room, sizeof(char *));
     conninfo->values = mem_array(room, sizeof(char *));
-    take_text(conninfo, options, turn);
+    take_text(conninfo, options, host);
     PQconninfoFree(options);
     if (user) {
         set(conninfo, "user", user, true);

@@ -270,6 +270,9 @@ bool store_is_up(const struct store *store);
 int64_t store_now_ms(
     const struct store *store); /* the database's clock, estimated; whoever moves this machine's does not move it */
 int64_t store_clock_offset_ms(const struct store *store); /* the database's clock minus this machine's */
+/* Moves whenever there is a new connection to append on: until what is in memory has been compared with the database, nothing in it may be judged by. The
+ * database may be another one now, or may have gone back in time. */
+uint64_t store_generation(const struct store *store);
 size_t store_in_flight(const struct store *store);
 void store_free(struct store **store);
 

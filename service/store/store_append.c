@@ -177,8 +177,13 @@ static void unit_lost(struct request *request, struct conn *conn)
     settle_begin((struct unit *)request, conn);
 }
 
-static const struct request_kind unit_kind = {
-    .name = "append", .send = unit_send, .result = unit_result, .done = unit_done, .lost = unit_lost, .drop = unit_drop};
+static const struct request_kind unit_kind = {.name = "append",
+                                              .is_judged = true,
+                                              .send = unit_send,
+                                              .result = unit_result,
+                                              .done = unit_done,
+                                              .lost = unit_lost,
+                                              .drop = unit_drop};
 
 /* ---- the call */
 

@@ -7,11 +7,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "service/base/random.h"
 #include "service/store/store_priv.h"
 
-#define RETRY_FIRST_MS 50
-#define RETRY_LAST_MS  2000
 #define CLOCK_EVERY_MS 4000
 #define READ_ONLY      "25006"
 
@@ -109,13 +106,18 @@ void conn_fini(struct conn *conn)
     list_drop(&conn->unsettled);
 }
 
-static uint64_t retry_after_ms(unsigned failures)
+/* Appends that were not sent yet: what they were judged by may not be so any more. */
+static void give_back_judged(struct conn *conn)
 {
-    uint64_t most = failures > 6 ? RETRY_LAST_MS : (uint64_t)RETRY_FIRST_MS << failures;
-    uint16_t jitter;
-    random_bytes(&jitter, sizeof(jitter));
-    most = most > RETRY_LAST_MS ? RETRY_LAST_MS : most;
-    return most / 2 + most * jitter / 131070;
+    struct request_list queue = conn->queue;
+    if (!queue.first) {
+        return;
+    }
+    list_init(&conn->queue);
+    for (struct request *request; (request = list_take(&queue));) {
+        list_append(request->kind->is_judged ? &conn->store->failed : &conn->queue, request);
+    }
+    store_dispatch_later(conn->store);
 }
 
 /* Everything in flight has an unknown outcome now; each kind knows what to do about it. */
@@ -131,11 +133,13 @@ static void lose(struct conn *conn, const char *why)
     conn->in_flight_count = 0;
     hang_up(conn);
     enter(conn, CONN_DOWN);
-    conn->turn++;
     log_event(was_ready || conn->failures % 8 == 0 ? LOG_WARN : LOG_DEBUG, EV_store_lost, F_STR("role", role_name(conn->role)),
               F_U64("connection", conn->index), F_STR("why", conn->refusal[0] ? conn->refusal : why));
-    loop_timer_start(conn->timer, was_ready ? retry_after_ms(0) / 2 : retry_after_ms(conn->failures), 0);
-    conn->failures++;
+    conn->failures += !was_ready; /* where it was is asked first */
+    loop_timer_start(conn->timer, servers_retry_ms(conn) / (was_ready ? 2 : 1), 0);
+    if (was_ready) {
+        give_back_judged(conn);
+    }
     for (struct request *request; (request = list_take(&lost));) {
         request->sqlstate[0] = '\0';
         request->kind->lost(request, conn);
@@ -147,6 +151,21 @@ static void break_later(struct conn *conn)
 {
     conn->is_broken = true;
     loop_timer_start(conn->timer, 0, 0);
+}
+
+void conn_break(struct conn *conn)
+{
+    break_later(conn);
+}
+
+void conn_hurry(struct conn *conn)
+{
+    conn->is_hurried = true;
+    if (conn->state == CONN_DOWN) {
+        loop_timer_start(conn->timer, 0, 0);
+    } else {
+        break_later(conn);
+    }
 }
 
 static void on_timer(void *ctx)
@@ -228,8 +247,9 @@ static void connect_now(void *ctx)
     char application[32];
     snprintf(application, sizeof(application), "glossd %s", role_name(conn->role));
     conn->refusal[0] = '\0';
+    servers_choose(conn);
     enter(conn, CONN_CONNECTING);
-    if (conninfo_new(store->conninfo, role_user(store, conn->role), application, conn->turn, &conn->conninfo, &err) != GL_OK) {
+    if (conninfo_new(store->conninfo, role_user(store, conn->role), application, conn->host, &conn->conninfo, &err) != GL_OK) {
         lose(conn, "connection string cannot be read");
         return;
     }
@@ -418,7 +438,7 @@ void conn_tick(struct conn *conn, uint64_t now_ms)
     case CONN_DOWN: break;
     case CONN_CONNECTING:
     case CONN_SETTING_UP:
-        if (now_ms - conn->since_ms > store->connect_ms) {
+        if (now_ms - conn->since_ms > servers_patience_ms(store)) {
             lose(conn, "connecting took too long");
         }
         break;

@@ -38,6 +38,11 @@ struct listener {
     bool is_lacking[GL_OP_KIND_COUNT];
 };
 
+struct conn *listener_conn(struct store *store)
+{
+    return store->listener ? &store->listener->conn : NULL;
+}
+
 /* ---- telling */
 
 static void forget_moved(struct listener *listener)

@@ -33,6 +33,7 @@ struct store *store_pg_new(struct loop *loop, const struct store_pg_config *conf
     struct store *store = mem_alloc(sizeof(*store));
     store->loop = loop;
     store->conninfo = copy_text(config->conninfo);
+    store->host_count = conninfo_hosts(config->conninfo);
     store->append_role = copy_text(config->append_role);
     store->reader_role = copy_text(config->reader_role);
     store->statement_ms = config->statement_ms ? config->statement_ms : 5000;

@@ -57,6 +57,7 @@ struct conn;
 struct request;
 struct request_kind {
     const char *name;
+    bool is_judged; /* it says what was found right by what is in memory; not to be sent over another connection */
     void (*send)(struct request *request, struct conn *conn); /* conn_send() for each statement */
     /* A result with rows, or a single row of a streamed statement. True: keeps it (and frees it with PQclear). */
     bool (*result)(struct request *request, unsigned statement, PGresult *result);
@@ -85,6 +86,9 @@ void list_append(struct request_list *list, struct request *request);
 void list_prepend(struct request_list *list, struct request *request);
 struct request *list_take(struct request_list *list); /* the first, or NULL */
 
+struct server { /* who answers */
+    uint64_t system, timeline;
+};
 enum conn_state { CONN_DOWN, CONN_CONNECTING, CONN_SETTING_UP, CONN_READY };
 struct conn {
     struct store *store;
@@ -99,7 +103,9 @@ struct conn {
     uint64_t since_ms;        /* in this state */
     uint64_t heard_at_ms;     /* last sign of life, or when it was first asked something */
     uint64_t asked_clock_at_ms;
-    unsigned turn, failures;
+    unsigned host, failures;
+    bool is_hurried; /* somebody got in elsewhere */
+    struct server server;
     bool is_broken;
     uint64_t backend_pid;
     int64_t backend_start_us; /* as PostgreSQL writes it */
@@ -119,7 +125,17 @@ void conn_tick(struct conn *conn, uint64_t now_ms);
 void conn_submit(struct conn *conn, struct request *request);
 /* From a kind's send: one more statement of the request. What params lend may go afterwards. */
 void conn_send(struct conn *conn, struct request *request, enum store_query_id query, struct params *params);
+void conn_break(struct conn *conn); /* it is lost, outside of this call */
+void conn_hurry(struct conn *conn); /* tries again now, where the store's host is */
 void conn_send_account(struct conn *conn, struct request *request, const gl_uuid *account); /* NULL: nobody */
+
+/* ---- which server: store_servers.c */
+
+void servers_choose(struct conn *conn);                  /* the host of the next attempt */
+uint64_t servers_patience_ms(const struct store *store); /* with one attempt */
+uint64_t servers_retry_ms(const struct conn *conn);
+/* conn has been let in. GL_E_SETTING: it must not be used. */
+enum gl_code servers_found(struct conn *conn, const struct server *server, struct gl_err *err);
 
 /* ---- what a new connection is asked: store_setup.c */
 
@@ -142,6 +158,9 @@ struct store {
     struct loop *loop;
     char *conninfo, *append_role, *reader_role;
     uint64_t statement_ms, connect_ms;
+    unsigned host_count, host; /* host: where somebody got in last */
+    struct server server;
+    uint64_t generation;
     bool allow_unsafe;
     struct conn *writers, *readers;
     struct conn *holder; /* a writer of its own for holds; NULL until there was one */
@@ -169,6 +188,7 @@ struct conn *store_any_writer(struct store *store);
 const char *role_user(const struct store *store, enum store_role role);
 
 /* ---- how workers wake each other: store_listen.c */
+struct conn *listener_conn(struct store *store); /* NULL: there is none */
 void listener_tick(struct store *store, uint64_t now_ms);
 void listener_ready(struct store *store);    /* the connection listens, from now on */
 void listener_receive(struct store *store);  /* its connection has read something */

@@ -12,6 +12,7 @@ struct setup {
     struct conn *conn;
     uint64_t sent_at_ms;
     struct gl_err refusal;
+    struct server server;
 };
 enum { SETUP_SETTINGS, SETUP_CHECK };
 
@@ -56,7 +57,7 @@ static void setup_send(struct request *request, struct conn *conn)
 bool server_will_do(const PGresult *check, bool allow_unsafe, struct gl_err *err)
 {
     int newest = migrations_newest();
-    if (!rows_fit(check, 9)) {
+    if (!rows_fit(check, 11)) {
         gl_fail(err, GL_E_STORE_DOWN, "the server does not say who it is");
     } else if (row_u64(check, 0, 0) < SERVER_VERSION_MIN) {
         gl_fail(err, GL_E_SETTING, "PostgreSQL is older than 15");
@@ -84,6 +85,7 @@ static bool setup_result(struct request *request, unsigned statement, PGresult *
         if (!server_will_do(result, request->store->allow_unsafe, &setup->refusal)) {
             return false;
         }
+        setup->server = (struct server){row_u64(result, 0, 9), row_u64(result, 0, 10)};
         setup->conn->backend_pid = row_u64(result, 0, 5);
         setup->conn->backend_start_us = (int64_t)row_u64(result, 0, 6);
         store_take_clock(request->store, row_time(result, 0, 8), setup->sent_at_ms); /* before the first op is given a time */
@@ -94,6 +96,9 @@ static bool setup_result(struct request *request, unsigned statement, PGresult *
 static void setup_done(struct request *request, struct conn *conn, enum gl_code code)
 {
     struct setup *setup = (struct setup *)request;
+    if (code == GL_OK && setup->refusal.code == GL_OK) {
+        (void)servers_found(conn, &setup->server, &setup->refusal);
+    }
     if (code == GL_OK && setup->refusal.code == GL_OK) {
         conn->state = CONN_READY;
         conn->failures = 0;

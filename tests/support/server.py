@@ -188,11 +188,13 @@ class Cluster:
 
 
 class Server:
-    def __init__(self, workers=1, settings=None, own_cluster=False):
+    def __init__(self, workers=1, settings=None, own_cluster=False, cluster=None):
+        """cluster: one that is there already, and stays there."""
         self.name = "gloss_t" + uuid.uuid4().hex[:10]
         self.folder = tempfile.mkdtemp(prefix="gloss-server.", dir="/tmp")
         self.workers_wanted, self.extra, self.own_cluster = workers, settings or {}, own_cluster
-        self.process, self.cluster, self.port, self.ready_fd = None, None, None, None
+        self.process, self.cluster, self.port, self.ready_fd = None, cluster, None, None
+        self.is_guest = cluster is not None
         self.prefix = []  # of every command: where it runs
         self.sessions = []  # of processes, one for each start
         self.ca = self.folder + "/cert/ca/ca.crt"
@@ -384,7 +386,7 @@ class Server:
             self.ready_fd = None
         said = self.log()
         wrong += [f"glossd's log has `{word}`" for word in SANITIZERS if word in said]
-        if self.cluster:
+        if self.cluster and not self.is_guest:
             self.drop_database()
             self.cluster.end()
         tail = self.log_tail()

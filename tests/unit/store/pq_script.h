@@ -29,6 +29,7 @@ struct script {
     unsigned trickle_ms;      /* so long after one transaction's answer comes the next one's */
     unsigned lookup_ms;       /* so long the look-up of a name takes */
     const char *unknown_host; /* is not found; all others are */
+    unsigned promotions;      /* of the server: its timeline */
     bool is_deaf;             /* nothing is ever answered any more */
     /* What happened: */
     unsigned calls, connections, appends, settles;

@@ -194,7 +194,10 @@ START_TEST(append__of_another_stream__goes_on_while_one_is_unsettled)
           "select from stream where id = (select stream from op where seq = 1 and kind like 'annotation%%') for update");
     /* when  */
     proxy_cut(proxy);
-    append_start(store, &other.stream, 1, &second);
+    for (int i = 0; i < 1000 && store_is_up(store); i++) {
+        loop_poll_run(bench.loop, NULL, 1);
+    }
+    append_start(store, &other.stream, 1, &second); /* what waited before would be given back */
     /* then  */
     ck_assert_msg(loop_poll_run(bench.loop, &second.is_done, WAIT_MS), "it waited for the other");
     ck_assert_int_eq(other.stream.outcome, APPEND_COMMITTED);

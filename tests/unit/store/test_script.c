@@ -246,6 +246,40 @@ START_TEST(connection__to_a_server_that_became_a_standby__is_made_anew)
 }
 END_TEST
 
+START_TEST(connection__to_the_promoted_server__ends_those_to_the_former_primary_for_good)
+{
+    /* given */
+    start(1000);
+    append_and_wait();
+    loop_poll_run(loop, NULL, 300);
+    const uint64_t generation = store_generation(store);
+    const unsigned connections = script.connections;
+    /* when: the writer is lost, and finds the new primary */
+    script.promotions = 1;
+    script.break_at = script.calls + 1;
+    store_append(store, &stream, 1, on_appended, NULL);
+    for (unsigned i = 0; i < WAIT_MS && script.connections < connections + 2; i++) {
+        loop_poll_run(loop, NULL, 1);
+    }
+    /* then: what memory says is in doubt, and the reader was made anew, too */
+    ck_assert_uint_gt(store_generation(store), generation);
+    ck_assert_uint_eq(script.connections, connections + 2);
+    loop_poll_run(loop, NULL, 300);
+    ck_assert(store_is_up(store));
+    /* and: the former primary is not let back in */
+    script.promotions = 0;
+    script.break_at = script.calls + 1;
+    store_append(store, &stream, 1, on_appended, NULL);
+    loop_poll_run(loop, NULL, 300);
+    ck_assert(!store_is_up(store));
+    script.promotions = 1;
+    for (unsigned i = 0; i < WAIT_MS && !store_is_up(store); i++) {
+        loop_poll_run(loop, NULL, 1);
+    }
+    ck_assert(store_is_up(store));
+}
+END_TEST
+
 static void on_appended_free(void *ctx, enum gl_code code, struct append_stream *streams, size_t count)
 {
     (void)code, (void)count;
@@ -407,6 +441,7 @@ int main(void)
     tcase_add_test(tcase, append__whose_commit_fails__was_not_written);
     tcase_add_loop_test(tcase, connection__to_a_server_that_will_not_do__is_never_up, 0, 3);
     tcase_add_test(tcase, connection__to_a_server_that_became_a_standby__is_made_anew);
+    tcase_add_test(tcase, connection__to_the_promoted_server__ends_those_to_the_former_primary_for_good);
     tcase_add_test(tcase, append__whose_streams_are_freed_in_the_callback_or_before_the_store__touches_them_no_more);
     tcase_add_test(tcase, questions__to_a_server_that_answers_one_now_and_then__are_given_up_in_time);
     tcase_add_loop_test(tcase, hosts__are_looked_up_before_libpq_sees_them, 0, (int)(sizeof(hosts) / sizeof(hosts[0])));
