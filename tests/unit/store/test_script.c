@@ -345,7 +345,7 @@ static const struct {
 } hosts[] = {
     {"a name", "host=db", NULL, "db,db", "10.0.2.0,10.0.2.1", ""},
     {"a name and a port", "host=db port=5433", NULL, "db,db", "10.0.2.0,10.0.2.1", "5433,5433"},
-    {"beside an address", "host=127.0.0.1,::1 port=3,4", NULL, "127.0.0.1,::1", "", "3,4"},
+    {"an address, the first of two", "host=127.0.0.1,::1 port=3,4", NULL, "127.0.0.1", "", "3"},
     {"that is not found", "host=gone,db port=1,2", "gone", "db,db", "10.0.2.0,10.0.2.1", "2,2"},
     {"whose address is given", "host=db hostaddr=127.0.0.1", NULL, "db", "127.0.0.1", ""},
 };
