@@ -88,28 +88,11 @@ char *gl_buf_grow(struct gl_buf *buf, size_t len)
     return room;
 }
 
-void gl_buf_put(struct gl_buf *buf, const void *data, size_t len)
+void gl_buf_put_slow(struct gl_buf *buf, const void *data, size_t len)
 {
     if (len > 0 && reserve(buf, len)) {
         memcpy(buf->data + buf->len, data, len);
         buf->len += len;
-    }
-}
-
-void gl_buf_slice(struct gl_buf *buf, struct gl_slice slice)
-{
-    gl_buf_put(buf, slice.data, slice.len);
-}
-
-void gl_buf_str(struct gl_buf *buf, const char *text)
-{
-    gl_buf_put(buf, text, strlen(text));
-}
-
-void gl_buf_byte(struct gl_buf *buf, char byte)
-{
-    if (reserve(buf, 1)) {
-        buf->data[buf->len++] = byte;
     }
 }
 
@@ -174,16 +157,16 @@ const char *gl_buf_cstr(struct gl_buf *buf)
     return buf->data;
 }
 
-static int hex_value(char digit)
-{
-    if (digit >= '0' && digit <= '9') {
-        return digit - '0';
-    }
-    if (digit >= 'a' && digit <= 'f') {
-        return digit - 'a' + 10;
-    }
-    return -1;
-}
+/* clang-format off */
+#define NONE_16 -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1
+const signed char gl_hex_values[256] = {
+    NONE_16, NONE_16, NONE_16,
+     0,  1,  2,  3,  4,  5,  6,  7,  8,  9, -1, -1, -1, -1, -1, -1,
+    NONE_16, NONE_16,
+    -1, 10, 11, 12, 13, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    NONE_16, NONE_16, NONE_16, NONE_16, NONE_16, NONE_16, NONE_16, NONE_16, NONE_16,
+};
+/* clang-format on */
 
 bool gl_hex_decode(struct gl_slice hex, void *out, size_t out_len)
 {
@@ -192,9 +175,9 @@ bool gl_hex_decode(struct gl_slice hex, void *out, size_t out_len)
     }
     unsigned char *bytes = out;
     for (size_t i = 0; i < out_len; i++) {
-        int high = hex_value(hex.data[2 * i]);
-        int low = hex_value(hex.data[2 * i + 1]);
-        if (high < 0 || low < 0) {
+        int high = gl_hex_values[(unsigned char)hex.data[2 * i]];
+        int low = gl_hex_values[(unsigned char)hex.data[2 * i + 1]];
+        if ((high | low) < 0) {
             return false;
         }
         bytes[i] = (unsigned char)(high << 4 | low);

@@ -54,10 +54,33 @@ void gl_buf_clear(struct gl_buf *buf); /* empty, no error, memory kept */
 /* Hands over malloc'd bytes, with a NUL behind len; buf is empty after. NULL on error. */
 char *gl_buf_take(struct gl_buf *buf, size_t *len) GL_MUST_USE;
 char *gl_buf_grow(struct gl_buf *buf, size_t len); /* room for len bytes at the end, counted as written; NULL on error */
-void gl_buf_put(struct gl_buf *buf, const void *data, size_t len);
-void gl_buf_slice(struct gl_buf *buf, struct gl_slice slice);
-void gl_buf_str(struct gl_buf *buf, const char *text);
-void gl_buf_byte(struct gl_buf *buf, char byte);
+void gl_buf_put_slow(struct gl_buf *buf, const void *data, size_t len);
+/* Here, because nearly everything that is written is a few bytes for which there is room. */
+static inline void gl_buf_put(struct gl_buf *buf, const void *data, size_t len)
+{
+    if (buf->code == GL_OK && len > 0 && len <= buf->cap - buf->len) {
+        memcpy(buf->data + buf->len, data, len);
+        buf->len += len;
+    } else {
+        gl_buf_put_slow(buf, data, len);
+    }
+}
+static inline void gl_buf_byte(struct gl_buf *buf, char byte)
+{
+    if (buf->code == GL_OK && buf->len < buf->cap) {
+        buf->data[buf->len++] = byte;
+    } else {
+        gl_buf_put_slow(buf, &byte, 1);
+    }
+}
+static inline void gl_buf_slice(struct gl_buf *buf, struct gl_slice slice)
+{
+    gl_buf_put(buf, slice.data, slice.len);
+}
+static inline void gl_buf_str(struct gl_buf *buf, const char *text)
+{
+    gl_buf_put(buf, text, strlen(text));
+}
 void gl_buf_u64(struct gl_buf *buf, uint64_t value);
 void gl_buf_i64(struct gl_buf *buf, int64_t value);
 void gl_buf_hex(struct gl_buf *buf, const void *bytes, size_t len);
@@ -70,6 +93,7 @@ static inline struct gl_slice gl_buf_peek(const struct gl_buf *buf)
     return (struct gl_slice){buf->data, buf->len};
 }
 
+extern const signed char gl_hex_values[256];                                    /* of a lower case digit; -1: it is none */
 bool gl_hex_decode(struct gl_slice hex, void *out, size_t out_len) GL_MUST_USE; /* exactly out_len bytes, lower case only */
 /* Decodes RFC 4648 base64 with padding into buf; GL_E_INVALID_PARAMS with the offset when it is not that. */
 enum gl_code gl_base64_decode(struct gl_slice text, struct gl_buf *out, struct gl_err *err) GL_MUST_USE;

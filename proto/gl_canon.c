@@ -3,7 +3,7 @@
  */
 #include <stdlib.h>
 
-#include "proto/gl_json.h"
+#include "proto/gl_json_priv.h"
 
 /* Far more than gl_json_load lets in, far less than the stack holds. */
 #define DEPTH_MAX   64
@@ -38,19 +38,55 @@ static void put_escape(struct gl_buf *buf, unsigned char c)
     }
 }
 
+/* Eight bytes at a time: the high bit of each that is below 0x20, a quote or a backslash. */
+#define EACH(byte)    (UINT64_C(0x0101010101010101) * (byte))
+#define IS_ZERO(v)    (((v)-EACH(1)) & ~(v)&EACH(0x80))
+#define IS_SPECIAL(v) ((((v)-EACH(0x20)) & ~(v)&EACH(0x80)) | IS_ZERO((v) ^ EACH('"')) | IS_ZERO((v) ^ EACH('\\')))
+
+/* Which of eight bytes is the first that is special, so that the others need not be looked at again. A borrow may mark bytes behind that one, never before. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define FIRST_OF(special) ((size_t)__builtin_ctzll(special) / 8)
+#else
+#define FIRST_OF(special) 0
+#endif
+
+size_t json_plain_len(struct gl_slice text, uint64_t *all)
+{
+    size_t len = 0;
+    for (uint64_t eight; len + 8 <= text.len; len += 8) {
+        memcpy(&eight, text.data + len, 8);
+        uint64_t special = IS_SPECIAL(eight);
+        if (special) {
+            size_t before = FIRST_OF(special);
+            *all |= eight & ((UINT64_C(1) << (8 * before)) - 1);
+            len += before;
+            break;
+        }
+        *all |= eight;
+    }
+    for (; len < text.len; len++) {
+        unsigned char c = (unsigned char)text.data[len];
+        if (c < 0x20 || c == '"' || c == '\\') {
+            break;
+        }
+        *all |= c;
+    }
+    return len;
+}
+
 void gl_canon_string(struct gl_buf *buf, struct gl_slice text)
 {
-    size_t done = 0;
+    uint64_t ignored = 0;
     gl_buf_byte(buf, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (c < 0x20 || c == '"' || c == '\\') {
-            gl_buf_put(buf, text.data + done, i - done);
-            put_escape(buf, c);
-            done = i + 1;
+    for (;;) {
+        size_t plain = json_plain_len(text, &ignored);
+        gl_buf_put(buf, text.data, plain);
+        if (plain == text.len) {
+            break;
         }
+        put_escape(buf, (unsigned char)text.data[plain]);
+        text = gl_slice_of(text.data + plain + 1, text.len - plain - 1);
     }
-    gl_buf_put(buf, text.data + done, text.len - done);
     gl_buf_byte(buf, '"');
 }
 
@@ -72,6 +108,9 @@ static void write_array(struct gl_buf *buf, const json_t *array, unsigned depth)
 static int by_name(const void *left, const void *right)
 {
     const struct gl_slice *a = left, *b = right; /* the first member of struct member */
+    if (a->len > 0 && b->len > 0 && a->data[0] != b->data[0]) {
+        return (unsigned char)a->data[0] - (unsigned char)b->data[0];
+    }
     int order = memcmp(a->data, b->data, a->len < b->len ? a->len : b->len);
     return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
 }

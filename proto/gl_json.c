@@ -1,10 +1,10 @@
 /*
- * gl_json.c - JSON read strictly: our own scan for what jansson does not limit, then jansson.
+ * gl_json.c - JSON read strictly. The plain case is read in gl_json_plain.c; for the rest our own scan for what jansson does not limit, then jansson.
  *
  * The scan knows only strings, brackets and numbers, and leaves everything else to the parser. It runs first, because depth must be known
  * before anything recurses, and because afterwards nobody knows that 1.0 was not written as 1.
  */
-#include "proto/gl_json.h"
+#include "proto/gl_json_priv.h"
 
 struct scan {
     const char *at;
@@ -127,6 +127,11 @@ enum gl_code gl_json_load(struct gl_slice text, json_t **out, struct gl_err *err
     *out = NULL;
     if (text.len == 0) {
         return gl_fail(err, GL_E_MALFORMED, "byte 0, line 1: empty");
+    }
+    bool is_out_of_memory;
+    *out = json_read_plain(text, &is_out_of_memory);
+    if (*out || is_out_of_memory) {
+        return *out ? GL_OK : gl_fail(err, GL_E_NOMEM, "out of memory while reading JSON");
     }
     enum gl_code code = check_limits(text, err);
     if (code != GL_OK) {

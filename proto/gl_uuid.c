@@ -28,9 +28,11 @@ bool gl_uuid_parse(struct gl_slice text, gl_uuid *id)
     }
     const char *at = text.data;
     for (size_t i = 0; i < 16; i++) {
-        if (!gl_hex_decode((struct gl_slice){at, 2}, &parsed.bytes[i], 1)) {
+        int high = gl_hex_values[(unsigned char)at[0]], low = gl_hex_values[(unsigned char)at[1]];
+        if ((high | low) < 0) {
             return false;
         }
+        parsed.bytes[i] = (uint8_t)(high << 4 | low);
         at += 2;
         if (dash_follows(i) && *at++ != '-') {
             return false;

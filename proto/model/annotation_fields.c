@@ -40,7 +40,7 @@ bool gl_status_parse(struct gl_slice name, enum gl_status *status)
 const struct field *field_find(const char *name)
 {
     for (size_t i = 0; i < FIELD_COUNT; i++) {
-        if (strcmp(fields[i].name, name) == 0) {
+        if (fields[i].name[0] == name[0] && strcmp(fields[i].name, name) == 0) {
             return &fields[i];
         }
     }

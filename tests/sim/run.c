@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/sim/check.h"
+#include "tests/sim/memo.h"
 #include "tests/sim/person.h"
 #include "tests/sim/wire.h"
 
@@ -219,7 +220,9 @@ static void end(void)
     world_run_out();
     wire_end();
     database_end();
+    memo_end();
     world_end();
+    heap_tidy();
 }
 
 bool sim_run(const struct plan *plan, struct tally *tally)
@@ -242,8 +245,7 @@ bool sim_run(const struct plan *plan, struct tally *tally)
     }
     if (!world.is_broken)
         check_promises();
-    bool is_kept = !world.is_broken;
     tally->seeds++;
     end();
-    return is_kept;
+    return !world.is_broken;
 }

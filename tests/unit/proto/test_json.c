@@ -100,6 +100,67 @@ START_TEST(json__that_is_fine__is_taken)
 }
 END_TEST
 
+/* ---- against jansson alone: whatever is changed in a text, both say the same of it */
+
+static const char *const models[] = {
+    "{\"a\":[1,-20,true,false,null,\"b\\n\\\"c\\u00e9\\/\"],\"name\":{\"x\":\"\xc3\xa9t\xc3\xa9\",\"y\":{}},\"z\":[]}",
+    " [ { \"seq\" : 12 , \"id\" : \"0190-aa\" } , \"a longer text, of more than eight bytes\" , 0 ] ",
+    "\"one text with \xf0\x9f\x98\x80 in it\"",
+    "[[[[{\"a\":[[[{\"b\":[[[[[{\"c\":1}]]]]]}]]]}]]]]",
+};
+
+static unsigned next_random(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(*state >> 33);
+}
+
+static size_t damage(char *text, size_t len, uint64_t *dice)
+{
+    static const char bytes[] = "{}[],:\"\\0123456789-truefalsn .eE\n\t\x01\x7f\x80\xc3\xa9\xff";
+    size_t at = next_random(dice) % len;
+    switch (next_random(dice) % 4) {
+    case 0: text[at] = bytes[next_random(dice) % (sizeof(bytes) - 1)]; return len;
+    case 1: memmove(text + at, text + at + 1, len - at - 1); return len > 1 ? len - 1 : len;
+    case 2:
+        memmove(text + at + 1, text + at, len - at);
+        text[at] = bytes[next_random(dice) % (sizeof(bytes) - 1)];
+        return len + 1;
+    default: text[at] = (char)(text[at] ^ (1 << next_random(dice) % 8)); return len;
+    }
+}
+
+/* Of what both can know: jansson takes fractions, large numbers and any depth, and those are refused before it is asked. */
+static void compare_with_jansson(struct gl_slice text)
+{
+    struct gl_err err = {0};
+    json_error_t error;
+    json_t *ours = NULL, *theirs = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    enum gl_code code = gl_json_load(text, &ours, &err);
+    bool is_ours_alone = strstr(err.detail, "integers") || strstr(err.detail, "deep");
+    ck_assert_msg(code == GL_OK ? theirs && json_equal(ours, theirs) : !theirs || is_ours_alone, "%.*s: %s", (int)text.len,
+                  text.data, err.detail);
+    json_decref(ours);
+    json_decref(theirs);
+}
+
+START_TEST(json__damaged_in_any_way__is_what_jansson_says)
+{
+    uint64_t dice = 7 + (uint64_t)_i;
+    for (int round = 0; round < 4000; round++) {
+        char text[256];
+        size_t len = strlen(models[_i]);
+        memcpy(text, models[_i], len);
+        for (unsigned n = next_random(&dice) % 4; n > 0; n--)
+            len = damage(text, len, &dice);
+        char *exact = malloc(len); /* so that the sanitizer sees who reads behind it */
+        memcpy(exact, text, len);
+        compare_with_jansson(gl_slice_of(exact, len));
+        free(exact);
+    }
+}
+END_TEST
+
 /* ---- the reader */
 
 static const char *const wrong_kinds[] = {
@@ -231,6 +292,7 @@ int main(void)
     tcase_add_loop_test(tcase, json__hostile__is_refused_with_the_place, 0, COUNT(hostile));
     tcase_add_test(tcase, json__refused__does_not_quote_what_it_says);
     tcase_add_loop_test(tcase, json__that_is_fine__is_taken, 0, COUNT(fine));
+    tcase_add_loop_test(tcase, json__damaged_in_any_way__is_what_jansson_says, 0, COUNT(models));
     tcase_add_loop_test(tcase, reader__meeting_the_wrong_kind__says_where, 0, COUNT(wrong_kinds));
     tcase_add_test(tcase, reader__after_an_error__keeps_the_first_and_yields_zeroes);
     tcase_add_test(tcase, reader__takes_null_for_absent);
