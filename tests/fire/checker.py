@@ -12,6 +12,9 @@ from history import hash_of
 from record import Record, Violation  # noqa: F401
 
 EARLY_MS = 5  # what clocks, and milliseconds that were cut off, may differ
+OUT_OF_ORDER = ("came behind", "the server sent op", "says that it is", "not the next one")
+DIVERGED = ("the server has", "says that before there was", "hash chain", "state sum", "which is not there", "Diverged: op")
+NEVER_ANSWERED = "never answered"
 WHOLE = ("accepted", "rejected", "resolved")
 
 
@@ -41,6 +44,15 @@ def one_order(record):
                 break
     for client, lines in record.clients.items():
         yield from followed_in_order(promise, client, lines)
+        yield from complaints(promise, client, lines, OUT_OF_ORDER)
+
+
+def complaints(promise, client, lines, words):
+    """What a client found by itself, and would not go on with."""
+    for line in lines:
+        said = line.get("what") or line.get("why") or ""
+        if line["k"] in ("fault", "failed", "cut") and any(word in said for word in words):
+            yield Violation(promise, f"the client says: {said}", client, line.get("s"), line.get("seq"))
 
 
 def followed_in_order(promise, client, lines):
@@ -103,7 +115,7 @@ def answered_once(promise, record, client, lines, places):
                 waiting.pop(op, None)
     for op, left in waiting.items():
         if any(not line.get("again") for line in left):
-            yield Violation(promise, "never answered", client, left[0]["s"], None, op)
+            yield Violation(promise, NEVER_ANSWERED, client, left[0]["s"], None, op)
 
 
 def answers(asks, stored, is_same):
@@ -214,6 +226,7 @@ def convergence(record):
         for line in lines:
             if line["k"] in ("op", "state") and line["s"] in record.streams and not record.replay(line["s"]).wrong:
                 yield from compared(promise, record.replay(line["s"]), client, line)
+        yield from complaints(promise, client, lines, DIVERGED)
 
 
 def compared(promise, replay, client, line):
@@ -288,6 +301,12 @@ PROMISES = (durable_before_visible, one_order, exactly_once, no_silent_overwrite
 def check(record, limit_ms=None):
     found = [violation for promise in PROMISES for violation in promise(record)]
     return found + list(a_crash_is_cheap(record, limit_ms))
+
+
+def check_part(record):
+    """Of a run that was broken off: what has no answer is no news, unless nothing else is wrong."""
+    found = check(record)
+    return [violation for violation in found if violation.what != NEVER_ANSWERED] or found
 
 
 def figures(record):

@@ -1,8 +1,9 @@
 """company.py - the sixty clients of a fire test, as its stage sees them: who they are, how far they are, and words for all of them.
 
     with Company(ground, sizes) as company:
-        with company.rush():                 # everybody asks as fast as there are answers
-            company.kill_at_delivery(pids)   # by the herd itself, in the very call that tells it of an op
+        company.kill_at_delivery(pids)       # by the herd itself, in the very call that tells it of an op
+        with company.rush():                 # everybody asks as fast as there are answers: keep it short
+            ...
         company.reach(heads, 20)             # until everybody is connected and has seen that much
 
 Owns      the processes `herd` (libgloss; one beside each server), the threads of visitors and posters, and the folder of their histories.
@@ -145,6 +146,7 @@ class Company:
                 herd.process.wait()
         for thread in self.threads:
             thread.over.set()
+            thread.break_off()
 
     def end(self):
         """Everybody goes, and the histories are whole."""
@@ -153,6 +155,18 @@ class Company:
         for herd in self.herds:
             herd.end()
         self.check()
+
+    def break_off(self):
+        """Everybody goes as they are; what they have seen is in their histories."""
+        for thread in self.threads:
+            thread.over.set()
+            thread.break_off()
+        for herd in self.herds:
+            with contextlib.suppress(AssertionError, OSError, subprocess.TimeoutExpired):
+                herd.end()
+        for thread in self.threads:
+            thread.join(5)
+            thread.history.close()
 
     def check(self):
         """Somebody who could not go on has found something, or is broken."""
@@ -229,9 +243,10 @@ class Company:
         self.tell("calm")
 
     def kill_at_delivery(self, pids, seconds=60):
-        """SIGKILL to all of them, sent by a client of the herd in the call that tells it of an op of which nobody had been told. Gives what it says."""
+        """SIGKILL to all of them while many ops are in flight, sent by a client of the herd in the call that tells it of an op of which nobody had been told.
+        Gives what it says."""
         herd = self.rng.choice(self.herds)
-        herd.say("kill " + " ".join(map(str, pids)))
+        herd.say(f"kill {max(2, len(herd.people) // 2)} " + " ".join(map(str, pids)))
         return herd.wait("killed", seconds)
 
     def quiet(self, seconds=120):

@@ -61,9 +61,8 @@ class KillAtDelivery(Fault):
 
     def strike(self, stage):
         before = stage.herd.unknown
-        with stage.herd.rush():
-            pids = self.pids(stage)
-            said = stage.herd.kill_at_delivery(pids)
+        pids = self.pids(stage)
+        said = stage.herd.kill_at_delivery(pids)
         wait_until(f"{pids} are gone", lambda: all(is_gone(pid) for pid in pids), 30)
         healed = self.heal(stage, pids)
         bite(said["in_flight"] + stage.herd.unknown - before, f"nothing was in flight when {self.name} fell")
@@ -140,13 +139,13 @@ class KillHelper(Fault):
     def strike(self, stage):
         server, project = stage.rng.choice(stage.servers), stage.projects[0]
         session = project.sessions[0][0]
-        with stage.herd.rush():
-            with stage.herd.client(server, project.users[0]) as asker:
-                ops = [create("claim", exact="abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwxyy") for _ in range(8)]
+        with stage.herd.client(server, project.users[0]) as asker:
+            ops = [create("claim", exact="abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwxyy") for _ in range(8)]
+            with stage.herd.rush():
                 numbers = [asker.send("session.submit", {"session": session, "ops": [op]}) for op in ops]
                 gone = server.helpers()
                 send(gone, signal.SIGKILL)
-                names = [asker.answer(number)["results"][0]["error"]["data"]["name"] for number in numbers]
+            names = [asker.answer(number)["results"][0]["error"]["data"]["name"] for number in numbers]
         assert set(names) == {"quote_not_found"}, names
         wait_until("new helpers", lambda: len(server.helpers()) >= len(gone) and not set(gone) & set(server.helpers()), 30)
         return {"bit": bite(len(gone), "there was no helper"), "killed": len(gone)}
@@ -162,8 +161,8 @@ class KillKeeper(Fault):
         with stage.herd.rush():
             gone = wait_until("a keeper", server.keepers)
             send(gone, signal.SIGKILL)
-            acked = stage.herd.acked
-            stage.herd.wait("ops are acknowledged without it", lambda: stage.herd.acked > acked)
+        acked = stage.herd.acked
+        stage.herd.wait("ops are acknowledged without it", lambda: stage.herd.acked > acked)
         wait_until("another keeper", lambda: server.keepers() and not set(gone) & set(server.keepers()), 30)
         assert stage.herd.total("cuts") == cuts, "a client lost its connection for it"
         return {"bit": bite(len(gone), "there was no keeper"), "killed": len(gone)}

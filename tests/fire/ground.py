@@ -58,7 +58,7 @@ class Ground:
 
     def __init__(self, folder, seed, workers=1, nodes=False, sizes=None, settings=None):
         self.folder, self.seed, self.workers, self.nodes = folder, seed, workers, nodes
-        self.sizes, self.settings = sizes, {"watchdog_ms": 1000, "append_timeout_ms": 3000, **(settings or {})}
+        self.sizes, self.settings = sizes, {"append_timeout_ms": 3000, **(settings or {})}
         self.rng = random.Random(f"{seed} ground")
         self.begin, self.began_at = time.monotonic(), time.time()
         self.servers, self.projects, self.cluster, self.herd = [], [], None, None
@@ -74,6 +74,7 @@ class Ground:
             self.herd = self.stack.enter_context(Company(self, self.sizes))
             self.herd.reach(self.heads(), GIVE_UP_S)
         except BaseException:
+            self.salvage()
             self.__exit__(*sys.exc_info())
             raise
         return self
@@ -194,6 +195,16 @@ class Ground:
         stored.write(self)
         status, lines = self.server.check()
         assert status == 0, f"glossd check: {[line for line in lines if not line.get('ok')]}"
+
+    def salvage(self):
+        """After a failure: what there is of histories and log, if there is anything."""
+        try:
+            if self.herd:
+                self.herd.break_off()
+                self.wait_database()
+                stored.write(self)
+        except Exception as error:  # pylint: disable=broad-except - the first failure is the one that counts
+            self.log(f"nothing can be compared: {error}")
 
     def newcomer(self):
         """Reads every session's state from the beginning, by pages."""

@@ -4,9 +4,11 @@
  * CONFIG is JSON: {"url","ca","folder","board","seed","begin_ns","rate","in_flight","length","people":[{"name","user","token_file",
  * "sessions","foreign"?,"from_state"?}]}. Commands come as lines on standard input, answers go as lines of JSON to standard output:
  *
- *   pace RATE    ops a second and person                      eager | calm   ask as fast as there are answers, or no longer so
- *   kill PID…    SIGKILL at the next first delivery of an op  quiet | loud   ask for nothing more, or go on
- *   state        everybody's chain and state, to the history  end            and away
+ *   kill N PID…     be eager, and at the first delivery of an op while N others are in flight SIGKILL them, and be calm
+ *   eager | calm    ask as fast as there are answers, or no longer so
+ *   quiet | loud    ask for nothing more, or go on
+ *   state           everybody's chain and state, to the history
+ *   end             and away
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,13 +48,14 @@ void herd_delivered(struct joined *joined, const struct gloss_event *event)
     }
     bool is_live = newest != NULL;
     json_object_set_new(herd->newest, joined->id, json_integer((json_int_t)event->seq));
-    if (!is_live || herd->pid_count == 0) {
+    if (!is_live || herd->pid_count == 0 || herd->board->in_flight < herd->kill_at) {
         return;
     }
     for (size_t i = 0; i < herd->pid_count; i++) {
         herd->board->kills += kill(herd->pids[i], SIGKILL) == 0;
     }
     herd->pid_count = 0;
+    herd->is_eager = false;
     printf("{\"killed\":\"%s\",\"s\":\"%s\",\"seq\":%" PRIu64 ",\"in_flight\":%" PRIu64 "}\n", event->op ? event->op : "",
            joined->id, event->seq, herd->board->in_flight);
     fflush(stdout);
@@ -65,6 +68,9 @@ static void take_pids(struct herd *herd, const char *words)
 {
     char *end;
     herd->pid_count = 0;
+    herd->is_eager = true;
+    herd->kill_at = strtoul(words, &end, 10);
+    words = end;
     for (long pid = strtol(words, &end, 10); end != words && herd->pid_count < HERD_PIDS; pid = strtol(words, &end, 10)) {
         if (pid > 1) {
             herd->pids[herd->pid_count++] = (pid_t)pid;
@@ -77,8 +83,6 @@ static void obey(struct herd *herd, const char *line)
 {
     if (strncmp(line, "kill ", 5) == 0) {
         take_pids(herd, line + 5);
-    } else if (strncmp(line, "pace ", 5) == 0) {
-        herd->rate = strtod(line + 5, NULL);
     } else if (strcmp(line, "eager") == 0 || strcmp(line, "calm") == 0) {
         herd->is_eager = line[0] == 'e';
     } else if (strcmp(line, "quiet") == 0 || strcmp(line, "loud") == 0) {

@@ -72,9 +72,10 @@ struct herd {
     size_t in_flight; /* ops of a person without an answer, at most */
     uint64_t length;  /* code points of the texts */
     bool is_eager, is_quiet, is_over;
-    pid_t pids[HERD_PIDS]; /* to be killed at the next first delivery */
+    pid_t pids[HERD_PIDS]; /* to be killed at a first delivery */
     size_t pid_count;
-    json_t *newest; /* session -> the newest seq that anybody was told */
+    uint64_t kill_at; /* while so many ops are in flight */
+    json_t *newest;   /* session -> the newest seq that anybody was told */
 };
 
 /* herd.c */

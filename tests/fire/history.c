@@ -138,7 +138,12 @@ void history_state(struct history *history, struct gloss_session *session)
 
 void history_word(struct history *history, const char *kind, const char *session, const char *member, const char *value)
 {
+    json_t *text = json_string(value);
     begin(history, kind, session);
-    fprintf(history->file, ",\"%s\":\"%s\"", member, value);
+    fprintf(history->file, ",\"%s\":", member);
+    if (!text || json_dumpf(text, history->file, JSON_ENCODE_ANY) != 0) {
+        herd_die("a word cannot be written", member);
+    }
+    json_decref(text);
     end(history);
 }

@@ -32,7 +32,7 @@ static void on_down(struct person *person, const struct gloss_event *event)
     person->is_connected = false;
     person->herd->board->connected--;
     person->herd->board->cuts++;
-    history_word(&person->history, "cut", NULL, "why", event->error->name);
+    history_word(&person->history, "cut", NULL, "why", event->error->message);
     wish_cut(person);
 }
 
@@ -53,7 +53,7 @@ static void on_error(struct person *person, struct joined *joined, const struct 
     if (!joined) {
         herd_die(person->name, event->error->message);
     }
-    history_word(&person->history, "failed", joined->id, "name", event->error->name);
+    history_word(&person->history, "failed", joined->id, "what", event->error->message);
     joined->session = NULL; /* it stays where it is for ever: the stage notices */
 }
 

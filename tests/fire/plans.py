@@ -57,7 +57,7 @@ def make(arguments):
     if not arguments.long:
         workers = arguments.workers or 2
         name = "two machines" if arguments.nodes else f"{workers} workers"
-        yield Leg(name, workers, arguments.nodes, draw(arguments, 0, name), sizes, settings={"watchdog_ms": 3000})
+        yield Leg(name, workers, arguments.nodes, draw(arguments, 0, name), sizes)
         return
     everything = not (arguments.workers or arguments.nodes)
     share = 0 if arguments.only else PROMISED["acknowledged ops"] // 4 + 500

@@ -6,11 +6,13 @@ Poster    runs the same lines with the same ids again until the program says tha
 """
 import json
 import random
+import subprocess
 import threading
 import time
 import uuid
 
 import client as clients
+import server as support
 from history import History
 from replica import Replica
 
@@ -58,17 +60,21 @@ class Client(threading.Thread):
             self.go_on()
         except BaseException as error:  # pylint: disable=broad-except - the stage must hear of it
             self.fault = error
-            self.history.word("fault", self.session, what=f"{type(error).__name__}: {error}"[:2000])
+            seq = getattr(getattr(self, "replica", None), "seq", None)
+            self.history.word("fault", self.session, what=f"{type(error).__name__}: {error}"[:2000], **({"seq": seq} if seq is not None else {}))
 
     def end(self):
         self.over.set()
         self.join(60)
         self.history.close()
 
-    def pause(self, asked):
+    def break_off(self):
+        """The run has failed: nobody waits for anything more."""
+
+    def pause(self, asked, is_over=lambda: False):
         """Until the next ask is due, after so many; sooner when there is a rush."""
         end = time.monotonic() + asked * self.rng.uniform(0.5, 1.5) / self.company.rate
-        while not self.over.is_set() and (self.company.is_quiet or (time.monotonic() < end and not self.company.is_eager)):
+        while not (self.over.is_set() or is_over()) and (self.company.is_quiet or (time.monotonic() < end and not self.company.is_eager)):
             self.over.wait(0.02)
 
 
@@ -112,7 +118,9 @@ class Visitor(Client):
             while not self.over.is_set():
                 connection.check()
                 self.round(connection)
-                self.pause(2)
+                self.pause(2, lambda: connection.closed)
+                if connection.closed:
+                    raise connection.closed
         finally:
             self.lose(connection)
 
@@ -223,15 +231,15 @@ class Visitor(Client):
         what, records = rng.random(), list(self.replica.records)[-NEWEST:]
         if rng.random() < 0.15:
             base = max(0, base - rng.randrange(30))  # somebody may have changed it since
-        if what < 0.5 or not records:
+        if what < 0.3 or not records:
             start = rng.randrange(self.company.length - 10)
             return clients.create(rng.choice(LABELS), start=start, end=start + rng.randrange(1, 10), op=self.new_id())
         some = rng.choice(records)
-        if what < 0.6:
+        if what < 0.4:
             return clients.reply(some, f"{self.name} answers", op=self.new_id())
         if self.replica.records[some].get("deleted"):
             return clients.restore(some, base, op=self.new_id())
-        if what < 0.66:
+        if what < 0.46:
             return clients.delete(some, base, op=self.new_id())
         fields = rng.choice(({"note": f"{self.name} thinks {rng.randrange(1000)}"}, {"label": rng.choice(LABELS)}, {"status": rng.choice(("accepted", "active"))},
                              {"attributes": {"weight": rng.randrange(100)}}))
@@ -243,17 +251,30 @@ class Poster(Client):
 
     def __init__(self, *args, brief):
         super().__init__(*args)
-        self.brief, self.runs = brief, 0
+        self.brief, self.runs, self.process, self.is_broken_off = brief, 0, None, False
 
     def go_on(self):
         while not self.over.is_set():
             lines = [self.make() for _ in range(self.rng.randrange(5, 40))]
             self.post(lines)
-            self.pause(len(lines))
+            self.pause(2 * len(lines))  # its ops are all new annotations; not too many of those
 
     def make(self):
         start = self.rng.randrange(self.company.length - 10)
         return {"id": self.new_id(), "label": self.rng.choice(LABELS), "start": start, "end": start + self.rng.randrange(1, 10), "confidence": self.rng.randrange(1001)}
+
+    def run_gloss(self, *words, stdin):
+        """What it did; None when the run is over."""
+        self.process = self.server.spawn(*words, user=self.user, stdin=subprocess.PIPE)
+        out, err = self.process.communicate(stdin.encode())
+        done = support.Done(("gloss", *words), subprocess.CompletedProcess(words, self.process.returncode, out, err))
+        assert not any(word in done.err for word in support.SANITIZERS), str(done)
+        return None if self.is_broken_off else done
+
+    def break_off(self):
+        self.is_broken_off = True
+        if self.process:
+            self.process.kill()
 
     def post(self, lines):
         """The same input again until gloss says that all of it is done."""
@@ -264,8 +285,10 @@ class Poster(Client):
         is_unknown, end = False, time.monotonic() + 300
         while True:
             self.in_flight = len(lines)
-            done = self.server.gloss("post", self.brief, "--run", f"{self.name} {self.runs}", "--json", user=self.user, stdin=text, timeout=240)
+            done = self.run_gloss("post", self.brief, "--run", f"{self.name} {self.runs}", "--json", stdin=text)
             self.in_flight = 0
+            if done is None:
+                return
             if done.status == 0:
                 break
             assert done.status in (2, 5), done

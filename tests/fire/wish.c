@@ -86,18 +86,18 @@ static json_t *make_change(struct person *person, struct gloss_session *session)
 {
     char id[GLOSS_ID];
     uint64_t what = wish_random(person, 100);
-    const struct gl_annotation *found = what < 45 ? NULL : some_annotation(person, session, id);
+    const struct gl_annotation *found = what < 30 ? NULL : some_annotation(person, session, id);
     if (!found) {
         return make_new(person);
     }
     if (gloss_annotation_is_deleted(found)) {
         return json_pack("{s:s, s:s}", "kind", "annotation.restore", "annotation", id);
     }
-    if (what < 52) {
+    if (what < 40) {
         return json_pack("{s:s, s:{s:s, s:s}, s:o}", "kind", "annotation.create", "target", "type", "annotation", "annotation",
                          id, "note", some_note(person));
     }
-    if (what < 57) {
+    if (what < 46) {
         return json_pack("{s:s, s:s}", "kind", "annotation.delete", "annotation", id);
     }
     return make_update(person, id);
