@@ -1,9 +1,15 @@
-"""proxy.py - a line between a client and the server that can be cut: bytes pass through, until cut() drops every connection, or swallow() lets
-them vanish without a word to anybody."""
+"""proxy.py - a line between a client and the server, or between the server and PostgreSQL, that fails when it is told to.
+
+Bytes pass through, until cut() drops every connection, reset() ends each with a TCP reset, swallow() lets the bytes vanish without a word to anybody, stall()
+leaves what is sent lying (a way is "there", towards the target, or "back"; the connections stay), or `delay` makes each piece wait.
+"""
 import select
 import socket
+import struct
 import threading
 import time
+
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: what was not sent is thrown away, and the end is a reset
 
 
 class Proxy:
@@ -20,6 +26,9 @@ class Proxy:
         self.lost, self.swallowed = set(), 0  # connections that are silent for ever; bytes that went nowhere
         self.connections, self.passed = 0, 0  # so far; bytes towards the client
         self.delay = 0  # seconds for each piece that passes, at most 64 KiB
+        self.stalled = frozenset()  # ways
+        self.reset_after = None  # bytes towards the client, of each connection
+        self.resets = 0
         threading.Thread(target=self.accept, daemon=True).start()
 
     def __enter__(self):
@@ -68,12 +77,24 @@ class Proxy:
                 self.lost.add(pair)
         return pair in self.lost
 
+    def filter_back(self):
+        """For each connection: what its bytes towards the visitor go through; None: nothing."""
+        return None
+
+    def ready(self, pair, ends):
+        """The ends of which something is to be heard. A stalled one is not listened to, and so not told of the other's end either."""
+        near, far = pair
+        stalled = self.stalled
+        heard = [end for end in ends if not (end is near and "there" in stalled) and not (end is far and "back" in stalled)]
+        ready = select.select(heard, [], [], 0.05 if stalled else 60)[0]
+        return ready if self.stalled == stalled else []
+
     def carry(self, pair):
         near, far = pair
-        ends = list(pair)
+        ends, came, filter_back = list(pair), 0, self.filter_back()
         try:
             while ends:
-                for ready in select.select(ends, [], [], 60)[0]:
+                for ready in self.ready(pair, ends):
                     data = ready.recv(65536)
                     if self.is_lost(pair):
                         self.swallowed += len(data)
@@ -82,9 +103,15 @@ class Proxy:
                         continue
                     if not data:
                         return
+                    if ready is far and filter_back:
+                        data = filter_back(data)
                     time.sleep(self.delay)
                     (far if ready is near else near).sendall(data)
                     self.passed += len(data) if ready is far else 0
+                    came += len(data) if ready is far else 0
+                    if self.reset_after is not None and came >= self.reset_after:
+                        self.break_off(pair)
+                        return
         except (OSError, ValueError):
             pass
         finally:
@@ -114,6 +141,28 @@ class Proxy:
 
     def spit_out(self):
         self.is_swallowing = False
+
+    def break_off(self, pair):
+        self.resets += 1
+        for end in pair:
+            if end.family != socket.AF_UNIX:
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+
+    def reset(self):
+        """Ends every connection now with a reset; gives how many."""
+        with self.lock:
+            pairs = list(self.pairs)
+        for pair in pairs:
+            try:
+                self.break_off(pair)
+                pair[0].shutdown(socket.SHUT_RD)  # wakes who carries it, who closes both
+            except OSError:
+                pass
+        return len(pairs)
+
+    def stall(self, *ways):
+        """What is sent these ways ("there", "back") stays lying from now on; nothing: all goes on."""
+        self.stalled = frozenset(ways)
 
     def close(self):
         """Takes no connections until open()."""
