@@ -259,7 +259,7 @@ static bool append_statement(void *ctx, enum store_query_id query, struct params
     PGresult *result = execute(appending->db, query, params);
     if (PQresultStatus(result) != PGRES_TUPLES_OK && PQresultStatus(result) != PGRES_COMMAND_OK) {
         appending->code = pg_complain(appending->db->pg, result, appending->err);
-    } else if (query == STORE_Q_append) {
+    } else if (query == STORE_Q_append || query == STORE_Q_append_changing) {
         append_take(&appending->stream, 1, result);
     }
     PQclear(result);

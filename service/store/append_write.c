@@ -289,6 +289,19 @@ static bool write_inbox(const struct append_stream *stream, struct params *p, ap
     return send(ctx, STORE_Q_append_inbox, p);
 }
 
+/* Whether an annotation that is there is written anew; whoever has its row locked is stepped around then, which costs something. */
+static bool changes_any(struct append_stream *const *streams, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (size_t n = 0; n < streams[i]->annotation_count; n++) {
+            if (streams[i]->annotations[n]->created_seq <= streams[i]->expected_head) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 bool append_write(struct append_stream *const *streams, size_t count, append_send_fn send, void *ctx)
 {
     struct params params;
@@ -296,7 +309,7 @@ bool append_write(struct append_stream *const *streams, size_t count, append_sen
     put_streams(&params, streams, count);
     put_ops(&params, streams, count);
     put_annotations(&params, streams, count);
-    bool goes_on = send(ctx, STORE_Q_append, &params);
+    bool goes_on = send(ctx, changes_any(streams, count) ? STORE_Q_append_changing : STORE_Q_append, &params);
     for (size_t i = 0; goes_on && i < count; i++) {
         goes_on = append_is_project(streams[i])
                       ? (write_terms(streams[i], &params, send, ctx) && write_document(streams[i], &params, send, ctx) &&

@@ -138,6 +138,8 @@ static void unit_refused(struct unit *unit, struct conn *conn, enum gl_code code
         bool again = !unit->is_held && request->sqlstate[0] == '4' && ++request->tries < TRIES_MAX;
         if (again) {
             list_prepend(&conn->queue, request);
+        } else if (unit->count > 1) {
+            split(unit, conn); /* one of them met a lock that the statement could not step around */
         } else {
             set_outcome(unit, APPEND_LOCKED);
             unit_finish(unit);

@@ -134,6 +134,51 @@ START_TEST(append__while_somebody_holds_the_row__is_locked_and_others_go_on)
 }
 END_TEST
 
+START_TEST(append__while_somebody_holds_an_annotation__is_locked_and_others_do_not_wait)
+{
+    /* given */
+    gl_uuid document, revision, session;
+    bench_document(&bench, "Another text, of no length.", &document, &revision, &session);
+    struct scribe other;
+    scribe_init(&other, &bench, &session, &bench.ana);
+    gl_hash sha256 = gl_sha256("Another text, of no length.", 27);
+    other.state->chain = gl_chain_start(&session, sha256.bytes);
+    scribe_write(&ana, 2);
+    append_wait(&bench, bench.store, &ana.stream, 1);
+    scribe_committed(&ana);
+    db_do(&bench.db, "begin");
+    db_do(&bench.db, "select from annotation where stream = '%s' for update", text_of(&bench.session));
+    /* when  */
+    scribe_write(&ana, 3); /* the third one is an update */
+    scribe_write(&other, 1);
+    struct append_stream both[2] = {ana.stream, other.stream};
+    struct appended appended = {.is_done = false};
+    append_start(bench.store, both, 2, &appended);
+    /* then  */
+    while (!appended.is_done) {
+        loop_poll_run(bench.loop, &appended.is_done, 50);
+        ck_assert_uint_eq(db_count(&bench.db, "select count(*) from pg_locks l join pg_stat_activity a using (pid)"
+                                              " where not l.granted and a.datname = current_database()"),
+                          0); /* nobody waits for the row, which would hold the other session up, too */
+    }
+    ck_assert_int_eq(appended.code, GL_OK);
+    ck_assert_int_eq(both[0].outcome, APPEND_LOCKED);
+    ck_assert_int_eq(both[1].outcome, APPEND_COMMITTED);
+    scribe_committed(&other);
+    ck_assert_uint_eq(head_of(&bench.session), 2);
+    scribe_write(&ana, 2); /* what makes and changes nothing that is held goes past */
+    append_wait(&bench, bench.store, &ana.stream, 1);
+    ck_assert_int_eq(ana.stream.outcome, APPEND_COMMITTED);
+    scribe_committed(&ana);
+    db_do(&bench.db, "rollback");
+    scribe_write(&ana, 9);
+    append_wait(&bench, bench.store, &ana.stream, 1);
+    ck_assert_int_eq(ana.stream.outcome, APPEND_COMMITTED);
+    scribe_committed(&ana);
+    scribe_fini(&other);
+}
+END_TEST
+
 struct found {
     bool is_done;
     size_t count;
@@ -454,6 +499,7 @@ int main(void)
     tcase_add_test(tcase, append__when_somebody_was_faster__loses_the_fence_and_writes_nothing);
     tcase_add_test(tcase, append__under_an_older_epoch__loses_the_fence);
     tcase_add_test(tcase, append__while_somebody_holds_the_row__is_locked_and_others_go_on);
+    tcase_add_test(tcase, append__while_somebody_holds_an_annotation__is_locked_and_others_do_not_wait);
     tcase_add_test(tcase, append__of_ops_that_are_in_the_log__says_where_and_writes_nothing);
     tcase_add_test(tcase, append__that_the_database_refuses__fails_alone);
     tcase_add_test(tcase, append__of_a_stream_that_is_not_there__loses_the_fence);

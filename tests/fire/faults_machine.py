@@ -1,0 +1,225 @@
+"""faults_machine.py - what happens to machines and to the database without a process falling: rows that a stranger locks, clocks that somebody moves, disks that
+are full. The interface is that of faults.py.
+"""
+import os
+import subprocess
+import time
+
+import client as clients
+from client import create, update
+from faults import Fault, bite
+from faults_net import plain, wait_ready, wait_unready
+from server import wait_until
+
+YEAR_S = 365 * 86400
+LATER = ("store_down", "unknown_outcome", "busy")
+
+
+class Stranger:
+    """A psql that holds a lock for as long as the with statement lasts."""
+
+    def __init__(self, database, lock):
+        self.psql = subprocess.Popen(["psql", "-Xqtd", database, "-v", "ON_ERROR_STOP=1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        print(f"begin;\n{lock};\nselect 'locked';", file=self.psql.stdin, flush=True)
+        self.rows = 0
+        for line in self.psql.stdout:
+            if line.strip() == "locked":
+                return
+            self.rows += bool(line.strip())
+        raise AssertionError(f"psql did not lock anything: {lock}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.psql.stdin.close()
+        self.psql.wait(60)
+        self.psql.stdout.close()
+
+
+class Locked(Fault):
+    """Somebody with a psql locks `lock` (of the first session) and goes for coffee. Whoever works elsewhere on the same worker is answered as ever; who
+    needs the lock gets an error that says so, in time; all is well when the coffee is over."""
+    OTHERS = 15
+
+    def __init__(self, name, lock, stops=None, others_go_on=True):
+        self.name, self.lock, self.stops, self.others_go_on = f"lock on {name}", lock, stops, others_go_on
+
+    def strike(self, stage):
+        server, (first, second) = stage.servers[0], stage.projects[:2]
+        session, other = first.sessions[0][0], second.sessions[0][0]
+        with stage.herd.client(server, first.users[0]) as ana, self.beside(stage, server, ana, second.users[0]) as ben:
+            note = ana.one(session, create("claim", start=0, end=5))
+            quiet = self.others(ben, other)
+            op = update(note["annotation"], note["seq"], note="while it is locked") if self.stops == "update" else create("claim", start=1, end=4)
+            with Stranger(stage.database, self.lock.format(session=session, project=f"(select project from session where id = '{session}')")) as stranger:
+                bite(stranger.rows, "nothing was locked")
+                begun = time.monotonic()
+                number = ana.send("session.submit", {"session": session, "ops": [op]})
+                during = self.others(ben, other) if self.others_go_on else 0
+                if self.stops:
+                    error = ana.answer(number, 60)["results"][0].get("error")
+                    assert error and error["data"]["name"] in LATER, f"an op went past the lock: {error}"
+                    took = time.monotonic() - begun
+                    assert "answer" in ana.answers[ana.send("document.list", {})] or ana.call("document.list")["documents"], "reading does not go on"
+                else:
+                    assert "seq" in ana.answer(number, 60)["results"][0], "an op that needs no lock was refused"
+                    took = time.monotonic() - begun
+            healed = time.monotonic()
+            result = wait_until("it is taken when the lock is gone", lambda: self.accepted(ana, session, op), 60)
+            assert ana.one(session, op)["seq"] == result["seq"]
+        return {"bit": stranger.rows, "answered_ms": int(took * 1000), "others_ms_before": quiet, "others_ms_during": during, "healed": healed}
+
+    @staticmethod
+    def accepted(client, session, op):
+        result = client.submit(session, [op])[0]
+        return result if "seq" in result else None
+
+    @staticmethod
+    def beside(stage, server, client, user):
+        """Somebody of another project, on the same worker if that can be told."""
+        return stage.herd.client(server, user)
+
+    def others(self, ben, session):
+        """The slowest of some ops elsewhere, in milliseconds."""
+        most = 0
+        for i in range(self.OTHERS):
+            begun = time.monotonic()
+            while not self.accepted(ben, session, create("evidence", start=i, end=i + 2)):
+                pass
+            most = max(most, time.monotonic() - begun)
+        return int(most * 1000)
+
+
+# ---- clocks
+
+class ClockMoved(Fault):
+    """By a year, on the second server's machine or on that of its people. Nobody is cut off, no op gets a time that is not the database's, and a server whose
+    clock is wrong says so."""
+
+    def __init__(self, name, whose, seconds):
+        self.name, self.whose, self.seconds = f"clock {name}", whose, seconds
+
+    def why_not(self, stage):
+        return None if getattr(stage, "clocks", None) else "there is no clock that can be moved"
+
+    def strike(self, stage):
+        clock, server = stage.clocks[self.whose], stage.servers[1]
+        cuts, acked = stage.herd.total("cuts"), stage.far.count("acked")
+        shown = int(subprocess.run([*clock.prefix(), "date", "+%s"], check=True, capture_output=True, timeout=30).stdout)
+        with stage.herd.rush():
+            clock.move(self.seconds)
+            try:
+                moved = int(subprocess.run([*clock.prefix(), "date", "+%s"], check=True, capture_output=True, timeout=30).stdout) - shown
+                stage.herd.wait("ops are acknowledged", lambda: stage.far.count("acked") >= acked + 50)
+                if self.whose == "server":
+                    wait_unready(server, "clock")
+                    self.tokens(stage, server)
+                else:
+                    assert plain(server, "/readyz")[0] == 200
+            finally:
+                clock.move(0)
+        wait_ready(server)
+        assert stage.herd.total("cuts") == cuts, f"{stage.herd.total('cuts') - cuts} connections were lost"
+        self.times(stage)
+        return {"bit": bite(abs(moved) // (YEAR_S - 86400), "the clock was not moved"), "ops": stage.far.count("acked") - acked}
+
+    @staticmethod
+    def tokens(stage, server):
+        """One that is made now for a day is good, there and elsewhere, and ends in a day."""
+        user = stage.projects[0].users[0]
+        with stage.herd.client(server, user) as ana:
+            made = ana.call("token.create", label="for a day", days=1)
+            ends = stage.server.sql(f"select extract(epoch from '{made['expires']}'::timestamptz - now())")[0][0]
+            assert 86000 < float(ends) < 86800, f"a token for a day ends in {ends} s"
+            for place in stage.servers:
+                clients.Client(place, user, token=made["secret"]).close()
+            ana.call("token.revoke", token=made["token"])
+
+    @staticmethod
+    def times(stage):
+        """Of every op: within a minute of when it was written, and never before the one it follows."""
+        wrong = stage.server.sql("select count(*) filter (where abs(extract(epoch from at - greatest(before, pg_xact_commit_timestamp(xmin)))) > 60), "
+                                 "       count(*) filter (where at < before) "
+                                 "  from (select xmin, (payload::jsonb ->> 'at')::timestamptz as at, "
+                                 "               lag((payload::jsonb ->> 'at')::timestamptz) over (partition by stream order by seq) as before "
+                                 "          from op where kind like 'annotation.%') as o")[0]
+        assert wrong == ["0", "0"], f"ops with a wrong time, and with one before their predecessor's: {wrong}"
+
+
+# ---- PostgreSQL's disk
+
+class DiskFull(Fault):
+    """Not a byte is left where PostgreSQL keeps its data and its log. Nothing is acknowledged that is not there; what was known can be read; when there is room
+    again and PostgreSQL, which may have given up, has been started, all goes on."""
+    name = "database's disk full"
+
+    def why_not(self, stage):
+        return None if hasattr(stage.cluster, "fill") else "the database has a disk that others use, too"
+
+    def strike(self, stage):
+        server, project = stage.servers[0], stage.projects[0]
+        session, failed, reads = project.sessions[0][0], {}, 0
+        with stage.herd.client(server, project.users[0]) as ana, stage.herd.rush():
+            ana.join(session)
+            stage.cluster.fill()
+            begun, slowest = time.monotonic(), 0
+            try:
+                while len(failed) < 1 or sum(failed.values()) < 5:
+                    asked = time.monotonic()
+                    name = self.one(ana, session)
+                    slowest = max(slowest, time.monotonic() - asked)
+                    failed.update({name: failed.get(name, 0) + 1} if name else {})
+                    assert time.monotonic() - begun < 120, "the disk did not become full"
+                    stage.cluster.use_up()
+                acked = self.settled(stage)
+                reads = self.reads(ana, session)
+                gave_up = not stage.cluster.is_running()
+                assert stage.herd.acked == acked, f"{stage.herd.acked - acked} ops were acknowledged without room for them"
+            finally:
+                stage.cluster.empty()
+                healed = time.monotonic()
+                if not stage.cluster.is_running():
+                    stage.cluster.start()
+        wait_ready(server)
+        return {"bit": bite(sum(failed.values()), "no op failed"), "names": ",".join(sorted(failed)), "slowest_ms": int(slowest * 1000), "reads": reads,
+                "postgres_gave_up": int(gave_up), "ready_ms": int((time.monotonic() - healed) * 1000), "healed": healed}
+
+    @staticmethod
+    def one(client, session):
+        """The name of an op's error; None when it was taken."""
+        result = client.submit(session, [create("claim", start=0, end=5, note="x" * 8000)])[0]
+        name = result.get("error", {}).get("data", {}).get("name")
+        assert name is None or name in LATER, result
+        return name
+
+    @staticmethod
+    def settled(stage):
+        def is_still():
+            before = stage.herd.acked
+            stage.cluster.use_up()
+            time.sleep(0.5)
+            return stage.herd.acked == before
+        wait_until("nothing is acknowledged any more", is_still, 120)
+        return stage.herd.acked
+
+    @staticmethod
+    def reads(client, session):
+        """What is in the worker's memory goes on being told: a page of the state."""
+        return len(client.call("session.page", session=session, restart=True)["records"])
+
+
+FAULTS = [
+    Locked("a stream's row", "select 1 from stream where id = '{session}' for update", "create"),
+    Locked("annotations", "select 1 from annotation where stream = '{session}' for update", "update"),
+    Locked("annotations, past which others are made", "select 1 from annotation where stream = '{session}' for update"),
+    Locked("members", "select 1 from member where project = {project} for update"),
+    Locked("accounts", "select 1 from account for update"),
+    Locked("the project", "select 1 from project where id = {project} for update"),
+    Locked("a whole table", "lock table annotation in access exclusive mode; select 1", "create", others_go_on=False),
+    ClockMoved("of a server a year forth", "server", YEAR_S),
+    ClockMoved("of a server a year back", "server", -YEAR_S),
+    ClockMoved("of people a year forth", "clients", YEAR_S),
+    ClockMoved("of people a year back", "clients", -YEAR_S),
+    DiskFull(),
+]
