@@ -6,9 +6,10 @@ import subprocess
 import time
 
 import client as clients
-from client import create, update
+from client import create, new_id, update
 from faults import Fault, bite
 from faults_net import plain, wait_ready, wait_unready
+from history import History
 from server import wait_until
 
 YEAR_S = 365 * 86400
@@ -37,10 +38,52 @@ class Stranger:
         self.psql.stdout.close()
 
 
+class Asker:
+    """Somebody beside the sixty, whose asks are in the histories too. What had no answer that lasts is asked again until it has one."""
+
+    def __init__(self, stage, server, user):
+        self.client = stage.herd.client(server, user)
+        self.history = History(stage.folder, f"asker-{new_id()}", stage.begin)
+        self.history.word("who", user=user)
+        self.open = {}  # op id -> (session, op)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.finish()
+        self.client.close()
+        self.history.close()
+
+    def send(self, session, op):
+        self.history.ask(session, op, again=op["id"] in self.open)
+        self.open[op["id"]] = (session, op)
+        return self.client.send("session.submit", {"session": session, "ops": [op]})
+
+    def take(self, number, seconds=60):
+        result = self.client.answer(number, seconds)["results"][0]
+        if self.history.result(self.open[result["id"]][0], result):
+            del self.open[result["id"]]
+        return result
+
+    def ask(self, session, op):
+        return self.take(self.send(session, op))
+
+    def accepted(self, session, op):
+        """Until it is."""
+        return wait_until("it is taken", lambda: (lambda result: result if "seq" in result else None)(self.ask(session, op)), 60)
+
+    def finish(self):
+        for session, op in list(self.open.values()):
+            self.accepted(session, op)
+
+
 class Locked(Fault):
     """Somebody with a psql locks `lock` (of the first session) and goes for coffee. Whoever works elsewhere on the same worker is answered as ever; who
     needs the lock gets an error that says so, in time; all is well when the coffee is over."""
     OTHERS = 15
+    often = (0, 1, 1)
 
     def __init__(self, name, lock, stops=None, others_go_on=True):
         self.name, self.lock, self.stops, self.others_go_on = f"lock on {name}", lock, stops, others_go_on
@@ -48,45 +91,32 @@ class Locked(Fault):
     def strike(self, stage):
         server, (first, second) = stage.servers[0], stage.projects[:2]
         session, other = first.sessions[0][0], second.sessions[0][0]
-        with stage.herd.client(server, first.users[0]) as ana, self.beside(stage, server, ana, second.users[0]) as ben:
-            note = ana.one(session, create("claim", start=0, end=5))
+        with Asker(stage, server, first.users[0]) as ana, Asker(stage, server, second.users[0]) as ben:
+            note = ana.accepted(session, create("claim", start=0, end=5))
             quiet = self.others(ben, other)
             op = update(note["annotation"], note["seq"], note="while it is locked") if self.stops == "update" else create("claim", start=1, end=4)
             with Stranger(stage.database, self.lock.format(session=session, project=f"(select project from session where id = '{session}')")) as stranger:
                 bite(stranger.rows, "nothing was locked")
                 begun = time.monotonic()
-                number = ana.send("session.submit", {"session": session, "ops": [op]})
+                number = ana.send(session, op)
                 during = self.others(ben, other) if self.others_go_on else 0
+                result = ana.take(number)
+                took = time.monotonic() - begun
                 if self.stops:
-                    error = ana.answer(number, 60)["results"][0].get("error")
-                    assert error and error["data"]["name"] in LATER, f"an op went past the lock: {error}"
-                    took = time.monotonic() - begun
-                    assert "answer" in ana.answers[ana.send("document.list", {})] or ana.call("document.list")["documents"], "reading does not go on"
+                    assert result.get("error", {}).get("data", {}).get("name") in LATER, f"an op went past the lock: {result}"
+                    assert ana.client.call("document.list")["documents"], "reading does not go on"
                 else:
-                    assert "seq" in ana.answer(number, 60)["results"][0], "an op that needs no lock was refused"
-                    took = time.monotonic() - begun
+                    assert "seq" in result, f"an op that needs no lock was refused: {result}"
             healed = time.monotonic()
-            result = wait_until("it is taken when the lock is gone", lambda: self.accepted(ana, session, op), 60)
-            assert ana.one(session, op)["seq"] == result["seq"]
+            ana.accepted(session, op)
         return {"bit": stranger.rows, "answered_ms": int(took * 1000), "others_ms_before": quiet, "others_ms_during": during, "healed": healed}
-
-    @staticmethod
-    def accepted(client, session, op):
-        result = client.submit(session, [op])[0]
-        return result if "seq" in result else None
-
-    @staticmethod
-    def beside(stage, server, client, user):
-        """Somebody of another project, on the same worker if that can be told."""
-        return stage.herd.client(server, user)
 
     def others(self, ben, session):
         """The slowest of some ops elsewhere, in milliseconds."""
         most = 0
         for i in range(self.OTHERS):
             begun = time.monotonic()
-            while not self.accepted(ben, session, create("evidence", start=i, end=i + 2)):
-                pass
+            ben.accepted(session, create("evidence", start=i, end=i + 2))
             most = max(most, time.monotonic() - begun)
         return int(most * 1000)
 
@@ -160,20 +190,21 @@ class DiskFull(Fault):
     def strike(self, stage):
         server, project = stage.servers[0], stage.projects[0]
         session, failed, reads = project.sessions[0][0], {}, 0
-        with stage.herd.client(server, project.users[0]) as ana, stage.herd.rush():
-            ana.join(session)
+        with Asker(stage, server, project.users[0]) as ana, stage.herd.rush():
+            ana.client.join(session)
             stage.cluster.fill()
             begun, slowest = time.monotonic(), 0
             try:
                 while len(failed) < 1 or sum(failed.values()) < 5:
                     asked = time.monotonic()
-                    name = self.one(ana, session)
+                    name = ana.ask(session, create("claim", start=0, end=5, note="x" * 8000)).get("error", {}).get("data", {}).get("name")
+                    assert name is None or name in LATER, name
                     slowest = max(slowest, time.monotonic() - asked)
                     failed.update({name: failed.get(name, 0) + 1} if name else {})
                     assert time.monotonic() - begun < 120, "the disk did not become full"
                     stage.cluster.use_up()
                 acked = self.settled(stage)
-                reads = self.reads(ana, session)
+                reads = self.reads(ana.client, session)
                 gave_up = not stage.cluster.is_running()
                 assert stage.herd.acked == acked, f"{stage.herd.acked - acked} ops were acknowledged without room for them"
             finally:
@@ -184,14 +215,6 @@ class DiskFull(Fault):
         wait_ready(server)
         return {"bit": bite(sum(failed.values()), "no op failed"), "names": ",".join(sorted(failed)), "slowest_ms": int(slowest * 1000), "reads": reads,
                 "postgres_gave_up": int(gave_up), "ready_ms": int((time.monotonic() - healed) * 1000), "healed": healed}
-
-    @staticmethod
-    def one(client, session):
-        """The name of an op's error; None when it was taken."""
-        result = client.submit(session, [create("claim", start=0, end=5, note="x" * 8000)])[0]
-        name = result.get("error", {}).get("data", {}).get("name")
-        assert name is None or name in LATER, result
-        return name
 
     @staticmethod
     def settled(stage):

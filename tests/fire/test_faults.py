@@ -11,7 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
 import faults_machine  # noqa: E402
 import faults_net  # noqa: E402
-import faults_run  # noqa: E402
+import strike  # noqa: E402
 from faults_machine import DiskFull  # noqa: E402
 from faults_net import Cable  # noqa: E402
 from ground import TimedCluster  # noqa: E402
@@ -68,14 +68,14 @@ def main():
     options, words = [word for word in sys.argv[1:] if word.startswith("--")], [word for word in sys.argv[1:] if not word.startswith("--")]
     everything = [fault for fault in faults_net.FAULTS + faults_machine.FAULTS if all(word in fault.name for word in words)]
     if "--nodes" in options:
-        faults_run.on_nodes([fault for fault in everything if isinstance(fault, Cable)])
+        strike.on_nodes([fault for fault in everything if isinstance(fault, Cable)])
     elif "--disk" in options:
         if os.geteuid() != 0:
-            faults_run.skip("only root can make a small disk")
-        faults_run.on_lines([fault for fault in everything if isinstance(fault, DiskFull)], True, kind=SmallGround)
+            strike.skip("only root can make a small disk")
+        strike.on_lines([fault for fault in everything if isinstance(fault, DiskFull)], True, kind=SmallGround)
     else:
         here = [fault for fault in everything if not isinstance(fault, (Cable, DiskFull))]
-        faults_run.on_lines(here if words or "--long" in options else [fault for fault in here if fault.name in SHORT], "--long" in options)
+        strike.on_lines(here if words or "--long" in options else [fault for fault in here if fault.name in SHORT], "--long" in options)
 
 
 if __name__ == "__main__":
