@@ -106,9 +106,11 @@ static bool must_repeat(const struct gloss_session *session, struct lg_op *op, c
     return is_later || is_early;
 }
 
+/* Nobody has a callback for what an earlier run left: whatever the reason, it is somebody's work, and stays until it is given up. A role that was taken for a
+ * day, a label that was retired, a server that fails: all that may be mended. */
 static void over(struct gloss_session *session, struct lg_op *op, const struct gloss_error *error)
 {
-    if (is_conflict(op, error) && (session->g->on_conflict || op->is_left_over)) {
+    if (op->is_left_over || (is_conflict(op, error) && session->g->on_conflict)) {
         op->state = LG_OP_REFUSED;
         lg_error_copy(&op->error, error);
     } else {

@@ -139,7 +139,7 @@ void lg_ops_free(struct lg_op *list);
 void lg_op_done(struct lg_op *op, const struct gloss_error *error);
 const json_t *lg_op_asked(struct lg_op *op); /* NULL: out of memory */
 /* Another base and change (NULL: the same) under the same id, on disk too. */
-int lg_op_renew(struct gloss_session *session, struct lg_op *op, uint64_t base, const json_t *change);
+int lg_op_renew(struct gloss_session *session, struct lg_op *op, const json_t *base, const json_t *change);
 struct lg_op *lg_op_find(const struct gloss_session *session, const char *id);
 void lg_ops_group(struct gloss *g, struct lg_op *list, size_t count);      /* makes them one step */
 bool lg_op_shares_step(const struct lg_op *op, const struct lg_op *other); /* itself included */

@@ -232,7 +232,7 @@ const json_t *lg_op_asked(struct lg_op *op)
     return op->asked;
 }
 
-int lg_op_renew(struct gloss_session *session, struct lg_op *op, uint64_t base, const json_t *change)
+int lg_op_renew(struct gloss_session *session, struct lg_op *op, const json_t *base, const json_t *change)
 {
     const json_t *asked = lg_op_asked(op);
     struct lg_op copy = {0};
@@ -241,7 +241,7 @@ int lg_op_renew(struct gloss_session *session, struct lg_op *op, uint64_t base, 
     }
     change = change ? change : json_object_get(asked, "change");
     memcpy(copy.id, op->id, sizeof(copy.id));
-    enum gl_code code = write_request(&copy, NULL, needs_base(change) ? &base : NULL, change);
+    enum gl_code code = write_request(&copy, needs_base(change) ? base : NULL, NULL, change);
     if (code != GL_OK) {
         return could_not_write(session->g, code);
     }
@@ -259,7 +259,7 @@ int lg_op_renew(struct gloss_session *session, struct lg_op *op, uint64_t base, 
     op->asked = NULL;
     op->request = copy.request;
     op->len = copy.len;
-    op->base[0] = '\0';
+    memcpy(op->base, copy.base, sizeof(op->base));
     op->is_create = copy.is_create;
     memcpy(op->subject, copy.subject, sizeof(op->subject));
     return GLOSS_OK;

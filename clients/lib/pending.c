@@ -47,15 +47,22 @@ static const json_t *current_of(const struct gloss_session *session, const struc
     return json_is_object(told) ? told : NULL;
 }
 
-/* What somebody has seen who was shown the refusal. */
-static uint64_t base_of(const struct gloss_session *session, const struct lg_op *op)
+/* What somebody has seen who was shown the refusal, and current with it (NULL: what the refusal tells of it). 0: nothing of that. */
+static uint64_t shown(const struct lg_op *op, const json_t *current)
 {
-    const json_t *current = current_of(session, op), *fields = json_object_get(op->error.data, "fields");
-    uint64_t base = larger(current ? shown_in(current) : session->seq, seq_of(op->error.data, "seq"));
+    const json_t *told = json_object_get(op->error.data, "current"), *fields = json_object_get(op->error.data, "fields");
+    uint64_t base = larger(shown_in(current ? current : told), seq_of(op->error.data, "seq"));
     for (size_t i = 0; i < json_array_size(fields); i++) {
         base = larger(base, seq_of(json_array_get(fields, i), "seq"));
     }
     return base;
+}
+
+/* Whether the refusal is about what stands there. Others (a closed session, a right, a label) say nothing of what others wrote: the op has the base that it
+ * had, or it would overwrite what nobody was shown. */
+static bool is_about_content(const struct gloss_error *error)
+{
+    return error->code == GLOSS_E_STALE || error->code == GLOSS_E_CONFLICT || error->code == GLOSS_E_GONE;
 }
 
 /* ---- deciding */
@@ -71,9 +78,27 @@ static void keep(struct gloss_session *session, struct lg_op *op)
     }
 }
 
+/* What was kept and builds on an op that is given up builds on what that one was made on. If it cannot be written, the server refuses it as depending on a
+ * refused one. */
+static void rebase(struct gloss_session *session, struct lg_op *given_up)
+{
+    const json_t *base = json_object_get(lg_op_asked(given_up), "base");
+    for (struct lg_op *at = base ? session->ops : NULL; at; at = at->next) {
+        bool builds_on_it = strcmp(at->base, given_up->id) == 0 && !lg_op_shares_step(given_up, at);
+        if (builds_on_it && at->state == LG_OP_KEPT && lg_op_renew(session, at, base, NULL) == GLOSS_OK) {
+            lg_queue_keep(session, at); /* renewed does not mean that it is to be sent */
+        }
+    }
+}
+
 static void give_up(struct gloss_session *session, struct lg_op *op)
 {
     session->has_answers = true;
+    for (struct lg_op *at = session->ops; at; at = at->next) {
+        if (lg_op_shares_step(op, at)) {
+            rebase(session, at);
+        }
+    }
     for (struct lg_op *at = session->ops; at; at = at->next) {
         if (lg_op_shares_step(op, at)) {
             struct gloss_error error = {0};
@@ -108,10 +133,24 @@ static void send_step(struct gloss_session *session, struct lg_op *op)
     }
 }
 
-static int send_anew(struct gloss_session *session, struct lg_op *op, const json_t *instead)
+/* base: what was shown of the annotation; 0: nothing. */
+static int renew(struct gloss_session *session, struct lg_op *op, uint64_t base, const json_t *instead)
 {
-    bool is_moot = op->error.code == GLOSS_E_ATOMIC_REFUSED && !instead; /* another op of its step was the reason */
-    int code = is_moot ? GLOSS_OK : lg_op_renew(session, op, base_of(session, op), instead);
+    json_t *seq = base > 0 ? json_integer((json_int_t)base) : NULL;
+    const json_t *old = json_object_get(lg_op_asked(op), "base");
+    if (base > 0 && !seq) {
+        return lg_fail_nomem(session->g);
+    }
+    int code = lg_op_renew(session, op, seq ? seq : old, instead);
+    json_decref(seq);
+    return code;
+}
+
+/* current: what the program was shown of it now. */
+static int send_anew(struct gloss_session *session, struct lg_op *op, const json_t *current, const json_t *instead)
+{
+    bool is_new = instead || is_about_content(&op->error);
+    int code = is_new ? renew(session, op, shown(op, current), instead) : GLOSS_OK;
     if (code == GLOSS_OK) {
         send_step(session, op);
     }
@@ -127,11 +166,12 @@ static struct lg_op *first_refused(const struct gloss_session *session)
     return op;
 }
 
-static void decide(struct gloss_session *session, struct lg_op *op, enum gloss_choice choice, const json_t *instead)
+static void decide(struct gloss_session *session, struct lg_op *op, enum gloss_choice choice, const json_t *current,
+                   const json_t *instead)
 {
     if (choice == GLOSS_DROP) {
         give_up(session, op);
-    } else if (choice != GLOSS_SEND_ANEW || send_anew(session, op, instead) != GLOSS_OK) {
+    } else if (choice != GLOSS_SEND_ANEW || send_anew(session, op, current, instead) != GLOSS_OK) {
         keep(session, op); /* what could not be made anew is not lost */
     }
 }
@@ -155,7 +195,7 @@ static void show(struct gloss_session *session, struct lg_op *op, json_t *asked)
                                       .current = current};
     enum gloss_choice choice = g->on_conflict ? g->on_conflict(session, &conflict, g->arg) : GLOSS_KEEP;
     if (!session->is_left && !lg_is_over(g) && session->state != LG_FAILED) {
-        decide(session, op, choice, conflict.instead);
+        decide(session, op, choice, current, conflict.instead);
     }
     json_decref(conflict.instead);
     json_decref(current);
@@ -252,7 +292,7 @@ int gloss_pending_send(struct gloss_session *session, const char *id)
     }
     session->looked_at = NULL;
     session->g->is_due = true;
-    return send_anew(session, reason, NULL);
+    return send_anew(session, reason, NULL, NULL);
 }
 
 int gloss_pending_drop(struct gloss_session *session, const char *id)

@@ -165,12 +165,14 @@ class Offline(CliCase):
         self.ana("sync", "--drop", ops[0], "--drop", ops[1])
         self.assertEqual(self.ana("sync", "--list", "--json").lines, [])
 
-    def test_what_can_never_be_done_is_told_and_goes(self):
+    def test_what_can_never_be_done_is_told_and_stays_until_it_is_given_up(self):
         kept = self.keep("tag", self.brief, "words that stand nowhere", "--label", "claim")
         done = self.ana("sync", "--json", status=1)
-        self.assertEqual((done.json["op"], done.json["kept"], done.json["error"]["name"]), (kept["op"], False, "quote_not_found"))
+        self.assertEqual((done.json["op"], done.json["kept"], done.json["error"]["name"]), (kept["op"], True, "quote_not_found"))
         self.assertEqual(done.json["change"]["label"], "claim")
         self.assertIn("are not in the text", done.err)
+        self.assertEqual([line["op"] for line in self.ana("sync", "--list", "--json").lines], [kept["op"]])
+        self.ana("sync", "--drop", "all")
         self.assertEqual(self.ana("sync", "--list", "--json").lines, [])
 
     def test_many_in_several_briefs(self):

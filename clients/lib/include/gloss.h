@@ -350,6 +350,14 @@ void gloss_new_id(char id[GLOSS_ID]); /* a new UUID, version 7 */
  * An op refused because of what happened meanwhile (stale, conflict, gone, session_closed, wrong_revision, depends_on_refused) is
  * shown to on_conflict, one by one, in order, before any callback. Without on_conflict: ops of this run are called back with
  * their error, those of an earlier run are kept. An atomic step is shown once, and the choice is for all of it.
+ *
+ * Of an op of an earlier run that is so for every refusal, since it has no callback: also for those that only you can mend (the right
+ * that you lost, a label that is no longer there, too_large where the server takes smaller messages than the one before). It leaves
+ * the disk when it was accepted, or when you give it up.
+ *
+ * Sent anew, an op that was stale, in conflict or about what is gone has as its base what the refusal told, or what conflict.current
+ * showed: what others do after that is not overwritten, but refused again. After any other refusal it is sent as it was. What builds on
+ * a kept op that is given up has the base of that one.
  */
 struct gloss_conflict {
     const char *op;

@@ -1,12 +1,14 @@
 /*
  * The queue of unsent ops on disk, through any end of the program.
  *
- * This program is linked with a copy of the library whose write, fsync, fdatasync, rename and ftruncate are those below: they
+ * This program is linked with a copy of the library whose write, fsync, fdatasync, rename, ftruncate, open and unlink are those below: they
  * count bytes and calls, and kill the process when their time has come, in the middle of a write, too.
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,20 +26,36 @@ int kill_fsync(int fd);
 int kill_fdatasync(int fd);
 int kill_rename(const char *from, const char *to);
 int kill_ftruncate(int fd, off_t len);
+int kill_open(const char *path, int flags, ...);
+int kill_unlink(const char *path);
 
 static uint64_t written, kill_at; /* 0: not at all. A call that writes nothing counts as a byte */
 static bool is_disk_full, is_dir_failing;
+static bool is_killed_here,
+    is_dead; /* instead of the process, what it does to the disk ends: the same to see afterwards, and much faster than fork() */
+
+static bool can_do(void)
+{
+    if (is_dead) {
+        errno = EIO;
+    }
+    return !is_dead;
+}
 
 static void count(uint64_t bytes)
 {
     written += bytes;
-    if (kill_at != 0 && written >= kill_at) {
+    if (kill_at != 0 && written >= kill_at && !is_killed_here) {
         kill(getpid(), SIGKILL);
     }
+    is_dead |= kill_at != 0 && written >= kill_at;
 }
 
 ssize_t kill_write(int fd, const void *bytes, size_t len)
 {
+    if (!can_do()) {
+        return -1;
+    }
     if (is_disk_full) {
         ck_assert_int_ge(write(fd, bytes, len / 2), 0);
         errno = ENOSPC;
@@ -48,13 +66,19 @@ ssize_t kill_write(int fd, const void *bytes, size_t len)
     }
     ssize_t done = write(fd, bytes, len);
     count(len);
-    return done;
+    return can_do() ? done : -1;
 }
 
 int kill_fsync(int fd)
 {
     struct stat info;
+    if (!can_do()) {
+        return -1;
+    }
     count(1); /* what is killed is the program, not the system */
+    if (!can_do()) {
+        return -1;
+    }
     if (is_dir_failing && fstat(fd, &info) == 0 && S_ISDIR(info.st_mode)) {
         errno = EIO;
         return -1;
@@ -69,14 +93,32 @@ int kill_fdatasync(int fd)
 
 int kill_rename(const char *from, const char *to)
 {
-    count(1);
-    return rename(from, to);
+    if (can_do()) {
+        count(1);
+    }
+    return can_do() ? rename(from, to) : -1;
 }
 
 int kill_ftruncate(int fd, off_t len)
 {
-    count(1);
-    return ftruncate(fd, len);
+    if (can_do()) {
+        count(1);
+    }
+    return can_do() ? ftruncate(fd, len) : -1;
+}
+
+int kill_open(const char *path, int flags, ...)
+{
+    va_list args;
+    va_start(args, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+    va_end(args);
+    return !(flags & (O_CREAT | O_TRUNC)) || can_do() ? open(path, flags, mode) : -1;
+}
+
+int kill_unlink(const char *path)
+{
+    return can_do() ? unlink(path) : -1;
 }
 
 static void make_dir(char dir[64])
@@ -181,15 +223,19 @@ static const struct step {
 #define STEPS     (sizeof(steps) / sizeof(steps[0]))
 #define OPS_COUNT 10
 
+static int do_step(struct gloss_session *session, unsigned i)
+{
+    char id[GLOSS_ID];
+    id_of(steps[i].first, id);
+    return steps[i].is_drop ? gloss_pending_drop(session, id)
+                            : submit_numbers(session, steps[i].first, steps[i].many, steps[i].is_atomic);
+}
+
 static void run(struct gloss *g, int said)
 {
     struct gloss_session *session = join(g);
     for (unsigned char i = 0; i < STEPS; i++) {
-        char id[GLOSS_ID];
-        id_of(steps[i].first, id);
-        int code = steps[i].is_drop ? gloss_pending_drop(session, id)
-                                    : submit_numbers(session, steps[i].first, steps[i].many, steps[i].is_atomic);
-        if (code != 0 || write(said, &i, 1) != 1) {
+        if (do_step(session, i) != 0 || write(said, &i, 1) != 1) {
             _exit(3);
         }
     }
@@ -265,6 +311,31 @@ static unsigned run_and_kill(struct gloss *g, uint64_t at, bool *is_over)
     return acknowledged;
 }
 
+#define BYTES_AT_ONCE 200
+#define KILL_EVERY    23 /* a real kill so often */
+
+/* The same in this process. */
+static unsigned run_until_dead(struct gloss *g, uint64_t at, bool *is_over)
+{
+    struct gloss_session *session = NULL;
+    unsigned acknowledged = 0;
+    kill_at = at;
+    written = 0;
+    is_killed_here = true;
+    if (gloss_join(g, session_id, NULL, &session) == 0) {
+        while (acknowledged < STEPS && do_step(session, acknowledged) == 0 && !is_dead) {
+            acknowledged++;
+        }
+        gloss_leave(&session);
+    }
+    (void)gloss_process(g);
+    *is_over = !is_dead;
+    ck_assert(is_dead || acknowledged == STEPS);
+    kill_at = 0;
+    is_killed_here = is_dead = false;
+    return acknowledged;
+}
+
 /* The runs that are killed at bytes first ... first + many - 1. True: the last one came to its end. */
 static bool try_bytes(const char *dir, uint64_t first, uint64_t many)
 {
@@ -272,7 +343,7 @@ static bool try_bytes(const char *dir, uint64_t first, uint64_t many)
     bool is_over = false;
     for (uint64_t at = first; at < first + many && !is_over; at++) {
         empty_dir(dir);
-        unsigned acknowledged = run_and_kill(g, at, &is_over);
+        unsigned acknowledged = at % KILL_EVERY == 0 ? run_and_kill(g, at, &is_over) : run_until_dead(g, at, &is_over);
         ck_assert(!is_over || acknowledged == STEPS);
         for (int again = 0; again < 2; again++) { /* mended once, it stays so */
             struct gloss_session *session = join(g);
@@ -283,8 +354,6 @@ static bool try_bytes(const char *dir, uint64_t first, uint64_t many)
     gloss_free(&g);
     return is_over;
 }
-
-#define BYTES_AT_ONCE 200
 
 START_TEST(queue__killed_at_every_byte__loses_nothing_and_makes_nothing_up)
 {
@@ -610,6 +679,11 @@ static void leave_cache(struct fake *fake, const char *dir)
     gloss_connect(ana.g);
     WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED]);
     client_free(&ana);
+    for (json_int_t open = 1; open > 0;) { /* until the server has read all that was asked */
+        json_t *stats = fake_ask(fake, "{\"do\":\"stats\"}");
+        open = json_integer_value(json_object_get(stats, "open"));
+        json_decref(stats);
+    }
 }
 
 START_TEST(replica__of_the_last_run__is_there_without_a_connection__and_continued)
@@ -881,6 +955,85 @@ START_TEST(conflict__that_nobody_is_asked_about__is_called_back__or_kept_of_an_e
     ck_assert_int_eq(gloss_pending_drop(ana.session, pending.op), 0);
     WAIT_FOR(&ana, gloss_pending_count(ana.session) == 1);
     end_conflict(&ana, &fake, second_dir);
+}
+END_TEST
+
+/* The session is whole, and its first op is kept because of this. */
+static bool is_kept(struct client *ana, int code)
+{
+    struct gloss_pending pending;
+    return gloss_session_is_synced(ana->session) && gloss_pending_at(ana->session, 0, &pending) &&
+           pending.state == GLOSS_PENDING_KEPT && pending.error->code == code;
+}
+
+/* What an earlier run left is somebody's work: whatever the reason, it stays. And since a closed session or a right that was taken says nothing of what others wrote meanwhile,
+ * sending it again does not overwrite that: it is refused once more, as stale, and only then sent over what was shown. */
+static void refuse_and_send(const char *name, int code)
+{
+    char dir[64], annotation[GLOSS_ID], op[GLOSS_ID];
+    struct fake fake;
+    struct client ana;
+    struct gloss_pending pending;
+    make_dir(dir);
+    into_conflict(&ana, &fake, dir, annotation, false);
+    client_free(&ana); /* before anything was sent */
+    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"refuse\",\"method\":\"session.submit\",\"name\":\"%s\"}", name);
+    start_client(&ana, &fake, dir);
+    join_cached(&ana);
+    gloss_connect(ana.g);
+    WAIT_FOR(&ana, is_kept(&ana, code));
+    ck_assert_uint_eq(gloss_pending_count(ana.session), 2);
+    for (int time = 0; time < 2; time++) {
+        ck_assert(gloss_pending_at(ana.session, 0, &pending));
+        memcpy(op, pending.op, sizeof(op));
+        ck_assert_int_eq(gloss_pending_send(ana.session, op), 0);
+        if (time == 0) {
+            WAIT_FOR(&ana, is_kept(&ana, GLOSS_E_STALE));
+            ck_assert_str_eq(note_of(&ana, annotation), "bens");
+        }
+    }
+    WAIT_FOR(&ana, strncmp(note_of(&ana, annotation), "anas", 4) == 0);
+    end_conflict(&ana, &fake, dir);
+}
+
+START_TEST(refusal__for_another_reason__keeps_what_an_earlier_run_left__and_its_base)
+{
+    refuse_and_send("forbidden", GLOSS_E_FORBIDDEN);
+    refuse_and_send("unknown_label", GLOSS_E_UNKNOWN_LABEL);
+    refuse_and_send("session_closed", GLOSS_E_SESSION_CLOSED);
+}
+END_TEST
+
+START_TEST(op__that_builds_on_one_that_is_given_up__has_the_base_of_that_one)
+{
+    char dir[64], annotation[GLOSS_ID], op[GLOSS_ID];
+    struct fake fake;
+    struct client ana;
+    struct gloss_pending pending;
+    make_dir(dir);
+    into_conflict(&ana, &fake, dir, annotation, false);
+    client_free(&ana);
+    for (int run = 0; run < 2; run++) { /* given up in one run, sent in the next */
+        start_client(&ana, &fake, dir);
+        join_cached(&ana);
+        gloss_connect(ana.g);
+        if (run == 0) {
+            WAIT_FOR(&ana, is_kept(&ana, GLOSS_E_STALE));
+            ck_assert(gloss_pending_at(ana.session, 0, &pending));
+            memcpy(op, pending.op, sizeof(op));
+            ck_assert_int_eq(gloss_pending_drop(ana.session, op), 0);
+            WAIT_FOR(&ana, gloss_pending_count(ana.session) == 1 && is_kept(&ana, GLOSS_E_DEPENDS_ON_REFUSED));
+            client_free(&ana);
+        }
+    }
+    WAIT_FOR(&ana, is_kept(&ana, GLOSS_E_DEPENDS_ON_REFUSED));
+    ck_assert(gloss_pending_at(ana.session, 0, &pending));
+    ck_assert_int_gt(json_integer_value(pending.base), 0);
+    memcpy(op, pending.op, sizeof(op));
+    ck_assert_int_eq(gloss_pending_send(ana.session, op), 0);
+    WAIT_FOR(&ana, is_kept(&ana, GLOSS_E_STALE));
+    ck_assert_str_eq(note_of(&ana, annotation), "bens");
+    end_conflict(&ana, &fake, dir);
 }
 END_TEST
 
@@ -1189,6 +1342,8 @@ RUN("queue", queue__killed_at_every_byte__loses_nothing_and_makes_nothing_up,
     conflict__dropped__is_called_back_with_its_error, conflict__sent_anew__is_accepted_with_what_builds_on_it,
     conflict__with_another_change_instead__sends_that, conflict__kept__stays_through_a_restart_until_it_is_sent,
     conflict__that_nobody_is_asked_about__is_called_back__or_kept_of_an_earlier_run,
+    refusal__for_another_reason__keeps_what_an_earlier_run_left__and_its_base,
+    op__that_builds_on_one_that_is_given_up__has_the_base_of_that_one,
     conflict__in_an_atomic_step__is_asked_once_and_decided_for_all,
     atomic_step__sent_anew_when_the_program_ends__waits_as_a_whole,
     atomic_step__that_builds_on_a_kept_op__is_sent_with_it_as_a_whole,
