@@ -61,7 +61,7 @@ static void tell(struct checking *checking)
 
 struct stream_of {
     gl_uuid id, project;
-    bool is_project;
+    bool is_project, has_repairable;
 };
 
 struct streams {
@@ -74,7 +74,8 @@ static enum gl_code take_stream(void *ctx, const struct store_rows *row, struct 
     struct streams *streams = ctx;
     (void)err;
     streams->items = mem_grow(streams->items, &streams->cap, streams->count + 1, sizeof(*streams->items));
-    streams->items[streams->count++] = (struct stream_of){store_uuid(row, 0, 0), store_uuid(row, 0, 1), store_bool(row, 0, 2)};
+    streams->items[streams->count++] =
+        (struct stream_of){.id = store_uuid(row, 0, 0), .project = store_uuid(row, 0, 1), .is_project = store_bool(row, 0, 2)};
     return GL_OK;
 }
 
@@ -84,7 +85,7 @@ static void begin_project(struct check_run *run)
     project_mirror_init(&run->project);
 }
 
-static enum gl_code check_one(struct check_run *run, const struct stream_of *stream, struct gl_err *err)
+static enum gl_code check_one(struct check_run *run, struct stream_of *stream, struct gl_err *err)
 {
     struct checking checking;
     if (stream->is_project) {
@@ -94,13 +95,13 @@ static enum gl_code check_one(struct check_run *run, const struct stream_of *str
     enum gl_code code = check_stream(&checking, err);
     if (code == GL_OK) {
         tell(&checking);
+        stream->has_repairable = report_count_repairable(&checking.report) > 0;
     }
     checking_fini(&checking);
     return code;
 }
 
-/* What a session's check asks of its project, without a word about that. */
-static enum gl_code check_project_quietly(struct check_run *run, const gl_uuid *project, struct gl_err *err)
+enum gl_code check_project_quietly(struct check_run *run, const gl_uuid *project, struct gl_err *err)
 {
     struct checking checking;
     begin_project(run);
@@ -170,11 +171,74 @@ static enum gl_code check_all(struct check_run *run, const gl_uuid *only, struct
     return code;
 }
 
+/* ---- repair */
+
+struct options {
+    bool json, is_repair, is_dry;
+};
+
+static void tell_mended(const struct stream_of *stream, const struct options *options, const struct report *before,
+                        const struct report *after)
+{
+    char id[GL_UUID_TEXT + 1];
+    gl_uuid_format(&stream->id, id);
+    json_t *mended = report_counts_less(before, after);
+    if (options->json) {
+        print_json(json_pack("{s:s, s:O, s:b, s:o}", "stream", id, "repaired", mended, "dry_run", options->is_dry, "left",
+                             report_counts(after)));
+    } else {
+        const char *kind;
+        json_t *count;
+        json_object_foreach(mended, kind, count)
+        {
+            printf("%s  %s: %" JSON_INTEGER_FORMAT " of %s\n", options->is_dry ? "would repair" : "repaired", id,
+                   json_integer_value(count), kind);
+        }
+        fflush(stdout);
+    }
+    json_decref(mended);
+}
+
+/* One that cannot be repaired keeps no other from it. */
+static uint64_t mend_one(struct check_run *run, const struct stream_of *stream, const struct options *options, struct gl_err *err)
+{
+    struct report before, after;
+    report_init(&before);
+    report_init(&after);
+    uint64_t mended = 0;
+    if (mend_stream(run, &stream->id, options->is_dry, &before, &after, err) == GL_OK) {
+        tell_mended(stream, options, &before, &after);
+        mended = before.total - after.total;
+    } else {
+        char id[GL_UUID_TEXT + 1];
+        gl_uuid_format(&stream->id, id);
+        admin_complain("%s: it was not repaired: %s", id, err->detail);
+    }
+    report_fini(&before);
+    report_fini(&after);
+    return mended;
+}
+
+static enum gl_code mend_all(struct check_run *run, const struct streams *streams, const struct options *options,
+                             struct gl_err *err)
+{
+    uint64_t mended = 0;
+    for (size_t i = 0; i < streams->count && err->code != GL_E_STORE_DOWN; i++) {
+        mended += streams->items[i].has_repairable ? mend_one(run, &streams->items[i], options, err) : 0;
+    }
+    const uint64_t left = run->findings > mended ? run->findings - mended : 0;
+    if (!options->json) {
+        printf("%" PRIu64 " %s, %" PRIu64 " left\n", mended, options->is_dry ? "would be repaired" : "repaired", left);
+    }
+    run->findings = options->is_dry ? run->findings : left;
+    return err->code == GL_E_STORE_DOWN ? err->code : GL_OK;
+}
+
 /* ---- the verb */
 
-static int run_check(struct admin_db *db, const gl_uuid *only, bool json)
+static int run_check(struct admin_db *db, const gl_uuid *only, const struct options *options)
 {
-    struct check_run run = {.db = db, .json = json, .is_whole = !only};
+    struct check_run run = {.db = db, .json = options->json, .is_whole = !only};
     struct streams streams = {.count = 0};
     struct gl_err err = {0};
     project_mirror_init(&run.project);
@@ -184,8 +248,11 @@ static int run_check(struct admin_db *db, const gl_uuid *only, bool json)
     if (code == GL_OK && only && streams.count == 0) {
         admin_complain("there is no such stream; a stream is a session's or a project's id");
         run.findings++;
-    } else if (code == GL_OK && !json) {
+    } else if (code == GL_OK && !options->json) {
         printf("%zu streams, %" PRIu64 " findings\n", streams.count, run.findings);
+    }
+    if (code == GL_OK && options->is_repair) {
+        code = mend_all(&run, &streams, options, &err);
     }
     across_fini(&run);
     project_mirror_fini(&run.project);
@@ -195,9 +262,10 @@ static int run_check(struct admin_db *db, const gl_uuid *only, bool json)
 
 static int run(struct settings *settings, int argc, char **argv)
 {
-    bool json = false;
+    struct options it = {.json = false};
     gl_uuid only;
-    const struct admin_option options[] = {{"json", NULL, &json}, {0}};
+    const struct admin_option options[] = {
+        {"json", NULL, &it.json}, {"repair", NULL, &it.is_repair}, {"dry-run", NULL, &it.is_dry}, {0}};
     if (!admin_options(&admin_check, options, &argc, argv)) {
         return ADMIN_USAGE;
     }
@@ -207,10 +275,13 @@ static int run(struct settings *settings, int argc, char **argv)
     if (argc == 1 && !gl_uuid_parse(gl_slice_str(argv[0]), &only)) {
         return admin_usage(&admin_check, "\"%s\" is no id of a stream", argv[0]);
     }
+    if (it.is_dry && !it.is_repair) {
+        return admin_usage(&admin_check, "--dry-run belongs to --repair");
+    }
     struct admin_db *db;
     int exit_code = database_open(settings, &db);
     if (exit_code == ADMIN_OK) {
-        exit_code = run_check(db, argc ? &only : NULL, json);
+        exit_code = run_check(db, argc ? &only : NULL, &it);
         admin_db_close(&db);
     }
     return exit_code;
@@ -218,7 +289,7 @@ static int run(struct settings *settings, int argc, char **argv)
 
 const struct admin_verb admin_check = {
     .name = "check",
-    .usage = "[STREAM] [--json]",
-    .help = "rebuild every stream from its log and compare it with what is stored",
+    .usage = "[STREAM] [--repair [--dry-run]] [--json]",
+    .help = "rebuild every stream from its log and compare it with what is stored; --repair: write that",
     .run = run,
 };

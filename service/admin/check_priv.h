@@ -73,7 +73,6 @@ struct far_end { /* of a relation, that is not there; told at the end, unless th
 struct check_run {
     struct admin_db *db;
     bool json, is_whole; /* of all streams */
-    size_t bad;
     uint64_t findings;
     struct progress progress;
     struct project_mirror project; /* of the sessions that come now */
@@ -117,6 +116,7 @@ struct checking {
     /* The stream's row: */
     uint64_t head, mode_seq, live, retained_from;
     gl_hash chain_start, chain, sum;
+    gl_hash start; /* chain(0) as it must be */
     char mode[16];
     int64_t last_at_ms, at_ms; /* of the row; of the op read last */
     uint64_t codebook;         /* of the op read last */
@@ -133,6 +133,8 @@ static inline bool can_rebuild(const struct checking *checking)
 void checking_init(struct checking *checking, struct check_run *run, const gl_uuid *stream);
 void checking_fini(struct checking *checking);
 enum gl_code check_stream(struct checking *checking, struct gl_err *err);
+/* check.c: what a session's check asks of its project, without a word about that. */
+enum gl_code check_project_quietly(struct check_run *run, const gl_uuid *project, struct gl_err *err);
 gl_hash check_hash(const struct store_rows *rows, size_t column); /* of row 0 */
 
 enum gl_code check_log(struct checking *checking, struct gl_err *err); /* check_log.c */

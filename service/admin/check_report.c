@@ -24,7 +24,7 @@ static const struct {
 };
 
 static const char *const remedies[] = {
-    [REMEDY_REBUILD] = "nothing is lost: it follows from the log, and can be made again from there",
+    [REMEDY_REBUILD] = "glossd check --repair makes it again from the log",
     [REMEDY_RESTORE] =
         "nothing else has it: take it from a backup (restore the database, or this part of it, beside the running one)",
     [REMEDY_LOOK] = "the log says so and holds together: look at the op that made it; the next change of it mends it",
@@ -51,6 +51,13 @@ void report_fini(struct report *report)
 {
     json_decref(report->problems);
     *report = (struct report){.problems = NULL};
+}
+
+void report_take(struct report *to, struct report *from)
+{
+    report_fini(to);
+    *to = *from;
+    report_init(from);
 }
 
 size_t report_count_repairable(const struct report *report)
@@ -93,6 +100,17 @@ json_t *report_counts(const struct report *report)
     for (int kind = 0; kind < CHECK_KIND_COUNT; kind++) {
         if (report->counts[kind] > 0) {
             json_object_set_new(counts, kinds[kind].name, json_integer((json_int_t)report->counts[kind]));
+        }
+    }
+    return counts;
+}
+
+json_t *report_counts_less(const struct report *before, const struct report *after)
+{
+    json_t *counts = json_object();
+    for (int kind = 0; kind < CHECK_KIND_COUNT; kind++) {
+        if (before->counts[kind] > after->counts[kind]) {
+            json_object_set_new(counts, kinds[kind].name, json_integer((json_int_t)(before->counts[kind] - after->counts[kind])));
         }
     }
     return counts;

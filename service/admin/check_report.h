@@ -19,7 +19,7 @@ enum check_kind {
 };
 enum check_remedy { REMEDY_REBUILD, REMEDY_RESTORE, REMEDY_LOOK };
 const char *check_kind_name(enum check_kind kind);
-bool check_kind_is_repaired(enum check_kind kind); /* it follows from the log */
+bool check_kind_is_repaired(enum check_kind kind); /* by --repair, from the log */
 
 /* Where in its stream: an op, or the thing with an id that what names ("annotation"), or both. */
 struct check_place {
@@ -37,11 +37,13 @@ struct report {
 };
 void report_init(struct report *report);
 void report_fini(struct report *report);
+void report_take(struct report *to, struct report *from); /* from is empty then; to was */
 /* Of each kind the first ones are kept; all are counted. */
 void report_problem(struct report *report, enum check_kind kind, struct check_place place, const char *fmt, ...) GL_PRINTF(4, 5);
 size_t report_count_repairable(const struct report *report);
-json_t *report_counts(const struct report *report);                /* {kind: how many} */
-void report_tell(const struct report *report, const char *stream); /* on standard error */
+json_t *report_counts(const struct report *report);                                  /* {kind: how many} */
+json_t *report_counts_less(const struct report *before, const struct report *after); /* how many fewer */
+void report_tell(const struct report *report, const char *stream);                   /* on standard error */
 
 /* How far it is, on standard error if that is a terminal. */
 struct progress {

@@ -108,6 +108,7 @@ static void take_row(struct checking *checking, const struct store_rows *rows)
         sha256 = take_text(checking, rows);
     }
     checking->state = gl_state_new(&checking->stream, has_text ? sha256.bytes : NULL);
+    checking->start = checking->is_session == has_text ? checking->state->chain : checking->chain_start;
     if (checking->is_session != has_text) {
         report_problem(&checking->report, CHECK_STREAM_KIND, HERE, "a stream of the kind %s %s a session",
                        checking->is_session ? "session" : "project", has_text ? "has" : "has no row of");

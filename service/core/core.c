@@ -50,7 +50,8 @@ static void on_heads(void *ctx, enum gl_code code, const struct store_head *head
         if (project && project->is_ready && !project->is_in_flight &&
             (heads[i].head != project->head || heads[i].epoch != project->epoch))
             project_reload(project);
-        if (session && session->phase == SESSION_READY && heads[i].head != session->state->seq && !MUTATION(notification_trusted))
+        const bool is_behind = session && session->phase == SESSION_READY && heads[i].head != session->state->seq;
+        if ((is_behind && !MUTATION(notification_trusted)) || (session && session->must_prove))
             session_catch_up(session);
     }
 }

@@ -200,6 +200,8 @@ struct session {
     size_t known_cap, known_at, known_count;
     struct waiting_op *waiting, **waiting_tail;
     bool is_in_flight, is_catching_up, is_looking_up;
+    bool must_prove,
+        is_proving; /* rows of its project were repaired: nothing is judged until the sum in the database was seen again; it is being read */
     uint64_t heard;       /* another worker told of this head while we were busy; 0: of none */
     gl_uuid tail_account; /* who asks, while it is read or catching up */
     unsigned fences_lost; /* in a row */
@@ -221,6 +223,8 @@ void session_free(struct session *session);
 void session_sweep(struct core *core, uint64_t now_ms);
 /* Reads the log's tail until the head is reached; then the writer goes on. */
 void session_catch_up(struct session *session);
+void session_must_prove(
+    struct session *session); /* rows were repaired: the sum in the database tells whether what is held is right */
 /* Another worker told that the log has reached this head. 0: only looks again at what was heard while the session was busy. */
 void session_heard(struct session *session, uint64_t head);
 /* Calls back once memory has what the log has now; code says when the store could not be asked. The caller holds a use of its own. */
@@ -315,6 +319,7 @@ struct project {
     uint64_t head, epoch, codebook;
     gl_hash chain;
     bool is_open, others_may_edit;
+    uint64_t repaired; /* store.h, struct store_project */
     int64_t last_at_ms;
     struct gl_codebook *terms;
     struct known_ops known;

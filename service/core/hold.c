@@ -112,7 +112,8 @@ static bool step_session(struct hold *hold)
     struct session *session = hold->session;
     if (session->phase != SESSION_READY || !session->waiting)
         return false;
-    if (session->is_catching_up || session->is_looking_up || hold->is_reading || !project_may(session->project))
+    if (session->is_catching_up || session->is_looking_up || session->must_prove || hold->is_reading ||
+        !project_may(session->project))
         return true;
     if (hold->must_read)
         return read_session(hold);

@@ -174,6 +174,7 @@ static void take(struct project *project, const struct store_project *from)
     gl_codebook_set_open(project->terms, from->is_open);
     project_set_name(project, from->name);
     project->head = from->head;
+    project->repaired = from->repaired;
     project->epoch = from->epoch;
     project->codebook = from->codebook;
     project->chain = from->chain;
@@ -321,6 +322,7 @@ static const gl_uuid *any_account(const struct project *project)
 struct reload {
     struct project *project;
     gl_uuid account;
+    bool is_whole; /* all terms were asked for */
 };
 
 /* A moment's pause: what would be judged now would lose the fence, and be read in vain again. */
@@ -333,18 +335,46 @@ static void put_off(struct project *project)
             session->not_before_ms = project->not_before_ms;
 }
 
+/* Rows were made again from the log: terms are taken anew, and each session must show that it holds what the log says. */
+static void take_repaired(struct project *project, const struct store_project *from)
+{
+    struct session *session;
+    new_codebook(project);
+    project->repaired = from->repaired;
+    for (size_t at = 0; (session = map_next(&project->core->sessions, &at));)
+        if (session->project == project)
+            session->must_prove = true;
+}
+
+static void prove_sessions(struct project *project)
+{
+    struct session *session;
+    for (size_t at = 0; (session = map_next(&project->core->sessions, &at));)
+        if (session->project == project && session->must_prove)
+            session_must_prove(session);
+}
+
 static void on_reloaded(void *ctx, enum gl_code code, const struct store_project *from)
 {
     struct reload *reload = ctx;
     struct project *project = reload->project;
     uint64_t epoch = project->epoch;
+    if (code == GL_OK && from->repaired != project->repaired && !reload->is_whole) {
+        reload->is_whole = true;
+        store_project_load(project->core->store, &reload->account, &project->id, 0, on_reloaded, reload);
+        return;
+    }
     project->is_loading = false;
+    if (code == GL_OK && reload->is_whole)
+        take_repaired(project, from);
     if (code == GL_OK && from->head < project->head) { /* the database went back in time */
         new_codebook(project);
         project->head = project->told = 0;
         project_reload(project);
     } else if (code == GL_OK) {
         take(project, from);
+        if (reload->is_whole)
+            prove_sessions(project);
         if (project->epoch != epoch && !MUTATION(roles_not_refreshed))
             project_refresh_roles(project);
         project_deliver_all(project);
@@ -417,7 +447,7 @@ void project_reload(struct project *project)
     if (project->is_loading || project->is_in_flight || !project->is_ready || !account)
         return;
     struct reload *reload = mem_alloc(sizeof *reload);
-    *reload = (struct reload){project, *account};
+    *reload = (struct reload){project, *account, false};
     project->is_loading = true;
     project->uses++;
     store_tail_read(project->core->store, account, &project->id, project->told, 256, project->core->limits.frame_bytes / 2,

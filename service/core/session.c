@@ -432,6 +432,17 @@ static void give_up(struct session *session, const struct gl_err *err)
     session_release(session);
 }
 
+/* What is held may have been read from rows that were wrong until they were repaired: the log is the same, only the sum tells. */
+static enum gl_code prove(struct session *session, const struct store_tail *tail, struct gl_err *err)
+{
+    if (!session->is_proving || session->state->seq != tail->head)
+        return GL_OK;
+    if (tail->has_sum && !gl_hash_equal(&tail->sum, &session->state->sum))
+        return gl_fail(err, GL_E_RESYNC, "the state in memory is not the one that the database was repaired to");
+    session->must_prove = session->is_proving = false;
+    return GL_OK;
+}
+
 static void follow_all(struct session *session, const struct store_tail *tail)
 {
     struct gl_err err = {0};
@@ -448,9 +459,13 @@ static void follow_all(struct session *session, const struct store_tail *tail)
             return;
         }
     }
+    if (prove(session, tail, &err) != GL_OK) {
+        give_up(session, &err);
+        return;
+    }
     if (tail->count > 0)
         deliver_live(session, from_seq);
-    if (session->state->seq < tail->head)
+    if (session->state->seq < tail->head || session->must_prove)
         session_catch_up(session);
     else
         session_heard(session, 0);
@@ -503,10 +518,18 @@ static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
 static void read_tail(struct session *session, const gl_uuid *account)
 {
     session->is_catching_up = true;
+    session->is_proving = session->must_prove;
     session->tail_account = *account;
     session->uses++;
     store_tail_read(session->core->store, account, &session->id, session->state->seq, session->core->limits.append_max_ops,
                     session->core->limits.frame_bytes, on_tail, session);
+}
+
+void session_must_prove(struct session *session)
+{
+    session->must_prove = true;
+    session->is_proving = false; /* what is being read may be from before */
+    session_catch_up(session);
 }
 
 void session_catch_up(struct session *session)

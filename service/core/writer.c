@@ -154,7 +154,7 @@ bool project_may(const struct project *project)
 static bool session_may(const struct session *session, uint64_t now_ms)
 {
     return session->waiting && session->phase == SESSION_READY && !session->is_held && !session->is_in_flight &&
-           !session->is_catching_up && !session->is_looking_up && session->not_before_ms <= now_ms &&
+           !session->is_catching_up && !session->is_looking_up && !session->must_prove && session->not_before_ms <= now_ms &&
            project_may(session->project);
 }
 

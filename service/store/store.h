@@ -174,6 +174,8 @@ struct store_tail {
     size_t count;
     gl_hash chain_before; /* chain(after): the caller compares it with what it has */
     uint64_t head;
+    bool has_sum; /* the stream's state sum at head */
+    gl_hash sum;
 };
 typedef void (*store_tail_fn)(void *ctx, enum gl_code code, const struct store_tail *tail);
 void store_tail_read(struct store *store, const gl_uuid *account, const gl_uuid *stream, uint64_t after, size_t max_ops,
@@ -186,6 +188,7 @@ struct store_project {
     gl_hash chain;
     bool is_open, others_may_edit;
     int64_t last_at_ms;
+    uint64_t repaired;        /* how often rows of its streams were made again from the log: what is held of them is read anew */
     struct gl_slice *records; /* canonical records of the terms that were changed after the seq that was asked for */
     size_t record_count;
 };

@@ -316,9 +316,11 @@ static bool tail_result(struct request *request, unsigned statement, PGresult *r
 {
     struct read *read = (struct read *)request;
     struct store_tail *tail = &read->of.tail;
-    if (statement == FIRST && rows_fit(result, 2)) {
+    if (statement == FIRST && rows_fit(result, 3)) {
         tail->head = row_u64(result, 0, 0);
-        tail->chain_before = row_hash(result, 0, 1);
+        tail->sum = row_hash(result, 0, 1);
+        tail->has_sum = true;
+        tail->chain_before = row_hash(result, 0, 2);
         read->is_found = true;
     } else if (statement == SECOND) {
         take_ops(read, result, &tail->ops, &tail->count);
@@ -377,6 +379,7 @@ static void take_project(struct read *read, const PGresult *row)
         .is_open = row_bool(row, 0, 6),
         .others_may_edit = row_bool(row, 0, 7),
         .last_at_ms = row_time(row, 0, 8),
+        .repaired = row_u64(row, 0, 9),
     };
     read->is_found = true;
 }
@@ -385,7 +388,7 @@ static bool project_result(struct request *request, unsigned statement, PGresult
 {
     struct read *read = (struct read *)request;
     struct store_project *project = &read->of.project;
-    if (statement == FIRST && rows_fit(result, 9)) {
+    if (statement == FIRST && rows_fit(result, 10)) {
         take_project(read, result);
     } else if (statement == SECOND) {
         size_t more = (size_t)PQntuples(result);

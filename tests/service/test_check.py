@@ -311,6 +311,111 @@ class CheckCase(unittest.TestCase):
             self.assertIn("1 streams, 48 findings", said.out)
         self.damaged([f"update annotation set record = replace(record, '\"note\"', '\"mote\"') where stream = '{self.second}'"], then)
 
+    # ---- and made again
+
+    def differences(self):
+        """Rows that are not as they were before the damage, of all tables that follow from the log."""
+        found = {}
+        for table, columns in self.columns.items():
+            columns = ", ".join(name for name in columns.split(", ") if (table, name) not in (("project", "epoch"), ("project", "repaired"), ("inbox", "item"), ("snapshot", "created_at")))
+            rows = self.server.sql(f"(select {columns} from {table} except select {columns} from kept_{table}) union all (select {columns} from kept_{table} except select {columns} from {table})")
+            if rows and table != "snapshot_part":
+                found[table] = rows
+        return found
+
+    def test_repair(self):
+        """While people work: everything that follows from the log is as it was, the log was not touched, and nobody who holds the right state is disturbed."""
+        damage = self.repairable()
+        before = self.server.check()[1]
+        with Client(self.server, "ana") as ana, Client(self.server, "cora") as cora:
+            replicas = [ana.join(self.first), cora.join(self.first), cora.join(self.second)]
+            places = [replica.place() for replica in replicas]
+
+            def then():
+                dry = self.server.glossd("check", "--repair", "--dry-run", check=False)
+                self.assertEqual(dry.status, 1, dry)
+                self.assertIn(f"{len(damage)} would be repaired, 0 left", dry.out)
+                status, lines = self.server.check("--repair", "--dry-run")
+                self.assertEqual((status, problems([line for line in lines if "problems" in line])), (1, sorted((Found(*what) for _, *what in damage), key=repr)))
+                self.assertEqual(collections.Counter({kind: sum(line["repaired"].get(kind, 0) for line in lines if "repaired" in line) for _, _, kind, _ in damage}),
+                                 collections.Counter(kind for _, _, kind, _ in damage))
+                self.assertTrue(all(line["dry_run"] and not line["left"] for line in lines if "repaired" in line), lines)
+                done = self.server.glossd("check", "--repair", check=False)
+                self.assertEqual(done.status, 0, done)
+                self.assertIn(f"{len(damage)} repaired, 0 left", done.out)
+                self.assertEqual(self.server.check(), (0, before))
+                self.assertEqual(self.differences(), {})
+                self.assertIn("0 repaired, 0 left", self.server.glossd("check", "--repair").out)
+                self.assertEqual([replica.place() for replica in replicas], places)
+                self.assertEqual(self.server.sql("select count(*) from audit where action = 'check.repair'"), [["11"]], "one for each stream")
+                made = ana.one(self.first, create("claim", exact="Nobody", note="behind it all"))
+                self.assertSame(*[client.wait_seq(self.first, made["seq"]) for client in (ana, cora)])
+                with Client(self.server, "ben") as ben:
+                    self.assertSame(ben.join(self.first), ana.replicas[self.first])
+                self.assertFalse([params for client in (ana, cora) for name, params in client.notices if params.get("what") == "rejoin"])
+                self.assertEqual(self.server.check()[0], 0)
+
+            self.damaged([statement for statement, *_ in damage], then)
+        self.restart()
+
+    def assertSame(self, *replicas):
+        self.assertEqual([replica.place() for replica in replicas], [replicas[0].place()] * len(replicas))
+
+    def restart(self):
+        """The rows were put back as they were: what workers hold is of another time."""
+        self.assertEqual(self.server.stop(), 0)
+        self.server.start()
+
+    def test_workers_notice(self):
+        """A worker that has read wrong rows before they were repaired: its people join again, and what it knew of the codebook is read anew."""
+        session, note = self.small[0], "s1"
+        identity, record, state = self.server.sql(f"select a.id, a.record, encode(s.sum, 'hex') from annotation a join stream s on s.id = a.stream "
+                                                  f"where a.stream = '{session}' and a.created_seq = 2")[0]
+        wrong = {**json.loads(record), "note": "not this"}
+        total = (int(state, 16) - number(sha256(record.encode())) + number(sha256(canonical(wrong)))) % (1 << 256)
+        row = canonical(wrong).decode().replace("'", "''")
+        self.assertEqual(self.server.stop(), 0)
+
+        def then():
+            self.server.start()
+            with Client(self.server, "ana") as ana, Client(self.server, "ben") as ben:
+                self.assertEqual(ana.join(session).records[identity]["note"], "not this", "the rows hold together by themselves")
+                same = ana.one(session, create("clame", exact="Nobody"))
+                self.assertEqual(ana.wait_seq(session, same["seq"]).records[same["annotation"]]["label"], self.terms[0])
+                self.assertEqual(sorted({found.kind for found in problems(self.server.check()[1])}), ["annotation.record", "stream.sum", "term.record"])
+                self.assertEqual(self.server.glossd("check", "--repair").status, 0)
+                ana.wait_notice("session.notice", lambda params: params.get("what") == "rejoin" and params["session"] == session)
+                self.assertEqual(ben.join(session).records[identity]["note"], note)
+                self.assertEqual(ana.join(session).place(), ben.replicas[session].place())
+                made = ana.one(session, create("claim", exact="Nobody"))
+                self.assertEqual(ana.wait_seq(session, made["seq"]).records[made["annotation"]]["label"], self.terms[0])
+                self.assertEqual(self.server.check()[0], 0)
+
+        try:
+            self.damaged([f"update annotation set record = '{row}' where id = '{identity}'", f"update stream set sum = '\\x{total:064x}' where id = '{session}'",
+                          f"update term set name = 'clame', record = replace(record, '\"claim\"', '\"clame\"') where id = '{self.terms[0]}'"], then)
+        finally:
+            self.restart()
+
+    def test_what_cannot_be_repaired(self):
+        """A broken log stays as it is, and so does what only it could tell; what stands behind a snapshot is made again."""
+        small, old = self.small[0], self.old[0]
+        statements = [f"update op set payload = replace(payload, '\"s2\"', '\"s3\"') where {self.rows_of(small)} and seq = 3",
+                      f"update stream set live = live + 1 where id = '{small}'",
+                      f"delete from archive where {self.rows_of(old)}", f"delete from annotation where {self.rows_of(old)} and created_seq = 5"]
+
+        def then():
+            log = self.server.sql("select * from op order by stream, seq")
+            done = self.server.glossd("check", "--repair", check=False)
+            self.assertEqual(done.status, 1, done)
+            self.assertIn("1 repaired, 3 left", done.out)
+            self.assertIn("take it from a backup", done.err)
+            self.assertEqual(problems(self.server.check()[1]), sorted([Found(small, "log.payload", 3), Found(small, "annotation.sum", None), Found(old, "log.lost", 1)], key=repr))
+            self.assertEqual(self.server.sql("select * from op order by stream, seq"), log)
+
+        self.damaged(statements, then)
+        self.restart()
+
     def test_while_people_write(self):
         """Nothing is locked, and all streams are looked at as of one moment."""
         session = self.small[7]
