@@ -143,12 +143,14 @@ void bench_document(struct bench *bench, const char *text, gl_uuid *document, gl
     memcpy(it.sha256, sha256.bytes, 32);
     it.session_chain = gl_chain_start(session, it.sha256);
     struct gl_buf hex;
-    char id[GL_UUID_TEXT + 1];
+    char ids[3][GL_UUID_TEXT + 1];
     gl_buf_init(&hex, 65);
     gl_buf_hex(&hex, sha256.bytes, 32);
-    gl_uuid_format(document, id);
-    json_t *change = json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", "document.create", "document", id, "sha256",
-                               gl_buf_cstr(&hex), "title", text, "filename", "a.txt");
+    gl_uuid_format(document, ids[0]);
+    gl_uuid_format(revision, ids[1]);
+    gl_uuid_format(session, ids[2]);
+    json_t *change = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "kind", "document.create", "document", ids[0], "revision",
+                               ids[1], "session", ids[2], "sha256", gl_buf_cstr(&hex), "title", text, "filename", "a.txt");
     gl_buf_fini(&hex);
     ck_assert_int_eq(bench_project_op(bench, GL_OP_DOCUMENT_CREATE, change, add_document, &it), APPEND_COMMITTED);
     json_decref(change);
@@ -198,7 +200,7 @@ void bench_fini(struct bench *bench)
 void scribe_init(struct scribe *scribe, const struct bench *bench, const gl_uuid *session, const gl_uuid *account)
 {
     gl_hash sha256 = gl_sha256(TEXT, strlen(TEXT));
-    *scribe = (struct scribe){.project = bench->project, .account = *account, .epoch = bench->epoch};
+    *scribe = (struct scribe){.project = bench->project, .account = *account, .revision = bench->revision, .epoch = bench->epoch};
     scribe->state = gl_state_new(session, sha256.bytes);
     for (size_t i = 0; i < 256; i++) {
         gl_buf_init(&scribe->payloads[i], 1 << 20);
@@ -223,11 +225,11 @@ void scribe_fini(struct scribe *scribe)
     }
 }
 
-static json_t *create_set(const struct scribe *scribe, uint64_t seq, const gl_uuid *session)
+static json_t *create_set(const struct scribe *scribe, uint64_t seq)
 {
     char account[GL_UUID_TEXT + 1], revision[GL_UUID_TEXT + 1];
     gl_uuid_format(&scribe->account, account);
-    gl_uuid_format(session, revision);
+    gl_uuid_format(&scribe->revision, revision);
     return json_pack("{s:I, s:s, s:s, s:s, s:{s:s, s:s, s:[{s:i, s:s, s:s, s:i, s:s}]}}", "created", (json_int_t)seq, "creator",
                      account, "note", "a word", "status", "active", "target", "type", "spans", "revision", revision, "spans",
                      "end", 11, "exact", "harbour", "prefix", "The ", "start", 4, "suffix", " is loud. The quay is long. Ship");
@@ -274,7 +276,7 @@ static void write_op(struct scribe *scribe, size_t i)
         before = find(scribe, &id);
     }
     op->kind = is_update ? GL_OP_ANNOTATION_UPDATE : GL_OP_ANNOTATION_CREATE;
-    json_t *set = is_update ? json_pack("{s:s}", "note", "another") : create_set(scribe, op->seq, &scribe->state->stream);
+    json_t *set = is_update ? json_pack("{s:s}", "note", "another") : create_set(scribe, op->seq);
     char text[GL_UUID_TEXT + 1];
     gl_uuid_format(&id, text);
     struct gl_err err;
@@ -291,7 +293,7 @@ static void write_op(struct scribe *scribe, size_t i)
     gl_buf_clear(&scribe->payloads[i]);
     gl_op_write(&scribe->payloads[i], &it);
     op->payload = gl_buf_peek(&scribe->payloads[i]);
-    op->request_hash = gl_sha256(op->id.bytes, 16);
+    op->request_hash = gl_op_request_hash(&op->account, NULL, json_object_get(intent, "change"));
     random_bytes(op->salt, sizeof(op->salt));
     gl_hash leaf = gl_leaf(op->salt, op->payload);
     stream->chain = op->chain = gl_chain_next(&stream->chain, &leaf);

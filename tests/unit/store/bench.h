@@ -56,7 +56,7 @@ void query_wait(struct bench *bench, enum store_query_id query, const gl_uuid *a
 
 struct scribe {
     struct gl_state *state; /* what it knows to be in the log */
-    gl_uuid project, account;
+    gl_uuid project, account, revision;
     uint64_t epoch;
     struct append_stream stream; /* written last */
     struct append_op ops[256];

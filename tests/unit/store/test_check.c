@@ -1,10 +1,15 @@
-/* test_check.c - glossd check finds nothing in a sound database, and every damage that is done to one. */
+/*
+ * test_check.c - glossd check finds nothing in a sound database, an erased and an archived one; tests/service/test_check.py does every kind of damage, these are
+ * shades of it.
+ */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
 #include "tests/unit/store/bench.h"
+
+#define SAID "%.3000s" /* Check bears no longer ones */
 
 static struct bench bench;
 static struct scribe ana;
@@ -57,9 +62,9 @@ START_TEST(check__of_a_sound_database__finds_nothing)
     gl_buf_hex(&hex, ana.state->chain.bytes, 32);
     snprintf(chain, sizeof(chain), "%s", gl_buf_cstr(&hex));
     gl_buf_fini(&hex);
-    ck_assert_msg(check("--json") == 0, "%s", answer);
+    ck_assert_msg(check("--json") == 0, SAID, answer);
     ck_assert_ptr_nonnull(strstr(answer, "\"problems\":[]"));
-    ck_assert_msg(strstr(answer, chain) != NULL, "%s", answer);
+    ck_assert_msg(strstr(answer, chain) != NULL, SAID, answer);
     ck_assert_ptr_nonnull(strstr(answer, "\"seq\":12"));
     ck_assert_int_eq(check("00000000-0000-7000-8000-000000000000"), 1);
     ck_assert_int_eq(check("nonsense"), 2);
@@ -71,7 +76,7 @@ START_TEST(check__of_an_erased_op__is_content_with_its_leaf)
     db_do(
         &bench.db,
         "update op set leaf = sha256(salt || convert_to(payload, 'UTF8')), salt = null, payload = null where kind = 'annotation.create' and seq = 2");
-    ck_assert_msg(check("--json") == 0, "%s", answer);
+    ck_assert_msg(check("--json") == 0, SAID, answer);
 }
 END_TEST
 
@@ -81,10 +86,10 @@ START_TEST(check__of_an_archived_log__reads_it_where_it_is)
     scribe_write(&ana, 3);
     ck_assert_int_eq(append_wait(&bench, bench.store, &ana.stream, 1), GL_OK);
     db_do(&bench.db, "select gloss_retention_cut(id, 2, 0) from stream where kind = 'session'");
-    ck_assert_msg(check("--json") == 0, "cut, and nothing moved yet: %s", answer);
+    ck_assert_msg(check("--json") == 0, "cut, and nothing moved yet: " SAID, answer);
     db_do(&bench.db, "select gloss_retention_move(id) from stream where kind = 'session'");
     ck_assert_uint_eq(db_count(&bench.db, "select count(*) from op where archived and payload is null and leaf is not null"), 12);
-    ck_assert_msg(check("--json") == 0, "%s", answer);
+    ck_assert_msg(check("--json") == 0, SAID, answer);
     db_do(&bench.db, "delete from snapshot");
     ck_assert_int_eq(check("--json"), 1);
 }
@@ -99,62 +104,24 @@ START_TEST(check__of_an_erased_op_in_the_archive__goes_on_at_the_snapshot)
     db_do(&bench.db, "select gloss_retention_cut(id, 0, 0), gloss_retention_move(id) from stream where kind = 'session'");
     scribe_write(&ana, 3);
     ck_assert_int_eq(append_wait(&bench, bench.store, &ana.stream, 1), GL_OK);
-    ck_assert_msg(check("--json") == 0, "%s", answer);
+    ck_assert_msg(check("--json") == 0, SAID, answer);
     db_do(&bench.db, "update annotation set record = replace(record, 'word', 'lord') where created_seq = 1");
-    ck_assert_msg(check("--json") == 1 && strstr(answer, "the row is not what the log says"), "%s", answer);
+    ck_assert_msg(check("--json") == 1 && strstr(answer, "the record is not what the log says"), SAID, answer);
 }
 END_TEST
 
 static const struct {
     const char *what, *damage, *finding;
 } damages[] = {
-    {"a changed payload",
-     "update op set payload = replace(payload, 'a word', 'b word') where kind = 'annotation.create' and seq = 2",
-     "seq 2: the chain does not follow"},
-    {"a changed salt", "update op set salt = substr(sha256(salt), 1, 16) where kind like 'annotation%' and seq = 2",
-     "seq 2: the chain does not follow"},
-    {"a lost op", "delete from op where kind like 'annotation%' and seq = 5", "seq 6 follows seq 4"},
-    {"a lost last op", "delete from op where kind like 'annotation%' and seq = 12", "the log ends at seq 11"},
-    {"a lost first op", "delete from op where kind like 'annotation%' and seq = 1", "seq 2 follows seq 0"},
-    {"swapped op ids", "update op set op_id = gen_random_uuid() where kind like 'annotation%' and seq = 3",
-     "seq 3: id, account or kind"},
-    {"another account", "update op set account = gen_random_uuid() where kind like 'annotation%' and seq = 3",
-     "seq 3: id, account or kind"},
-    {"another chain", "update op set chain = sha256(chain) where kind like 'annotation%' and seq = 4",
-     "seq 4: the chain does not follow"},
     {"an op of another project", "update op set project = gen_random_uuid() where kind like 'annotation%' and seq = 4",
      "seq 4: the op belongs to another project"},
-    {"a wrong head", "update stream set head = 13 where kind = 'session'", "the stream's row says 13"},
-    {"a wrong chain at the head", "update stream set chain = sha256(chain) where kind = 'session'", "the chain at the head"},
-    {"a wrong chain at the start", "update stream set chain_start = sha256(chain) where kind = 'session'", "chain(0)"},
-    {"a wrong sum", "update stream set sum = sha256(sum) where kind = 'session'", "the state sum rebuilt"},
-    {"a wrong mode", "update stream set mode = 'closed', mode_seq = 3 where kind = 'session'", "the mode is shared"},
-    {"a wrong count", "update stream set live = 1 where kind = 'session'", "the stream's row says 1"},
-    {"a wrong time", "update stream set last_at = '2020-01-01' where kind = 'session'", "the time of the newest op"},
-    {"a changed record", "update annotation set record = replace(record, 'word', 'lord') where created_seq = 1",
-     "the row is not what the log says"},
     {"a record that is none", "update annotation set record = '{}' where created_seq = 1", "the record cannot be read"},
     {"a record with spaces", "update annotation set record = replace(record, ':', ': ') where created_seq = 1",
-     "not in canonical form"},
-    {"a lost row", "delete from annotation where created_seq = 1", "there are 9 rows, the log makes 10"},
-    {"a row too many",
-     "insert into annotation select stream, project, gen_random_uuid(), creator, 1, label, status, 0, 0, deleted, record from annotation limit 1",
-     "the row's columns are not"},
-    {"a moved row", "update annotation set start_cp = 3 where created_seq = 1", "the row's columns are not"},
+     "the record cannot be read"},
     {"a row of another project", "update annotation set project = gen_random_uuid() where created_seq = 1",
-     "belongs to another project"},
-    {"another text", "update revision set bytes = convert_to(replace(convert_from(bytes, 'UTF8'), 'harbour', 'Harbour'), 'UTF8')",
-     "do not stand at 4"},
-    {"another digest", "update revision set sha256 = sha256(bytes || bytes)", "do not have its SHA-256"},
-    {"a label from nowhere",
-     "insert into term (id, project, kind, name, seq, record) select gen_random_uuid(), project, 'label', 'x', 1, '{}' from session",
-     "the log does not know it"},
-    {"a role from nowhere", "update member set role = 'curator' where role = 'annotator'", "member "},
-    {"a lost member", "delete from member where role = 'annotator'", "there is no row"},
-    {"a policy from nowhere", "update project set is_open = false", "the codebook is closed"},
-    {"another codebook", "update project set codebook = 7", "the codebook's version is 7"},
-    {"metadata from nowhere", "update document set folder = 'x', authors = '{A. Tal}'", "the row is not what the log says"},
-    {"another policy", "update project set others_may_edit = false", "whether annotators may change"},
+     "the row's columns are not"},
+    {"another digest", "update revision set sha256 = sha256(bytes || bytes)", "SHA-256, bytes or code points"},
+    {"another codebook", "update project set codebook = 7", "the codebook's version"},
     {"another name", "update project set name = 'x'", "the project's name"},
     {"a stream without a row", "delete from session; delete from stream where kind = 'session'", "is not there"},
 };
@@ -162,8 +129,8 @@ static const struct {
 START_TEST(check__of_a_damaged_database__says_what_is_wrong)
 {
     db_do(&bench.db, "%s", damages[_i].damage);
-    ck_assert_msg(check("--json") == 1, "%s was not found: %s", damages[_i].what, answer);
-    ck_assert_msg(strstr(answer, damages[_i].finding) != NULL, "%s: %s", damages[_i].what, answer);
+    ck_assert_msg(check("--json") == 1, "%s was not found: " SAID, damages[_i].what, answer);
+    ck_assert_msg(strstr(answer, damages[_i].finding) != NULL, "%s: " SAID, damages[_i].what, answer);
 }
 END_TEST
 
