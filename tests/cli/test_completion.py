@@ -115,7 +115,7 @@ class Words(CliCase):
             silent.listen()
             began = time.monotonic()
             self.assertEqual(self.words("show", "", env={"GLOSS_URL": f"https://127.0.0.1:{silent.getsockname()[1]}/"}), [])
-            self.assertLess(time.monotonic() - began, 10)
+            self.assertLess(time.monotonic() - began, 60)
 
     def test_another_shell_is_refused(self):
         self.refuse("completion", "csh", status=2, says="bash, zsh and fish")

@@ -93,7 +93,7 @@ class EchoCore(wire.Server):
             return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
 
 
-def wait_until(claim, timeout=10, what="it"):
+def wait_until(claim, timeout=60, what="it"):
     """Waits for something that shows itself nowhere but in a state."""
     end = time.monotonic() + timeout
     while not claim():

@@ -9,7 +9,7 @@ from target import EchoCore, wait_until
 from wire import CLOSE, Closed, Conn, PING, PONG, TEXT, frame, get, is_well, open_ws, upgrade
 
 HELLO_MS, STALL_MS, PING_MS, GONE_MS = 1500, 2500, 1000, 2000
-BUSY_S = 2  # what a busy machine may add to anything
+BUSY_S = 12  # what a busy machine may add to anything
 
 
 def small_window(server, **changes):
@@ -30,7 +30,7 @@ def send_some(conn, data):
         return 0
 
 
-def seconds_until_closed(conn, dripping=None, most=10):
+def seconds_until_closed(conn, dripping=None, most=60):
     """How long the other end keeps it open, while a byte of dripping is sent now and then."""
     begun = time.monotonic()
     while time.monotonic() - begun < most:

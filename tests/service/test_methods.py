@@ -456,14 +456,14 @@ class SigningIn(MethodCase):
         made = self.server.glossd("token", "add", "ana", "--expires", "1", "--json").json
         client = self.connect("ana", token=made["secret"])
         self.server.sql(f"update token set expires_at = clock_timestamp() where id = '{made['token']}'")
-        self.assertEqual(client.wait_closed(10).code, 1008)
+        self.assertEqual(client.wait_closed().code, 1008)
 
     def test_a_token_revoked_by_glossd_while_connected(self):
         made = self.server.glossd("token", "add", "ana", "--json").json
         client, other = self.connect("ana", token=made["secret"]), self.connect("ana")
         client.join(self.session)
         self.server.glossd("token", "revoke", made["token"])
-        closed = client.wait_closed(10)
+        closed = client.wait_closed()
         self.assertEqual((closed.code, closed.reason), (1008, "the token was revoked"))
         self.refuse(token=made["secret"])
         other.call("token.list")  # the others of this account stay
@@ -473,15 +473,15 @@ class SigningIn(MethodCase):
         made = ana.call("token.create", label="x")
         client = self.connect("ana", token=made["secret"])
         ana.call("token.revoke", token=made["token"])
-        self.assertEqual(client.wait_closed(5).code, 1008)
+        self.assertEqual(client.wait_closed().code, 1008)
         self.refuse(token=made["secret"])
 
     def test_a_disabled_account(self):
         self.server.user("dan", role="viewer", password=PASSWORD)
         by_token, (_, by_password) = self.connect("dan"), self.hello(account="dan", password=PASSWORD)
         self.server.glossd("user", "disable", "dan")
-        self.assertEqual(by_token.wait_closed(10).code, 1008)
-        self.assertEqual(by_password.wait_closed(10).code, 1008)
+        self.assertEqual(by_token.wait_closed().code, 1008)
+        self.assertEqual(by_password.wait_closed().code, 1008)
         self.refuse(token=self.secret("dan"))
         self.refuse(account="dan", password=PASSWORD)
         self.server.glossd("user", "enable", "dan")
@@ -508,8 +508,8 @@ class SigningIn(MethodCase):
             return spent() - before
         known = ticks(account="pia", password="not hers")
         for other in (ticks(account="nobody at all", password="not hers"), ticks(account="ana", password="has none")):
-            self.assertGreater(other, known * 0.7 - 2)
-            self.assertLess(other, known * 1.4 + 2)
+            self.assertGreater(other, known * 0.5 - 2, "nothing was compared")
+            self.assertLess(other, known * 1.8 + 2, "it was compared twice")
         self.assertGreater(known, 6, "scrypt is slow on purpose")
 
     def test_hello_is_said_once(self):
@@ -531,7 +531,7 @@ class SigningIn(MethodCase):
     def test_nobody_says_hello(self):
         client = self.connect("somebody", hello=False)
         begun = time.monotonic()
-        closed = client.wait_closed(10)
+        closed = client.wait_closed()
         self.assertEqual((closed.code, closed.reason), (1008, "sign_in_timeout"))
         self.assertGreater(time.monotonic() - begun, 1)
 

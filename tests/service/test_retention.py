@@ -299,7 +299,7 @@ class WhilePeopleWrite(RetentionCase):
         for _ in range(8):
             self.write(ana, session, 25)
             time.sleep(0.15)
-        wait_until("the cut has passed", lambda: self.status(session)["retained_from"] > 20, 30)
+        wait_until("the cut has passed", lambda: self.status(session)["retained_from"] > 20, 60)
         back = self.connect("ben")
         error = back.error("session.join", session=session, since=before.seq, chain=before.chain.hex())
         self.assertError(error, "archived", "since")
@@ -360,9 +360,9 @@ class Jobs(RetentionCase):
             if role == "append":
                 self.server.sql(f"select pg_terminate_backend({pid})")
         self.write(ana, session, 100)
-        wait_until("there is a snapshot all the same", lambda: self.status(session)["snapshot"] == 100, 30)
+        wait_until("there is a snapshot all the same", lambda: self.status(session)["snapshot"] == 100, 60)
         self.write(ana, session, 30)
-        wait_until("it is archived", lambda: self.status(session)["retained_from"] == 101, 30)
+        wait_until("it is archived", lambda: self.status(session)["retained_from"] == 101, 60)
 
 
 class Limits(RetentionCase):
@@ -378,7 +378,7 @@ class Limits(RetentionCase):
         self.server.sql(f"insert into job (kind, stream, project) select 'retention', id, project from stream where id = '{session}'")
         self.assertIn("statement timeout", self.server.wait_log("kind=retention ", behind=behind))
         end()
-        wait_until("it is done", lambda: self.status(session)["snapshot"] == 60, 30)
+        wait_until("it is done", lambda: self.status(session)["snapshot"] == 60, 60)
 
     def test_a_helper_that_hangs(self):
         session, ana = self.new_session(), self.connect("ana")
@@ -397,7 +397,7 @@ class Limits(RetentionCase):
             end()
         finally:
             os.kill(int(backend[0][0]), signal.SIGCONT)
-        wait_until("it is done", lambda: self.status(session)["snapshot"] == 60, 30)
+        wait_until("it is done", lambda: self.status(session)["snapshot"] == 60, 60)
         self.assertEqual(self.server.check()[0], 0)
 
 

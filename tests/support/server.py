@@ -45,7 +45,7 @@ def missing():
     return None
 
 
-def wait_until(what, is_true, seconds=30.0, every=0.02):
+def wait_until(what, is_true, seconds=90.0, every=0.02):
     """Returns the first true value of is_true(); fails with `what` when it stays false."""
     deadline = time.monotonic() + seconds
     while True:
@@ -318,7 +318,7 @@ class Server:
         self.process.kill()
         self.process.wait()
         self.process = None
-        wait_until("what the supervisor had started is gone", lambda: not self.running(), 10)
+        wait_until("what the supervisor had started is gone", lambda: not self.running(), 60)
 
     def restart(self):
         self.stop()
@@ -348,7 +348,7 @@ class Server:
         os.kill(worker, with_signal)
         return worker
 
-    def wait_new_worker(self, gone, seconds=10):
+    def wait_new_worker(self, gone, seconds=60):
         """The pids of the workers, as soon as there are as many as before and this one is not among them."""
         return wait_until("a new worker", lambda: (lambda pids: pids if len(pids) == self.workers_wanted and gone not in pids else None)(self.workers()), seconds)
 
@@ -359,7 +359,7 @@ class Server:
         except OSError:
             return ""
 
-    def wait_log(self, words, seconds=20, behind=0):
+    def wait_log(self, words, seconds=60, behind=0):
         """Waits for these words in the log, behind so many bytes of it; gives the line."""
         def line():
             return next((line for line in self.log()[behind:].splitlines() if words in line), None)
@@ -397,7 +397,7 @@ class Server:
     def still_running(self):
         """What does not go by itself. LeakSanitizer looks at a process from a second one, which may outlive it for a moment."""
         try:
-            wait_until("everything has ended", lambda: not self.running(), 5)
+            wait_until("everything has ended", lambda: not self.running(), 60)
         except AssertionError:
             pass
         return self.running()
