@@ -134,11 +134,10 @@ class Workers(FaultCase):
         helper = self.server.helpers()[0]
         os.kill(helper, signal.SIGSTOP)
         self.addCleanup(lambda: is_gone(helper) or os.kill(helper, signal.SIGKILL))
-        ana = self.connect("ana")
+        ana, ben = self.people("ana", "ben")
         number = ana.send("session.submit", {"session": self.session, "ops": [create("x", exact="not there at all")]})
-        ben = self.connect("ben")
         ben.one(self.session, create("x", exact="abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwxyz abc", nth=1))
-        self.assertEqual(support.stat_of(helper)[0], "T", "it stands still to this moment")
+        self.assertEqual(support.stat_of(helper)[0], "T", "it stands still to this moment; it would be given up after 15 s")
         os.kill(helper, signal.SIGKILL)
         self.assertEqual(ana.answer(number)["results"][0]["error"]["data"]["name"], "quote_not_found")
 
