@@ -4,6 +4,7 @@
  * Each session has its queue. The library sends what waits as soon as the session is joined; what is refused because of what others did meanwhile is
  * kept and told here, with what stands there now.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -18,6 +19,13 @@
 #include "clients/cli/servers.h"
 
 #define STEP_MS 200
+
+static volatile sig_atomic_t caught; /* a signal: what is under way is left where it is, safely */
+
+static void catch_signal(int number)
+{
+    caught = number;
+}
 
 /* An op that has its answer. */
 struct answered {
@@ -36,6 +44,7 @@ struct sync {
     struct answered *answered;
     size_t answered_count, answered_cap;
     size_t sent, left;
+    struct progress progress;
     bool is_closed_to_us; /* the session that is worked on, not the connection, has ended with an error */
 };
 
@@ -261,15 +270,14 @@ static int tell_missed(struct sync *sync)
     return status;
 }
 
-static bool is_under_way(struct gloss_session *session)
+static size_t count_under_way(struct gloss_session *session)
 {
     struct gloss_pending pending;
+    size_t count = 0;
     for (size_t i = 0; gloss_pending_at(session, i, &pending); i++) {
-        if (pending.state != GLOSS_PENDING_KEPT) {
-            return true;
-        }
+        count += pending.state != GLOSS_PENDING_KEPT;
     }
-    return false;
+    return count;
 }
 
 /* One that is not done: what it was, why, what stands there now, and what can be done about it. */
@@ -281,13 +289,13 @@ static void tell_refused(struct sync *sync, struct gloss_session *session, const
     gl_buf_init(&words, SIZE_MAX);
     if (cli->is_json) {
         out_json(cli, json_pack("{s:s, s:s, s:b, s:O, s:o}", "op", op, "session", gloss_session_id(session), "kept", is_kept,
-                                "change", change, "error", error_json(error)));
+                                "change", change, "error", refused_json(session, error)));
     }
     offline_put_words(&words, change);
     say(cli, "not done: %s", gl_buf_cstr(&words));
     refused_tell(cli, session, NULL, error);
     if (is_kept) {
-        say_more(cli, "to do it all the same: gloss sync --send %s   to give it up: gloss sync --drop %s", op, op);
+        refused_choices(cli, op, error);
     } else {
         say_more(cli, "it waits no longer");
     }
@@ -319,6 +327,26 @@ static void tell_answers(struct sync *sync, struct gloss_session *session)
     sync->answered_count = 0;
 }
 
+/* Waits for answers, and tells each as it comes: who ends this in the middle knows how far it came. */
+static void wait_for_answers(struct sync *sync, struct gloss_session *session)
+{
+    struct cli *cli = sync->cli;
+    size_t left, all = 0;
+    progress_begin(&sync->progress, &cli->err, "sending");
+    while ((left = count_under_way(session)) > 0 && cli->link.final_code == 0 && !caught) {
+        char tail[48];
+        all = left > all ? left : all;
+        snprintf(tail, sizeof tail, "%zu of %zu", all - left, all);
+        progress_step(&sync->progress, all - left, all, tail);
+        (void)!link_step(cli, STEP_MS, LINK_PATIENCE_MS);
+        if (sync->answered_count > 0 && !sync->is_closed_to_us) {
+            progress_end(&sync->progress);
+            tell_answers(sync, session);
+        }
+    }
+    progress_end(&sync->progress);
+}
+
 static void tell_kept(struct sync *sync, struct gloss_session *session)
 {
     struct gloss_pending pending;
@@ -326,7 +354,9 @@ static void tell_kept(struct sync *sync, struct gloss_session *session)
         static const struct gloss_error nothing = {.name = "kept", .message = "it waits here"};
         char op[GLOSS_ID];
         snprintf(op, sizeof op, "%s", pending.op);
-        tell_refused(sync, session, op, pending.change, pending.error ? pending.error : &nothing, true);
+        if (pending.state == GLOSS_PENDING_KEPT) { /* the others only wait, when this was interrupted */
+            tell_refused(sync, session, op, pending.change, pending.error ? pending.error : &nothing, true);
+        }
     }
 }
 
@@ -350,16 +380,17 @@ static int send_waiting(struct sync *sync, struct gloss_session *session)
     size_t left = sync->left;
     int status = 0;
     sync->is_closed_to_us = false;
-    while (!gloss_session_is_synced(session) && cli->link.final_code == 0) {
+    while (!gloss_session_is_synced(session) && cli->link.final_code == 0 && !caught) {
         (void)!link_step(cli, STEP_MS, LINK_PATIENCE_MS);
     }
-    if (cli->link.final_code == 0) {
+    if (cli->link.final_code == 0 && !caught) {
         status = send_named(sync, session);
     }
-    while (is_under_way(session) && cli->link.final_code == 0) {
-        (void)!link_step(cli, STEP_MS, LINK_PATIENCE_MS);
-    }
+    wait_for_answers(sync, session);
     tell_answers(sync, session);
+    if (caught) {
+        sync->left += count_under_way(session);
+    }
     if (cli->link.final_code && sync->is_closed_to_us) {
         return tell_closed(sync, gloss_session_id(session), sync->left - left);
     }
@@ -389,6 +420,15 @@ static int send_session(struct sync *sync, const char *id)
     return status;
 }
 
+/* So that nobody is killed between an answer and telling it. A second signal ends the program at once. */
+static void listen_to_signals(void)
+{
+    struct sigaction on_signal = {.sa_handler = catch_signal,
+                                  .sa_flags = (int)SA_RESETHAND}; /* no SA_RESTART: waiting must end */
+    sigaction(SIGINT, &on_signal, NULL);
+    sigaction(SIGTERM, &on_signal, NULL);
+}
+
 static int send_all(struct sync *sync)
 {
     json_t *session;
@@ -398,16 +438,17 @@ static int send_all(struct sync *sync)
     sync->cli->link.queue_folder = folder;
     int status = link_open(sync->cli, on_event, sync);
     if (status == 0) {
+        listen_to_signals();
         worst = find_queues(sync); /* known only now whose they are */
         status = named_find(sync->cli, sync->sessions, &sync->named);
     }
     json_array_foreach(sync->sessions, i, session)
     {
-        if (status == 0 && sync->cli->link.final_code == 0) {
+        if (status == 0 && sync->cli->link.final_code == 0 && !caught) {
             worst = first_of(worst, send_session(sync, json_string_value(session)));
         }
     }
-    if (status == 0 && sync->cli->link.final_code == 0) {
+    if (status == 0 && sync->cli->link.final_code == 0 && !caught) {
         worst = first_of(worst, tell_missed(sync));
     }
     link_close(sync->cli); /* while there is a folder */
@@ -416,11 +457,23 @@ static int send_all(struct sync *sync)
     return first_of(status, worst);
 }
 
+static void end_by_signal(struct sync *sync)
+{
+    say(sync->cli, "interrupted after %zu answer%s; what has none waits here, and `gloss sync` goes on with it", sync->sent,
+        sync->sent == 1 ? "" : "s");
+    (void)fflush(NULL);
+    (void)signal(caught, SIG_DFL);
+    (void)raise(caught);
+}
+
 int cmd_sync(struct cli *cli)
 {
     struct sync sync = {.cli = cli, .sessions = json_array(), .changes = json_object(), .anew = json_object()};
     bool is_list = cli_flag(cli, OPT_list_waiting);
     int status = is_list ? list_all(&sync) : send_all(&sync);
+    if (caught) {
+        end_by_signal(&sync);
+    }
     if (status == 0 && json_array_size(sync.sessions) == 0 && !cli->is_json) {
         say(cli, "nothing waits%s", sync.others ? " for this account on this server" : "");
     }

@@ -117,6 +117,26 @@ static void say_stale(struct cli *cli, const struct gloss_session *session, cons
     }
 }
 
+/* Servers before 0.2 do not say who; the record does. */
+static void say_gone(struct cli *cli, const struct gloss_session *session, const struct gloss_error *error)
+{
+    const json_t *current = json_object_get(error->data, "current");
+    const char *author = string_of(error->data, "author");
+    json_int_t seq = json_integer_value(json_object_get(json_object_get(current, "seqs"), "deleted"));
+    if (!*author) {
+        author = string_of(json_object_get(current, "who"), "deleted");
+    }
+    if (!*author) {
+        author = string_of(current, "creator");
+    }
+    if (!*author) {
+        say_error(cli, "refused", error);
+        return;
+    }
+    say(cli, "refused: the annotation was deleted by %s (op %lld); `gloss restore %s` brings it back",
+        session ? member_name(session, author) : "somebody", (long long)seq, string_of(current, "id"));
+}
+
 /* The codebook is closed: which labels are there, and is one of them what was meant? */
 static void say_labels(struct cli *cli, const struct gloss_session *session)
 {
@@ -161,22 +181,66 @@ void refused_tell(struct cli *cli, const struct gloss_session *session, const ch
         break;
     }
     case GLOSS_E_STALE: say_stale(cli, session, error); break;
-    case GLOSS_E_UNKNOWN_LABEL: say_labels(cli, session); break;
+    case GLOSS_E_GONE: say_gone(cli, session, error); break;
+    case GLOSS_E_UNKNOWN_LABEL:
+        if (cli->args.verb == &verb_rows[VERB_sync]) { /* the label was not named here, and may have been there then */
+            say_error(cli, "refused", error);
+        } else {
+            say_labels(cli, session);
+        }
+        break;
     default: say_error(cli, "refused", error);
     }
+}
+
+/* What has to happen before it is worth sending again; NULL: it never will be. */
+static const char *when_to_send(const struct gloss_error *error)
+{
+    switch (error->code) {
+    case GLOSS_E_GONE: return "once it was restored";
+    case GLOSS_E_SESSION_CLOSED: return "once the session is open again";
+    case GLOSS_E_FORBIDDEN:
+    case GLOSS_E_NOT_FOUND: return "once you have the right again";
+    case GLOSS_E_UNKNOWN_LABEL:
+    case GLOSS_E_UNKNOWN_ATTRIBUTE:
+    case GLOSS_E_INVALID_ATTRIBUTE:
+    case GLOSS_E_INVALID_ENDPOINT: return "once the codebook allows it";
+    case GLOSS_E_UPGRADE: return "once all servers are of the newer version";
+    case GLOSS_E_QUOTE_NOT_FOUND:
+    case GLOSS_E_QUOTE_AMBIGUOUS:
+    case GLOSS_E_QUOTE_MISMATCH:
+    case GLOSS_E_OUT_OF_RANGE:
+    case GLOSS_E_SPLITS_GRAPHEME: return NULL;
+    default: return "to do it all the same";
+    }
+}
+
+void refused_choices(struct cli *cli, const char *op, const struct gloss_error *error)
+{
+    const char *when = when_to_send(error);
+    if (when) {
+        say_more(cli, "%s: gloss sync --send %s   to give it up: gloss sync --drop %s", when, op, op);
+    } else {
+        say_more(cli, "it cannot be done like this; to give it up: gloss sync --drop %s", op);
+    }
+}
+
+json_t *refused_json(const struct gloss_session *session, const struct gloss_error *error)
+{
+    json_t *object = error_json(error);
+    const char *author = json_string_value(json_object_get(object, "author")),
+               *name = author && session ? gloss_member_name(session, author) : NULL;
+    if (name) {
+        json_object_set_new(object, "author_name", json_string(name));
+    }
+    return object;
 }
 
 int refused_say(struct cli *cli, const struct gloss_session *session, const char *quote, const struct gloss_error *error)
 {
     refused_tell(cli, session, quote, error);
     if (cli->is_json) {
-        json_t *object = error_json(error);
-        const char *author = json_string_value(json_object_get(object, "author")),
-                   *name = author && session ? gloss_member_name(session, author) : NULL;
-        if (name) {
-            json_object_set_new(object, "author_name", json_string(name));
-        }
-        out_json(cli, json_pack("{s:o}", "error", object));
+        out_json(cli, json_pack("{s:o}", "error", refused_json(session, error)));
     }
     return (int)error_status(error->code);
 }

@@ -282,7 +282,7 @@ static enum gl_code try_update(struct trial *trial, const json_t *change)
     if (code != GL_OK)
         return code;
     if (trial->before->is_deleted) {
-        *trial->data = json_pack("{s:O}", "current", trial->before->record);
+        *trial->data = judge_deleted(trial->before);
         return gl_fail_at(trial->err, GL_E_GONE, "change.annotation", "the annotation was deleted; restore it first");
     }
     if ((value = json_object_get(change, "target")) && (code = judge_set_target(trial, value)) != GL_OK)
@@ -310,7 +310,7 @@ static enum gl_code try_delete_or_restore(struct trial *trial, const json_t *cha
     if (code != GL_OK)
         return code;
     if (trial->before->is_deleted == is_delete) {
-        *trial->data = json_pack("{s:O}", "current", trial->before->record);
+        *trial->data = is_delete ? judge_deleted(trial->before) : json_pack("{s:O}", "current", trial->before->record);
         return gl_fail_at(trial->err, is_delete ? GL_E_GONE : GL_E_EXISTS, "change.annotation",
                           is_delete ? "the annotation was deleted already" : "the annotation is there: it was not deleted");
     }

@@ -24,6 +24,8 @@ struct trial {
 void trial_note_field(struct trial *trial, const char *field);
 void trial_add_conflict(struct trial *trial, const char *field, const gl_uuid *author, uint64_t seq);
 
+/* What a refusal says of an annotation that was deleted: as it is now, by whom, with which op. */
+json_t *judge_deleted(const struct gl_annotation *annotation);
 enum gl_code judge_set_target(struct trial *trial, const json_t *target) GL_MUST_USE;
 bool judge_knows_far(const struct judge_far *far, const struct gl_link *link);
 /* The other session has not been asked yet: says so in the verdict, and refuses for now. */

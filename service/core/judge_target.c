@@ -3,6 +3,15 @@
 
 /* ---- the annotations that a target names */
 
+json_t *judge_deleted(const struct gl_annotation *annotation)
+{
+    char author[GL_UUID_TEXT + 1];
+    const gl_uuid who = gl_annotation_field_author(annotation, "deleted");
+    gl_uuid_format(&who, author);
+    return json_pack("{s:O, s:s, s:I}", "current", annotation->record, "author", author, "seq",
+                     (json_int_t)gl_annotation_field_seq(annotation, "deleted"));
+}
+
 static enum gl_code check_named(struct trial *trial, const gl_uuid *id, const char *member)
 {
     const struct gl_annotation *named = judge_find(trial->view, id);
@@ -10,7 +19,7 @@ static enum gl_code check_named(struct trial *trial, const gl_uuid *id, const ch
         return gl_fail_at(trial->err, GL_E_NOT_FOUND, member, "this session has no such annotation");
     if (!named->is_deleted)
         return GL_OK;
-    *trial->data = json_pack("{s:O}", "current", named->record);
+    *trial->data = judge_deleted(named);
     return gl_fail_at(trial->err, GL_E_GONE, member, "the annotation was deleted; restore it first");
 }
 
