@@ -22,12 +22,17 @@ struct verify {
     struct progress progress;
     char server_chain[GLOSS_HASH], server_state[GLOSS_HASH];
     bool has_server_state;
-    uint64_t from; /* the seq that it begins behind: of the snapshot, or 0 */
+    uint64_t erased; /* ops without their words: the chain goes over them, the state cannot be worked out any more */
+    uint64_t from;   /* the seq that it begins behind: of the snapshot, or 0 */
 };
 
 static void on_op(struct follow *follow, const struct gloss_event *event)
 {
     struct verify *verify = follow->arg;
+    if (event->erased) {
+        verify->erased++;
+        verify->state->is_partial = true;
+    }
     if (verify->err.code == GL_OK && event->logged) {
         enum gl_code code = gl_state_append(verify->state, event->logged, &verify->err);
         verify->err.code = code;
@@ -43,30 +48,59 @@ static void on_end(struct follow *follow)
     verify->has_server_state = gloss_session_state_sum(follow->session, verify->server_state);
 }
 
-static int report(struct verify *verify)
+static void print_report(struct verify *verify, const char *chain, const char *sum, bool ok)
 {
     struct cli *cli = verify->cli;
     const struct gl_state *state = verify->state;
-    char chain[GLOSS_HASH], sum[GLOSS_HASH];
-    hash_format(&state->chain, chain);
-    hash_format(&state->sum, sum);
-    bool ok = verify->err.code == GL_OK && cli->link.final_code == 0 && strcmp(chain, verify->server_chain) == 0 &&
-              verify->has_server_state && strcmp(sum, verify->server_state) == 0;
-    if (cli->is_json) {
-        out_json(cli, json_pack("{s:I, s:s, s:s, s:I, s:I, s:b}", "seq", (json_int_t)state->seq, "chain", chain, "state", sum,
-                                "annotations", (json_int_t)state->live_count, "from", (json_int_t)verify->from, "ok", (int)ok));
+    out_line(cli, "seq         %llu", (unsigned long long)state->seq);
+    if (verify->from) {
+        out_line(cli, "from        %llu", (unsigned long long)verify->from);
+    }
+    out_line(cli, "chain       %s", chain);
+    if (verify->erased) {
+        out_line(cli, "erased      %llu", (unsigned long long)verify->erased);
     } else {
-        out_line(cli, "seq         %llu", (unsigned long long)state->seq);
-        if (verify->from) {
-            out_line(cli, "from        %llu", (unsigned long long)verify->from);
-        }
-        out_line(cli, "chain       %s", chain);
         out_line(cli, "state       %s", sum);
         out_line(cli, "annotations %zu", state->live_count);
-        out_line(cli, "%s",
-                 !ok            ? "NOT OK"
-                 : verify->from ? "ok: computed here from the snapshot and the log behind it, and the server says the same"
-                                : "ok: computed here from the log, and the server says the same");
+    }
+    if (ok && verify->erased) {
+        out_line(cli, "ok: the chain was computed here from the log; %llu op%s erased, so the state cannot be",
+                 (unsigned long long)verify->erased, verify->erased == 1 ? " was" : "s were");
+        return;
+    }
+    out_line(cli, "%s",
+             !ok            ? "NOT OK"
+             : verify->from ? "ok: computed here from the snapshot and the log behind it, and the server says the same"
+                            : "ok: computed here from the log, and the server says the same");
+}
+
+static json_t *json_report(struct verify *verify, const char *chain, const char *sum, bool ok)
+{
+    const struct gl_state *state = verify->state;
+    json_t *line = json_pack("{s:I, s:s, s:I, s:b}", "seq", (json_int_t)state->seq, "chain", chain, "from",
+                             (json_int_t)verify->from, "ok", (int)ok);
+    if (verify->erased) {
+        json_object_set_new(line, "erased", json_integer((json_int_t)verify->erased));
+    } else {
+        json_object_set_new(line, "state", json_string(sum));
+        json_object_set_new(line, "annotations", json_integer((json_int_t)state->live_count));
+    }
+    return line;
+}
+
+static int report(struct verify *verify)
+{
+    struct cli *cli = verify->cli;
+    char chain[GLOSS_HASH], sum[GLOSS_HASH];
+    hash_format(&verify->state->chain, chain);
+    hash_format(&verify->state->sum, sum);
+    bool same_state = verify->has_server_state && strcmp(sum, verify->server_state) == 0;
+    bool ok = verify->err.code == GL_OK && cli->link.final_code == 0 && strcmp(chain, verify->server_chain) == 0 &&
+              (same_state || verify->erased);
+    if (cli->is_json) {
+        out_json(cli, json_report(verify, chain, sum, ok));
+    } else {
+        print_report(verify, chain, sum, ok);
     }
     if (!ok) {
         say(cli, "the log does not verify: %s",

@@ -246,7 +246,13 @@ static void put_doing(struct gl_buf *out, const struct gloss_session *session, c
     if (!seen->annotation) {
         const json_t *effects = json_object_get(seen->payload, "effects");
         const char *mode = json_string_value(json_object_get(json_object_get(json_array_get(effects, 0), "set"), "mode"));
-        safe_put_str(out, seen->kind);
+        const json_t *erased = json_object_get(json_object_get(json_array_get(effects, 0), "set"), "ops");
+        safe_put_str(out, erased ? "erased words of " : seen->kind);
+        if (erased) {
+            size_t count = json_array_size(effects) - 1;
+            gl_buf_printf(out, "%zu annotation%s, in %zu op%s", count, count == 1 ? "" : "s", json_array_size(erased),
+                          json_array_size(erased) == 1 ? "" : "s");
+        }
         if (mode) {
             gl_buf_str(out, ": ");
             safe_put_str(out, mode);

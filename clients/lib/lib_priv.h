@@ -180,6 +180,7 @@ struct gloss_session {
     uint64_t seq;
     gl_hash chain;
     struct gl_state *replica;
+    bool is_blind; /* the log has an erased op: the replica is not all that there is */
     uint64_t head;
 
     bool is_synced;
@@ -220,6 +221,7 @@ struct gloss_session {
     bool is_cached;     /* at cached_seq */
     bool is_from_cache; /* the replica is what was found on disk, and the server has not confirmed it yet */
     uint64_t cached_seq;
+    bool must_forget; /* words were erased: the journal is to be written anew */
     bool has_answers; /* some that the journal was not told of */
     uint64_t settle_not_before_ms;
     struct lg_journal *journal; /* of queue_dir, when it is open */
@@ -284,6 +286,7 @@ int lg_queue_put(struct gloss_session *session, struct lg_op *list); /* on disk 
 int lg_queue_renew(struct gloss_session *session, const struct lg_op *op);
 void lg_queue_keep(struct gloss_session *session, const struct lg_op *op);
 void lg_queue_settle(struct gloss_session *session);  /* what is answered leaves it; when that cannot be written, later */
+void lg_queue_forget(struct gloss_session *session);  /* nothing stays on disk of ops that were answered; soon */
 bool lg_queue_may_send_again(const struct lg_op *op); /* refused, and still on disk: nobody is told yet */
 void lg_queue_remember(struct gloss *g);              /* whose the ops will be, for a start without a connection; and back: */
 void lg_queue_recall(struct gloss *g);

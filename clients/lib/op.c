@@ -25,7 +25,9 @@ void gloss_new_id(char id[GLOSS_ID])
 static bool needs_base(const json_t *change)
 {
     const char *kind = json_string_value(json_object_get(change, "kind"));
-    return kind && strcmp(kind, "annotation.create") != 0 && strncmp(kind, "annotation.", 11) == 0;
+    bool is_redact = kind && strcmp(kind, "redact") == 0;
+    return is_redact ? json_object_get(change, "annotations") != NULL
+                     : kind && strcmp(kind, "annotation.create") != 0 && strncmp(kind, "annotation.", 11) == 0;
 }
 
 static bool read_id(const json_t *text, gl_uuid *id)

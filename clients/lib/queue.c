@@ -386,6 +386,20 @@ static void compact(struct gloss_session *session)
     }
 }
 
+/* What was answered is in the file until it is written anew, and with it what was said. */
+static void write_anew(struct gloss_session *session)
+{
+    if (session->must_forget && rewrite(session) == GL_OK) {
+        session->must_forget = false;
+    }
+}
+
+void lg_queue_forget(struct gloss_session *session)
+{
+    session->must_forget = session->journal != NULL;
+    session->g->is_due = true;
+}
+
 bool lg_queue_may_send_again(const struct lg_op *op)
 {
     return op->is_on_disk && op->is_answered && op->error.code != 0;
@@ -397,6 +411,7 @@ void lg_queue_settle(struct gloss_session *session)
     struct gl_err err = {0};
     bool has_refused = false;
     if (!session->journal || !session->has_answers) {
+        write_anew(session);
         return;
     }
     if (lg_now_ms() < session->settle_not_before_ms) {
@@ -407,6 +422,7 @@ void lg_queue_settle(struct gloss_session *session)
     if (write_answered(session, &buf, &has_refused) == 0) {
         session->has_answers = false;
         gl_buf_fini(&buf);
+        write_anew(session);
         return;
     }
     if (append(session, &buf, has_refused, &err) != GL_OK) {
@@ -419,6 +435,7 @@ void lg_queue_settle(struct gloss_session *session)
         op->is_on_disk &= !op->is_answered;
     }
     compact(session);
+    write_anew(session);
 }
 
 /* ---- whose ops they are */

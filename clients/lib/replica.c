@@ -43,8 +43,8 @@ static bool is_whole(const struct gloss_session *session)
 /* The newest sum that the server told, against ours. False: the session failed. */
 static bool check_sum(struct gloss_session *session)
 {
-    bool is_comparable = session->replica && !session->is_paging && session->has_sum && session->sum_seq == session->seq &&
-                         session->seq >= session->pages_as_of;
+    bool is_comparable = session->replica && !session->is_blind && !session->is_paging && session->has_sum &&
+                         session->sum_seq == session->seq && session->seq >= session->pages_as_of;
     if (is_comparable && !gl_hash_equal(&session->sum, &session->replica->sum)) {
         broken(session, "the state sum");
         return false;
@@ -148,6 +148,28 @@ static void tell(struct gloss_session *session, json_t *logged, struct gl_annota
     lg_emit(session->g, &event);
 }
 
+/* A log that is read from its beginning, and has an op in it whose words were erased: the chain goes on, what that op did is not known. */
+static void go_blind(struct gloss_session *session)
+{
+    session->is_blind = true;
+    if (session->replica) {
+        session->replica->is_partial = true; /* others may change what it made */
+    }
+}
+
+/* What is on disk has the words, too. */
+static void forget_words(struct gloss_session *session)
+{
+    lg_cache_keep(session, session->is_cached);
+    lg_queue_forget(session);
+}
+
+static bool is_redact(const json_t *payload)
+{
+    const char *kind = text_of(payload, "kind");
+    return kind && strcmp(kind, gl_op_kind_name(GL_OP_REDACT)) == 0;
+}
+
 /* Applies and tells the op that follows. Not GL_OK: the session failed, or the connection goes; nothing was applied then. */
 static enum gl_code take_op(struct gloss_session *session, json_t *logged)
 {
@@ -164,11 +186,17 @@ static enum gl_code take_op(struct gloss_session *session, json_t *logged)
     if (before) {
         gl_annotation_ref(before);
     }
+    if (!payload) {
+        go_blind(session);
+    }
     enum gl_code code =
         session->replica ? gl_state_append(session->replica, logged, &err) : next_in_chain(session, logged, &chain, &err);
     if (code == GL_OK) {
         session->seq++;
         session->chain = session->replica ? session->replica->chain : chain;
+        if (is_redact(payload)) {
+            forget_words(session);
+        }
         if (!session->is_paging) {
             tell(session, logged, before, has_id ? &id : NULL);
         }

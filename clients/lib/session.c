@@ -278,6 +278,7 @@ void lg_session_read_anew(struct gloss_session *session, const struct gloss_erro
     session->seq = 0;
     lg_cache_drop(session);
     lg_replica_drop(session);
+    lg_queue_forget(session); /* perhaps of what was erased meanwhile */
     gl_state_free(&session->replica);
     const struct gloss_event event = {.type = GLOSS_EV_RESYNC, .session = session, .error = why};
     lg_emit(session->g, &event);
@@ -590,6 +591,7 @@ void gloss_session_chain(const struct gloss_session *session, char hex[GLOSS_HAS
 bool gloss_session_state_sum(const struct gloss_session *session, char hex[GLOSS_HASH])
 {
     static const gl_hash none;
-    lg_hash_text(session->replica ? &session->replica->sum : &none, hex);
-    return session->replica != NULL;
+    bool is_whole = session->replica && !session->is_blind;
+    lg_hash_text(is_whole ? &session->replica->sum : &none, hex);
+    return is_whole;
 }

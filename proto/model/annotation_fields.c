@@ -11,6 +11,7 @@ static const struct field fields[] = {
     {"id", FIELD_UUID, ON_RECORD | NEEDS_ON_RECORD},
     {"label", FIELD_UUID, EVERYWHERE | NULL_ON_UPDATE | IS_TRACKED},
     {"note", FIELD_TEXT, EVERYWHERE | NULL_ON_UPDATE | IS_TRACKED},
+    {"redacted", FIELD_REDACTED, ON_UPDATE | ON_RECORD | IS_TRACKED},
     {"run", FIELD_TEXT, ON_CREATE | ON_RECORD},
     {"seqs", FIELD_SEQS, ON_RECORD | NEEDS_ON_RECORD},
     {"status", FIELD_STATUS, EVERYWHERE | NEEDS_ON_CREATE | NEEDS_ON_RECORD | IS_TRACKED},
@@ -173,6 +174,7 @@ static enum gl_code check_value(const struct field *field, const json_t *value, 
     case FIELD_TARGET: return check_target(value);
     case FIELD_ATTRIBUTES: return check_each(value, place, is_attribute);
     case FIELD_DELETED: return good_if(place == ON_RECORD ? json_is_true(value) : json_is_boolean(value));
+    case FIELD_REDACTED: return good_if(json_is_true(value));
     case FIELD_SEQS: return check_each(value, place, is_seq);
     case FIELD_WHO: return check_each(value, place, is_account);
     }

@@ -18,6 +18,7 @@ enum field_kind {
     FIELD_TARGET,
     FIELD_ATTRIBUTES,
     FIELD_DELETED,
+    FIELD_REDACTED,
     FIELD_SEQS,
     FIELD_WHO
 };

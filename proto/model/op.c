@@ -10,7 +10,7 @@ static const char *const kind_names[GL_OP_KIND_COUNT] = {
     [GL_OP_LABEL_UPDATE] = "label.update",           [GL_OP_ATTRIBUTE_CREATE] = "attribute.create",
     [GL_OP_ATTRIBUTE_UPDATE] = "attribute.update",   [GL_OP_RELATION_CREATE] = "relation.create",
     [GL_OP_RELATION_UPDATE] = "relation.update",     [GL_OP_PROJECT_UPDATE] = "project.update",
-    [GL_OP_DOCUMENT_UPDATE] = "document.update",
+    [GL_OP_DOCUMENT_UPDATE] = "document.update",     [GL_OP_REDACT] = "redact",
 };
 
 const char *gl_op_kind_name(enum gl_op_kind kind)
@@ -27,6 +27,11 @@ bool gl_op_kind_parse(struct gl_slice name, enum gl_op_kind *kind)
         }
     }
     return false;
+}
+
+bool gl_op_is_of_session(enum gl_op_kind kind)
+{
+    return kind <= GL_OP_SESSION_MODE || kind == GL_OP_REDACT;
 }
 
 bool gl_op_is_of_codebook(enum gl_op_kind kind)
@@ -159,6 +164,24 @@ enum gl_code gl_op_read(json_t *payload, struct gl_op *op, struct gl_err *err)
         op->root = json_incref(payload);
     }
     return code;
+}
+
+const json_t *gl_op_erased(const struct gl_op *op)
+{
+    const json_t *effect = json_array_get(op->effects, 0), *set = json_object_get(effect, "set"),
+                 *ops = json_object_get(set, "ops");
+    json_int_t before = 0;
+    if (json_array_size(json_object_get(effect, "ids")) > 0 || json_object_size(set) != 1 || !json_is_array(ops)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < json_array_size(ops); i++) {
+        json_int_t seq = json_integer_value(json_array_get(ops, i)); /* 0 of what is no number */
+        if (seq <= before || (uint64_t)seq >= op->seq) {
+            return NULL;
+        }
+        before = seq;
+    }
+    return ops;
 }
 
 void gl_op_fini(struct gl_op *op)

@@ -29,10 +29,12 @@ enum gl_op_kind {
     GL_OP_RELATION_UPDATE,
     GL_OP_PROJECT_UPDATE,
     GL_OP_DOCUMENT_UPDATE,
+    GL_OP_REDACT,
     GL_OP_KIND_COUNT
 };
 const char *gl_op_kind_name(enum gl_op_kind kind); /* "annotation.create" */
 bool gl_op_kind_parse(struct gl_slice name, enum gl_op_kind *kind) GL_MUST_USE;
+bool gl_op_is_of_session(enum gl_op_kind kind);
 bool gl_op_is_of_codebook(enum gl_op_kind kind); /* changes terms, or whether unknown names make them */
 
 struct gl_op {
@@ -49,6 +51,8 @@ struct gl_op {
     json_t *root; /* owned; NULL when building */
 };
 
+/* The ops that a redact erases: the seqs in its first effect, ascending and below its own. NULL: it has no such effect. */
+const json_t *gl_op_erased(const struct gl_op *op);
 /* Writes the canonical payload. Nothing of op is kept. */
 void gl_op_write(struct gl_buf *buf, const struct gl_op *op);
 /* Reads a payload; root gets a reference of its own. */

@@ -253,6 +253,13 @@ static enum gl_code apply_changes(struct gl_state *state, const struct gl_op *op
     return code;
 }
 
+/* Which ops lose their words is the log's business; here the records lose theirs. */
+static enum gl_code apply_redact(struct gl_state *state, const struct gl_op *op, struct gl_err *err)
+{
+    return gl_op_erased(op) ? apply_changes(state, op, err)
+                            : gl_fail(err, GL_E_MALFORMED, "op %" PRIu64 " does not say which ops it erases", op->seq);
+}
+
 enum gl_code gl_state_apply(struct gl_state *state, const struct gl_op *op, struct gl_err *err)
 {
     switch (op->kind) {
@@ -261,6 +268,7 @@ enum gl_code gl_state_apply(struct gl_state *state, const struct gl_op *op, stru
     case GL_OP_ANNOTATION_DELETE:
     case GL_OP_ANNOTATION_RESTORE: return apply_changes(state, op, err);
     case GL_OP_SESSION_MODE: return apply_mode(state, op, err);
+    case GL_OP_REDACT: return apply_redact(state, op, err);
     case GL_OP_PROJECT_CREATE:
     case GL_OP_LABEL_CREATE:
     case GL_OP_CODEBOOK_POLICY:
@@ -308,6 +316,27 @@ static enum gl_code append_payload(struct gl_state *state, json_t *payload, cons
     gl_buf_fini(&bytes);
     gl_op_fini(&op);
     return code;
+}
+
+bool gl_logged_leaf(const json_t *logged, gl_hash *leaf)
+{
+    const json_t *payload = json_object_get(logged, "payload"), *salt_text = json_object_get(logged, "salt"),
+                 *leaf_text = json_object_get(logged, "leaf");
+    uint8_t salt[GL_SALT_BYTES];
+    struct gl_buf bytes;
+    if (!payload) {
+        return gl_hex_decode(gl_slice_of(json_string_value(leaf_text), json_string_length(leaf_text)), leaf->bytes,
+                             sizeof leaf->bytes);
+    }
+    gl_buf_init(&bytes, SIZE_MAX);
+    gl_canon_write(&bytes, payload);
+    bool is_good = bytes.code == GL_OK &&
+                   gl_hex_decode(gl_slice_of(json_string_value(salt_text), json_string_length(salt_text)), salt, sizeof salt);
+    if (is_good) {
+        *leaf = gl_leaf(salt, gl_buf_peek(&bytes));
+    }
+    gl_buf_fini(&bytes);
+    return is_good;
 }
 
 enum gl_code gl_state_append(struct gl_state *state, const json_t *logged, struct gl_err *err)

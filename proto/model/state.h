@@ -41,6 +41,8 @@ void gl_state_set_mode(struct gl_state *state, const char *mode, uint64_t seq); 
 /* Applies the effects of op. Records that are newer already (page_as_of: the state was read in pages) are left alone: an annotation whose
  * changed_seq >= op->seq is skipped. seq and chain are not touched. */
 enum gl_code gl_state_apply(struct gl_state *state, const struct gl_op *op, struct gl_err *err) GL_MUST_USE;
+/* The leaf of a logged op, or the one that stands there. */
+bool gl_logged_leaf(const json_t *logged, gl_hash *leaf) GL_MUST_USE;
 /* One logged op, {"payload","salt"} or {"leaf"}: checks that it follows, applies it, moves seq and chain. */
 enum gl_code gl_state_append(struct gl_state *state, const json_t *logged, struct gl_err *err) GL_MUST_USE;
 

@@ -62,6 +62,13 @@ export interface SessionMode {
   kind: "session.mode";
   mode: "shared" | "closed";
 }
+/** annotations, or account, or both */
+export interface Redact {
+  kind: "redact";
+  annotations?: Uuid[];
+  account?: Uuid;
+  reason?: string;
+}
 export interface LabelChange {
   kind: "label.create" | "label.update";
   label?: Uuid;

@@ -298,7 +298,7 @@ def resolve(text, revision, target, session=None):
 
 # ---- annotations
 
-TRACKED = ("label", "note", "status", "target", "deleted")
+TRACKED = ("label", "note", "redacted", "status", "target", "deleted")
 
 
 def apply(before, identity, changed, account, seq):
@@ -662,6 +662,8 @@ def annotation_vectors():
          ANA, 24)
     many = resolve(BRIEF, REVISION, {"type": "spans", "spans": [{"start": at, "end": at + 1} for at in range(0, 36, 2)]})
     step("many spans", three, {"target": many}, ANA, 25)
+    step("words erased by a curator", two, {"attributes": {"page": None}, "note": None, "redacted": True}, BEN, 26)
+    step("words erased again, by the creator", two, {"redacted": True}, BOT, 27)
 
     plain = {"created": 1, "creator": ANA, "status": "active", "target": whole}
 
@@ -704,6 +706,8 @@ def annotation_vectors():
         ("an update of the unknown", "upgrade", rows[0]["after"], {"mood": "good"}),
         ("status null", "malformed", rows[0]["after"], {"status": None}),
         ("deleted by a number", "malformed", rows[0]["after"], {"deleted": 1}),
+        ("erased words that come back", "malformed", rows[0]["after"], {"redacted": False}),
+        ("created as erased", "upgrade", None, dict(plain, redacted=True)),
         ("a note that is a number", "malformed", rows[0]["after"], {"note": 1}),
     ]
     return {"applied": rows,
@@ -729,6 +733,15 @@ class Log:
         fields += ["attributes." + name for name in changed.get("attributes", {})]
         return {field: seqs[field] for field in fields if field in seqs}
 
+    def redact(self, author, erased, changes, base, **change):
+        """Ops lose their words, and each annotation what it still had of them. The log has them as they were written: erasing changes no leaf."""
+        seq = len(self.entries) + 1
+        effects = [{"ids": [], "prev": {}, "set": {"ops": erased}}]
+        for identity, changed in changes.items():
+            effects.append({"ids": [identity], "prev": self.prev_of(identity, changed), "set": changed})
+            self.records[identity] = apply(self.records[identity], identity, changed, author, seq)
+        self.enter(seq, "redact", author, dict({"annotations": list(changes)}, **change), effects, base)
+
     def add(self, kind, account, change, changed, identity=None, step=None, base=None):
         seq = len(self.entries) + 1
         op = number_id(6, seq)
@@ -741,11 +754,16 @@ class Log:
                 changed = dict(changed, created=seq, creator=account)
             effect = {"ids": [identity], "prev": self.prev_of(identity, changed), "set": changed}
             self.records[identity] = apply(self.records.get(identity), identity, changed, account, seq)
+        self.enter(seq, kind, account, change, [effect], base, step)
+        return identity
+
+    def enter(self, seq, kind, account, change, effects, base=None, step=None):
+        op = number_id(6, seq)
         intent = {"change": dict(change, kind=kind)}
         if base is not None:
             intent["base"] = base
         at = f"2026-11-21T18:{seq // 4:02d}:{seq % 4 * 15:02d}.{seq * 31 % 1000:03d}Z"
-        payload = {"account": account, "at": at, "codebook": 1 + seq // 10, "effects": [effect], "intent": intent, "kind": kind,
+        payload = {"account": account, "at": at, "codebook": 1 + seq // 10, "effects": effects, "intent": intent, "kind": kind,
                    "op": op, "seq": seq}
         if step:
             payload["step"] = step
@@ -753,7 +771,6 @@ class Log:
         self.chain = chain_next(self.chain, leaf_of(salt, canonical(payload)))
         self.entries.append({"payload": payload, "salt": salt.hex(), "chain": self.chain.hex(), "state": self.state().hex(),
                              "annotations": sum("deleted" not in record for record in self.records.values())})
-        return identity
 
 
 def log_vectors():
@@ -822,6 +839,9 @@ def log_vectors():
     remove(BEN, answer, 35)
     edit(ANA, deeper, {"note": "page 3"}, 36)
     log.add("session.mode", ANA, {"mode": "closed"}, {"mode": "closed"}, base=37)
+    log.redact(ANA, [2, 6, 31, 37], {second: {"attributes": {"why": None}, "redacted": True}, deeper: {"note": None, "redacted": True}}, 38,
+               reason="asked for by the author")
+    log.redact(BEN, [13], {fourth: {"note": None, "redacted": True}}, 39, account=BEN)
     return {"stream": STREAM, "text": BRIEF, "revision": sha(BRIEF.encode()).hex(), "ops": log.entries,
             "records": [canonical(record) for record in log.records.values()]}
 

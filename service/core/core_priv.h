@@ -174,8 +174,9 @@ struct waiting_op { /* an op that has no outcome yet */
     bool is_atomic, is_step;
     uint64_t new_as_of; /* the log was asked when it ended here, plus one: it is not there; 0: not asked */
     unsigned lookups;
-    struct judge_far far; /* ends.c */
-    gl_uuid step;         /* the first op of an atomic request */
+    struct judge_far far;      /* ends.c */
+    struct judge_words *words; /* words.c, owned */
+    gl_uuid step;              /* the first op of an atomic request */
 };
 enum session_phase { SESSION_LOADING, SESSION_READY, SESSION_FAILED };
 struct session {
@@ -192,6 +193,7 @@ struct session {
     int64_t last_at_ms;
     uint64_t codebook;        /* of the newest op: no later one may name an older version */
     uint64_t retained_from;   /* as it was known last; it only grows */
+    uint64_t erased_to;       /* the newest op that lost its words: what lies below cannot be gone on from */
     struct recent_op *recent; /* ring, recent_at is the oldest */
     size_t recent_cap, recent_at, recent_count, recent_bytes;
     gl_hash recent_chain; /* before the oldest; when the ring is empty: the chain at the head */
@@ -239,6 +241,9 @@ const gl_uuid *session_any_account(const struct session *session); /* somebody w
 void session_remember_op(struct session *session, const gl_uuid *op, const struct known_op *known);
 const struct known_op *session_known_op(const struct session *session, const gl_uuid *op);
 void session_push_recent(struct session *session, const struct recent_op *op); /* takes logged */
+/* These ops (seqs) have lost their words: memory forgets them, and who has not had them yet joins anew. */
+void session_erase(struct session *session, const json_t *seqs);
+void subscription_rejoin(struct subscription *subscription); /* tells its peer to, and frees it */
 const struct recent_op *session_recent_find(const struct session *session, uint64_t seq);
 
 /* deliver.c: from the recent ops, or from the store, to everybody subscribed. */

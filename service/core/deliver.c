@@ -145,6 +145,15 @@ struct reading {
     uint64_t after;
 };
 
+/* Another worker has erased what this subscriber lacks, and this one has not heard of it yet: nothing can be made of a leaf. */
+static bool has_erased(const struct store_tail *tail)
+{
+    for (size_t i = 0; i < tail->count; i++)
+        if (tail->ops[i].payload.len == 0)
+            return true;
+    return false;
+}
+
 static void send_tail(struct subscription *subscription, const struct store_tail *tail)
 {
     const struct session *session = subscription->session;
@@ -173,7 +182,9 @@ static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
     if (subscription) {
         struct peer *peer = subscription->peer;
         subscription->reading = NULL;
-        if (code == GL_OK && !peer->is_closed && !peer->is_closing && subscription->cursor == reading->after)
+        if (code == GL_OK && has_erased(tail))
+            subscription_rejoin(subscription);
+        else if (code == GL_OK && !peer->is_closed && !peer->is_closing && subscription->cursor == reading->after)
             send_tail(subscription, tail);
         else if (code == GL_E_NOT_FOUND)
             peer_end(peer, 1008, "the session is not yours to read any more");

@@ -20,6 +20,7 @@ struct tried { /* one op of a session, judged */
     size_t row;     /* in rows, when accepted */
     bool wants_far; /* it is refused only until this end has been looked up */
     struct gl_link far;
+    bool wants_words; /* likewise, until the log was asked for what it says */
 };
 struct part {
     struct session *session; /* or */
@@ -30,8 +31,10 @@ struct part {
     struct map by_id; /* op id -> index in tried, plus one; of a project: ids and names that its ops take -> the part */
     struct append_op *rows;
     size_t row_count, row_cap;
-    size_t payload_bytes; /* of a project's rows */
-    int64_t last_at_ms;   /* of the newest row */
+    size_t payload_bytes;         /* of a project's rows */
+    int64_t last_at_ms;           /* of the newest row */
+    struct append_erased *erased; /* ops that lose their words with this part */
+    size_t erased_count, erased_cap;
     struct gl_annotation **annotations;
     struct append_tell *tells; /* of the rows; what they lend belongs to the view */
     size_t tell_count, tell_cap;
@@ -63,6 +66,11 @@ void part_free(struct part *part);
 bool part_must_look_up(struct part *part);
 /* Likewise for annotations in other sessions that relations lead to (ends.c). */
 bool part_must_ask_ends(struct part *part);
+/* Likewise for what the log says in words that are to be erased (words.c). */
+bool part_must_ask_words(struct part *part);
+/* What an op was told of that, brought up to where memory stands; NULL: it must be asked (again). */
+const struct judge_words *words_now(const struct session *session, struct waiting_op *op);
+void words_free(struct judge_words **words);
 /* Adds a row: takes payload's bytes, draws the salt, moves the chain. GL_E_TOO_LARGE when the payload hit its ceiling; then nothing was added. */
 enum gl_code part_push_row(struct part *part, struct append_op *row, struct gl_buf *payload, gl_hash *chain);
 struct gl_slice logged_row(const struct append_op *row); /* owned */

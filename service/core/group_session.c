@@ -40,6 +40,8 @@ static void drop_rows(struct part *part, size_t keep)
         free((void *)part->rows[--part->row_count].payload.data);
     while (part->tell_count > 0 && part->tells[part->tell_count - 1].op >= keep)
         part->tell_count--;
+    while (part->erased_count > 0 && part->erased[part->erased_count - 1].row >= keep)
+        part->erased_count--;
 }
 
 void part_free(struct part *part)
@@ -60,6 +62,7 @@ void part_free(struct part *part)
     mem_free(&part->annotations);
     mem_free(&part->terms);
     mem_free(&part->tells);
+    mem_free(&part->erased);
     gl_buf_fini(&part->meta_text);
     mem_free(&part);
 }
@@ -230,6 +233,33 @@ static bool record_is_too_large(const struct part *part, const struct judge_verd
     return verdict->has_annotation && judge_find(&part->view, &verdict->annotation)->canonical.len > PAYLOAD_MAX_BYTES;
 }
 
+static bool is_redact(const struct waiting_op *op)
+{
+    const char *kind = json_string_value(json_object_get(op->change, "kind"));
+    return kind && strcmp(kind, gl_op_kind_name(GL_OP_REDACT)) == 0;
+}
+
+/* Rows that say something: what is to be erased must be in the log before, and not only in this group. */
+static bool has_other_rows(const struct part *part)
+{
+    for (size_t i = 0; i < part->row_count; i++)
+        if (part->rows[i].kind != GL_OP_REDACT)
+            return true;
+    return false;
+}
+
+static void note_erased(struct part *part, const json_t *effects, const struct judge_words *words)
+{
+    const json_t *ops = json_object_get(json_object_get(json_array_get(effects, 0), "set"), "ops");
+    for (size_t i = 0, at = 0; i < json_array_size(ops); i++) {
+        const uint64_t seq = (uint64_t)json_integer_value(json_array_get(ops, i));
+        while (words->list[at].seq != seq)
+            at++;
+        part->erased = mem_grow(part->erased, &part->erased_cap, part->erased_count + 1, sizeof *part->erased);
+        part->erased[part->erased_count++] = (struct append_erased){seq, words->list[at].annotation, part->row_count - 1};
+    }
+}
+
 static void try_op(struct part *part, struct tried *tried, const gl_uuid *step, struct wanted *wanted)
 {
     struct waiting_op *op = tried->op;
@@ -237,6 +267,12 @@ static void try_op(struct part *part, struct tried *tried, const gl_uuid *step, 
     struct judge_ask ask = {.op = op->id, .account = op->account, .role = op->role, .change = op->change, .far = op->far};
     struct judge_verdict verdict = {0};
     struct judge_mark mark = judge_mark(&part->view);
+    if (is_redact(op) && has_other_rows(part)) { /* of the same atomic request: judge_waiting() begins a group with it */
+        outcome->code = gl_fail_at(&outcome->err, GL_E_INVALID_PARAMS, "change.kind",
+                                   "words are erased by an op of its own: nothing else may stand before it in an atomic request");
+        return;
+    }
+    ask.words = words_now(part->session, op);
     outcome->code = resolve_base(part, op, &ask, &outcome->err);
     if (outcome->code == GL_OK)
         outcome->code = resolve_label(part, op, &ask, wanted, &outcome->err);
@@ -244,6 +280,7 @@ static void try_op(struct part *part, struct tried *tried, const gl_uuid *step, 
         outcome->code = judge(&part->view, &ask, &verdict, &outcome->err, &outcome->data);
     tried->wants_far = verdict.wants_far;
     tried->far = verdict.far;
+    tried->wants_words = verdict.wants_words;
     if (outcome->code != GL_OK)
         return;
     outcome->code = core_check_kind(part->session->core, verdict.kind, &outcome->err);
@@ -253,6 +290,8 @@ static void try_op(struct part *part, struct tried *tried, const gl_uuid *step, 
         return;
     }
     outcome->code = record_is_too_large(part, &verdict) ? GL_E_TOO_LARGE : append_row(part, tried, &verdict, step);
+    if (outcome->code == GL_OK && verdict.kind == GL_OP_REDACT)
+        note_erased(part, verdict.effects, ask.words);
     json_decref(verdict.effects);
     if (outcome->code != GL_OK) {
         judge_back_to(&part->view, &mark);
@@ -388,6 +427,8 @@ static void judge_waiting(struct part *part, size_t budget)
     bool must_wait = false;
     size_t steps = 0;
     while (part->session->waiting && part->tried_count < budget && steps < JUDGE_GROUP_STEPS) {
+        if (is_redact(part->session->waiting) && has_other_rows(part))
+            break; /* it begins the next group */
         part->view.steps = 0;
         try_block(part, &block);
         steps += part->view.steps;
@@ -462,6 +503,8 @@ static void fill_stream(struct part *part)
                                           .annotation_count = touched,
                                           .tells = part->tells,
                                           .tell_count = part->tell_count,
+                                          .erased = part->erased,
+                                          .erased_count = part->erased_count,
                                           .live_count = live_after(part, touched),
                                           .set_open = -1};
     if (part->view.mode_seq != session->state->mode_seq)
@@ -487,7 +530,7 @@ struct part *part_from_session(struct session *session, size_t budget)
                               : session->codebook;
     part->last_at_ms = session->last_at_ms;
     judge_waiting(part, budget);
-    if (part_must_ask_ends(part) || part_must_look_up(part))
+    if (part_must_ask_ends(part) || part_must_ask_words(part) || part_must_look_up(part))
         return NULL;
     if (part->row_count == 0) { /* refused and repeated ones depend on nothing that is still to come */
         settle_all(part);
@@ -523,6 +566,15 @@ static void keep_recent(struct part *part)
     }
 }
 
+static void erase(struct part *part)
+{
+    json_t *seqs = json_array();
+    for (size_t i = 0; i < part->erased_count; i++)
+        json_array_append_new(seqs, json_integer((json_int_t)part->erased[i].seq));
+    session_erase(part->session, seqs);
+    json_decref(seqs);
+}
+
 void part_commit(struct part *part)
 {
     struct session *session = part->session;
@@ -542,6 +594,8 @@ void part_commit(struct part *part)
     session->is_in_flight = false;
     keep_recent(part);
     deliver_live(session, first);
+    if (part->erased_count > 0)
+        erase(part);
     settle_all(part);
     part_free(part);
 }

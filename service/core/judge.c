@@ -23,7 +23,7 @@ enum gl_code judge_peek(const json_t *change, enum gl_op_kind *kind, const json_
     if (!json_is_string(name))
         return gl_fail_at(err, GL_E_INVALID_PARAMS, "change.kind",
                           "change.kind must say what to do, for example \"annotation.create\"");
-    if (!gl_op_kind_parse(gl_slice_of(json_string_value(name), json_string_length(name)), kind) || *kind > GL_OP_SESSION_MODE)
+    if (!gl_op_kind_parse(gl_slice_of(json_string_value(name), json_string_length(name)), kind) || !gl_op_is_of_session(*kind))
         return gl_fail_at(err, GL_E_INVALID_PARAMS, "change.kind", "change.kind is not one that a session knows");
     if (*kind == GL_OP_ANNOTATION_CREATE || *kind == GL_OP_ANNOTATION_UPDATE)
         *label = json_object_get(change, "label");
@@ -36,7 +36,7 @@ enum gl_code judge_peek(const json_t *change, enum gl_op_kind *kind, const json_
     return GL_OK;
 }
 
-static enum gl_code only_members(const json_t *change, const char *const *names, struct gl_err *err)
+enum gl_code judge_only_members(const json_t *change, const char *const *names, struct gl_err *err)
 {
     struct gl_reader reader;
     gl_reader_init(&reader, NULL);
@@ -211,7 +211,7 @@ static void depend_on_all(struct trial *trial)
     trial->prev = prev;
 }
 
-static enum gl_code refuse_stale(struct trial *trial)
+enum gl_code judge_refuse_stale(struct trial *trial)
 {
     const json_t *first = json_array_get(trial->conflicts, 0);
     const char *field = json_string_value(json_object_get(first, "field"));
@@ -301,7 +301,7 @@ static enum gl_code try_update(struct trial *trial, const json_t *change)
     value = json_object_get(change, "status");
     if (value && gl_status_parse(gl_slice_str(json_string_value(value)), &status) && status >= GL_ACCEPTED)
         depend_on_all(trial);
-    return json_array_size(trial->conflicts) > 0 ? refuse_stale(trial) : judge_check_terms(trial);
+    return json_array_size(trial->conflicts) > 0 ? judge_refuse_stale(trial) : judge_check_terms(trial);
 }
 
 static enum gl_code try_delete_or_restore(struct trial *trial, const json_t *change, bool is_delete)
@@ -322,7 +322,7 @@ static enum gl_code try_delete_or_restore(struct trial *trial, const json_t *cha
     depend_on_all(trial);
     if (is_delete)
         judge_depend_on_replies(trial);
-    return json_array_size(trial->conflicts) > 0 ? refuse_stale(trial) : GL_OK;
+    return json_array_size(trial->conflicts) > 0 ? judge_refuse_stale(trial) : GL_OK;
 }
 
 static enum gl_code try_mode(struct trial *trial, const json_t *change)
@@ -344,7 +344,7 @@ static enum gl_code try_change(struct trial *trial, enum gl_op_kind kind)
                                  : kind == GL_OP_ANNOTATION_UPDATE ? UPDATE_MEMBERS
                                  : kind == GL_OP_SESSION_MODE      ? MODE_MEMBERS
                                                                    : NAME_MEMBERS;
-    enum gl_code code = only_members(change, members, trial->err);
+    enum gl_code code = judge_only_members(change, members, trial->err);
     if (code != GL_OK)
         return code;
     switch (kind) {
@@ -354,6 +354,32 @@ static enum gl_code try_change(struct trial *trial, enum gl_op_kind kind)
     case GL_OP_ANNOTATION_RESTORE: return try_delete_or_restore(trial, change, false);
     default: return try_mode(trial, change);
     }
+}
+
+/* Each effect on its annotations; all or nothing. */
+static enum gl_code accept_redact(struct trial *trial, json_t *effects)
+{
+    struct judge_view *view = trial->view;
+    struct judge_mark mark = judge_mark(view);
+    const uint64_t seq = view->seq + 1;
+    enum gl_code code = GL_OK;
+    for (size_t i = 1; i < json_array_size(effects) && code == GL_OK; i++) {
+        const json_t *effect = json_array_get(effects, i);
+        const char *text = json_string_value(json_array_get(json_object_get(effect, "ids"), 0));
+        struct gl_annotation *after;
+        gl_uuid id;
+        if (!gl_uuid_parse(gl_slice_str(text), &id))
+            return GL_E_INTERNAL;
+        code = gl_annotation_apply(judge_find(view, &id), &id, json_object_get(effect, "set"), &trial->ask->account, seq, &after,
+                                   trial->err);
+        if (code == GL_OK)
+            judge_put(view, after);
+    }
+    if (code != GL_OK)
+        judge_back_to(view, &mark);
+    else
+        view->seq = seq;
+    return code;
 }
 
 /* The effect becomes true in the view. */
@@ -406,9 +432,16 @@ enum gl_code judge(struct judge_view *view, const struct judge_ask *ask, struct 
     enum gl_code code = judge_peek(ask->change, &verdict->kind, &label, err);
     if (code != GL_OK)
         return code;
+    trial.conflicts = json_array();
+    if (verdict->kind == GL_OP_REDACT) {
+        code = judge_redact(&trial, &verdict->effects);
+        if (code == GL_OK && (code = accept_redact(&trial, verdict->effects)) != GL_OK)
+            json_decref(verdict->effects);
+        json_decref(trial.conflicts);
+        return code;
+    }
     trial.set = json_object();
     trial.prev = json_object();
-    trial.conflicts = json_array();
     code = try_change(&trial, verdict->kind);
     if (code == GL_OK)
         code = accept(&trial, verdict);

@@ -18,6 +18,7 @@
 
 #define JUDGE_THREAD_LEVELS 64u      /* a reply and all that it answers, up to the first annotation */
 #define JUDGE_GROUP_STEPS   100000u  /* so many replies are looked at in a group before the rest waits for the next */
+#define JUDGE_REDACT_MAX    1000u    /* annotations in one erasure */
 #define JUDGE_BLOCK_STEPS   1000000u /* and in an atomic request before its next delete is refused */
 
 struct judge_view {
@@ -57,6 +58,16 @@ struct judge_far {
     bool has_label;
     gl_uuid label;
 };
+/* What the log says in somebody's words, of the annotations (or the account) that a redact names: an op each, in order, up to as_of. Looked up likewise. */
+struct judge_word {
+    uint64_t seq;
+    gl_uuid annotation, account;
+};
+struct judge_words {
+    uint64_t as_of;
+    struct judge_word *list;
+    size_t count, cap;
+};
 struct judge_ask {
     gl_uuid op, account;
     enum gl_role role;
@@ -67,6 +78,7 @@ struct judge_ask {
     enum { JUDGE_NO_LABEL, JUDGE_LABEL, JUDGE_LABEL_REMOVED, JUDGE_LABEL_UNKNOWN } label_is;
     gl_uuid label; /* JUDGE_LABEL; for a name that would make a new label: the id that it would get */
     struct judge_far far;
+    const struct judge_words *words; /* lent; NULL: not looked up */
 };
 struct judge_verdict {
     enum gl_op_kind kind;
@@ -76,11 +88,14 @@ struct judge_verdict {
     const struct gl_annotation *before; /* lent by the view; NULL: it was made */
     bool wants_far;                     /* with a refusal: look up this end, then judge again */
     struct gl_link far;
+    bool wants_words; /* likewise: what the log says */
 };
 /* Judges ask as the op that would get view->seq + 1. Accepted: the verdict is filled in, the view holds the effects, and view->seq has moved; chain is the
  * caller's to move. Refused: the view is as it was; *err and *data (taken by the caller, may become NULL) say why. */
 enum gl_code judge(struct judge_view *view, const struct judge_ask *ask, struct judge_verdict *verdict, struct gl_err *err,
                    json_t **data) GL_MUST_USE;
+/* Whether the value of an attribute is in a person's own words: a text, and none of those that the codebook lists. terms may be NULL. */
+bool judge_is_word(const struct gl_codebook *terms, const char *attribute, const json_t *value);
 /* Whether a change is about a relation, so that its label is a type of relation. */
 bool judge_is_relation(const struct judge_view *view, const json_t *change);
 /* The kind and the label (NULL: none named) of a change, before it is judged. Refuses what is no change at all. */

@@ -26,6 +26,11 @@ void trial_add_conflict(struct trial *trial, const char *field, const gl_uuid *a
 
 /* What a refusal says of an annotation that was deleted: as it is now, by whom, with which op. */
 json_t *judge_deleted(const struct gl_annotation *annotation);
+/* Something else than these members: refused, with its path. */
+enum gl_code judge_only_members(const json_t *change, const char *const *names, struct gl_err *err) GL_MUST_USE;
+enum gl_code judge_refuse_stale(struct trial *trial); /* for the first of its conflicts */
+/* Words of people, erased: the effects, one for the log and one for each annotation. They are not in the view yet. */
+enum gl_code judge_redact(struct trial *trial, json_t **effects) GL_MUST_USE;
 enum gl_code judge_set_target(struct trial *trial, const json_t *target) GL_MUST_USE;
 bool judge_knows_far(const struct judge_far *far, const struct gl_link *link);
 /* The other session has not been asked yet: says so in the verdict, and refuses for now. */

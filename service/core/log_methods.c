@@ -92,6 +92,8 @@ static void on_snapshot(void *ctx, enum gl_code code, const struct store_rows *r
         return;
     if (page->has_cursor && store_u64(rows, 0, 1) != page->seq)
         request_fail_at(request, GL_E_RESYNC, "cursor", "more ops were archived meanwhile; begin at the first page again");
+    else if (store_bool(rows, 0, 9))
+        request_fail(request, GL_E_BUSY, "words are being erased from it; ask again in a moment");
     else if (!store_bool(rows, 0, 6))
         request_fail(request, GL_E_INTERNAL, "%s", gl_code_sentence(GL_E_INTERNAL));
     else

@@ -20,6 +20,16 @@ static struct recent_op *recent_at(const struct session *session, size_t i)
     return &session->recent[(session->recent_at + i) % session->recent_cap];
 }
 
+static gl_hash leaf_of(struct gl_slice logged)
+{
+    json_t *parsed = NULL;
+    gl_hash leaf = {{0}};
+    if (gl_json_load(logged, &parsed, NULL) != GL_OK || !gl_logged_leaf(parsed, &leaf))
+        abort(); /* it is our own writing: only memory can have run out */
+    json_decref(parsed);
+    return leaf;
+}
+
 static void recent_drop_oldest(struct session *session)
 {
     struct recent_op *oldest = recent_at(session, 0);
@@ -62,6 +72,33 @@ const struct recent_op *session_recent_find(const struct session *session, uint6
     return seq < oldest || seq >= oldest + session->recent_count
                ? NULL
                : recent_at(session, (size_t)(seq - oldest) - (MUTATION(recent_off_by_one) && seq > oldest));
+}
+
+static void forget_words(struct session *session, const json_t *seqs)
+{
+    for (size_t i = 0; i < json_array_size(seqs); i++) {
+        const uint64_t seq = (uint64_t)json_integer_value(json_array_get(seqs, i));
+        struct recent_op *op = (struct recent_op *)(uintptr_t)session_recent_find(session, seq);
+        if (seq > session->erased_to)
+            session->erased_to = seq;
+        if (!op)
+            continue;
+        const struct store_tail_op erased = {.leaf = leaf_of(op->logged)};
+        session->recent_bytes -= op->logged.len;
+        free((void *)op->logged.data);
+        op->logged = logged_op(&erased);
+        session->recent_bytes += op->logged.len;
+    }
+}
+
+void session_erase(struct session *session, const json_t *seqs)
+{
+    forget_words(session, seqs);
+    for (struct subscription *it = session->subscriptions, *next; it; it = next) {
+        next = it->next_of_session;
+        if (it->is_live && it->cursor < session->erased_to)
+            subscription_rejoin(it);
+    }
 }
 
 void session_remember_op(struct session *session, const gl_uuid *op, const struct known_op *known)
@@ -178,6 +215,7 @@ static enum gl_code take_state(struct session *session, const struct store_state
     session->last_at_ms = from->last_at_ms;
     session->codebook = from->codebook;
     session->retained_from = from->retained_from;
+    session->erased_to = from->erased_to;
     session->recent_chain = from->chain;
     take_recent(session, from->recent, from->recent_count, from->sum);
     take_newest_stamp(session);
@@ -371,6 +409,23 @@ void session_sweep(struct core *core, uint64_t now_ms)
 
 /* ---- following what other workers appended */
 
+/* A redact that another worker appended: its words go from here, too. */
+static void follow_redact(struct session *session, const json_t *logged)
+{
+    struct gl_op op;
+    if (gl_op_read(json_object_get(logged, "payload"), &op, NULL) != GL_OK)
+        return;
+    if (op.kind == GL_OP_REDACT)
+        session_erase(session, gl_op_erased(&op));
+    gl_op_fini(&op);
+}
+
+static bool is_redact(const json_t *logged)
+{
+    const char *kind = json_string_value(json_object_get(json_object_get(logged, "payload"), "kind"));
+    return kind && strcmp(kind, gl_op_kind_name(GL_OP_REDACT)) == 0;
+}
+
 static enum gl_code follow(struct session *session, const struct store_tail_op *from, struct gl_err *err)
 {
     struct gl_slice logged = logged_op(from);
@@ -383,6 +438,8 @@ static enum gl_code follow(struct session *session, const struct store_tail_op *
             gl_fail(err, GL_E_CHAIN_BROKEN, "the chain of op %llu is not the one in the database", (unsigned long long)from->seq);
     if (code == GL_OK)
         take_stamp(session, parsed);
+    if (code == GL_OK && is_redact(parsed))
+        follow_redact(session, parsed);
     json_decref(parsed);
     if (code != GL_OK) {
         free((void *)logged.data);
@@ -443,6 +500,54 @@ static enum gl_code prove(struct session *session, const struct store_tail *tail
     return GL_OK;
 }
 
+/* ---- what was erased before this worker had read it cannot be followed: the state is read anew, and its people join again */
+
+static void answer_catch_waiters(struct session *session, enum gl_code code, const gl_uuid *account);
+static void tail_failed(struct session *session, enum gl_code code);
+
+static void on_renewed(void *ctx, enum gl_code code, const struct store_state *from)
+{
+    struct session *session = ctx;
+    struct gl_err err = {0};
+    session->is_catching_up = false;
+    if (code != GL_OK) {
+        tail_failed(session, code); /* the poll sees it again */
+        session_release(session);
+        return;
+    }
+    while (session->subscriptions)
+        subscription_rejoin(session->subscriptions);
+    while (session->recent_count > 0)
+        recent_drop_oldest(session);
+    gl_state_free(&session->state);
+    gl_text_free(&session->text);
+    code = take_state(session, from, &err);
+    session->must_prove = session->is_proving = false; /* the sum was compared */
+    if (code != GL_OK)
+        give_up(session, &err);
+    answer_catch_waiters(session, code == GL_OK ? code : GL_E_RESYNC, NULL);
+    session_heard(session, 0);
+    writer_kick(session->core);
+    session_release(session);
+}
+
+static void renew(struct session *session)
+{
+    log_event(LOG_INFO, EV_session_renewed, F_ID("session", &session->id), F_U64("seq", session->state->seq));
+    session->is_catching_up = true;
+    session->uses++;
+    store_session_load(session->core->store, &session->tail_account, &session->id, session->core->limits.recent_ops, on_renewed,
+                       session);
+}
+
+static bool has_erased(const struct store_tail *tail)
+{
+    for (size_t i = 0; i < tail->count; i++)
+        if (tail->ops[i].payload.len == 0)
+            return true;
+    return false;
+}
+
 static void follow_all(struct session *session, const struct store_tail *tail)
 {
     struct gl_err err = {0};
@@ -451,6 +556,10 @@ static void follow_all(struct session *session, const struct store_tail *tail)
     if (tail->head < session->state->seq || !gl_hash_equal(&tail->chain_before, &session->state->chain)) {
         gl_fail(&err, GL_E_RESYNC, "the log in the database is not the one in memory: it went back in time");
         give_up(session, &err);
+        return;
+    }
+    if (has_erased(tail)) {
+        renew(session);
         return;
     }
     for (size_t i = 0; i < tail->count; i++) {
@@ -625,6 +734,14 @@ struct subscription *subscription_new(struct peer *peer, struct session *session
     session->subscriptions = subscription;
     session->uses++;
     return subscription;
+}
+
+void subscription_rejoin(struct subscription *subscription)
+{
+    struct gl_session_notice_notice notice = {.session = subscription->session->id, .what = GL_SLICE("rejoin")};
+    subscription->peer->core->counts.resyncs++;
+    send_session_notice(subscription->peer, &notice);
+    subscription_free(subscription);
 }
 
 void subscription_free(struct subscription *subscription)

@@ -36,6 +36,19 @@ static void write_joined(struct request *request, const struct session *session,
     request_reply(request, session_join, &result);
 }
 
+/* The ops that it lacks cannot all be had: to it they are like archived ones. */
+static void refuse_erased(struct join *join)
+{
+    const struct session *session = join->session;
+    const uint64_t first = session->erased_to + 1;
+    struct gl_err err = {0};
+    gl_fail_at(&err, GL_E_ARCHIVED, "since", "op %llu was erased; join without since and read the state anew",
+               (unsigned long long)session->erased_to);
+    request_fail_data(join->request, &err,
+                      json_pack("{s:I, s:I}", "retained_from", (json_int_t)first, "seq", (json_int_t)session->state->seq));
+    finish(join);
+}
+
 static void subscribe(struct join *join, uint64_t cursor)
 {
     struct request *request = join->request;
@@ -45,6 +58,10 @@ static void subscribe(struct join *join, uint64_t cursor)
     if (request->is_superseded && !MUTATION(late_join_counts)) {
         request_fail(request, GL_E_BUSY, "a later session.join or session.leave of this connection took its place");
         finish(join);
+        return;
+    }
+    if (join->params.has_since && cursor < session->erased_to) { /* erased while the chain was looked up */
+        refuse_erased(join);
         return;
     }
     enum gl_role role = joined ? joined->role : request->role;
@@ -139,6 +156,8 @@ static void join_since(struct join *join)
         refuse_resync(join, "since is beyond the log: the database went back in time");
     } else if (since + 1 < session->retained_from) {
         refuse_archived(join);
+    } else if (since < session->erased_to) {
+        refuse_erased(join);
     } else if (since == session->state->seq) {
         compare_chain(join, &session->state->chain);
     } else if (since == 0) {

@@ -1,7 +1,7 @@
 /* submit.c - session.submit: from the request to ops that wait to be judged, and from their outcomes to one answer. */
 #include <stdio.h>
 
-#include "service/core/core_priv.h"
+#include "service/core/group_priv.h"
 
 #define NEAREST_OPS_MAX   4            /* the helpers look for similar places only for people, not for bulk */
 #define DETAILS_BYTES_MAX (128 * 1024) /* answers beyond this size leave out the current values */
@@ -224,6 +224,7 @@ bool submit_has_refused(const struct submit *submit, const gl_uuid *op)
 void waiting_op_free(struct waiting_op **op)
 {
     json_decref((*op)->root);
+    words_free(&(*op)->words);
     mem_free(op);
 }
 

@@ -60,9 +60,26 @@ static enum gl_code archive_stream(struct keeper *keeper, const struct taken *jo
     return code;
 }
 
+static enum gl_code erase_stream(struct keeper *keeper, const struct taken *job, bool *again, struct gl_err *err)
+{
+    const struct store_param param = P_UUID(job->stream);
+    const uint64_t until = clock_monotonic_ms() + keeper->settings->job_timeout_ms / SHARE;
+    enum gl_code code = GL_OK;
+    for (uint64_t done = 1; code == GL_OK && done > 0 && !*again; *again = done > 0 && clock_monotonic_ms() >= until) {
+        struct store_rows *rows;
+        code = admin_db_query(keeper->db, STORE_Q_erase_more, &param, 1, &rows, err);
+        if (code != GL_OK)
+            break;
+        done = store_rows_count(rows) > 0 ? store_u64(rows, 0, 0) : 0;
+        admin_rows_free(&rows);
+    }
+    return code;
+}
+
 static const struct kind kinds[] = {
     {"retention.scan", scan_retention, true},
     {"retention", archive_stream, false},
+    {"erase", erase_stream, false},
 };
 enum { KIND_COUNT = sizeof(kinds) / sizeof(*kinds) };
 

@@ -289,6 +289,31 @@ static bool write_inbox(const struct append_stream *stream, struct params *p, ap
     return send(ctx, STORE_Q_append_inbox, p);
 }
 
+/* ---- ops that lose their words: by key, and whatever else has them is left to a job */
+
+#define ERASED(letter, put)                                                                                                      \
+    params_array(p, letter);                                                                                                     \
+    for (const struct append_erased *e = stream->erased, *end = e + stream->erased_count; e < end; e++) {                        \
+        put;                                                                                                                     \
+    }                                                                                                                            \
+    params_array_end(p)
+
+static bool write_erased(const struct append_stream *stream, struct params *p, append_send_fn send, void *ctx)
+{
+    const struct append_op *last = &stream->ops[stream->op_count - 1];
+    if (stream->erased_count == 0) {
+        return true;
+    }
+    params_clear(p);
+    params_uuid(p, &stream->stream);
+    params_uuid(p, &last->id);
+    params_u64(p, last->seq);
+    ERASED('n', array_u64(p, e->seq));
+    ERASED('u', array_id(p, &e->annotation));
+    ERASED('n', array_u64(p, stream->ops[e->row].seq));
+    return send(ctx, STORE_Q_append_erased, p);
+}
+
 /* Whether an annotation that is there is written anew; whoever has its row locked is stepped around then, which costs something. */
 static bool changes_any(struct append_stream *const *streams, size_t count)
 {
@@ -315,7 +340,7 @@ bool append_write(struct append_stream *const *streams, size_t count, append_sen
                       ? (write_terms(streams[i], &params, send, ctx) && write_document(streams[i], &params, send, ctx) &&
                          write_meta(streams[i], &params, send, ctx) && write_settings(streams[i], &params, send, ctx) &&
                          write_member(streams[i], &params, send, ctx) && write_project(streams[i], &params, send, ctx))
-                      : write_inbox(streams[i], &params, send, ctx);
+                      : (write_inbox(streams[i], &params, send, ctx) && write_erased(streams[i], &params, send, ctx));
     }
     params_fini(&params);
     return goes_on;

@@ -66,6 +66,11 @@ struct append_tell { /* somebody is to be told of an op: account, or the member 
     gl_uuid annotation;
     const char *why; /* as in the inbox */
 };
+struct append_erased { /* an op that loses its words by a redact */
+    uint64_t seq;
+    gl_uuid annotation;
+    size_t row; /* the redact's index in ops */
+};
 enum append_outcome {
     APPEND_COMMITTED,  /* durable: every op of the stream is in the log */
     APPEND_FENCE_LOST, /* somebody else appended first, or the epoch moved: nothing of this stream was written */
@@ -96,6 +101,8 @@ struct append_stream {
     size_t annotation_count;
     struct append_tell *tells; /* of a session: written with the ops, in their transaction */
     size_t tell_count;
+    struct append_erased *erased; /* of a session: likewise; they are in the log already */
+    size_t erased_count;
     struct append_term *terms; /* project streams only, from here on */
     size_t term_count;
     struct append_document *document; /* at most one */
@@ -161,7 +168,7 @@ struct store_state {
     struct store_tail_op *recent;
     size_t recent_count;
     int64_t last_at_ms; /* at of the newest op, or 0 */
-    uint64_t retained_from;
+    uint64_t retained_from, erased_to;
     uint64_t codebook; /* that an op had which is archived, or 0: no later one has an older */
 };
 typedef void (*store_state_fn)(void *ctx, enum gl_code code, const struct store_state *state);

@@ -189,13 +189,19 @@ static const struct request_kind unit_kind = {.name = "append",
 
 /* ---- the call */
 
+/* It writes more than ops and annotations: what that may meet should hold up nobody else. */
+static bool goes_alone(const struct append_stream *stream)
+{
+    return append_is_project(stream) || stream->erased_count > 0;
+}
+
 /* The unit of those streams of one writer that write nothing but ops and annotations. */
 static struct unit *shared_unit(struct store *store, struct append *append, const struct conn *writer)
 {
     struct unit *unit = NULL;
     for (size_t i = 0; i < append->count; i++) {
         struct append_stream *stream = &append->streams[i];
-        if (append_is_project(stream) || store_writer_of(store, &stream->stream) != writer) {
+        if (goes_alone(stream) || store_writer_of(store, &stream->stream) != writer) {
             continue;
         }
         if (!unit) {
@@ -241,7 +247,7 @@ void store_append(struct store *store, struct append_stream *streams, size_t cou
         }
     }
     for (size_t i = 0; i < count; i++) {
-        if (append_is_project(&streams[i])) {
+        if (goes_alone(&streams[i])) {
             struct unit *unit = unit_new(store, append, 1);
             unit->streams[unit->count++] = &streams[i];
             store_write(store, store_writer_of(store, &streams[i].stream), &unit->request);

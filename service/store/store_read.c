@@ -239,6 +239,7 @@ static void take_head(struct read *read, const PGresult *row)
     state->text = keep(read, row_slice(row, 0, 7));
     state->retained_from = row_u64(row, 0, 8);
     state->codebook = row_u64(row, 0, 9);
+    state->erased_to = row_u64(row, 0, 10);
     read->is_found = true;
 }
 
@@ -246,7 +247,7 @@ static bool state_result(struct request *request, unsigned statement, PGresult *
 {
     struct read *read = (struct read *)request;
     struct store_state *state = &read->of.state;
-    if (statement == FIRST && rows_fit(result, 10)) {
+    if (statement == FIRST && rows_fit(result, 11)) {
         take_head(read, result);
     } else if (statement == SECOND) {
         size_t more = (size_t)PQntuples(result);

@@ -82,6 +82,11 @@ def mode(wanted, op=None):
     return {"id": op or new_id(), "base": 0, "change": {"kind": "session.mode", "mode": wanted}}
 
 
+def redact(base=None, op=None, **change):
+    """An op that erases words: annotations=[…], account=…, reason=…"""
+    return {"id": op or new_id(), **({"base": base} if base is not None else {}), "change": {"kind": "redact", **change}}
+
+
 def connect_options():
     """What differs between the versions of the library on Debian 12 and 13: later ones ask the environment for a proxy."""
     newest = "proxy" in inspect.signature(websockets.connect).parameters

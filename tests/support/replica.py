@@ -7,9 +7,9 @@ import json
 import uuid
 
 TARGETS = {"document": {"revision"}, "spans": {"revision", "spans"}, "annotation": {"annotation"}, "relation": {"from", "to"}}
-TRACKED = ("deleted", "label", "note", "status", "target")
+TRACKED = ("deleted", "label", "note", "redacted", "status", "target")
 PLAIN = ("agent", "confidence", "created", "creator", "run")
-KINDS = ("annotation.create", "annotation.update", "annotation.delete", "annotation.restore", "session.mode")
+KINDS = ("annotation.create", "annotation.update", "annotation.delete", "annotation.restore", "session.mode", "redact")
 PAYLOAD_MEMBERS = {"account", "at", "codebook", "effects", "intent", "kind", "op", "seq", "step"}
 
 
@@ -73,7 +73,7 @@ def apply(before, identity, changed, account, seq):
         elif name in TRACKED or name in PLAIN:
             record[name] = value
             if value is None or value is False:
-                del record[name]
+                record.pop(name, None)
             if name in TRACKED:
                 sign(name)
         else:
@@ -146,8 +146,19 @@ class Replica:
         if payload["kind"] not in KINDS or not set(payload) <= PAYLOAD_MEMBERS:
             raise Diverged(f"op {self.seq} has something unknown: {sorted(payload)}")
         self.ops.append(payload)
+        if payload["kind"] == "redact":
+            self.take_redact(payload)
         for effect in payload["effects"]:
             self.take_effect(payload, effect)
+
+    def take_redact(self, payload):
+        """The first effect names the ops that lose their words, in the log and here."""
+        first = payload["effects"][0]
+        seqs = first["set"].get("ops")
+        if first != {"ids": [], "prev": {}, "set": {"ops": seqs}} or seqs != sorted(set(seqs)) or any(seq >= self.seq for seq in seqs):
+            raise Diverged(f"op {self.seq} does not say which ops it erases: {first}")
+        erased = set(seqs)
+        self.ops = [{name: op[name] for name in ("op", "seq")} if op["seq"] in erased else op for op in self.ops]
 
     def take_effect(self, payload, effect):
         if payload["kind"] == "session.mode":
