@@ -15,7 +15,8 @@ static int gather(struct cli *cli, const char *id, json_t *ops)
     return status;
 }
 
-/* Looks with a client that does not connect, so that nothing is sent by looking. */
+/* Looks with a client that does not connect, so that nothing is sent by looking. A queue that cannot be opened (another process works with it) is told by
+ * offline_join(), and does not hide the others: only what is in it cannot be named. */
 static int gather_all(struct cli *cli, const json_t *sessions, json_t *ops)
 {
     struct gloss *connected = cli->gloss;
@@ -25,7 +26,9 @@ static int gather_all(struct cli *cli, const json_t *sessions, json_t *ops)
     int status = offline_open(cli);
     json_array_foreach((json_t *)sessions, i, session)
     {
-        status = status ? status : gather(cli, json_string_value(session), ops);
+        if (status == 0) {
+            (void)gather(cli, json_string_value(session), ops);
+        }
     }
     gloss_free(&cli->gloss);
     cli->gloss = connected;
@@ -49,8 +52,8 @@ static int whole_id(struct cli *cli, const char *given, const json_t *ops, json_
         }
     }
     if (count == 0) {
-        status =
-            fail(cli, EXIT_COULD_NOT, "not_found", "not found: no op that begins with `%s` waits here; nothing was done", given);
+        status = fail(cli, EXIT_COULD_NOT, "not_found",
+                      "not found: no op that begins with `%s` waits here, where it can be read; nothing was done", given);
     } else if (count > 1) {
         status = fail(cli, EXIT_COULD_NOT, "ambiguous", "ambiguous: %zu ops that wait begin with `%s`, so nothing was done: %s",
                       count, given, gl_buf_cstr(&found));

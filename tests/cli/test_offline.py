@@ -1,11 +1,37 @@
 #!/usr/bin/python3
 """Work without a server: kept on disk, listed, sent once, conflicts told and decided."""
+import fcntl
 import json
 import os
 import shutil
+import struct
 
 from case import CliCase, PLAIN, UUID, main
 from hostile import NAME, NOTE, left
+
+F_OFD_SETLK = 37  # Linux; Python has no name for it before 3.13
+
+
+class Held:
+    """The queue that has this op, locked as by a process that works with it."""
+
+    def __init__(self, folder, op):
+        self.paths = [f"{where}/{name}" for where, _, names in os.walk(folder) for name in names if name.endswith(".queue") and self.has(f"{where}/{name}", op)]
+
+    @staticmethod
+    def has(path, op):
+        with open(path, "rb") as file:
+            return op.encode() in file.read()
+
+    def __enter__(self):
+        self.files = [open(f"{path}.lock" if os.path.exists(f"{path}.lock") else path, "r+b") for path in self.paths]
+        for file in self.files:
+            fcntl.fcntl(file, F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        return self
+
+    def __exit__(self, *_):
+        for file in self.files:
+            file.close()
 
 
 class Offline(CliCase):
@@ -139,6 +165,20 @@ class Offline(CliCase):
         sent = self.ana("sync", "--drop", ops[0][:len(common) + 1], "--json").lines
         self.assertEqual([line["op"] for line in sent], ops[1:])
         self.assertEqual(self.records(), {})
+
+    def test_a_queue_that_another_process_works_with_does_not_hide_the_others(self):
+        other = self.server.import_text("Another that is busy\n\nwords\n", name="busy.md")["document"]
+        self.ana("ls")
+        busy = self.keep("tag", other, "words", "--label", "claim")["op"]
+        mine = self.keep("tag", self.brief, "closer ties", "--label", "claim")["op"]
+        with Held(f"{self.server.folder}/home-ana/.local/state/gloss/queue", busy) as held:
+            self.assertTrue(held.paths)
+            done = self.gloss("sync", "--drop", mine, user="ana")
+            self.assertNotEqual(done.status, 0, done)
+            self.assertIn("the queue cannot be opened", done.err)
+            self.refuse("sync", "--drop", busy, user="ana", status=2, says="not found")
+        self.assertEqual([line["op"] for line in self.ana("sync", "--list", "--json").lines], [busy])
+        self.ana("sync", "--drop", busy)
 
     def test_a_brief_that_is_closed_to_one_does_not_hold_up_the_others(self):
         ops = []
