@@ -194,7 +194,9 @@ class LongOffline(CliCase):
         process = self.server.spawn("sync", "--json", user="ana", text=True)
         first = process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        rest, said = process.communicate(timeout=120)
+        rest, said = process.stdout.read(), process.stderr.read()  # communicate() would lose what readline() has read beyond the line
+        process.wait(120)
+        process.stdout.close(), process.stderr.close()
         told = [json.loads(line) for line in [first, *rest.splitlines()] if line.strip()]
         if process.returncode == 0:  # all was there before the signal
             self.assertEqual(len(told), len(ops))
