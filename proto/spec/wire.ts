@@ -1063,6 +1063,7 @@ export const ERRORS = {
   exists: { code: 1112, retry: "never", keepsConnection: true, sentence: "a thing of that name is there already" },
   busy: { code: 1120, retry: "later", keepsConnection: true, sentence: "too much is under way; nothing was lost, send it again" },
   rate_limited: { code: 1121, retry: "later", keepsConnection: true, sentence: "too many requests; wait and send it again" },
+  limit: { code: 1122, retry: "refresh", keepsConnection: true, sentence: "as many sessions as you may have are open; leave one, then join this one" },
   stale: { code: 1200, retry: "refresh", keepsConnection: true, sentence: "somebody else changed this since you looked" },
   conflict: { code: 1201, retry: "refresh", keepsConnection: true, sentence: "merged with what others changed, this would not be valid" },
   gone: { code: 1202, retry: "refresh", keepsConnection: true, sentence: "the annotation was deleted; restore it first" },

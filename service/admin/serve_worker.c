@@ -199,6 +199,8 @@ static struct core_limits core_limits(const struct settings *settings)
         .recent_ops = (size_t)settings->recent_ops,
         .recent_bytes = settings->recent_bytes,
         .sessions = (size_t)settings->max_sessions,
+        .account_sessions = (size_t)settings->max_account_sessions,
+        .sessions_bytes = settings->sessions_memory,
         .hello_ms = settings->hello_timeout_ms,
         .stall_ms = settings->stall_timeout_ms,
         .append_ms = settings->append_timeout_ms,

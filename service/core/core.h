@@ -24,6 +24,8 @@ struct core_limits {
     size_t recent_ops;     /* kept per session for catching up */
     size_t recent_bytes;
     size_t sessions;          /* joined by one connection */
+    size_t account_sessions;  /* in memory on one account's behalf; 0: any */
+    size_t sessions_bytes;    /* all sessions in memory; 0: any */
     uint64_t hello_ms;        /* to sign in */
     uint64_t stall_ms;        /* without reading anything */
     uint64_t append_ms;       /* until a waiting op is answered store_down or unknown_outcome */

@@ -185,6 +185,7 @@ struct session {
     enum session_phase phase;
     size_t uses;
     uint64_t idle_since_ms;
+    gl_uuid charged; /* memory.c: the account on whose behalf it is here */
     struct project *project;
     struct gl_document_info document; /* strings owned by document_text */
     char *document_text;
@@ -222,6 +223,8 @@ typedef void (*session_fn)(void *ctx, enum gl_code code, struct session *session
 void session_acquire(struct core *core, const gl_uuid *account, const struct store_session *from, session_fn fn, void *ctx);
 void session_release(struct session *session);
 void session_free(struct session *session);
+bool session_is_idle(const struct session *session); /* nobody uses it, and nothing of it is under way */
+void session_unload(struct session *session);        /* an idle one */
 void session_sweep(struct core *core, uint64_t now_ms);
 /* Reads the log's tail until the head is reached; then the writer goes on. */
 void session_catch_up(struct session *session);
@@ -245,6 +248,11 @@ void session_push_recent(struct session *session, const struct recent_op *op); /
 void session_erase(struct session *session, const json_t *seqs);
 void subscription_rejoin(struct subscription *subscription); /* tells its peer to, and frees it */
 const struct recent_op *session_recent_find(const struct session *session, uint64_t seq);
+
+/* memory.c: how many sessions there may be in memory. */
+enum gl_code memory_make_room(struct core *core, const gl_uuid *account) GL_MUST_USE; /* for one more, which it asks for */
+void memory_left(struct session *session, const gl_uuid *account);                    /* one of its subscriptions has ended */
+void memory_refuse(struct request *request, enum gl_code code);                       /* answers what session_acquire said */
 
 /* deliver.c: from the recent ops, or from the store, to everybody subscribed. */
 void deliver_live(struct session *session, uint64_t from_seq); /* to all whose cursor is at from_seq - 1 and who have room */

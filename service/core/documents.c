@@ -183,7 +183,7 @@ static void on_text_session(void *ctx, enum gl_code code, struct session *sessio
     struct request *request = ctx;
     struct gl_document_text_params params = {0};
     if (code != GL_OK) {
-        request_fail(request, code, "%s", gl_code_sentence(code));
+        memory_refuse(request, code);
         return;
     }
     if (request_read(request, document_text, &params))

@@ -308,11 +308,12 @@ static void load(struct session *session, const gl_uuid *account)
         project_acquire(core, &session->tail_account, &session->document.project, on_project, session);
 }
 
-static struct session *session_start(struct core *core, const struct store_session *from)
+static struct session *session_start(struct core *core, const gl_uuid *account, const struct store_session *from)
 {
     struct session *session = mem_alloc(sizeof *session);
     session->core = core;
     session->id = from->session;
+    session->charged = *account;
     session->phase = SESSION_LOADING;
     session->uses = 1;
     session->waiting_tail = &session->waiting;
@@ -323,8 +324,9 @@ static struct session *session_start(struct core *core, const struct store_sessi
     return session;
 }
 
-struct ready { /* the answer for who asks for a session that is there: never inside the call */
-    struct session *session;
+struct ready { /* the answer for who asks for a session that is there, or for which there is no room: never inside the call */
+    struct session *session; /* NULL: code says why */
+    enum gl_code code;
     session_fn fn;
     void *ctx;
 };
@@ -332,6 +334,11 @@ struct ready { /* the answer for who asks for a session that is there: never ins
 static void say_ready(void *ctx)
 {
     struct ready *ready = ctx;
+    if (!ready->session) {
+        ready->fn(ready->ctx, ready->code, NULL);
+        mem_free(&ready);
+        return;
+    }
     const bool has_failed = ready->session->phase == SESSION_FAILED; /* meanwhile: nothing would ever come of it */
     ready->fn(ready->ctx, has_failed ? GL_E_RESYNC : GL_OK, has_failed ? NULL : ready->session);
     if (has_failed)
@@ -342,10 +349,12 @@ static void say_ready(void *ctx)
 void session_acquire(struct core *core, const gl_uuid *account, const struct store_session *from, session_fn fn, void *ctx)
 {
     struct session *session = map_get(&core->sessions, &from->session);
-    if (session && session->phase == SESSION_READY) {
+    const enum gl_code code = session ? GL_OK : memory_make_room(core, account);
+    if (code != GL_OK || (session && session->phase == SESSION_READY)) {
         struct ready *ready = mem_alloc(sizeof *ready);
-        *ready = (struct ready){session, fn, ctx};
-        session->uses++;
+        *ready = (struct ready){session, code, fn, ctx};
+        if (session)
+            session->uses++;
         loop_defer(core->loop, say_ready, ready);
         return;
     }
@@ -353,7 +362,7 @@ void session_acquire(struct core *core, const gl_uuid *account, const struct sto
     *waiter = (struct session_waiter){.fn = fn, .ctx = ctx, .account = *account};
     const bool is_first = !session;
     if (is_first)
-        session = session_start(core, from);
+        session = session_start(core, account, from);
     waiter->next = session->waiters;
     session->waiters = waiter;
     if (is_first)
@@ -394,17 +403,25 @@ void session_free(struct session *session)
     mem_free(&session);
 }
 
+bool session_is_idle(const struct session *session)
+{
+    return session->uses == 0 && session->phase == SESSION_READY && !session->waiting && !session->is_in_flight &&
+           !session->is_catching_up && !session->is_looking_up;
+}
+
+void session_unload(struct session *session)
+{
+    log_event(LOG_INFO, EV_session_unloaded, F_ID("session", &session->id));
+    map_remove(&session->core->sessions, &session->id);
+    session_free(session);
+}
+
 void session_sweep(struct core *core, uint64_t now_ms)
 {
     struct session *session;
-    for (size_t at = 0; (session = map_next(&core->sessions, &at));) {
-        if (session->uses > 0 || session->phase != SESSION_READY || session->waiting || session->is_in_flight ||
-            session->is_catching_up || session->is_looking_up || now_ms - session->idle_since_ms < core->limits.idle_session_ms)
-            continue;
-        log_event(LOG_INFO, EV_session_unloaded, F_ID("session", &session->id));
-        map_remove(&core->sessions, &session->id);
-        session_free(session);
-    }
+    for (size_t at = 0; (session = map_next(&core->sessions, &at));)
+        if (session_is_idle(session) && now_ms - session->idle_since_ms >= core->limits.idle_session_ms)
+            session_unload(session);
 }
 
 /* ---- following what other workers appended */
@@ -768,6 +785,7 @@ void subscription_free(struct subscription *subscription)
         request_fail(page, GL_E_RESYNC, "the session was left before this page was sent");
     }
     mem_free(&subscription);
+    memory_left(session, &peer->account);
     submit_flush(peer, &session->id);
     session_release(session);
 }

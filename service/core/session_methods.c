@@ -69,8 +69,11 @@ static void subscribe(struct join *join, uint64_t cursor)
     if (joined)
         subscription_free(joined); /* joined again: from the new place */
     if (!peer->is_closed && peer->subscription_count >= peer->core->limits.sessions) {
-        request_fail(request, GL_E_TOO_LARGE, "%zu sessions are joined on this connection; no more may be",
-                     peer->subscription_count);
+        struct gl_err err = {0};
+        gl_fail_at(&err, GL_E_LIMIT, "session",
+                   "%zu sessions are joined on this connection, and no more may be; leave one, then join this one",
+                   peer->subscription_count);
+        request_fail_data(request, &err, json_pack("{s:I}", "limit", (json_int_t)peer->core->limits.sessions));
         finish(join);
         return;
     }
@@ -188,7 +191,7 @@ static void on_session(void *ctx, enum gl_code code, struct session *session)
 {
     struct join *join = ctx;
     if (code != GL_OK) {
-        request_fail(join->request, code, "%s", gl_code_sentence(code));
+        memory_refuse(join->request, code);
         mem_free(&join);
         return;
     }

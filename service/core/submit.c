@@ -300,7 +300,7 @@ static void on_opened(void *ctx, enum gl_code code, struct session *session)
 {
     struct request *request = ctx;
     if (code != GL_OK) {
-        request_fail(request, code, "%s", gl_code_sentence(code));
+        memory_refuse(request, code);
         return;
     }
     struct project *project = session->project;

@@ -1,0 +1,154 @@
+/* Sessions in memory: one account has its share, the worker has a ceiling, and nobody loses a session that somebody has joined. */
+#include "tests/unit/core/two_people.h"
+
+#define SHARE 2
+
+static void setup_share(void)
+{
+    struct core_limits limits = bench_limits();
+    limits.account_sessions = SHARE;
+    setup_with(1, &limits); /* both have joined one session; it is there on ana's behalf */
+}
+
+static void setup_ceiling(void)
+{
+    struct core_limits limits = bench_limits();
+    limits.sessions_bytes = 190000; /* for three sessions that hold nothing; one of them is more than a quarter */
+    setup_with(1, &limits);
+}
+
+static uint64_t ask(struct client *client, const char *method, size_t other)
+{
+    char id[GL_UUID_TEXT + 1];
+    gl_uuid_format(db_other_session(bench.db, other), id);
+    uint64_t request = client_send(client, method, json_pack("{s:s}", "session", id));
+    turn();
+    return request;
+}
+
+static void join(struct client *client, size_t other)
+{
+    client_result(client, ask(client, "session.join", other));
+}
+
+static void leave(struct client *client, size_t other)
+{
+    client_result(client, ask(client, "session.leave", other));
+}
+
+static size_t in_memory(void)
+{
+    struct core_counts counts;
+    core_counts(bench.cores[0], &counts);
+    return counts.sessions;
+}
+
+START_TEST(account__that_has_joined_its_share__is_refused_until_it_leaves_one)
+{
+    join(ana, 0);
+    expect_refusal(ana, ask(ana, "session.join", 1), "limit");
+    expect_refusal(ana, ask(ana, "session.join", 1), "limit");
+    ck_assert_uint_eq(in_memory(), SHARE);
+    leave(ana, 0);
+    join(ana, 1);
+    ck_assert_uint_eq(in_memory(), SHARE); /* the one that was left made way */
+}
+END_TEST
+
+START_TEST(account__on_two_connections__has_one_share)
+{
+    struct client *again = client_new(&bench, 0, "ana", GL_CURATOR);
+    join(again, 0);
+    expect_refusal(again, ask(again, "session.join", 1), "limit");
+    expect_refusal(ana, ask(ana, "session.join", 2), "limit");
+    client_free(&again);
+    join(ana, 2);
+}
+END_TEST
+
+START_TEST(account__beyond_its_share__costs_others_nothing)
+{
+    join(ana, 0);
+    expect_refusal(ana, ask(ana, "session.join", 1), "limit");
+    join(ben, 1);
+    join(ana, 1); /* it is there on ben's behalf */
+    seq_of(ben, submit(ben, op_create("one", "harbour", NULL)), 0);
+    ck_assert_uint_eq(client_op_count(ana), 1);
+}
+END_TEST
+
+START_TEST(session__whose_account_left__is_charged_to_one_that_stays)
+{
+    join(ana, 0);
+    join(ben, 0);
+    leave(ana, 0);
+    join(ana, 1); /* her share has room again, and nothing made way */
+    ck_assert_uint_eq(in_memory(), 3);
+    join(ben, 2);
+    leave(ben, 2);
+    leave(ana, 1);
+    ck_assert_uint_eq(client_op_count(ben), 0);
+    expect_refusal(ben, ask(ben, "session.leave", 1), "not_found");
+    leave(ben, 0); /* it was there all the time */
+}
+END_TEST
+
+START_TEST(session__that_nobody_has_joined__makes_way_the_longest_idle_first)
+{
+    join(ben, 0);
+    leave(ben, 0);
+    loop_sim_run(bench.loop, 10);
+    join(ben, 1);
+    leave(ben, 1);
+    ck_assert_uint_eq(in_memory(), 3);
+    join(ben, 2);
+    ck_assert_uint_eq(in_memory(), 3);
+    const unsigned before = store_mem_questions(bench.stores[0]);
+    join(ben, 1); /* nothing is read for it but the right to be there */
+    ck_assert_uint_eq(in_memory(), 3);
+    ck_assert_uint_le(store_mem_questions(bench.stores[0]) - before, 1);
+}
+END_TEST
+
+START_TEST(memory__that_is_full_of_joined_sessions__is_told_as_busy)
+{
+    struct client *cyn = client_new(&bench, 0, "cyn", GL_VIEWER), *dan = client_new(&bench, 0, "dan", GL_VIEWER);
+    join(ben, 0);
+    join(cyn, 1);
+    uint64_t refused = ask(dan, "session.join", 2);
+    expect_refusal(dan, refused, "busy");
+    const json_t *data = json_object_get(json_object_get(client_answer(dan, refused), "error"), "data");
+    ck_assert_int_gt(json_integer_value(json_object_get(data, "retry_after_ms")), 0);
+    leave(cyn, 1);
+    join(dan, 2);
+    ck_assert_uint_eq(in_memory(), 3);
+    client_free(&cyn);
+    client_free(&dan);
+}
+END_TEST
+
+START_TEST(account__that_has_more_than_a_quarter__gets_no_more)
+{
+    expect_refusal(ana, ask(ana, "session.join", 0), "limit");
+    join(ben, 0);
+    expect_refusal(ben, ask(ben, "session.join", 1), "limit");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("core, sessions in memory");
+    TCase *share = tcase_create("share"), *ceiling = tcase_create("ceiling");
+    tcase_add_checked_fixture(share, setup_share, teardown);
+    tcase_add_test(share, account__that_has_joined_its_share__is_refused_until_it_leaves_one);
+    tcase_add_test(share, account__on_two_connections__has_one_share);
+    tcase_add_test(share, account__beyond_its_share__costs_others_nothing);
+    tcase_add_test(share, session__whose_account_left__is_charged_to_one_that_stays);
+    tcase_add_test(share, session__that_nobody_has_joined__makes_way_the_longest_idle_first);
+    suite_add_tcase(suite, share);
+    tcase_add_checked_fixture(ceiling, setup_ceiling, teardown);
+    tcase_add_test(ceiling, memory__that_is_full_of_joined_sessions__is_told_as_busy);
+    tcase_add_test(ceiling, account__that_has_more_than_a_quarter__gets_no_more);
+    suite_add_tcase(suite, ceiling);
+    return run_suite(suite);
+}
