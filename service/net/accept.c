@@ -15,7 +15,7 @@
 #include "service/net/net_priv.h"
 #include "service/net/socket.h"
 
-#define PER_TURN             32
+#define PER_TURN             8    /* each costs a third of a millisecond in the next turns: others wait no longer than that */
 #define NO_DESCRIPTORS_MS    200  /* before trying again */
 #define ARRIVING_AT_LEAST_MS 1000 /* before somebody may be pushed out by newcomers */
 

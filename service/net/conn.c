@@ -5,6 +5,7 @@
 #include "service/base/log.h"
 #include "service/base/mem.h"
 #include "service/net/net_priv.h"
+#include "service/net/socket.h"
 
 #define CLOSE_PROTOCOL    1002
 #define CLOSE_UNSUPPORTED 1003
@@ -182,6 +183,8 @@ void conn_kill(struct conn *conn)
     if (conn->state == CONN_DEAD)
         return;
     conn_move(conn, CONN_DEAD);
+    if (conn->is_full)
+        socket_abandon(lws_get_socket_fd(conn->wsi));
     outgoing_drop(conn);
     lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
     conn->server->has_killed = true; /* the library looks at its clock only when it is woken */

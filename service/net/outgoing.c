@@ -21,6 +21,7 @@ _Static_assert(FRAME_HEADROOM >= LWS_PRE, "the library may write before a messag
 _Static_assert(FRAME_HEADROOM >= FRAME_HEADER_MAX, "the frame header stands before a message");
 
 #define CLOSE_TRY_LATER 1013
+#define LAST_CHANCE_MS  1000 /* for one that stalled, to read why it is closed */
 #define PING_TEXT       "gloss"
 
 void outgoing_look_later(struct conn *conn)
@@ -117,6 +118,8 @@ void outgoing_sweep(struct net_server *server, uint64_t now_ms)
         } else if (conn->state == CONN_OPEN && now_ms - conn->taken_ms >= server->config.stall_ms) {
             stall(conn, "nothing was read for too long");
             conn_close(conn, CLOSE_TRY_LATER, "you did not read; connect again and go on from what you have");
+        } else if (conn->state > CONN_OPEN && now_ms - conn->taken_ms >= server->config.stall_ms + LAST_CHANCE_MS) {
+            conn_kill(conn);
         }
     }
 }

@@ -1,5 +1,6 @@
 """Those who take their time: they are cut off, and nobody else notices."""
 import json
+import select
 import socket
 import ssl
 import time
@@ -119,6 +120,14 @@ class Slow(unittest.TestCase):
             self.assertEqual(numbers, list(range(len(numbers))))
             self.assertIn(code, (1013, 1006))
         self.server.wait_for_event("peer.stalled")
+
+    def test_one_that_never_reads_again_hears_that_it_was_cut_off(self):
+        """Its window is shut, so that no close frame and no FIN reaches it; and the kernel keeps nothing for it."""
+        with small_window(self.server) as slow:
+            slow.text("!flood 100000 1000")
+            poll = select.poll()
+            poll.register(slow.sock, 0)  # a reset is told without reading
+            self.assertTrue(poll.poll(60000))
 
     def test_one_that_reads_again_in_time_gets_everything(self):
         with small_window(self.server) as slow:
