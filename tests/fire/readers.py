@@ -1,0 +1,279 @@
+#!/usr/bin/env python3
+"""readers.py - slow, stuck, greedy and flooding clients among those who only want to work: the sixth promise, and clients that lost their worker.
+
+Each part is shown for correctness always: nothing lost, twice or out of order for anybody, refusals by name. With --long there are a thousand readers, and
+what took how long is held against what was promised; that wants an optimised build and a machine with nothing else to do. Figures are always printed.
+"""
+import argparse
+import contextlib
+import os
+import re
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+import client as clients  # noqa: E402
+import load as loads  # noqa: E402
+import server as support  # noqa: E402
+
+CODEPOINTS = 4096
+ONCE_S = 90  # a long time to wait for what must come
+
+SHORT = {"readers": 60, "sessions": 14, "measure_s": 0.7, "rounds": 1,
+         "settings": {"stall_timeout_ms": 1500, "recent_ops": 64, "max_sessions": 4, "max_account_sessions": 6}}
+LONG = {"readers": 1000, "sessions": 1000, "measure_s": 8, "rounds": 5, "settings": {"recent_ops": 256}}
+
+
+def expect(claim, what):
+    if not claim:
+        raise AssertionError(what)
+
+
+def rss_kib(pids):
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError, AttributeError), open(f"/proc/{pid}/status") as file:
+            total += int(re.search(r"VmRSS:\s+(\d+)", file.read())[1])
+    return total
+
+
+def cpu_s(pid):
+    fields = support.stat_of(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0
+
+
+def kernel_kib(port):
+    """The most that the kernel keeps for one of the server's connections, to be sent; 0 where ss is not there to tell."""
+    done = subprocess.run(["sh", "-c", f"ss -tmnH 'sport = :{port}' 2>/dev/null"], capture_output=True, text=True)
+    return max((int(kept) for kept in re.findall(r"skmem:\(.*?,w(\d+)", done.stdout)), default=0) / 1024
+
+
+class Readers:
+    def __init__(self, is_long):
+        self.is_long, self.form = is_long, LONG if is_long else SHORT
+        self.count = self.form["readers"]
+        self.documents = []
+
+    def tell(self, what, figure):
+        print(f"  {what:<66} {figure}", flush=True)
+
+    def promise(self, is_kept, what):
+        """Asserted where figures mean something."""
+        expect(is_kept or not self.is_long, what)
+
+    def server(self, workers=1, **settings):
+        return support.Server(workers=workers, settings={**self.form["settings"], **settings})
+
+    @contextlib.contextmanager
+    def prepared(self, documents=1, workers=1, **settings):
+        """A server with some documents, each with a text of its own."""
+        with self.server(workers, **settings) as server:
+            server.user("greedy", role="annotator")
+            with clients.Client(server, "admin") as admin:
+                project = admin.call("project.list")["projects"][0]["project"]
+                self.documents = [admin.upload(project, (f"{i:06d} " + loads.text_of(CODEPOINTS))[:CODEPOINTS].encode(), filename=f"{i}.txt")
+                                  for i in range(documents)]
+            yield server
+
+    def sessions(self):
+        return [document["document"]["session"] for document in self.documents]
+
+    # ---- one that reads nothing
+
+    def stuck(self, server):
+        rounds = self.form["rounds"]
+        workload = f"group readers clients={self.count}\ngroup writer rate=50 kept=16\n" + \
+            "".join(f"group stuck{i} rcvbuf=4096 back=0\n" for i in range(rounds))
+        ratios, grown, after, kernel = [], [], [], []
+        with loads.Load(server, workload, self.sessions()[:1]) as load:
+            load.start("readers", "writer")
+            for i in range(rounds):
+                load.start(f"stuck{i}")
+                load.say("set", "writer", "rate=200")  # until the recent ops are as many as there may be, and as large
+                load.measure(2 if self.is_long else 0.3)
+                load.say("set", "writer", "rate=50")
+                calm = load.measure(self.form["measure_s"])["groups"]["readers"]
+                before = rss_kib(server.workers())
+                load.say("stop", f"stuck{i}")
+                beside = load.measure(self.form["measure_s"])["groups"]["readers"]
+                kernel.append(kernel_kib(server.port))
+                grown.append(rss_kib(server.workers()) - before)
+                after.append(load.event("closed", ONCE_S, group=f"stuck{i}")["after_ms"] / 1000)
+                expect(calm["delivery_ms"]["count"] > 0 and beside["delivery_ms"]["count"] > 0, f"nothing was delivered: {calm} {beside}")
+                ratios.append(beside["delivery_ms"]["p99"] / calm["delivery_ms"]["p99"])
+                self.tell(f"1 stuck among {self.count}: p99 without and with it", f"{calm['delivery_ms']['p99']:.2f} and {beside['delivery_ms']['p99']:.2f} ms")
+            report = load.settle(ONCE_S, ["writer"])
+        lost = report["groups"]["readers"]["lost_connections"]
+        self.tell("p99 with it, of that without (median of rounds)", f"{statistics.median(ratios):.3f}")
+        self.tell("memory of the worker beside it, and the kernel's for it", f"{statistics.median(grown)} and {max(kernel):.0f} KiB")
+        self.tell("closed after it stopped reading", f"{max(after):.1f} s")
+        self.promise(statistics.median(ratios) < 1.1, f"the others' p99 moved: {ratios}")
+        self.promise(statistics.median(grown) + max(kernel) <= 1024, f"it cost {grown} and {kernel} KiB")
+        self.promise(max(after) <= 10, f"closed after {after} s")
+        self.promise(lost == 0, f"{lost} others lost their connections")
+
+    # ---- one that reads slowly
+
+    def slow(self, server):
+        workload = "group readers clients=10\ngroup slow clients=2 rcvbuf=4096 read=12000\ngroup writer rate=300 kept=16 note=600\n"
+        with loads.Load(server, workload, self.sessions()[:1]) as load:
+            load.start("readers", "slow", "writer")
+            load.say("measure")
+            seen = support.wait_until("a slow reader is told to resynchronise", lambda: load.report()["groups"]["slow"]["resynchronised"], ONCE_S)
+            load.say("set", "slow", "read=100000000")
+            report = load.settle(ONCE_S, ["writer"])
+        lost = report["groups"]["slow"]["lost_connections"]
+        self.tell("slow readers: told to resynchronise, closed, then had everything", f"{seen}, {lost} and yes")
+        self.promise(lost == 0, f"{lost} slow readers were closed")
+
+    # ---- one that opens every session there is
+
+    def greedy(self, server):
+        known = set(self.sessions())
+        with loads.Load(server, "group readers clients=10\ngroup writer rate=20 kept=16\n", self.sessions()[:1]) as load:
+            load.start("readers", "writer")
+            before, at = rss_kib(server.workers()), len(server.log())
+            refused, joined = self.open_all(server)
+            grown = rss_kib(server.workers()) - before
+            said = server.log()[at:]
+            expect(self.sessions()[0] not in re.findall(r"session\.unloaded .*session=(\S+)", said), "a session that others had joined left memory")
+            kept = len(re.findall(r"session\.loaded ", said)) - len(re.findall(r"session\.unloaded ", said))
+            report = load.settle(ONCE_S, ["writer"])
+        lost = sum(group["lost_connections"] for group in report["groups"].values())
+        share = int(self.form["settings"].get("max_account_sessions", 256))
+        self.tell(f"one client opens {len(known)} sessions: joined at once, refused as limit", f"{joined} and {refused}")
+        self.tell("of these in memory at the end, and what the worker grew by", f"{kept} and {grown / 1024:.1f} MiB")
+        expect(kept <= share and joined <= share, f"{kept} are in memory and {joined} were joined; {share} may be")
+        expect(lost == 0, f"{lost} others lost their connections")
+        self.promise(grown < 64 * 1024, f"the worker grew by {grown} KiB")
+
+    def open_all(self, server):
+        """One after the other on one connection, leaving each; then as many at once as connections can."""
+        refused = joined = 0
+        most = int(self.form["settings"].get("max_sessions", 64))
+        with clients.Client(server, "greedy", watch_ops=False) as client:
+            for session in self.sessions()[1:]:
+                client.call("session.join", session=session)
+                client.call("session.leave", session=session)
+        with contextlib.ExitStack() as stack:
+            left = self.sessions()[1:]
+            while left:
+                client = stack.enter_context(clients.Client(server, "greedy", watch_ops=False))
+                before = joined
+                for session in left[:most + 1]:
+                    try:
+                        client.call("session.join", session=session)
+                        joined += 1
+                    except clients.Refused as error:
+                        expect(error.name == "limit" and error.data["limit"] > 0, f"refused otherwise: {error}")
+                        refused += 1
+                if joined == before:
+                    break
+                left = left[joined - before:]
+        expect(refused > 0, "nothing was refused")
+        return refused, joined
+
+    # ---- one that floods
+
+    def flood(self, server):
+        workload = "group calm clients=20\ngroup writer rate=50 kept=16\ngroup flood clients=4 first=1 rate=20000 in_flight=0 kept=16\n"
+        with loads.Load(server, workload, self.sessions()[:2]) as load:
+            load.start("calm", "writer")
+            calm = load.measure(self.form["measure_s"])["groups"]["calm"]["delivery_ms"]
+            load.say("measure")
+            load.start("flood")
+            time.sleep(self.form["measure_s"])  # what is measured
+            support.wait_until("the flooding clients are refused, and others get what is theirs", lambda: self.has_flooded(load.report()), ONCE_S)
+            beside = load.report()
+            load.settle(ONCE_S, ["writer", "flood"])
+        flood, others = beside["groups"]["flood"], beside["groups"]["calm"]["delivery_ms"]
+        refused = flood["refused"]
+        self.tell("flood of 20 000 ops/s: asked, stored, refused", f"{flood['asked']}, {flood['answered']}, {refused}")
+        self.tell("p99 in another session without and with it", f"{calm.get('p99', 0):.2f} and {others.get('p99', 0):.2f} ms")
+        expect(set(refused) <= {"busy", "rate_limited"}, f"refused otherwise: {refused}")
+        self.promise(others["p99"] < 250, f"the others' p99 was {others['p99']} ms")
+
+    @staticmethod
+    def has_flooded(report):
+        return report["groups"]["flood"]["refused"] and report["groups"]["calm"]["delivery_ms"]["count"]
+
+    # ---- all of them at once: their worker is gone
+
+    def resume(self, server):
+        times, resumed = [], 0
+        with loads.Load(server, f"group readers clients={self.count} at_once=100000\ngroup writer clients=4 rate=20 kept=16\n", self.sessions()[:1]) as load:
+            load.start("readers", "writer")
+            for _ in range(self.form["rounds"]):
+                load.measure(0.2)
+                gone = server.kill_worker(0)
+                live = load.event("live", ONCE_S, group="readers")
+                server.wait_new_worker(gone, ONCE_S)
+                times.append(live["ms"] / 1000)
+                resumed += live["handshakes_resumed"]
+            report = load.settle(ONCE_S, ["writer"])
+        expect(resumed > 0, f"no TLS session was resumed: {report}")
+        self.tell(f"clients of {self.count} that lost their worker were back after", ", ".join(f"{t:.2f}" for t in times) + " s")
+        self.promise(statistics.median(times) <= 2, f"back after {times} s")
+
+    # ---- no descriptors left
+
+    def descriptors(self, server):
+        worker = server.workers()[0]
+        with loads.Load(server, "group readers clients=5\ngroup writer rate=20 kept=16\n", self.sessions()[:1]) as load:
+            load.start("readers", "writer")
+            used = max(int(name) for name in os.listdir(f"/proc/{worker}/fd"))
+            usual = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+            resource.prlimit(worker, resource.RLIMIT_NOFILE, (used + 8, usual[1]))
+            waiting = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(200)]
+            server.wait_log("accept.paused", ONCE_S)
+            cpu, lines, begun = cpu_s(worker), server.log().count("\n"), time.monotonic()
+            load.measure(4 if self.is_long else 1)
+            took = time.monotonic() - begun
+            cpu, lines = (cpu_s(worker) - cpu) / took, (server.log().count("\n") - lines) / took
+            load.settle(ONCE_S, ["writer"])  # those who were there are served all the time
+            for sock in waiting:
+                sock.close()
+            begun = time.monotonic()
+            support.wait_until("a new client is served", server.is_ready, ONCE_S)
+            again = time.monotonic() - begun
+            resource.prlimit(worker, resource.RLIMIT_NOFILE, usual)
+        self.tell("descriptors exhausted: CPU, log lines a second, new client after", f"{100 * cpu:.1f} %, {lines:.1f}, {again:.2f} s")
+        expect(lines < 100, f"{lines} lines a second in the log")
+        self.promise(cpu < 0.05, f"{100 * cpu} % CPU")
+        self.promise(lines <= 10, f"{lines} lines a second")
+        self.promise(again <= 1, f"{again} s")
+
+    def run(self):
+        with self.prepared(self.form["sessions"]) as server:
+            self.stuck(server)
+            self.slow(server)
+            self.greedy(server)
+            self.flood(server)
+            self.resume(server)
+            self.descriptors(server)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--long", action="store_true", help="a thousand readers; figures are asserted")
+    parser.add_argument("--only", action="append", help="one part: stuck slow greedy flood resume descriptors")
+    options = parser.parse_args()
+    why = loads.missing()
+    if why:
+        print("skipped:", why)
+        return 77
+    readers = Readers(options.long)
+    for name in ("stuck", "slow", "greedy", "flood", "resume", "descriptors"):
+        if options.only and name not in options.only:
+            setattr(readers, name, lambda server: None)
+    readers.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
