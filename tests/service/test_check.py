@@ -296,7 +296,7 @@ class CheckCase(unittest.TestCase):
             (f"delete from account where id = '{dora}'", "database", "account.missing", dora),
             (f"insert into annotation select '{lost}', project, id, creator, created_seq, label, status, start_cp, end_cp, deleted, record from annotation where id = '{self.first_ids[0]}'",
              "database", "stream.missing", lost),
-            (f"insert into job (kind, stream, project) values ('retention', '{lost}', '{self.project}')", "database", "job.stream", lost),
+            (f"insert into job (kind, stream, project, due_at) values ('retention', '{lost}', '{self.project}', clock_timestamp() + interval '1 day')", "database", "job.stream", lost),
             (f"update session set name = 'other' where id = '{small[2]}'", self.project, "document.session", document),
         ])
 
