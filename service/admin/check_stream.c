@@ -24,7 +24,8 @@ enum {
     SHA256,
     BYTES,
     CODEPOINTS,
-    BYTE_COUNT
+    BYTE_COUNT,
+    IS_OF_PROJECT
 };
 
 gl_hash check_hash(const struct store_rows *rows, size_t column)
@@ -73,10 +74,11 @@ static gl_hash take_text(struct checking *checking, const struct store_rows *row
         report_problem(&checking->report, CHECK_REVISION_BYTES, AT("revision", &checking->revision),
                        "the revision's bytes are no text: %s", err.detail);
     }
-    if (!gl_hash_equal(&said, &found) || store_u64(rows, 0, BYTE_COUNT) != bytes.len ||
+    if (!gl_hash_equal(&said, &found) || store_u64(rows, 0, BYTE_COUNT) != bytes.len || !store_bool(rows, 0, IS_OF_PROJECT) ||
         (is_text && gl_text_length(checking->text) != store_u64(rows, 0, CODEPOINTS))) {
-        report_problem(&checking->report, CHECK_REVISION_COLUMNS, AT("revision", &checking->revision),
-                       "SHA-256, bytes or code points in the revision's row are not those of its text");
+        report_problem(
+            &checking->report, CHECK_REVISION_COLUMNS, AT("revision", &checking->revision),
+            "SHA-256, bytes or code points in the revision's row are not those of its text, or its project is another one");
         repair_revision(checking, found, bytes.len, is_text ? gl_text_length(checking->text) : 0);
     }
     return found;

@@ -47,8 +47,8 @@ static void write_revision(struct writing *it)
 {
     const struct repair *repair = it->repair;
     const struct store_param params[] = {P_UUID(it->checking->revision), P_HASH(repair->sha256), P_U64(repair->bytes),
-                                         P_U64(repair->codepoints)};
-    run(it, STORE_Q_repair_revision, params, 4);
+                                         P_U64(repair->codepoints), P_UUID(it->checking->project)};
+    run(it, STORE_Q_repair_revision, params, 5);
 }
 
 static void write_annotation(struct writing *it, const gl_uuid *id)

@@ -66,7 +66,8 @@ class CheckCase(unittest.TestCase):
             wanted = [op("label.create", name="claim"), op("label.create", name="old"), op("relation.create", name="supports"),
                       op("attribute.create", name="sure", type="boolean"), op("attribute.create", name="strength", type="integer", minimum=1, maximum=5)]
             cls.terms = [result["made"] for result in cora.call("project.submit", project=cls.project, ops=wanted)["results"]]
-            first = cls.document(admin, "First", authors=["A. Author"], tags=["one"], folder="a/b")
+            first = cls.document(admin, "First", filename="first.txt", meta={"authors": ["A. Author"], "tags": ["one"], "folder": "a/b", "publisher": "P", "date": "2024-05",
+                                                                             "source": "https://example.org/"})
             second = cls.document(admin, "Second")
             cls.documents, cls.first, cls.second = [first["document"], second["document"]], first["session"], second["session"]
             cora.call("project.submit", project=cls.project, ops=[op("document.update", document=first["document"], title="First!", language="en")])
@@ -427,6 +428,46 @@ class CheckCase(unittest.TestCase):
                 self.assertEqual((status, problems(lines)), (0, []))
                 self.assertEqual(len(ana.answer(number_)["results"]), 20)
             self.assertEqual(int(self.server.sql(f"select head from stream where id = '{session}'")[0][0]), head + 60)
+
+
+class EveryColumn(CheckCase):
+    """For --all: one value after the other, of every column that follows from the log or is part of it."""
+    CHANGES = {"uuid": "gen_random_uuid()", "text": "{0} || 'x'", "bytea": "sha256({0})", "bigint": "{0} + 1", "integer": "{0} + 1", "boolean": "not {0}",
+               "timestamp with time zone": "{0} + interval '1 second'", "text[]": "{0} || array['x']"}
+    # What no log has: names and secrets of accounts, when rows were made, what was read, how often things were tried.
+    FREE = {"account", "job", "project.created_at", "project.epoch", "project.repaired", "revision.created_at", "revision.number", "snapshot.created_at", "inbox.item", "inbox.read_at",
+            "document.created_at", "op.archived", "session.name",
+            "snapshot_part.part"}
+
+    def test_every_column(self):
+        found, unseen, refused = 0, [], []
+        columns = self.server.sql("select c.relname, a.attname, format_type(a.atttypid, null) from pg_attribute a join pg_class c on c.oid = a.attrelid "
+                                  f"where c.relnamespace = 'public'::regnamespace and c.relname in ({', '.join(repr(table) for table in TABLES)}) "
+                                  "and a.attnum > 0 and not a.attisdropped order by 1, 2")
+        for table, column, kind in columns:
+            if table in self.FREE or f"{table}.{column}" in self.FREE:
+                continue
+            change = self.CHANGES[kind].format(column)
+            statement = (f"update {table} set {column} = {change} where ctid = (select ctid from {table} where {column} is not null "
+                         f"{'and payload is not null' if (table, column) == ('op', 'salt') else ''} order by random() limit 1)")
+            try:
+                status, lines = self.damaged([statement], self.server.check)
+            except AssertionError as error:
+                self.assertTrue(any(word in str(error) for word in ("violates check", "violates unique", "value too long")), error)
+                self.server.sql("drop table if exists " + ", ".join(f"kept_{name}" for name in TABLES))
+                refused.append(f"{table}.{column}")
+                continue
+            found += status == 1
+            if status == 0:
+                unseen.append(f"{table}.{column}")
+            self.assertIn(status, (0, 1), lines)
+        print(f"{self.id()}: {found} columns seen, the database refuses {', '.join(refused)}")
+        self.assertEqual(unseen, [])
+        self.assertEqual(self.server.check()[0], 0, "everything is as it was")
+
+
+for name in [name for name in dir(CheckCase) if name.startswith("test_")]:
+    setattr(EveryColumn, name, None)
 
 
 if __name__ == "__main__":
