@@ -103,7 +103,7 @@ static bool must_repeat(const struct gloss_session *session, struct lg_op *op, c
     if (is_later && error->code == GLOSS_E_INTERNAL && ++op->failures >= FAILURES_MAX) {
         is_later = false;
     }
-    return is_later || is_early;
+    return is_later || (is_early && !MUTATION(early_is_final));
 }
 
 /* Nobody has a callback for what an earlier run left: whatever the reason, it is somebody's work, and stays until it is given up. A role that was taken for a
@@ -138,7 +138,7 @@ static void take_result(struct gloss_session *session, struct lg_op *op, json_t 
         gloss_error_clear(&error);
         return;
     }
-    op->seq = (uint64_t)json_integer_value(json_object_get(result, "seq"));
+    op->seq = (uint64_t)json_integer_value(json_object_get(result, "seq")) + (MUTATION(told_next_seq) && op->group);
     op->is_repeated = json_is_true(json_object_get(result, "repeated"));
     (void)snprintf(op->annotation, sizeof(op->annotation), "%s", annotation ? annotation : "");
     answered(op, NULL);

@@ -83,7 +83,7 @@ static enum gl_code apply_again(struct gloss_session *session, uint64_t as_of, s
     for (size_t i = 0; i < json_array_size(session->meanwhile) && code == GL_OK; i++) {
         json_t *payload = json_array_get(session->meanwhile, i);
         struct gl_op op;
-        if ((uint64_t)json_integer_value(json_object_get(payload, "seq")) <= as_of) {
+        if ((uint64_t)json_integer_value(json_object_get(payload, "seq")) <= as_of + MUTATION(overtaken_op_lost)) {
             continue;
         }
         code = gl_op_read(payload, &op, err);

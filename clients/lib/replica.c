@@ -179,7 +179,8 @@ static enum gl_code take_op(struct gloss_session *session, json_t *logged)
     bool has_id = session->replica && first_annotation(json_object_get(logged, "payload"), &id);
     struct gl_annotation *before = has_id ? gl_state_find(session->replica, &id) : NULL;
     json_t *payload = json_object_get(logged, "payload");
-    if (session->is_paging && payload && json_array_append(session->meanwhile, payload) != 0) {
+    if (session->is_paging && !MUTATION(overtaking_ops_forgotten) && payload &&
+        json_array_append(session->meanwhile, payload) != 0) {
         lg_drop_nomem(session->g);
         return GL_E_NOMEM;
     }

@@ -231,7 +231,7 @@ void lg_session_up(struct gloss_session *session)
         params.has_live = true; /* live: false */
     } else if (resumes(session)) {
         params.has_since = true;
-        params.since = session->seq;
+        params.since = session->seq - (MUTATION(since_before) && session->seq > 0);
         params.has_chain = session->seq > 0;
         memcpy(params.chain, session->chain.bytes, 32);
     }
@@ -482,7 +482,8 @@ void lg_session_on_notice(struct gloss *g, const json_t *params)
                    notice.has_role ? notice.role.data : "");
     bool is_rights = strcmp(what, "rights") == 0;
     if (is_rights) {
-        memcpy(session->role, role, sizeof(role));
+        if (!MUTATION(new_role_not_kept))
+            memcpy(session->role, role, sizeof(role));
     }
     const struct gloss_event event = {.type = GLOSS_EV_NOTICE,
                                       .session = session,

@@ -127,7 +127,9 @@ static void fill(struct gl_buf *buf, struct lg_batch *batch, struct lg_op *op, s
 {
     struct gloss_session *session = batch->session;
     uint64_t group = op->group;
-    size_t at_once = group ? op->group_left : (most < OPS_AT_ONCE ? most : OPS_AT_ONCE);
+    size_t at_once = group && !MUTATION(step_sent_in_parts) ? op->group_left
+                     : group                                ? 1
+                                                            : (most < OPS_AT_ONCE ? most : OPS_AT_ONCE);
     gl_buf_str(buf, "{\"atomic\":");
     gl_buf_str(buf, group ? "true" : "false");
     gl_buf_str(buf, ",\"ops\":[");
@@ -273,6 +275,8 @@ void lg_submit_down(struct gloss_session *session)
     for (struct lg_op *op = session->ops; op; op = op->next) {
         if (op->state == LG_OP_SENT && !MUTATION(sent_op_forgotten)) {
             op->state = LG_OP_WAITING;
+            if (MUTATION(retry_with_new_id))
+                op->request[op->len - 4] = op->request[op->len - 4] == '0' ? '1' : '0';
         }
     }
     session->submit_not_before_ms = 0;

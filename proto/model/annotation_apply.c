@@ -44,7 +44,8 @@ static json_t *copy_or_new(const json_t *object)
 /* Who set field, and when. */
 static void sign(struct draft *draft, const char *field)
 {
-    keep(draft, json_object_set_new_nocheck(draft->seqs, field, json_integer((json_int_t)draft->seq)));
+    if (!MUTATION(second_seq_lost) || !json_object_get(draft->seqs, field))
+        keep(draft, json_object_set_new_nocheck(draft->seqs, field, json_integer((json_int_t)draft->seq)));
     if (gl_uuid_equal(draft->account, &draft->creator) || MUTATION(author_not_kept)) {
         json_object_del(draft->who, field);
     } else {
@@ -64,7 +65,7 @@ static void put_member(struct draft *draft, const char *name, const json_t *valu
 
 static enum gl_code merge_attributes(struct draft *draft, const json_t *set, struct gl_err *err)
 {
-    json_t *all = copy_or_new(json_object_get(draft->record, "attributes"));
+    json_t *all = copy_or_new(MUTATION(attributes_replaced) ? NULL : json_object_get(draft->record, "attributes"));
     enum gl_code code = GL_OK;
     keep(draft, all ? 0 : -1);
     for (void *at = json_object_iter(mutable(set)); at && code == GL_OK; at = json_object_iter_next(mutable(set), at)) {

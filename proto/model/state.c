@@ -90,8 +90,9 @@ static void put(struct gl_state *state, struct gl_annotation *annotation)
         return;
     }
     struct gl_annotation **place = &state->items[position];
-    gl_sum_sub(&state->sum, &(*place)->hash);
-    state->live_count -= !(*place)->is_deleted;
+    if (!MUTATION(replica_keeps_old))
+        gl_sum_sub(&state->sum, &(*place)->hash);
+    state->live_count -= !(*place)->is_deleted || MUTATION(live_goes_down);
     gl_annotation_unref(place);
     *place = annotation;
 }

@@ -20,6 +20,7 @@
 
 struct session;
 struct project;
+struct refresh;
 struct hold;
 
 struct core {
@@ -341,6 +342,7 @@ struct project {
     uint64_t not_before_ms, idle_since_ms;
     unsigned fences_lost;                 /* in a row */
     bool is_held;                         /* as in a session */
+    struct refresh *refreshes;            /* project_roles.c */
     size_t refreshing;                    /* roles being read anew; until then nothing of the project is judged */
     bool must_refresh;                    /* some could not be read: likewise */
     struct frame *recent[PROJECT_RECENT]; /* project.ops, one a group: at [n % PROJECT_RECENT] */

@@ -10,9 +10,16 @@
 
 #include "service/core/core_priv.h"
 
-#define OPS_FRAME_BYTES (192u * 1024) /* of ops in one frame; one op may be larger */
+#define OPS_FRAME_BYTES (192u * 1024)
 #define PAGE_BYTES      (60u * 1024)
 #define TAIL_OPS        256
+
+/* Of ops in one frame; one op may be larger. */
+static size_t ops_frame_bytes(const struct session *session)
+{
+    const size_t most = session->core->limits.frame_bytes / 4 * 3;
+    return most < OPS_FRAME_BYTES ? most : OPS_FRAME_BYTES;
+}
 
 struct gl_slice logged_op(const struct store_tail_op *op)
 {
@@ -82,13 +89,13 @@ static struct frame *recent_frame(const struct session *session, uint64_t seq, u
     const struct recent_op *op = NULL, *next;
     size_t count = 0, bytes = 0;
     while (count < TAIL_OPS && (next = session_recent_find(session, seq + count)) &&
-           (count == 0 || bytes + next->logged.len <= OPS_FRAME_BYTES)) {
+           (count == 0 || bytes + next->logged.len <= ops_frame_bytes(session))) {
         op = next;
         logged[count++] = op->logged;
         bytes += op->logged.len;
     }
     assert(op); /* the caller looked */
-    *last = seq + count - 1;
+    *last = seq + count - 1 - (MUTATION(cursor_one_behind) && count > 2);
     return ops_frame("session.ops", "session", &session->id, seq, &op->chain, op->has_sum ? &op->sum : NULL, logged, count);
 }
 
@@ -159,7 +166,8 @@ static void send_tail(struct subscription *subscription, const struct store_tail
     const struct session *session = subscription->session;
     struct gl_slice logged[TAIL_OPS];
     size_t count = 0, bytes = 0;
-    while (count < tail->count && count < TAIL_OPS && (count == 0 || bytes + tail->ops[count].payload.len <= OPS_FRAME_BYTES)) {
+    while (count < tail->count && count < TAIL_OPS &&
+           (count == 0 || bytes + tail->ops[count].payload.len <= ops_frame_bytes(session))) {
         bytes += tail->ops[count].payload.len + 64;
         logged[count] = logged_op(&tail->ops[count]);
         count++;
@@ -204,7 +212,7 @@ static void read_tail(struct subscription *subscription)
     subscription->reading = &reading->subscription;
     session->uses++;
     store_tail_read(session->core->store, &subscription->peer->account, &session->id,
-                    subscription->cursor + MUTATION(catch_up_skips_one), TAIL_OPS, OPS_FRAME_BYTES, on_tail, reading);
+                    subscription->cursor + MUTATION(catch_up_skips_one), TAIL_OPS, ops_frame_bytes(session), on_tail, reading);
 }
 
 static void tell_behind(struct subscription *subscription)
@@ -255,13 +263,14 @@ static bool stands_in(const struct gl_annotation *annotation, const struct page_
 }
 
 /* Puts records from `at` on into the page, of the range if there is one; where it ends. */
-static size_t fill_page(struct gl_buf *records, const struct gl_state *state, const struct page_range *range, size_t at)
+static size_t fill_page(struct gl_buf *records, const struct gl_state *state, const struct page_range *range, size_t at,
+                        size_t most)
 {
     for (; at < state->count; at++) {
         struct gl_slice record = state->items[at]->canonical;
         if (range && !stands_in(state->items[at], range))
             continue;
-        if (records->len > 1 && records->len + record.len > PAGE_BYTES)
+        if (records->len > 1 && records->len + record.len > most)
             break;
         if (records->len > 1)
             gl_buf_byte(records, ',');
@@ -274,13 +283,15 @@ static void send_page(struct subscription *subscription, struct request *page)
 {
     const struct gl_state *state = subscription->session->state;
     const struct page_range *range = page->user;
-    struct gl_session_page_result result = {.as_of = state->seq};
+    struct gl_session_page_result result = {.as_of = state->seq + MUTATION(page_newer_than_it_is)};
     struct gl_buf records;
-    gl_buf_init(&records, subscription->peer->core->limits.frame_bytes);
+    gl_buf_init(&records, SIZE_MAX); /* fill_page ends it */
     gl_buf_byte(&records, '[');
-    size_t end = fill_page(&records, state, range, range ? 0 : subscription->page_at);
+    const size_t quarter = subscription->peer->core->limits.frame_bytes / 4;
+    size_t end =
+        fill_page(&records, state, range, range ? 0 : subscription->page_at, PAGE_BYTES < quarter ? PAGE_BYTES : quarter);
     if (!range)
-        result.next = subscription->page_at = end;
+        result.next = subscription->page_at = end + (MUTATION(page_skips_one) && end < state->count);
     result.has_next = !range;
     gl_buf_byte(&records, ']');
     result.records_raw = gl_buf_peek(&records);

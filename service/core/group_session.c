@@ -88,13 +88,13 @@ static enum gl_code resolve_base_op(struct part *part, const struct waiting_op *
 {
     const struct tried *here = tried_find(part, id);
     const struct known_op *known = session_known_op(part->session, id);
-    if (here && !gl_uuid_equal(&here->op->account, &op->account))
+    if (here && !gl_uuid_equal(&here->op->account, &op->account) && !MUTATION(foreign_base))
         here = NULL;
-    if (here && here->outcome.code == GL_OK && here->op != op) {
+    if (here && (here->outcome.code == GL_OK || MUTATION(refused_base_taken)) && here->op != op) {
         *seq = here->outcome.seq;
         return GL_OK;
     }
-    if (known && gl_uuid_equal(&known->account, &op->account)) {
+    if (known && (gl_uuid_equal(&known->account, &op->account) || MUTATION(foreign_base))) {
         *seq = known->seq;
         return GL_OK;
     }
@@ -111,7 +111,7 @@ static enum gl_code resolve_base(struct part *part, const struct waiting_op *op,
     ask->has_base = true;
     if (json_is_integer(op->base) && json_integer_value(op->base) >= 0) {
         ask->base = (uint64_t)json_integer_value(op->base);
-        if (ask->base <= part->view.seq)
+        if (ask->base <= part->view.seq + MUTATION(base_beyond_head))
             return GL_OK;
         return gl_fail_at(err, GL_E_RESYNC, "base", "base is %llu, but the log ends at %llu: read the state anew",
                           (unsigned long long)ask->base, (unsigned long long)part->view.seq);
@@ -131,7 +131,7 @@ static enum gl_code resolve_term(const struct project *project, struct gl_slice 
         is_id ? gl_codebook_find(project->terms, &ask->label) : gl_codebook_by_name(project->terms, kind, name);
     ask->label_is = JUDGE_LABEL;
     if (term) {
-        ask->label = term->id;
+        ask->label = MUTATION(label_of_another) ? gl_uuid_derive("label", name.data, name.len) : term->id;
     } else if (is_id) {
         return gl_fail_at(err, GL_E_UNKNOWN_LABEL, "change.label", "the codebook has no %s with this id",
                           kind == GL_TERM_RELATION ? "type of relation" : "label");
@@ -358,7 +358,7 @@ static void put_back(struct part *part, size_t keep)
 static void refuse_block(struct part *part, size_t from, size_t rows, const struct judge_mark *mark)
 {
     judge_back_to(&part->view, mark);
-    drop_rows(part, rows);
+    drop_rows(part, rows + MUTATION(refused_row_stays));
     for (size_t i = from; i < part->tried_count; i++) {
         struct op_outcome *outcome = &part->tried[i].outcome;
         bool stands = part->tried[i].is_same ? part->tried[i].same_as < from : outcome->is_repeated; /* outside of this request */
@@ -465,6 +465,8 @@ static void settle_all(struct part *part)
 {
     for (size_t i = 0; i < part->tried_count; i++) {
         struct tried *tried = &part->tried[i];
+        if (MUTATION(one_answer_lost) && i == 3)
+            continue;
         if (tried->is_same && tried->outcome.code == GL_OK) {
             tried->outcome.has_annotation = part->tried[tried->same_as].outcome.has_annotation;
             tried->outcome.annotation = part->tried[tried->same_as].outcome.annotation;
@@ -493,7 +495,7 @@ static void fill_stream(struct part *part)
     part->stream = (struct append_stream){.owner = part,
                                           .stream = session->id,
                                           .project = session->project->id,
-                                          .epoch = session->project->epoch,
+                                          .epoch = session->project->epoch - MUTATION(epoch_before),
                                           .expected_head = session->state->seq,
                                           .chain = part->view.chain,
                                           .sum = part->view.sum,
@@ -507,7 +509,7 @@ static void fill_stream(struct part *part)
                                           .erased_count = part->erased_count,
                                           .live_count = live_after(part, touched),
                                           .set_open = -1};
-    if (part->view.mode_seq != session->state->mode_seq)
+    if (part->view.mode_seq != session->state->mode_seq && !MUTATION(mode_not_written))
         part->stream.mode = gl_slice_str(part->view.mode);
 }
 
@@ -528,7 +530,7 @@ struct part *part_from_session(struct session *session, size_t budget)
     part->view.codebook = session->project->codebook > session->codebook || MUTATION(codebook_goes_back)
                               ? session->project->codebook
                               : session->codebook;
-    part->last_at_ms = session->last_at_ms;
+    part->last_at_ms = MUTATION(time_forgotten) ? 0 : session->last_at_ms;
     judge_waiting(part, budget);
     if (part_must_ask_ends(part) || part_must_ask_words(part) || part_must_look_up(part))
         return NULL;
@@ -584,16 +586,18 @@ void part_commit(struct part *part)
         if (gl_state_put(state, part->annotations[i]) != GL_OK)
             abort(); /* only memory can have run out */
     if (part->stream.mode.len > 0)
-        gl_state_set_mode(state, part->view.mode, part->view.mode_seq);
+        gl_state_set_mode(state, part->view.mode, part->view.mode_seq - MUTATION(mode_seq_before));
     assert(gl_hash_equal(&state->sum, &part->view.sum));
     state->seq = part->view.seq;
-    state->chain = part->view.chain;
-    session->last_at_ms = part->last_at_ms;
+    if (!MUTATION(chain_not_kept))
+        state->chain = part->view.chain;
+    if (!MUTATION(time_not_kept))
+        session->last_at_ms = part->last_at_ms;
     session->codebook = part->view.codebook;
     session->fences_lost = 0;
     session->is_in_flight = false;
     keep_recent(part);
-    deliver_live(session, first);
+    deliver_live(session, first + (MUTATION(first_of_group_untold) && part->row_count > 2));
     if (part->erased_count > 0)
         erase(part);
     settle_all(part);

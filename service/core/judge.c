@@ -62,10 +62,10 @@ void trial_note_field(struct trial *trial, const char *field)
     uint64_t seq = trial->before ? gl_annotation_field_seq(trial->before, field) : 0;
     if (seq == 0)
         return;
-    json_object_set_new(trial->prev, field, json_integer((json_int_t)seq));
+    json_object_set_new(trial->prev, field, json_integer((json_int_t)seq - MUTATION(prev_before)));
     gl_uuid author = gl_annotation_field_author(trial->before, MUTATION(merge_by_wrong_field) ? "target" : field);
     bool is_own = gl_uuid_equal(&author, &trial->ask->account) && !MUTATION(own_change_is_conflict);
-    if (seq > trial->ask->base && !is_own && !MUTATION(conflict_not_seen))
+    if (seq > trial->ask->base + MUTATION(stale_by_one) && !is_own && !MUTATION(conflict_not_seen))
         trial_add_conflict(trial, field, &author, seq);
 }
 
@@ -111,7 +111,8 @@ static enum gl_code set_status(struct trial *trial, json_t *status)
     if (!json_is_string(status) || !gl_status_parse(gl_slice_of(json_string_value(status), json_string_length(status)), &parsed))
         return refuse_member(trial->err, "status", "must be proposed, active, accepted, rejected or resolved");
     json_object_set(trial->set, "status", status);
-    trial_note_field(trial, "status");
+    if (!MUTATION(status_not_looked_at))
+        trial_note_field(trial, "status");
     return GL_OK;
 }
 
@@ -156,7 +157,7 @@ static enum gl_code set_attributes(struct trial *trial, json_t *attributes)
     if (count > GL_ATTRIBUTES_MAX)
         return gl_fail_at(trial->err, GL_E_TOO_LARGE, "change.attributes", "an annotation has at most %d attributes",
                           GL_ATTRIBUTES_MAX);
-    if (json_object_size(attributes) > 0)
+    if (json_object_size(attributes) > (size_t)MUTATION(one_attribute_dropped))
         json_object_set(trial->set, "attributes", attributes);
     return GL_OK;
 }
@@ -191,7 +192,7 @@ static enum gl_code check_rights(const struct trial *trial)
     if (trial->before && !trial->view->others_may_edit && trial->ask->role < GL_CURATOR &&
         !gl_uuid_equal(&trial->before->creator, &trial->ask->account))
         return gl_fail(trial->err, GL_E_FORBIDDEN, "in this project only curators change other people's annotations");
-    if (strcmp(trial->view->mode, "shared") != 0)
+    if (strcmp(trial->view->mode, "shared") != 0 && !MUTATION(closed_takes_ops))
         return gl_fail(trial->err, GL_E_SESSION_CLOSED, "the session is closed; a curator can open it again");
     return GL_OK;
 }
@@ -253,7 +254,7 @@ static enum gl_code try_create(struct trial *trial, const json_t *change)
     if (name &&
         (!json_is_string(name) || !gl_uuid_parse(gl_slice_of(json_string_value(name), json_string_length(name)), &trial->id)))
         return refuse_member(trial->err, "annotation", "must be a UUID in lower case");
-    if (judge_find(trial->view, &trial->id))
+    if (judge_find(trial->view, &trial->id) && !MUTATION(made_twice))
         return gl_fail_at(trial->err, GL_E_EXISTS, "change.annotation", "an annotation with this id is there already");
     if (!(value = json_object_get(change, "target")))
         return refuse_member(trial->err, "target", "is missing: say which words, or {\"type\":\"document\"}");
@@ -281,7 +282,7 @@ static enum gl_code try_update(struct trial *trial, const json_t *change)
     enum gl_code code = find_before(trial, change);
     if (code != GL_OK)
         return code;
-    if (trial->before->is_deleted) {
+    if (trial->before->is_deleted && !MUTATION(deleted_is_updated)) {
         *trial->data = judge_deleted(trial->before);
         return gl_fail_at(trial->err, GL_E_GONE, "change.annotation", "the annotation was deleted; restore it first");
     }
@@ -299,7 +300,8 @@ static enum gl_code try_update(struct trial *trial, const json_t *change)
         return refuse_member(trial->err, "kind", "is an update that sets nothing");
     enum gl_status status;
     value = json_object_get(change, "status");
-    if (value && gl_status_parse(gl_slice_str(json_string_value(value)), &status) && status >= GL_ACCEPTED)
+    if (value && gl_status_parse(gl_slice_str(json_string_value(value)), &status) &&
+        status >= GL_ACCEPTED + MUTATION(accepted_by_field))
         depend_on_all(trial);
     return json_array_size(trial->conflicts) > 0 ? judge_refuse_stale(trial) : judge_check_terms(trial);
 }
@@ -309,7 +311,7 @@ static enum gl_code try_delete_or_restore(struct trial *trial, const json_t *cha
     enum gl_code code = find_before(trial, change);
     if (code != GL_OK)
         return code;
-    if (trial->before->is_deleted == is_delete) {
+    if (trial->before->is_deleted == is_delete && !MUTATION(deleted_twice)) {
         *trial->data = is_delete ? judge_deleted(trial->before) : json_pack("{s:O}", "current", trial->before->record);
         return gl_fail_at(trial->err, is_delete ? GL_E_GONE : GL_E_EXISTS, "change.annotation",
                           is_delete ? "the annotation was deleted already" : "the annotation is there: it was not deleted");
@@ -320,7 +322,7 @@ static enum gl_code try_delete_or_restore(struct trial *trial, const json_t *cha
     json_object_set_new(trial->set, "deleted", json_boolean(is_delete));
     trial_note_field(trial, "deleted");
     depend_on_all(trial);
-    if (is_delete)
+    if (is_delete && !MUTATION(replies_not_looked_at))
         judge_depend_on_replies(trial);
     return json_array_size(trial->conflicts) > 0 ? judge_refuse_stale(trial) : GL_OK;
 }
@@ -328,7 +330,7 @@ static enum gl_code try_delete_or_restore(struct trial *trial, const json_t *cha
 static enum gl_code try_mode(struct trial *trial, const json_t *change)
 {
     const char *mode = json_string_value(json_object_get(change, "mode"));
-    if (trial->ask->role < GL_CURATOR)
+    if (trial->ask->role < GL_CURATOR && !MUTATION(anybody_closes))
         return gl_fail(trial->err, GL_E_FORBIDDEN, "opening and closing a session needs the role curator");
     if (!mode || (strcmp(mode, "shared") != 0 && strcmp(mode, "closed") != 0))
         return refuse_member(trial->err, "mode", "must be shared or closed");

@@ -143,7 +143,8 @@ static void look_at(struct newest *newest, const struct gl_annotation *reply)
     const gl_uuid author = seq ? gl_annotation_field_author(reply, "deleted") : reply->creator;
     if (seq == 0)
         seq = reply->created_seq;
-    if (reply->is_deleted || seq <= newest->ask->base || seq <= newest->seq || gl_uuid_equal(&author, &newest->ask->account))
+    if (reply->is_deleted || seq <= newest->ask->base + 3u * MUTATION(late_reply_not_seen) || seq <= newest->seq ||
+        gl_uuid_equal(&author, &newest->ask->account))
         return;
     newest->seq = seq;
     newest->author = author;

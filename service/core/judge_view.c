@@ -45,12 +45,17 @@ void judge_back_to(struct judge_view *view, const struct judge_mark *mark)
         struct gl_annotation *now =
             undo->before ? map_put(&view->overlay, &undo->id, undo->before) : map_remove(&view->overlay, &undo->id);
         gl_annotation_unref(&now);
+        if (MUTATION(only_last_taken_back))
+            break;
     }
     if (!MUTATION(seq_not_taken_back))
         view->seq = mark->seq;
     if (!MUTATION(chain_not_taken_back))
         view->chain = mark->chain;
-    view->sum = mark->sum;
+    if (!MUTATION(sum_not_taken_back))
+        view->sum = mark->sum;
+    if (MUTATION(mode_not_taken_back))
+        return;
     view->mode_seq = mark->mode_seq;
     memcpy(view->mode, mark->mode, sizeof view->mode);
 }

@@ -54,7 +54,7 @@ static void take_found(struct session *session, const struct store_rows *rows)
     for (size_t i = 0; i < store_rows_count(rows) && !store_is_null(rows, i, 1); i++) {
         gl_uuid op = store_uuid(rows, i, 1);
         struct gl_slice hash = store_bytes(rows, i, 3);
-        struct known_op known = {.seq = store_u64(rows, i, 2), .account = store_uuid(rows, i, 4)};
+        struct known_op known = {.seq = store_u64(rows, i, 2) + MUTATION(found_after), .account = store_uuid(rows, i, 4)};
         memcpy(known.request_hash.bytes, hash.data, hash.len < 32 ? hash.len : 32);
         session_remember_op(session, &op, &known);
     }

@@ -169,13 +169,14 @@ void project_set_name(struct project *project, struct gl_slice name)
 
 static void take(struct project *project, const struct store_project *from)
 {
-    for (size_t i = 0; i < from->record_count; i++)
+    for (size_t i = MUTATION(term_not_read) && project->head > 0; i < from->record_count; i++)
         take_term(project, from->records[i]);
     gl_codebook_set_open(project->terms, from->is_open);
     project_set_name(project, from->name);
     project->head = from->head;
     project->repaired = from->repaired;
-    project->epoch = from->epoch;
+    if (!MUTATION(epoch_not_read) || project->epoch == 0)
+        project->epoch = from->epoch;
     project->codebook = from->codebook;
     project->chain = from->chain;
     project->is_open = from->is_open;
@@ -450,6 +451,7 @@ void project_reload(struct project *project)
     *reload = (struct reload){project, *account, false};
     project->is_loading = true;
     project->uses++;
-    store_tail_read(project->core->store, account, &project->id, project->told, 256, project->core->limits.frame_bytes / 2,
-                    on_tail, reload);
+    store_tail_read(project->core->store, account, &project->id,
+                    project->told + (MUTATION(project_op_untold) && project->told > 2), 256,
+                    project->core->limits.frame_bytes / 2, on_tail, reload);
 }

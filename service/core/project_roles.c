@@ -1,9 +1,11 @@
 /* project_roles.c - who may do what, read anew when the project's epoch moved; and project.ops to everybody who has joined one of its sessions. */
 #include "service/core/core_priv.h"
 
-struct refresh {
+struct refresh {          /* a question after somebody's role */
+    struct refresh *next; /* of those that have no answer yet, the latest first */
     struct project *project;
     gl_uuid account;
+    bool is_outdated; /* a later one has been answered */
 };
 
 static void set_role(struct subscription *subscription, enum gl_role role)
@@ -11,7 +13,8 @@ static void set_role(struct subscription *subscription, enum gl_role role)
     struct gl_session_notice_notice notice = {.session = subscription->session->id, .what = GL_SLICE("rights")};
     if (subscription->role == role)
         return;
-    subscription->role = role;
+    if (!MUTATION(joined_keep_role) || role == GL_NOBODY)
+        subscription->role = role;
     notice.has_role = role >= GL_VIEWER;
     if (notice.has_role)
         notice.role = gl_slice_str(gl_role_name(role));
@@ -43,7 +46,8 @@ static void set_roles(struct project *project, const gl_uuid *account, enum gl_r
 {
     struct session *session;
     struct given given = {*account, role};
-    writer_each_op(project, give_role, give_asker_role, &given);
+    if (!MUTATION(waiting_keep_role))
+        writer_each_op(project, give_role, give_asker_role, &given);
     for (size_t at = 0; (session = map_next(&project->core->sessions, &at));) {
         if (session->project != project)
             continue;
@@ -55,6 +59,17 @@ static void set_roles(struct project *project, const gl_uuid *account, enum gl_r
     }
 }
 
+/* Answers of the store come in any order, and what was asked first may be from before a change that the later answer has seen. */
+static void unlink_refresh(struct refresh *refresh, bool is_known)
+{
+    struct refresh **at = &refresh->project->refreshes;
+    while (*at != refresh)
+        at = &(*at)->next;
+    *at = refresh->next;
+    for (struct refresh *it = *at; it && is_known; it = it->next)
+        it->is_outdated |= gl_uuid_equal(&it->account, &refresh->account) && !MUTATION(late_role_counts);
+}
+
 static void on_role(void *ctx, enum gl_code code, const struct store_rows *rows)
 {
     struct refresh *refresh = ctx;
@@ -62,7 +77,11 @@ static void on_role(void *ctx, enum gl_code code, const struct store_rows *rows)
     enum gl_role role = GL_NOBODY;
     if (code == GL_OK && store_rows_count(rows) > 0 && !gl_role_parse(store_text(rows, 0, 1), &role))
         role = GL_NOBODY;
-    if (code == GL_OK || code == GL_E_NOT_FOUND)
+    const bool is_known = code == GL_OK || code == GL_E_NOT_FOUND;
+    unlink_refresh(refresh, is_known);
+    if (refresh->is_outdated)
+        ; /* what it says was true once */
+    else if (is_known)
         set_roles(project, &refresh->account, role);
     else
         project->must_refresh = true; /* not known: the sweep asks again; nothing is judged with an old right meanwhile */
@@ -75,7 +94,8 @@ static void on_role(void *ctx, enum gl_code code, const struct store_rows *rows)
 void project_refresh_account(struct project *project, const gl_uuid *account)
 {
     struct refresh *refresh = mem_alloc(sizeof *refresh);
-    *refresh = (struct refresh){project, *account};
+    *refresh = (struct refresh){project->refreshes, project, *account, false};
+    project->refreshes = refresh;
     project->refreshing++;
     project->uses++;
     store_query(project->core->store, STORE_Q_role_of_project, account, (struct store_param[]){P_UUID(project->id)}, 1, on_role,
@@ -160,7 +180,7 @@ void project_deliver(struct subscription *subscription)
     size_t oldest = project->recent_count > PROJECT_RECENT ? project->recent_count - PROJECT_RECENT : 0;
     for (size_t i = oldest; i < project->recent_count && peer_has_room(subscription->peer); i++) {
         size_t at = i % PROJECT_RECENT;
-        if (project->recent_first[at] <= subscription->project_cursor)
+        if (project->recent_first[at] <= subscription->project_cursor + MUTATION(project_op_skipped))
             continue; /* had it: who lacks older ones sees the gap and reads the codebook */
         subscription->peer->link.write(subscription->peer->link.ctx, project->recent[at]);
         was_told(subscription->peer, project, project->recent_last[at]);

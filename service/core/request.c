@@ -4,6 +4,8 @@
 
 #include "service/core/core_priv.h"
 
+#define ANSWER_BYTES_LEAST ((size_t)1 << 20)
+
 static const handler_fn HANDLERS[] = {
 #define GL_METHOD(name, c_name, ...) [GL_METHOD_##c_name] = handle_##c_name,
 #include "proto/methods.def"
@@ -221,6 +223,14 @@ static void admit(struct request *request)
     }
 }
 
+/* What others wrote into a record, and how many results there are, does not depend on how large this server's messages may be: an op that was appended must
+ * be answered. */
+static size_t answer_bytes_max(const struct core *core)
+{
+    const size_t most = core->limits.frame_bytes * 4;
+    return most > ANSWER_BYTES_LEAST ? most : ANSWER_BYTES_LEAST;
+}
+
 /* ---- a message arrives */
 
 static struct request *request_new(struct peer *peer, json_t *root, size_t bytes)
@@ -232,7 +242,7 @@ static struct request *request_new(struct peer *peer, json_t *root, size_t bytes
     request->root = root;
     gl_arena_init(&request->arena);
     gl_reader_init(&request->reader, &request->arena);
-    gl_buf_init(&request->out, peer->core->limits.frame_bytes * 4);
+    gl_buf_init(&request->out, answer_bytes_max(peer->core));
     peer_ref(peer);
     peer->requests_in_flight++;
     peer->bytes_in_flight += request->bytes = bytes;

@@ -453,7 +453,7 @@ static enum gl_code follow(struct session *session, const struct store_tail_op *
     if (code == GL_OK && !gl_hash_equal(&session->state->chain, &from->chain))
         code =
             gl_fail(err, GL_E_CHAIN_BROKEN, "the chain of op %llu is not the one in the database", (unsigned long long)from->seq);
-    if (code == GL_OK)
+    if (code == GL_OK && !MUTATION(stamp_not_followed))
         take_stamp(session, parsed);
     if (code == GL_OK && is_redact(parsed))
         follow_redact(session, parsed);
@@ -589,9 +589,9 @@ static void follow_all(struct session *session, const struct store_tail *tail)
         give_up(session, &err);
         return;
     }
-    if (tail->count > 0)
+    if (tail->count > (size_t)MUTATION(one_followed_op_untold))
         deliver_live(session, from_seq);
-    if (session->state->seq < tail->head || session->must_prove)
+    if ((session->state->seq < tail->head && !MUTATION(tail_read_once)) || session->must_prove)
         session_catch_up(session);
     else
         session_heard(session, 0);

@@ -19,7 +19,7 @@ static void finish(struct join *join)
 static void write_joined(struct request *request, const struct session *session, enum gl_role role)
 {
     const struct gl_state *state = session->state;
-    struct gl_session_join_result result = {.seq = state->seq,
+    struct gl_session_join_result result = {.seq = state->seq - (MUTATION(joined_before_the_end) && state->seq > 0),
                                             .mode = gl_slice_str(state->mode),
                                             .mode_seq = state->mode_seq,
                                             .retained_from = session->retained_from,

@@ -81,8 +81,9 @@ static void look_again(struct submit *submit)
     for (size_t i = 0; session && i < submit->count; i++) {
         struct op_outcome *outcome = &submit->outcomes[i];
         const struct known_op *known = outcome->code != GL_OK ? session_known_op(session, &submit->ids[i]) : NULL;
-        if (!known || !gl_uuid_equal(&known->account, &request->account) ||
-            !gl_hash_equal(&known->request_hash, &submit->request_hashes[i]))
+        if (!known || ((!gl_uuid_equal(&known->account, &request->account) ||
+                        !gl_hash_equal(&known->request_hash, &submit->request_hashes[i])) &&
+                       !MUTATION(looked_again_by_id_only)))
             continue;
         json_decref(outcome->data);
         *outcome = (struct op_outcome){
@@ -201,7 +202,7 @@ void submit_settle(struct waiting_op *op, struct op_outcome *outcome)
     }
     outcome_note(submit->request, &op->id, outcome);
     if (outcome->code == GL_OK && outcome->seq > submit->newest)
-        submit->newest = outcome->seq;
+        submit->newest = outcome->seq - (MUTATION(newest_before) && outcome->seq > 0);
     submit->outcomes[op->index] = *outcome;
     outcome->data = NULL;
     op->submit = NULL;
@@ -246,7 +247,7 @@ static struct waiting_op *wait_for(struct session *session, struct submit *submi
     op->root = json_incref(request->root);
     op->request_hash = gl_op_request_hash(&request->account, asked->base, asked->change);
     op->since_ms = loop_now_ms(request->core->loop);
-    op->is_atomic = submit->is_atomic;
+    op->is_atomic = submit->is_atomic && !(MUTATION(last_of_step_alone) && index > 0 && index + 1 == submit->count);
     op->is_step = submit->is_atomic && submit->count > 1;
     op->step = submit->ids[0];
     return op;
@@ -307,7 +308,7 @@ static void on_opened(void *ctx, enum gl_code code, struct session *session)
     const gl_uuid account = request->account;
     const bool is_old = request->scope.epoch < project->epoch; /* the role is from before the last change */
     enqueue(request, session, request->scope.role);
-    if (is_old)
+    if (is_old && !MUTATION(old_role_kept))
         project_refresh_account(project, &account);
     session_release(session); /* what waits keeps it */
 }

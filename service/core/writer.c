@@ -108,7 +108,7 @@ static void tell(struct core *core, const struct append_stream *streams, size_t 
         if (project)
             project_heard(project, 0);
     }
-    if (moved_count > 0)
+    if (moved_count > 0 && !MUTATION(others_not_told))
         store_notify(core->store, moved, moved_count);
     mem_free(&moved);
 }
@@ -119,6 +119,8 @@ void group_settle(struct group *group, enum gl_code code, struct append_stream *
     for (size_t i = 0; i < group->count; i++) { /* projects stand first: labels are told before the ops that name them */
         struct part *part = group->parts[i];
         part->stream = streams[i];
+        if (MUTATION(outcome_of_another) && group->count > 1)
+            part->stream.outcome = streams[group->count - 1 - i].outcome;
         if (part->project)
             (code == GL_OK ? project_outcome : project_part_give_back)(part);
         else
@@ -307,7 +309,7 @@ static void expire_in_flight(struct group *group, uint64_t before_ms, uint64_t s
         const struct part *part = group->parts[i];
         for (size_t k = 0; part->session && k < part->tried_count; k++)
             if (part->tried[k].op->since_ms <= before_ms)
-                expire(part->tried[k].op, GL_E_UNKNOWN_OUTCOME);
+                expire(part->tried[k].op, MUTATION(unknown_said_refused) ? GL_E_GONE : GL_E_UNKNOWN_OUTCOME);
         for (struct project_op *op = part->project_ops; op; op = op->next)
             if (op->since_ms <= before_ms)
                 project_op_answer(op, GL_E_UNKNOWN_OUTCOME);

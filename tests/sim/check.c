@@ -11,6 +11,7 @@
 #include "proto/gl_json.h"
 #include "proto/model/state.h"
 #include "service/base/mem.h"
+#include "tests/sim/model.h"
 #include "tests/sim/person.h"
 
 /* ---- promise 4: who set which field last */
@@ -150,6 +151,9 @@ static void check_order(const struct db_op *op, const json_t *payload, char *las
         broken(2, "op %" PRIu64 " is from %s, the one before from %s", op->seq, at ? at : "never", last_at);
     if (version < *codebook)
         broken(2, "op %" PRIu64 " was judged under an older codebook than the one before", op->seq);
+    int64_t at_ms, committed_ms = 1700000000000 + (int64_t)op->at_ms;
+    if (at && gl_time_parse(gl_slice_str(at), &at_ms) && (at_ms > committed_ms + 300 || at_ms < committed_ms - 60000))
+        broken(2, "op %" PRIu64 " says %s, and was committed %" PRId64 " ms later", op->seq, at, committed_ms - at_ms);
     *codebook = version;
     snprintf(last_at, size, "%s", at ? at : "");
 }
@@ -188,6 +192,7 @@ static void check_log(const struct db_log *log)
 {
     gl_hash sha256 = gl_sha256(SIM_TEXT, strlen(SIM_TEXT));
     struct gl_state *state = gl_state_new(&log->id, sha256.bytes);
+    struct model *model = model_new(log);
     struct history history = {0};
     char last_at[40] = "";
     json_int_t codebook = 0;
@@ -201,10 +206,14 @@ static void check_log(const struct db_log *log)
         check_words(log, op, payload);
         check_replay(state, op, payload);
         check_overwrite(&history, log, op, payload);
+        model_take(model, op, payload, base_of(log, op, payload));
         json_decref(payload);
     }
     if (!world.is_broken)
         check_records(log, state);
+    if (!world.is_broken)
+        model_check_end(model);
+    model_free(&model);
     gl_state_free(&state);
     mem_free(&history.fields);
 }
@@ -235,6 +244,20 @@ static void check_stale(const struct asked *it)
         broken(4, "op %s was refused as stale for op %" PRIu64 ", which it had seen", it->text, seq);
 }
 
+/* What it builds on was accepted: then it cannot have been refused for that. */
+static void check_depends(const struct asked *it)
+{
+    const char *base = json_string_value(json_object_get(it->op, "base"));
+    const char *path = json_string_value(json_object_get(it->data, "path"));
+    gl_uuid id;
+    bool is_for_base =
+        it->code == GLOSS_E_DEPENDS_ON_REFUSED || (it->code == GLOSS_E_INVALID_PARAMS && path && strcmp(path, "base") == 0);
+    const struct asked *built_on = is_for_base && base && gl_uuid_parse(gl_slice_str(base), &id) ? asked_of(&id) : NULL;
+    if (built_on && built_on < it && !built_on->is_by_hand && built_on->person == it->person && built_on->log == it->log &&
+        built_on->seq > 0)
+        broken(4, "op %s was refused because of what it builds on, and that is op %" PRIu64, it->text, built_on->seq);
+}
+
 /* A copy of it waited at a worker that could not know that its client was gone, and asked elsewhere: README, "What is not promised". */
 static bool was_late_copy(const struct asked *it, const struct db_op *op)
 {
@@ -259,11 +282,14 @@ static void check_asked(const struct asked *it)
         broken(3, "op %s is in the log %zu times", it->text, count);
     if (it->is_done && it->seq && it->seq != seq)
         broken(1, "op %s was acknowledged as %" PRIu64 " and is %" PRIu64 " in the log", it->text, it->seq, seq);
-    if (it->is_done && !it->seq && count > 0 && !may_be_hidden(it) && !was_late_copy(it, &log->ops[seq - 1]))
+    if (it->is_done && !it->seq && it->code != NO_ANSWER && count > 0 && !may_be_hidden(it) &&
+        !was_late_copy(it, &log->ops[seq - 1]))
         broken(3, "op %s was refused (%s) and is in the log as %" PRIu64, it->text, gl_code_name(gl_code_from_wire(it->code)),
                seq);
     if (it->is_done && it->code == GLOSS_E_STALE)
         check_stale(it);
+    if (it->is_done)
+        check_depends(it);
 }
 
 static void check_group(size_t first)

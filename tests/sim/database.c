@@ -186,7 +186,9 @@ static void write_session(struct db_log *log, const struct append_stream *stream
     log->live_count = stream->live_count;
     if (stream->mode.len > 0) {
         snprintf(log->mode, sizeof log->mode, "%.*s", (int)stream->mode.len, stream->mode.data);
-        log->mode_seq = log->head;
+        for (size_t i = 0; i < stream->op_count; i++)
+            if (stream->ops[i].kind == GL_OP_SESSION_MODE)
+                log->mode_seq = stream->ops[i].seq;
     }
 }
 

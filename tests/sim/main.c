@@ -1,7 +1,7 @@
 /*
  * main.c - the program: a range of seeds on several processes, the figures, and what becomes of a seed that fails.
  *
- *   sim [--seed N] [--count N] [--jobs N] [--ops N] [--without FAULT,…] [--trace] [--no-shrink] [--mutation NAME] [--quiet]
+ *   sim [--seed N] [--count N] [--jobs N] [--ops N] [--without FAULT,…] [--trace] [--no-shrink] [--mutation NAME] [--quiet] [--cover]
  *   sim --faults | --mutations     lists them
  *
  * Exit status: 0 every promise was kept, 1 one was not, 2 the arguments.
@@ -51,7 +51,7 @@ struct options {
     struct plan plan;
     uint64_t count;
     unsigned jobs;
-    bool shrinks, is_quiet;
+    bool shrinks, is_quiet, must_cover;
     const char *program, *mutation;
 };
 static struct job *jobs;
@@ -184,6 +184,7 @@ static void add(struct tally *sum, const struct tally *one)
         sum->faults[i] += one->faults[i];
     for (int i = 0; i < CODES_MAX; i++)
         sum->refusals[i] += one->refusals[i];
+    cover_add(&sum->cover, &one->cover);
 }
 
 static void print_column(const char *name, uint64_t value, unsigned *column)
@@ -238,12 +239,15 @@ static int run(const struct options *options)
     }
     if (!options->is_quiet)
         print_tally(&sum);
+    const size_t missed = options->is_quiet ? 0 : cover_print(&sum.cover);
     printf("%" PRIu64 " seeds in %.1f s (%.2f ms of CPU each), %" PRIu64 " ops asked, %" PRIu64 " accepted\n", sum.seeds,
            seconds(CLOCK_MONOTONIC) - began, sum.seeds ? cpu_of_children() * 1000 / (double)sum.seeds : 0,
            sum.seen[SEEN_ops_asked], sum.seen[SEEN_ops_accepted]);
     if (failed)
         report(options, failed);
-    return failed != NULL;
+    if (options->must_cover && missed > 0)
+        printf("%zu transitions were never seen\n", missed);
+    return failed != NULL || (options->must_cover && missed > 0);
 }
 
 /* ---- arguments */
@@ -318,6 +322,8 @@ static bool read_arguments(int argc, char **argv, struct options *options)
             options->plan.is_traced = true;
         else if (strcmp(argv[i], "--no-shrink") == 0)
             options->shrinks = false;
+        else if (strcmp(argv[i], "--cover") == 0)
+            options->must_cover = true;
         else if (strcmp(argv[i], "--quiet") == 0)
             options->is_quiet = true;
         else if (i + 1 >= argc || !take_option(options, argv[i], argv[i + 1]))

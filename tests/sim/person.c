@@ -18,7 +18,8 @@ struct person {
     struct gloss *g;
     struct gloss_session *sessions[SESSIONS_OF_PERSON];
     bool has_failed[SESSIONS_OF_PERSON];
-    uint64_t last_op[SESSIONS_OF_PERSON]; /* that it was told; 0: start anew */
+    const char *state[SESSIONS_OF_PERSON]; /* for cover() */
+    uint64_t last_op[SESSIONS_OF_PERSON];  /* that it was told; 0: start anew */
     bool is_due;
     uint64_t wake_ms;
 };
@@ -88,6 +89,13 @@ static void on_op(struct person *person, const struct gloss_event *event)
     *last = event->seq;
 }
 
+static void passes(struct person *person, size_t which, const char *event, const char *to)
+{
+    if (person->state[which])
+        cover(COVER_SESSION, person->state[which], event);
+    person->state[which] = to;
+}
+
 static void on_error(struct person *person, const struct gloss_event *event)
 {
     size_t which = event->session ? which_of(person, event->session) : 0;
@@ -95,6 +103,8 @@ static void on_error(struct person *person, const struct gloss_event *event)
     trace("person %zu  gives up: %s %s", person->index, error->name, error->message);
     SAW(sessions_failed);
     person->has_failed[which] = true;
+    if (event->session)
+        passes(person, which, "failed", "failed");
     bool is_right = error->code == GLOSS_E_NOT_FOUND || error->code == GLOSS_E_FORBIDDEN;
     if (!is_right)
         broken(5, "the replica of person %zu failed: %s (%s)", person->index, error->message, error->name);
@@ -112,14 +122,23 @@ static void on_event(struct gloss *g, const struct gloss_event *event, void *arg
         broken(5, "person %zu was told that the log is another one", person->index); /* it never is, here */
         person->last_op[which_of(person, event->session)] = 0;
         break;
+    case GLOSS_EV_DISCONNECTED:
+        for (size_t i = 0; i < SESSIONS_OF_PERSON; i++)
+            if (person->state[i] && strcmp(person->state[i], "failed") != 0 && strcmp(person->state[i], "away") != 0)
+                passes(person, i, "lost", "away");
+        break;
     case GLOSS_EV_JOINED:
+        passes(person, which_of(person, event->session), event->resumed ? "resumed" : "joined", "reading");
         if (event->resumed)
             SAW(joins_resumed);
         else
             SAW(joins_new);
         break;
     case GLOSS_EV_NOTICE: SAW(notices); break;
-    case GLOSS_EV_SYNCED: SAW(synced); break;
+    case GLOSS_EV_SYNCED:
+        passes(person, which_of(person, event->session), "synced", "synced");
+        SAW(synced);
+        break;
     default: break;
     }
 }
@@ -127,6 +146,7 @@ static void on_event(struct gloss *g, const struct gloss_event *event, void *arg
 static void take_refusal(struct asked *it, const struct gloss_error *error)
 {
     it->code = error->code;
+    cover(COVER_VERDICT, json_string_value(json_object_get(json_object_get(it->op, "change"), "kind")), error->name);
     json_decref(it->data);
     it->data = json_incref(error->data);
     world.tally->refusals[gl_code_from_wire(error->code)]++;
@@ -139,6 +159,8 @@ static void take_seq(struct asked *it, const struct gloss_result *result)
     const struct db_log *log = &database.logs[it->log];
     it->seq = result->seq;
     it->is_repeated = result->repeated;
+    cover(COVER_VERDICT, json_string_value(json_object_get(json_object_get(it->op, "change"), "kind")),
+          result->repeated ? "repeated" : "accepted");
     if (result->repeated)
         SAW(ops_repeated);
     SAW(ops_accepted);
@@ -220,11 +242,31 @@ static struct asked *add(const struct person *person, size_t log, json_t *change
     return it;
 }
 
+struct asked *asked_by_hand(size_t person, size_t log, json_t *change, json_t *base)
+{
+    if (asked_count == ASKED_MAX) {
+        json_decref(change);
+        json_decref(base);
+        return NULL;
+    }
+    struct asked *it = add(&people[person], log, change, base);
+    it->is_done = true; /* nobody waits for its answer */
+    it->is_by_hand = true;
+    it->code = NO_ANSWER;
+    it->done_ms = world.now_ms;
+    return it;
+}
+
+struct gloss_session *person_session(size_t person, size_t which)
+{
+    return people[person].g ? people[person].sessions[which] : NULL;
+}
+
 /* The latest op of that person in that session, to build on. */
 static const struct asked *own_latest(const struct person *person, size_t log)
 {
     for (size_t i = asked_count; i-- > 0;)
-        if (asked[i].person == person->index && asked[i].log == log)
+        if (asked[i].person == person->index && asked[i].log == log && !asked[i].is_by_hand)
             return &asked[i];
     return NULL;
 }
@@ -233,6 +275,8 @@ static json_t *draw_base(const struct person *person, size_t log, const struct g
 {
     uint64_t seq = gloss_session_seq(session);
     const struct asked *mine = own_latest(person, log);
+    if (asked_count > 0 && chance(DICE_PEOPLE, 15))
+        return json_string(asked[draw(DICE_PEOPLE, asked_count)].text); /* perhaps somebody else's, or in another session */
     if (mine && chance(DICE_PEOPLE, 120)) {
         SAW(ops_based_on_ops);
         return json_string(mine->text);
@@ -284,6 +328,7 @@ static void join(struct person *person, size_t which)
     options.from = person->index == 0 ? GLOSS_FROM_LOG : GLOSS_FROM_STATE;
     person->last_op[which] = 0;
     person->has_failed[which] = false;
+    person->state[which] = "away";
     if (gloss_join(person->g, id, &options, &person->sessions[which]) != GLOSS_OK)
         broken(8, "person %zu cannot join", person->index);
 }
@@ -352,6 +397,7 @@ void person_rejoins(size_t index)
         if (!person->sessions[i])
             continue;
         gloss_leave(&person->sessions[i]);
+        passes(person, i, "joined anew", "away");
         join(person, i);
         SAW(rejoins);
     }
@@ -410,6 +456,12 @@ static void check_one(const struct person *person, size_t which)
     if (gloss_annotation_count(session) != log->record_count || gloss_annotation_live(session) != log->live_count)
         broken(5, "person %zu has %zu annotations, %zu of them live; the database %zu and %" PRIu64, person->index,
                gloss_annotation_count(session), gloss_annotation_live(session), log->record_count, log->live_count);
+    if (strcmp(gloss_session_mode(session), log->mode) != 0)
+        broken(5, "person %zu believes that %zu is %s; it is %s", person->index, person_of_session(person->index, which),
+               gloss_session_mode(session), log->mode);
+    const char *role = gl_role_name(db_project_of(log)->roles[person->index]);
+    if (strcmp(gloss_session_role(session), role) != 0)
+        broken(7, "person %zu believes to be %s; it is %s", person->index, gloss_session_role(session), role);
 }
 
 void people_check_converged(void)

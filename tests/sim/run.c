@@ -9,7 +9,9 @@
 
 #define LONGEST_MS 120000 /* of asking: workers may be away most of the time */
 #define HEAL_MS    40000  /* then everybody must have everything */
-#define FORGET_MS  6000   /* after which who lost a right must not hear of the session any more */
+#define NOTICE_MS  1500
+#define PROMPT_MS  450  /* the poll comes every 500 */
+#define FORGET_MS  6000 /* after which who lost a right must not hear of the session any more */
 
 static unsigned ops_left;
 
@@ -28,6 +30,8 @@ static void asks(void *ctx, uint64_t person)
     ops_left -= (unsigned)(asked_count - before);
     if (draw(DICE_PEOPLE, 60) == 0)
         stranger_knocks();
+    if (draw(DICE_PEOPLE, 12) == 0 && person < WORKERS_OF_P)
+        post_by_hand((size_t)person);
     world_at(1 + draw(DICE_PEOPLE, person == OWNER_OF_Q ? 300 : draw(DICE_PEOPLE, 3) ? 50 : 4), asks, NULL, person);
 }
 
@@ -43,16 +47,29 @@ static void role_returns(void *ctx, uint64_t person)
     (void)ctx;
     if (world.is_over || world.is_calm)
         return;
+    trace("person %zu  is again what it was", (size_t)person);
     db_set_role(&database.projects[0], (size_t)person, person == 1 ? GL_CURATOR : GL_ANNOTATOR);
-    person_rejoins((size_t)person);
+    if (person_is_lost((size_t)person))
+        person_rejoins((size_t)person);
+}
+
+static void becomes(void *ctx, uint64_t person)
+{
+    static const enum gl_role roles[] = {GL_NOBODY, GL_VIEWER, GL_ANNOTATOR, GL_CURATOR};
+    size_t role = draw(DICE_FAULT, 4);
+    (void)ctx;
+    if (world.is_over || world.is_calm)
+        return;
+    trace("person %zu  becomes %s", (size_t)person, gl_role_name(roles[role]));
+    db_set_role(&database.projects[0], (size_t)person, roles[role]);
 }
 
 static void change_role(void)
 {
-    static const enum gl_role roles[] = {GL_NOBODY, GL_VIEWER, GL_ANNOTATOR, GL_CURATOR};
-    size_t person = 1 + draw(DICE_FAULT, 2), role = draw(DICE_FAULT, 4);
-    trace("person %zu  becomes %s", person, gl_role_name(roles[role]));
-    db_set_role(&database.projects[0], person, roles[role]);
+    size_t person = 1 + draw(DICE_FAULT, 2);
+    becomes(NULL, person);
+    for (uint64_t more = draw(DICE_FAULT, 4); more > 1; more--) /* and once more, or twice, while the first is being noticed */
+        world_at(1 + draw(DICE_FAULT, 60), becomes, NULL, person);
     world_at(50 + draw(DICE_FAULT, 2000), role_returns, NULL, person);
 }
 
@@ -90,6 +107,7 @@ static void go_wrong(enum fault fault)
     case FAULT_row_lock: lock_row(); break;
     case FAULT_repeat: op_arrives_again(); break;
     case FAULT_role: change_role(); break;
+    case FAULT_clock: draw_worker()->skew_ms = (int64_t)draw(DICE_FAULT, 8000) - 4000; break;
     case FAULT_policy: db_set_open(&database.projects[0], !database.projects[0].is_open); break;
     default: break; /* those happen where they happen */
     }
@@ -99,7 +117,7 @@ static void fault_comes(void *ctx, uint64_t arg)
 {
     static const unsigned char often[FAULT_COUNT] = {
         [FAULT_cut] = 8,  [FAULT_stall] = 4,    [FAULT_kill] = 3,   [FAULT_drain] = 2, [FAULT_freeze] = 3, [FAULT_quit] = 3,
-        [FAULT_down] = 2, [FAULT_row_lock] = 4, [FAULT_repeat] = 8, [FAULT_role] = 3,  [FAULT_policy] = 1};
+        [FAULT_down] = 2, [FAULT_row_lock] = 4, [FAULT_repeat] = 8, [FAULT_role] = 3,  [FAULT_policy] = 1, [FAULT_clock] = 2};
     unsigned at = (unsigned)draw(DICE_FAULT, 100);
     if (world.is_calm || world.is_over)
         return;
@@ -132,9 +150,8 @@ static void heal(void)
     revoked = (world.plan.without >> FAULT_role & 1) || draw(DICE_PLAN, 4) ? PEOPLE_MAX : 2;
     for (size_t i = 1; i <= 2; i++) {
         enum gl_role role = i == revoked ? GL_NOBODY : i == 1 ? GL_CURATOR : GL_ANNOTATOR;
-        bool was_changed = database.projects[0].roles[i] != role && i != revoked;
         db_set_role(&database.projects[0], i, role);
-        if (was_changed)
+        if (i != revoked && person_is_lost(i))
             person_rejoins(i);
     }
 }
@@ -183,11 +200,22 @@ static void late(void)
     person_asks(1, 1);
 }
 
+/* With nothing wrong, what is accepted is with everybody before any poll could have brought it. */
+static void check_prompt(void)
+{
+    run_for(NOTICE_MS); /* for what is not waited for: notices, sockets that were full */
+    char why[256];
+    person_asks(0, 1);
+    run_for(PROMPT_MS);
+    if (!world.is_broken && !people_are_done(why, sizeof why))
+        broken(6, "%d ms after it was asked for in peace: %s", PROMPT_MS, why);
+}
+
 /* ---- a seed */
 
 static void begin(const struct plan *plan)
 {
-    struct core_limits limits = {.frame_bytes = 262144,
+    struct core_limits limits = {.frame_bytes = draw(DICE_PLAN, 2) ? 262144 : 8192, /* of pages and ops; what people send fits */
                                  .ops_in_flight = 64,
                                  .requests_in_flight = 64,
                                  .bytes_in_flight = 1 << 21,
@@ -240,8 +268,10 @@ bool sim_run(const struct plan *plan, struct tally *tally)
         heal();
     if (run_until_done(HEAL_MS)) {
         late();
-        if (run_until_done(HEAL_MS))
+        if (run_until_done(HEAL_MS)) {
+            check_prompt();
             people_check_converged();
+        }
     }
     if (!world.is_broken)
         check_promises();

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "proto/gl_buf.h"
+#include "tests/sim/cover.h"
 
 /* ---- what may happen. A seed that fails is tried again without each of these, until only those are left that it needs. */
 
@@ -34,6 +35,8 @@
     X(deaf, "notifications are lost, or only say that something moved")                                                          \
     X(repeat, "an op that was accepted arrives again, elsewhere; or its id with another change")                                 \
     X(role, "somebody's role changes")                                                                                           \
+    X(clock, "a worker's clock jumps")                                                                                           \
+    X(late_page, "a page of the state comes after ops that are newer than it")                                                   \
     X(policy, "the codebook is closed and opened")
 enum fault {
 #define X(name, doc) FAULT_##name,
@@ -55,7 +58,7 @@ extern const char *const fault_names[FAULT_COUNT], *const fault_docs[FAULT_COUNT
     X(closed_by_server) X(frames_of_ops) X(frames_lost) X(sockets_full) X(joins_new) X(joins_resumed) X(resyncs_told) \
     X(resyncs_by_worker) X(synced) X(notices) X(sessions_failed) X(rejoins) X(stale_refusals_checked) X(overwrites_checked) \
     X(id_reuse_refused) X(strangers_refused) X(workers_started) X(refused_then_accepted) X(revoked_told_nothing) \
-    X(late_joiners) X(events)
+    X(posted) X(late_joiners) X(events)
 /* clang-format on */
 enum seen {
 #define X(name) SEEN_##name,
@@ -67,6 +70,7 @@ extern const char *const seen_names[SEEN_COUNT];
 #define CODES_MAX 128
 struct tally { /* of one process; the parent adds them up */
     uint64_t seeds, seen[SEEN_COUNT], faults[FAULT_COUNT], refusals[CODES_MAX];
+    struct cover cover;
 };
 #define SAW(name) (world.tally->seen[SEEN_##name]++)
 

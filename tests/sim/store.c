@@ -65,6 +65,14 @@ static uint64_t on_the_way(void)
     return draw(DICE_STORE, 6) / 2;
 }
 
+/* Small questions overtake each other: what is answered last need not have been asked last. */
+static uint64_t on_the_way_back(const struct ask *ask)
+{
+    if (ask->kind == ASK_QUERY && fault_hits(FAULT_slow_store, 60))
+        return draw(DICE_STORE, 1000);
+    return on_the_way();
+}
+
 static struct ask *ask_new(struct store *store, enum ask_kind kind, const gl_uuid *account, const gl_uuid *id, void (*fn)(void),
                            void *ctx)
 {
@@ -410,7 +418,11 @@ static void write_all(struct ask *ask)
 {
     for (size_t i = 0; i < ask->count; i++) {
         struct append_stream *stream = &ask->streams[i];
+        bool is_alone = ask->is_held && db_log_of(&stream->stream)->holder == ask->store;
         db_append(ask->store, stream, awaits, ask);
+        if (is_alone && stream->outcome == APPEND_FENCE_LOST && stream->expected_head != db_log_of(&stream->stream)->head)
+            broken(6, "worker %zu holds the lock of %zu and appends at %llu, behind its end", ask->store->worker->index,
+                   (size_t)(db_log_of(&stream->stream) - database.logs), (unsigned long long)stream->expected_head + 1);
         trace("worker %zu  append to %zu of %zu ops at %llu: %s", ask->store->worker->index,
               (size_t)(db_log_of(&stream->stream) - database.logs), stream->op_count,
               (unsigned long long)stream->expected_head + 1,
@@ -481,7 +493,7 @@ static void perform(void *ctx, uint64_t arg)
         } else {
             read_rows(ask);
         }
-        world_at(on_the_way(), arrive, ask, 0);
+        world_at(on_the_way_back(ask), arrive, ask, 0);
     }
 }
 

@@ -42,9 +42,10 @@ struct conn {
     size_t unread, window;
     unsigned close_code;
     uint64_t told[LOGS]; /* the last op that was written of each, where it is joined; to hold promise 2 against */
-    bool is_told[LOGS], join_has_since[LOGS];
+    bool is_told[LOGS], join_has_since[LOGS]; /* of projects, too: what project.ops brought */
     uint64_t join_id[LOGS], join_since[LOGS]; /* asked for, not answered */
     char address[24];
+    struct packet *held, **held_tail; /* pages that others overtake */
 };
 static struct conn *conns;
 
@@ -151,6 +152,33 @@ static void check_ops(struct conn *conn, const struct frame *frame)
     conn->told[n] = last;
 }
 
+/* A project's ops come in order, and only those that are durable. Who joins anew may have missed some. */
+static void check_project_ops(struct conn *conn, const struct frame *frame)
+{
+    const char *at = frame->data, *end = frame->data + frame->len, *tail;
+    gl_hash chain;
+    if (!after(&at, end, "\"chain\":\"") || !gl_hex_decode(gl_slice_of(at, 64), chain.bytes, 32) ||
+        !after(&at, end, "\"first\":"))
+        return;
+    uint64_t first = strtoull(at, NULL, 10);
+    tail = end - 200 > at ? end - 200 : at;
+    size_t n = after(&tail, end, "],\"project\":\"") ? log_index(tail) : LOGS;
+    if (n >= FIRST_SESSION) {
+        broken(7, "person %zu was sent ops of a project that does not exist", conn->person);
+        return;
+    }
+    const struct db_project *project = &database.projects[n];
+    uint64_t last = seq_of_chain(&database.logs[n], first, &chain);
+    if (last == 0)
+        broken(1, "person %zu was sent ops of project %zu from %" PRIu64 " that are not in its log", conn->person, n, first);
+    if (conn->is_told[n] && first != conn->told[n] + 1)
+        broken(2, "person %zu was sent op %" PRIu64 " of project %zu behind op %" PRIu64, conn->person, first, n, conn->told[n]);
+    if (project->role_since_ms[conn->person] == 0 && project->roles[conn->person] < GL_VIEWER)
+        broken(7, "person %zu, who never was a member, was sent ops of project %zu", conn->person, n);
+    conn->is_told[n] = true;
+    conn->told[n] = last;
+}
+
 static void check_result(struct conn *conn, const json_t *result)
 {
     gl_uuid id;
@@ -204,6 +232,7 @@ static void check_joined(struct conn *conn, const struct frame *frame)
     for (size_t n = FIRST_SESSION; id && n < LOGS; n++) {
         if (conn->join_id[n] != id || !memmem(frame->data, frame->len, "\"result\":", 9))
             continue;
+        conn->is_told[database.logs[n].project] = false;
         conn->is_told[n] = conn->join_has_since[n];
         conn->told[n] = conn->join_since[n];
         conn->join_id[n] = 0;
@@ -228,6 +257,8 @@ static void check_written(struct conn *conn, const struct frame *frame)
     static const char OPS[] = "{\"jsonrpc\":\"2.0\",\"method\":\"session.ops\"";
     if (frame->len > sizeof OPS && memcmp(frame->data, OPS, sizeof OPS - 1) == 0)
         check_ops(conn, frame);
+    else if (memmem(frame->data, frame->len < 60 ? frame->len : 60, "\"project.ops\"", 13))
+        check_project_ops(conn, frame);
     else if (memmem(frame->data, frame->len, "\"session.notice\"", 16))
         check_notice(conn, frame);
     else
@@ -381,6 +412,33 @@ static bool link_is_full(void *ctx)
     return is_full;
 }
 
+static void let_pages_go(void *ctx, uint64_t arg)
+{
+    struct conn *conn = ctx;
+    struct packet *packet;
+    (void)arg;
+    while ((packet = conn->held)) {
+        conn->held = packet->next;
+        packet->next = NULL;
+        lane_put(conn, &conn->to_client, packet, to_client);
+    }
+    conn->held_tail = &conn->held;
+}
+
+/* Pages may be made early and come late (PROTOCOL.md: ops overtake them), but each after the one before. */
+static bool hold_page(struct conn *conn, struct packet *packet)
+{
+    if (!memmem(packet->frame->data, packet->frame->len < 80 ? packet->frame->len : 80, "{\"as_of\":", 9))
+        return false;
+    if (!conn->held && !fault_hits(FAULT_late_page, 300))
+        return false;
+    if (!conn->held)
+        world_at(1 + draw(DICE_NET, 60), let_pages_go, conn, 0);
+    *conn->held_tail = packet;
+    conn->held_tail = &packet->next;
+    return true;
+}
+
 static void link_write(void *ctx, struct frame *frame)
 {
     struct conn *conn = ctx;
@@ -389,7 +447,8 @@ static void link_write(void *ctx, struct frame *frame)
     packet->frame = frame_ref(frame);
     packet->len = frame->len;
     conn->unread += frame->len;
-    lane_put(conn, &conn->to_client, packet, to_client);
+    if (!hold_page(conn, packet))
+        lane_put(conn, &conn->to_client, packet, to_client);
 }
 
 static void link_close(void *ctx, unsigned code, const char *reason)
@@ -471,6 +530,7 @@ static struct conn *conn_new(struct worker *worker, size_t person)
     conn->worker = worker;
     conn->life = worker->life;
     conn->person = person;
+    conn->held_tail = &conn->held;
     conn->to_worker.last = &conn->to_worker.first;
     conn->to_client.last = &conn->to_client.first;
     conn->window = fault_hits(FAULT_full, 250) ? 1 + draw(DICE_NET, 3000) : 1 << 20;
@@ -633,6 +693,10 @@ void wire_end(void)
         tell_client_down(conn, LG_LOST);
         while ((packet = conn->to_client.first)) {
             conn->to_client.first = packet->next;
+            packet_free(packet);
+        }
+        while ((packet = conn->held)) {
+            conn->held = packet->next;
             packet_free(packet);
         }
         while ((packet = conn->to_worker.first)) {

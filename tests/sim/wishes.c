@@ -11,7 +11,7 @@
 
 static const char *const QUOTES[] = {"harbour", "quay", "Ships come", "night", "Nobody", "not there"};
 static const char *const LABELS[] = {"claim", "evidence", "threat", "doubt"};
-static const char *const STATUSES[] = {"active", "accepted", "rejected", "resolved"};
+static const char *const STATUSES[] = {"proposed", "active", "accepted", "rejected", "resolved"};
 
 static json_t *words(size_t log)
 {
@@ -20,10 +20,29 @@ static json_t *words(size_t log)
     return json_string(text);
 }
 
-static json_t *create(size_t person, size_t log)
+/* The latest ones are the ones that others work on, too. NULL: there is none. */
+static struct gl_annotation *draw_annotation(const struct gloss_session *session)
 {
+    size_t count = session ? gloss_annotation_count(session) : 0;
+    if (count == 0)
+        return NULL;
+    return gloss_annotation_at(session, draw(DICE_PEOPLE, 3) ? count - 1 - draw(DICE_PEOPLE, count < 4 ? count : 4)
+                                                             : draw(DICE_PEOPLE, count));
+}
+
+static json_t *create(const struct gloss_session *session, size_t person, size_t log)
+{
+    char id[GLOSS_ID];
+    const struct gl_annotation *there = draw(DICE_PEOPLE, 3) == 0 ? draw_annotation(session) : NULL;
     json_t *change = json_pack("{s:s, s:{s:s, s:[{s:s}]}, s:o}", "kind", "annotation.create", "target", "type", "spans", "spans",
                                "exact", QUOTES[draw(DICE_PEOPLE, 18) ? draw(DICE_PEOPLE, 5) : 5], "note", words(log));
+    if (there) {
+        gloss_annotation_id(there, id);
+        if (draw(DICE_PEOPLE, 8) == 0) /* the id of one that is there */
+            json_object_set_new(change, "annotation", json_string(id));
+        else /* a reply */
+            json_object_set_new(change, "target", json_pack("{s:s, s:s}", "type", "annotation", "annotation", id));
+    }
     if (draw(DICE_PEOPLE, 3) == 0)
         json_object_set_new(change, "label", json_string(LABELS[draw(DICE_PEOPLE, 4)]));
     if (draw(DICE_PEOPLE, 5) == 0)
@@ -37,7 +56,7 @@ static void put_field(json_t *change, size_t log)
     case 0: json_object_set_new(change, "label", json_string(LABELS[draw(DICE_PEOPLE, 4)])); break;
     case 1: json_object_set_new(change, "attributes", json_pack("{s:I}", "weight", (json_int_t)draw(DICE_PEOPLE, 9))); break;
     case 2: json_object_set_new(change, "attributes", json_pack("{s:o}", "colour", words(log))); break;
-    case 3: json_object_set_new(change, "status", json_string(STATUSES[draw(DICE_PEOPLE, 4)])); break;
+    case 3: json_object_set_new(change, "status", json_string(STATUSES[draw(DICE_PEOPLE, 5)])); break;
     case 4:
         json_object_set_new(change, "target",
                             json_pack("{s:s, s:[{s:s}]}", "type", "spans", "spans", "exact", QUOTES[draw(DICE_PEOPLE, 5)]));
@@ -64,10 +83,8 @@ json_t *wish(const struct gloss_session *session, size_t person, size_t log, boo
     if (draw(DICE_PEOPLE, is_closed ? 2 : 250) == 0)
         return json_pack("{s:s, s:s}", "kind", "session.mode", "mode", is_closed ? "shared" : "closed");
     if (count == 0 || draw(DICE_PEOPLE, 100) < (count < 12 ? 30 : 6))
-        return create(person, log);
-    /* the latest ones are the ones that others work on, too */
-    size_t at = draw(DICE_PEOPLE, 3) ? count - 1 - draw(DICE_PEOPLE, count < 4 ? count : 4) : draw(DICE_PEOPLE, count);
-    struct gl_annotation *target = gloss_annotation_at(session, at);
+        return create(session, person, log);
+    struct gl_annotation *target = draw_annotation(session);
     gloss_annotation_id(target, annotation);
     *needs_base = true;
     if (gloss_annotation_is_deleted(target) ? draw(DICE_PEOPLE, 4) > 0 : draw(DICE_PEOPLE, 14) == 0)
@@ -89,7 +106,8 @@ static json_t *request(uint64_t id, size_t log, json_t *ops)
 struct visit {
     struct conn *conn;
     const struct asked *asked;
-    bool is_other_words;
+    bool is_other_words, is_somebody_else;
+    uint64_t sent_ms;
 };
 
 static void on_repeated(void *ctx, const json_t *message)
@@ -100,17 +118,22 @@ static void on_repeated(void *ctx, const json_t *message)
         free(visit);
         return;
     }
+    if (world.is_over)
+        return;
     const json_t *result = json_array_get(json_object_get(json_object_get(message, "result"), "results"), 0);
     const char *error = json_string_value(json_object_get(json_object_get(json_object_get(result, "error"), "data"), "name"));
     uint64_t seq = (uint64_t)json_integer_value(json_object_get(result, "seq"));
     bool is_later = !error || strcmp(error, "store_down") == 0 || strcmp(error, "unknown_outcome") == 0 ||
                     strcmp(error, "forbidden") == 0 || strcmp(error, "resync") == 0 || strcmp(error, "shutting_down") == 0 ||
                     strcmp(error, "not_found") == 0 || strcmp(error, "internal") == 0 || strcmp(error, "busy") == 0;
-    if (visit->is_other_words && seq > 0)
-        broken(3, "op %s was accepted with other words, and answered %" PRIu64, it->text, seq);
-    else if (!visit->is_other_words && seq > 0 && seq != it->seq)
+    /* whose right went meanwhile is refused for whatever reason comes first */
+    is_later |= db_project_of(&database.logs[it->log])->role_since_ms[it->person] >= visit->sent_ms;
+    const bool is_new = visit->is_other_words || visit->is_somebody_else;
+    if (is_new && seq > 0)
+        broken(3, "op %s was accepted with other words or from somebody else, and answered %" PRIu64, it->text, seq);
+    else if (!is_new && seq > 0 && seq != it->seq)
         broken(3, "op %s was answered %" PRIu64 ", and sent again %" PRIu64, it->text, it->seq, seq);
-    else if (!is_later && strcmp(error, visit->is_other_words ? "id_reused" : "") != 0)
+    else if (!is_later && strcmp(error, is_new ? "id_reused" : "") != 0)
         broken(3, "op %s was accepted as %" PRIu64 ", and sent again refused: %s", it->text, it->seq, error);
     if (error && strcmp(error, "id_reused") == 0)
         SAW(id_reuse_refused);
@@ -127,13 +150,76 @@ void op_arrives_again(void)
     struct visit *visit = calloc(1, sizeof *visit);
     visit->asked = it;
     visit->is_other_words = draw(DICE_FAULT, 3) == 0;
-    visit->conn = wire_dial(worker, it->person, on_repeated, visit);
+    visit->sent_ms = world.now_ms;
+    visit->is_somebody_else = it->log == FIRST_SESSION && draw(DICE_FAULT, 5) == 0;
+    visit->conn = wire_dial(worker, visit->is_somebody_else ? (it->person + 1) % WORKERS_OF_P : it->person, on_repeated, visit);
     json_t *op = json_deep_copy(it->op);
     if (visit->is_other_words)
         json_object_set_new(json_object_get(op, "change"), "note", json_string("other words of p"));
     trace("person %zu  sends op %s to worker %zu again%s", it->person, it->text, worker->index,
           visit->is_other_words ? ", with other words" : "");
     wire_send(visit->conn, request(1, it->log, json_pack("[o]", op)));
+}
+
+/* ---- a script: one op by a connection that has joined nothing */
+
+struct post {
+    struct conn *conn;
+    size_t asked;
+};
+
+static bool is_for_later(const char *name)
+{
+    static const char *const names[] = {"store_down", "unknown_outcome", "shutting_down", "busy",
+                                        "internal",   "resync",          "disconnected"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void on_posted(void *ctx, const json_t *message)
+{
+    struct post *post = ctx;
+    if (!message) {
+        free(post);
+        return;
+    }
+    if (world.is_over)
+        return; /* the history is gone; the end of the connection is still to come */
+    struct asked *it = &asked[post->asked];
+    const json_t *result = json_array_get(json_object_get(json_object_get(message, "result"), "results"), 0);
+    const json_t *error = json_object_get(result, "error");
+    const char *name = json_string_value(json_object_get(json_object_get(error, "data"), "name"));
+    it->done_ms = world.now_ms;
+    it->seq = (uint64_t)json_integer_value(json_object_get(result, "seq"));
+    if (name && !is_for_later(name)) {
+        it->code = (int)json_integer_value(json_object_get(error, "code"));
+        it->data = json_incref(json_object_get(error, "data"));
+    }
+    SAW(posted);
+    wire_hang_up(post->conn);
+    free(post);
+}
+
+void post_by_hand(size_t person)
+{
+    struct worker *worker = &workers[draw(DICE_PEOPLE, worker_count)];
+    struct gloss_session *session = person_session(person, 0);
+    bool needs_base;
+    if (!worker->core || worker->is_draining || !session || !gloss_session_is_synced(session))
+        return;
+    size_t log = person_of_session(person, 0);
+    uint64_t seq = gloss_session_seq(session) + (draw(DICE_PEOPLE, 6) ? 0 : 1 + draw(DICE_PEOPLE, 3)); /* what nobody has seen */
+    json_t *change = wish(session, person, log, &needs_base);
+    struct asked *it = asked_by_hand(person, log, change, needs_base ? json_integer((json_int_t)seq) : NULL);
+    if (!it)
+        return;
+    struct post *post = calloc(1, sizeof *post);
+    post->asked = (size_t)(it - asked);
+    post->conn = wire_dial(worker, person, on_posted, post);
+    trace("person %zu  posts %s to worker %zu", person, it->text, worker->index);
+    wire_send(post->conn, request(1, log, json_pack("[O]", it->op)));
 }
 
 static void on_refused(void *ctx, const json_t *message)
@@ -170,5 +256,5 @@ void stranger_knocks(void)
     else
         wire_send(visit->conn, request(1, log,
                                        json_pack("[{s:s, s:o}]", "id", "00000000-0000-7000-8000-000000000001", "change",
-                                                 create(person, log))));
+                                                 create(NULL, person, log))));
 }
