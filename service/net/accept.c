@@ -17,6 +17,7 @@
 
 #define PER_TURN             8    /* each costs a third of a millisecond in the next turns: others wait no longer than that */
 #define NO_DESCRIPTORS_MS    200  /* before trying again */
+#define SOON_MS              10   /* until the descriptor of a connection that ended is free */
 #define ARRIVING_AT_LEAST_MS 1000 /* before somebody may be pushed out by newcomers */
 
 static void format_address(const struct sockaddr_storage *from, char *out, size_t room)
@@ -96,6 +97,31 @@ void accept_look(struct net_server *server, uint64_t now_ms)
         watch(server, true);
 }
 
+static void on_soon(void *ctx)
+{
+    struct net_server *server = ctx;
+    accept_look(server, loop_now_ms(server->loop));
+}
+
+/* Those who wait are taken as fast as others go. */
+void accept_ended(struct net_server *server, uint64_t now_ms)
+{
+    if (server->acceptors && !server->is_accepting && server->accept_again_ms > now_ms + SOON_MS) {
+        server->accept_again_ms = now_ms + SOON_MS;
+        loop_timer_start(server->accept_soon, SOON_MS + 1, 0);
+    }
+    accept_look(server, now_ms);
+}
+
+/* Those that were taken in this turn may have been dead already, and go without a word. */
+static void run_short(struct net_server *server, bool has_taken)
+{
+    const uint64_t wait_ms = has_taken ? SOON_MS : NO_DESCRIPTORS_MS;
+    server->accept_again_ms = loop_now_ms(server->loop) + wait_ms;
+    loop_timer_start(server->accept_soon, wait_ms + 1, 0);
+    pause_accepting(server, "no descriptors or memory left");
+}
+
 static void on_listening(void *ctx, int events)
 {
     struct acceptor *acceptor = ctx;
@@ -109,8 +135,7 @@ static void on_listening(void *ctx, int events)
             take(server, fd, &from);
             accept_look(server, loop_now_ms(server->loop));
         } else if (is_shortage(errno)) {
-            server->accept_again_ms = loop_now_ms(server->loop) + NO_DESCRIPTORS_MS;
-            pause_accepting(server, "no descriptors or memory left");
+            run_short(server, i > 0);
         } else if (errno == EAGAIN) {
             return;
         } /* else that one connection went away before we had it */
@@ -127,6 +152,7 @@ void accept_start(struct net_server *server)
         fcntl(acceptor->fd, F_SETFL, fcntl(acceptor->fd, F_GETFL) | O_NONBLOCK);
         acceptor->watch = loop_watch_new(server->loop, acceptor->fd, on_listening, acceptor);
     }
+    server->accept_soon = loop_timer_new(server->loop, on_soon, server);
     watch(server, true);
 }
 
@@ -140,5 +166,7 @@ void accept_free(struct net_server *server)
 {
     for (size_t i = 0; server->acceptors && i < server->config.listening_count; i++)
         loop_watch_free(&server->acceptors[i].watch);
+    if (server->acceptors)
+        loop_timer_free(&server->accept_soon);
     mem_free(&server->acceptors);
 }

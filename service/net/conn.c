@@ -79,7 +79,7 @@ void conn_free(struct conn *conn)
     lws_set_opaque_user_data(conn->wsi, NULL);
     conn->magic = 0;
     mem_free(&conn);
-    accept_look(server, loop_now_ms(server->loop));
+    accept_ended(server, loop_now_ms(server->loop));
 }
 
 void conn_move(struct conn *conn, enum conn_state to)

@@ -98,7 +98,8 @@ struct net_server {
     uv_check_t after_wait;
     struct loop_timer *sweep;
     struct acceptor *acceptors;
-    uint64_t accept_again_ms; /* not before; after a want of descriptors */
+    uint64_t accept_again_ms;       /* not before; after a want of descriptors */
+    struct loop_timer *accept_soon; /* a descriptor is about to be free */
     uint64_t pause_told_ms;
     bool is_accepting, is_draining, has_killed;
     void (*drained)(void *);
@@ -158,7 +159,8 @@ void tls_prepare(SSL_CTX *ctx, struct tls_pair *pair); /* pair is read at every 
 /* accept.c */
 void accept_start(struct net_server *server);
 void accept_stop(struct net_server *server);
-void accept_look(struct net_server *server, uint64_t now_ms); /* may it go on, must it pause? */
+void accept_look(struct net_server *server, uint64_t now_ms);  /* may it go on, must it pause? */
+void accept_ended(struct net_server *server, uint64_t now_ms); /* a connection has */
 void accept_free(struct net_server *server);
 
 /* callback.c */
