@@ -436,7 +436,7 @@ class EveryColumn(CheckCase):
                "timestamp with time zone": "{0} + interval '1 second'", "text[]": "{0} || array['x']"}
     # What no log has: names and secrets of accounts, when rows were made, what was read, how often things were tried.
     FREE = {"account", "job", "project.created_at", "project.epoch", "project.repaired", "revision.created_at", "revision.number", "snapshot.created_at", "inbox.item", "inbox.read_at",
-            "document.created_at", "op.archived", "session.name",
+            "document.created_at", "op.archived", "op.erased_by", "stream.erased_to", "session.name",
             "snapshot_part.part"}
 
     def test_every_column(self):
