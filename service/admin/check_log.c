@@ -198,6 +198,7 @@ static enum gl_code take_op(void *ctx, const struct store_rows *row, struct gl_e
         checking->is_broken = true;
     } else if (!it.has_payload) {
         checking->is_erased = true;
+        check_erased_note(checking, it.seq);
     }
     checking->state->seq = it.seq;
     if (is_behind_gap) { /* its chain cannot be proved; what comes behind it can */
@@ -224,6 +225,7 @@ enum gl_code check_log(struct checking *checking, struct gl_err *err)
         settle(checking, gl_hash_equal(&checking->held.computed, &checking->chain));
     }
     tell_lost(checking);
+    check_erased_end(checking);
     check_snapshots_end(checking);
     map_fini(&checking->ops);
     return code;

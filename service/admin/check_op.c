@@ -74,6 +74,7 @@ static void apply_to_session(struct checking *checking, const struct gl_op *op)
 
 static void apply(struct checking *checking, const struct gl_op *op)
 {
+    check_erased_by(checking, op);
     if (!can_rebuild(checking)) {
         return;
     }

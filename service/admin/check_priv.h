@@ -38,6 +38,12 @@ struct check_snapshot {
     bool is_told;           /* a problem of it is in the report */
 };
 
+/* An op without its words: a redact behind it must say so. */
+struct check_erased {
+    uint64_t seq;
+    bool is_named;
+};
+
 /* What an op of the log tells to somebody (core/tell.h), until a row of the inbox is there for it. */
 struct check_tell {
     uint64_t seq;
@@ -113,6 +119,8 @@ struct checking {
     bool was_unsure; /* broken or erased at some op */
     struct check_tell *tells;
     size_t tell_count, tell_cap;
+    struct check_erased *erased; /* in order */
+    size_t erased_count, erased_cap;
     /* The stream's row: */
     uint64_t head, mode_seq, live, retained_from;
     gl_hash chain_start, chain, sum;
@@ -138,7 +146,11 @@ enum gl_code check_project_quietly(struct check_run *run, const gl_uuid *project
 gl_hash check_hash(const struct store_rows *rows, size_t column); /* of row 0 */
 
 enum gl_code check_log(struct checking *checking, struct gl_err *err); /* check_log.c */
-void check_op(struct checking *checking, const struct logged *it);     /* check_op.c: what an op says, and its columns */
+/* check_erased.c: words go by a redact, and those that one names are gone. */
+void check_erased_note(struct checking *checking, uint64_t seq);
+void check_erased_by(struct checking *checking, const struct gl_op *redact);
+void check_erased_end(struct checking *checking);
+void check_op(struct checking *checking, const struct logged *it); /* check_op.c: what an op says, and its columns */
 
 /* check_snapshot.c: snapshots by themselves, and the segments of the archive; then, on the way through the log, each at its seq. */
 enum gl_code check_snapshots(struct checking *checking, struct gl_err *err);

@@ -52,6 +52,8 @@ static void put_term(const char *form)
     json_decref(record);
 }
 
+static json_t *redacted; /* the effects of the last redact that was accepted */
+
 static void setup(void)
 {
     gl_uuid session = id_of("session");
@@ -83,6 +85,8 @@ static void teardown(void)
     gl_text_free(&text);
     json_decref(data);
     data = NULL;
+    json_decref(redacted);
+    redacted = NULL;
 }
 
 static struct judge_far far;
@@ -118,6 +122,80 @@ static void expect(enum gl_code code, enum gl_code expected)
 }
 
 #define SPANS "'target':{'type':'spans','spans':[{'exact':'harbour'}]}"
+
+/* ---- words that are erased */
+
+static enum gl_code redact_as(const char *who, enum gl_role role, const struct judge_words *words, const char *form)
+{
+    struct judge_verdict verdict;
+    json_t *change = json_from(form);
+    struct judge_ask ask = {.op = id_of("redact"),
+                            .account = id_of(who),
+                            .role = role,
+                            .change = change,
+                            .has_base = true,
+                            .base = view.seq,
+                            .words = words};
+    json_decref(data);
+    json_decref(redacted);
+    redacted = NULL;
+    err = (struct gl_err){0};
+    enum gl_code code = judge(&view, &ask, &verdict, &err, &data);
+    ck_assert(verdict.wants_words == (code == GL_E_BUSY));
+    redacted = code == GL_OK ? verdict.effects : NULL;
+    json_decref(change);
+    return code;
+}
+
+static void expect_effects(const char *form)
+{
+    json_t *expected = json_from(form);
+    char *said = json_dumps(redacted, JSON_COMPACT);
+    ck_assert_msg(json_equal(redacted, expected), "%s", said);
+    free(said);
+    json_decref(expected);
+}
+
+START_TEST(redact__takes_words_from_record_and_log__and_leaves_what_is_none)
+{
+    struct judge_word said[] = {{1, id_of("one"), id_of("ana")}, {3, id_of("one"), id_of("ben")}};
+    const struct judge_words words = {.list = said, .count = 2}, late = {.as_of = 7};
+    expect(judge_as("ana", 0,
+                    "{'kind':'annotation.create','annotation':'<one>'," SPANS
+                    ",'label':'<claim>','note':'words','attributes':{'tone':'loud','page':3,'free':'words'}}"),
+           GL_OK);
+    expect(judge_as("ana", 1, "{'kind':'annotation.create','annotation':'<two>'," SPANS "}"), GL_OK);
+    expect(judge_as("ben", 2, "{'kind':'annotation.update','annotation':'<one>','attributes':{'free':'others'}}"), GL_OK);
+    expect(redact_as("cora", GL_CURATOR, NULL, "{'kind':'redact','annotations':['<one>']}"), GL_E_BUSY);
+    expect(redact_as("cora", GL_CURATOR, &late, "{'kind':'redact','annotations':['<one>']}"), GL_E_BUSY);
+    expect(redact_as("ana", GL_ANNOTATOR, &words, "{'kind':'redact','annotations':['<one>']}"), GL_E_FORBIDDEN);
+    ck_assert_uint_eq(view.seq, 3);
+    expect(redact_as("cora", GL_CURATOR, &words, "{'kind':'redact','annotations':['<one>','<two>'],'reason':'because'}"), GL_OK);
+    expect_effects(
+        "[{'ids':[],'prev':{},'set':{'ops':[1,3]}},"
+        "{'ids':['<one>'],'prev':{'note':1,'attributes.free':3},'set':{'note':null,'attributes':{'free':null},'redacted':true}}]");
+    ck_assert_uint_eq(view.seq, 4);
+    const json_t *record = judge_find(&view, &said[0].annotation)->record;
+    ck_assert_ptr_null(json_object_get(record, "note"));
+    ck_assert_uint_eq(json_object_size(json_object_get(record, "attributes")), 2);
+}
+END_TEST
+
+START_TEST(redact__of_an_account__takes_its_words_only)
+{
+    struct judge_word said[] = {{1, id_of("one"), id_of("ana")}};
+    const struct judge_words words = {.list = said, .count = 1}, none = {.count = 0};
+    expect(judge_as("ana", 0,
+                    "{'kind':'annotation.create','annotation':'<one>'," SPANS ",'note':'words','attributes':{'free':'words'}}"),
+           GL_OK);
+    expect(judge_as("ben", 1, "{'kind':'annotation.update','annotation':'<one>','note':'others'}"), GL_OK);
+    expect(redact_as("ben", GL_ANNOTATOR, &words, "{'kind':'redact','account':'<ana>'}"), GL_E_FORBIDDEN);
+    expect(redact_as("ana", GL_ANNOTATOR, &none, "{'kind':'redact','account':'<ana>'}"), GL_E_NOT_FOUND);
+    expect(redact_as("ana", GL_ANNOTATOR, &words, "{'kind':'redact','account':'<ana>'}"), GL_OK);
+    expect_effects("[{'ids':[],'prev':{},'set':{'ops':[1]}},"
+                   "{'ids':['<one>'],'prev':{'attributes.free':1},'set':{'attributes':{'free':null},'redacted':true}}]");
+}
+END_TEST
 
 /* ---- by itself */
 
@@ -381,6 +459,8 @@ static void add(TCase *tcase)
 {
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, annotation__is_what_the_codebook_allows, 0, 12);
+    tcase_add_test(tcase, redact__takes_words_from_record_and_log__and_leaves_what_is_none);
+    tcase_add_test(tcase, redact__of_an_account__takes_its_words_only);
     tcase_add_test(tcase, codebook__that_is_closed__knows_all_attributes);
     tcase_add_test(tcase, what_is_there__stays_when_the_codebook_changes);
     tcase_add_test(tcase, attribute__beside_a_label_that_somebody_changed__is_a_conflict);

@@ -60,6 +60,48 @@ START_TEST(append__that_nobody_disturbs__is_committed_with_rows_and_stream)
 }
 END_TEST
 
+static uint64_t count_of_session(const char *what)
+{
+    return db_count(&bench.db, "select count(*) from %s = '%s'", what, text_of(&bench.session));
+}
+
+/* What the redact says is not looked at here: which ops lose their words is told beside it. */
+START_TEST(append__that_erases__takes_the_words_and_keeps_the_leaf)
+{
+    /* given */
+    struct append_erased erased[] = {{2, bench.ana, 0}, {3, bench.ben, 0}};
+    scribe_write(&ana, 4);
+    append_wait(&bench, bench.store, &ana.stream, 1);
+    scribe_committed(&ana);
+    /* when  */
+    scribe_write(&ana, 1);
+    ana.stream.erased = erased;
+    ana.stream.erased_count = 2;
+    ana.stream.expected_head++;
+    append_wait(&bench, bench.store, &ana.stream, 1);
+    ck_assert_int_eq(ana.stream.outcome, APPEND_FENCE_LOST);
+    ck_assert_uint_eq(count_of_session("op where payload is null and stream"), 0);
+    ana.stream.expected_head--;
+    ck_assert_int_eq(append_wait(&bench, bench.store, &ana.stream, 1), GL_OK);
+    /* then  */
+    ck_assert_int_eq(ana.stream.outcome, APPEND_COMMITTED);
+    ck_assert_uint_eq(
+        count_of_session("op where payload is null and salt is null and erased_by = 5 and seq in (2, 3) and stream"), 2);
+    ck_assert_uint_eq(count_of_session("op where payload is null and stream"), 2);
+    ck_assert_uint_eq(db_count(&bench.db,
+                               "select count(*) from op o join op p on p.stream = o.stream and p.seq = o.seq - 1"
+                               " where o.stream = '%s' and o.leaf is not null and sha256(p.chain || o.leaf) = o.chain",
+                               text_of(&bench.session)),
+                      2);
+    ck_assert_uint_eq(db_count(&bench.db, "select erased_to from stream where id = '%s'", text_of(&bench.session)), 3);
+    ck_assert_uint_eq(count_of_session("job where kind = 'erase' and done_at is null and stream"), 1);
+    ck_assert_uint_eq(count_of_session("erasing where redact = 5 and stream"), 2);
+    db_do(&bench.db, "select gloss_erase_more(id), gloss_erase_more(id) from stream where kind = 'session'");
+    ck_assert_uint_eq(count_of_session("erasing where stream"), 0);
+    ana.stream.erased_count = 0;
+}
+END_TEST
+
 START_TEST(append__of_an_update__changes_the_row_in_its_place)
 {
     /* given */
@@ -495,6 +537,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, append__that_nobody_disturbs__is_committed_with_rows_and_stream);
+    tcase_add_test(tcase, append__that_erases__takes_the_words_and_keeps_the_leaf);
     tcase_add_test(tcase, append__of_an_update__changes_the_row_in_its_place);
     tcase_add_test(tcase, append__when_somebody_was_faster__loses_the_fence_and_writes_nothing);
     tcase_add_test(tcase, append__under_an_older_epoch__loses_the_fence);

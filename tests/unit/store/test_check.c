@@ -71,12 +71,12 @@ START_TEST(check__of_a_sound_database__finds_nothing)
 }
 END_TEST
 
-START_TEST(check__of_an_erased_op__is_content_with_its_leaf)
+START_TEST(check__of_an_erased_op__wants_a_redact_that_says_so)
 {
     db_do(
         &bench.db,
         "update op set leaf = sha256(salt || convert_to(payload, 'UTF8')), salt = null, payload = null where kind = 'annotation.create' and seq = 2");
-    ck_assert_msg(check("--json") == 0, SAID, answer);
+    ck_assert_msg(check("--json") == 1 && strstr(answer, "seq 2: its words are gone, and no redact says so"), SAID, answer);
 }
 END_TEST
 
@@ -104,7 +104,8 @@ START_TEST(check__of_an_erased_op_in_the_archive__goes_on_at_the_snapshot)
     db_do(&bench.db, "select gloss_retention_cut(id, 0, 0), gloss_retention_move(id) from stream where kind = 'session'");
     scribe_write(&ana, 3);
     ck_assert_int_eq(append_wait(&bench, bench.store, &ana.stream, 1), GL_OK);
-    ck_assert_msg(check("--json") == 0, SAID, answer);
+    ck_assert_msg(check("--json") == 1 && strstr(answer, "no redact says so") && !strstr(answer, "the record is not"), SAID,
+                  answer);
     db_do(&bench.db, "update annotation set record = replace(record, 'word', 'lord') where created_seq = 1");
     ck_assert_msg(check("--json") == 1 && strstr(answer, "the record is not what the log says"), SAID, answer);
 }
@@ -141,7 +142,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, check__of_a_sound_database__finds_nothing);
-    tcase_add_test(tcase, check__of_an_erased_op__is_content_with_its_leaf);
+    tcase_add_test(tcase, check__of_an_erased_op__wants_a_redact_that_says_so);
     tcase_add_test(tcase, check__of_an_archived_log__reads_it_where_it_is);
     tcase_add_test(tcase, check__of_an_erased_op_in_the_archive__goes_on_at_the_snapshot);
     tcase_add_loop_test(tcase, check__of_a_damaged_database__says_what_is_wrong, 0, (int)(sizeof(damages) / sizeof(damages[0])));
