@@ -151,7 +151,7 @@ def no_silent_overwrite(record):
     """4. Nobody changed what somebody else had changed after what they had seen; and who was told so had reason to be."""
     promise = "no silent overwrite"
     for session, log in record.log.items():
-        fields, replies, parents = collections.defaultdict(dict), collections.defaultdict(list), {}
+        fields, replies, parents = collections.defaultdict(dict), collections.defaultdict(dict), {}
         for line in log:
             payload = json.loads(line["payload"])
             for wrong in overwritten(payload, fields, replies):
@@ -189,7 +189,7 @@ def overwritten(payload, fields, replies):
                 if isinstance(base, int) and seq > base and author != account:
                     yield f"a change of {name} with base {base} passed over seq {seq} of {author}"
             if payload["kind"] == "annotation.delete" and isinstance(base, int):
-                for seq, author in replies[identity]:
+                for seq, author in replies[identity].values():
                     if seq > base and author != account:
                         yield f"a deletion with base {base} passed over the reply at seq {seq} of {author}"
 
@@ -202,10 +202,20 @@ def remember(payload, fields, replies, parents):
                     fields[identity][name] = (payload["seq"], payload["account"])
             target = effect["set"].get("target", {})
             if payload["kind"] == "annotation.create" and target.get("type") == "annotation":
-                parents[identity] = above = target["annotation"]
-                while above:
-                    replies[above].append((payload["seq"], payload["account"]))
-                    above = parents.get(above)
+                parents[identity] = target["annotation"]
+            if identity in parents and (payload["kind"] == "annotation.create" or "deleted" in effect["set"]):
+                came_or_went(payload, identity, effect["set"].get("deleted", False), replies, parents)
+
+
+def came_or_went(payload, reply, is_gone, replies, parents):
+    """A reply counts, all the way up its thread, from when it came or came back; one that was deleted does not."""
+    above = parents.get(reply)
+    while above:
+        if is_gone:
+            replies[above].pop(reply, None)
+        else:
+            replies[above][reply] = (payload["seq"], payload["account"])
+        above = parents.get(above)
 
 
 def convergence(record):

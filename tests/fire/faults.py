@@ -141,10 +141,9 @@ class KillHelper(Fault):
         session = project.sessions[0][0]
         with stage.herd.client(server, project.users[0]) as asker:
             ops = [create("claim", exact="abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwxyy") for _ in range(8)]
-            with stage.herd.rush():
-                numbers = [asker.send("session.submit", {"session": session, "ops": [op]}) for op in ops]
-                gone = server.helpers()
-                send(gone, signal.SIGKILL)
+            numbers = [asker.send("session.submit", {"session": session, "ops": [op]}) for op in ops]
+            gone = server.helpers()
+            send(gone, signal.SIGKILL)
             names = [asker.answer(number)["results"][0]["error"]["data"]["name"] for number in numbers]
         assert set(names) == {"quote_not_found"}, names
         wait_until("new helpers", lambda: len(server.helpers()) >= len(gone) and not set(gone) & set(server.helpers()), 30)

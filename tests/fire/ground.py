@@ -17,6 +17,7 @@ import time
 
 import lab as labs
 import server as support
+import standby
 import stored
 from client import Client
 from company import Company
@@ -56,9 +57,9 @@ class Ground:
     length = len(TEXT)
     lab = None
 
-    def __init__(self, folder, seed, workers=1, nodes=False, sizes=None, settings=None):
-        self.folder, self.seed, self.workers, self.nodes = folder, seed, workers, nodes
-        self.sizes, self.settings = sizes, {"append_timeout_ms": 3000, **(settings or {})}
+    def __init__(self, folder, seed, workers=1, nodes=False, sizes=None, settings=None, pair=False):
+        self.folder, self.seed, self.workers, self.nodes, self.pair = folder, seed, workers, nodes, pair
+        self.sizes, self.settings = sizes, {"append_timeout_ms": 3000, "drain_timeout_ms": 30000, **(settings or {})}
         self.rng = random.Random(f"{seed} ground")
         self.begin, self.began_at = time.monotonic(), time.time()
         self.servers, self.projects, self.cluster, self.herd = [], [], None, None
@@ -87,9 +88,9 @@ class Ground:
 
     def make_servers(self):
         if not self.nodes:
-            server = support.Server(workers=self.workers, settings=self.settings)
-            server.cluster = self.cluster = TimedCluster(own=True)
-            self.servers = [self.stack.enter_context(server)]
+            self.cluster = standby.Pair(synchronous=True) if self.pair else TimedCluster(own=True)
+            self.stack.callback(self.cluster.end)
+            self.servers = [self.stack.enter_context(support.Server(workers=self.workers, settings=self.settings, cluster=self.cluster))]
             return
         self.lab = self.stack.enter_context(labs.Lab("db", "a", "b"))
         self.cluster = TimedNetCluster(self.lab)

@@ -12,7 +12,7 @@ FAULT_MS = 5000
 def command(arguments, leg):
     words = ["tests/fire/run", "--seed", str(arguments.seed)]
     words += ["--long"] if arguments.long else []
-    words += ["--nodes"] if leg.nodes else ["--workers", str(leg.workers)]
+    words += ["--nodes"] if leg.ground.get("nodes") else ["--failover"] if leg.ground.get("pair") else ["--workers", str(leg.ground["workers"])]
     words += ["--only", f"'{arguments.only}'"] if arguments.only else []
     words += ["--clients", arguments.clients] if arguments.clients else []
     return " ".join(words)

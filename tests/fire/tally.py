@@ -9,8 +9,8 @@ POSTGRES = ("postgres",)
 
 class Tally:
     def __init__(self):
-        self.counts, self.kinds, self.same, self.seen, self.broken = collections.Counter(), collections.Counter(), [], [], collections.Counter()
-        self.legs = []
+        self.counts, self.kinds, self.broken = collections.Counter(), collections.Counter(), collections.Counter()
+        self.same, self.seen, self.gaps, self.legs = [], [], [], []  # times: (ms, fault)
 
     def add(self, leg, record, violations):
         self.legs.append(leg.name)
@@ -20,7 +20,8 @@ class Tally:
             self.kinds[fault["name"]] += 1
             self.counts["worker kills"] += fault.get("killed", 1) if fault["name"] in WORKERS else 0
             self.counts["PostgreSQL kills"] += fault["name"] in POSTGRES
-            self.counts["failovers"] += fault["name"].startswith("failover")
+            self.counts["failovers"] += fault["name"] == "failover"
+            self.gaps += [(fault["gap_ms"], fault["name"])] if "gap_ms" in fault else []
             self.same.append((fault["same_ms"], fault["name"]))
             self.seen.append((max((ms for _, _, _, ms in checker.caught_up(record, fault["healed"]) if ms is not None), default=0), fault["name"]))
 
@@ -38,15 +39,16 @@ class Tally:
         yield "chains and states that differ", f"{self.broken['convergence']}, of {counts['delivered'] + counts['states compared']} compared"
         yield "seen by strangers", f"{self.broken['nobody sees what is not theirs']}, with {counts['strangers denied']} denied"
         yield "unknown outcomes", f"{counts['unknown outcomes']}, resolved by id {counts['resolved by id']}, of them applied before {counts['of them applied before']}"
-        yield "all had what was known", self.times(self.seen)
-        yield "all at the same chain and state", self.times(self.same)
+        yield "first op by a new primary", self.times(self.gaps)
+        yield "after healing, all had what was known", self.times(self.seen)
+        yield "and all of it, at the same chain and state", self.times(self.same)
 
     @staticmethod
     def times(times):
         if not times:
-            return "nothing was struck"
+            return "none"
         times = sorted(times)
-        return f"{times[len(times) // 2][0]} ms after healing (median), {times[len(times) * 99 // 100][0]} (p99), {times[-1][0]} at most ({times[-1][1]})"
+        return f"{times[len(times) // 2][0]} ms (median), {times[len(times) * 99 // 100][0]} (p99), {times[-1][0]} at most ({times[-1][1]})"
 
     def tell(self, promised):
         """Prints the figures. True: they are what was promised."""
