@@ -115,16 +115,31 @@ static void forget_applied(struct applied *it)
     *it = (struct applied){.set = NULL};
 }
 
+/* Also in the order of members: a refusal names the first of several conflicts, so that the order can be seen from outside. */
+static bool is_same_json(const json_t *a, const json_t *b)
+{
+    if (a == b || !json_is_object(a) || !json_is_object(b))
+        return a == b || json_equal(a, b);
+    json_t *left = (json_t *)(uintptr_t)a, *right = (json_t *)(uintptr_t)b;
+    void *x = json_object_iter(left), *y = json_object_iter(right);
+    while (x && y && strcmp(json_object_iter_key(x), json_object_iter_key(y)) == 0 &&
+           is_same_json(json_object_iter_value(x), json_object_iter_value(y))) {
+        x = json_object_iter_next(left, x);
+        y = json_object_iter_next(right, y);
+    }
+    return !x && !y;
+}
+
 static bool is_same_record(const struct gl_annotation *a, const struct gl_annotation *b)
 {
-    return a == b || (a && b && gl_hash_equal(&a->hash, &b->hash));
+    return a == b || (a && b && gl_hash_equal(&a->hash, &b->hash) && is_same_json(a->record, b->record));
 }
 
 static bool is_same_step(const struct applied *it, const struct gl_annotation *before, const gl_uuid *id, const json_t *set,
                          const gl_uuid *account, uint64_t seq)
 {
     return it->set && it->seq == seq && gl_uuid_equal(&it->id, id) && gl_uuid_equal(&it->account, account) &&
-           is_same_record(it->before, before) && (it->set == set || json_equal(it->set, set));
+           is_same_record(it->before, before) && is_same_json(it->set, set);
 }
 
 enum gl_code __wrap_gl_annotation_apply(const struct gl_annotation *before, const gl_uuid *id, const json_t *set,
