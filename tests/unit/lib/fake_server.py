@@ -134,7 +134,7 @@ class Store:
         self.records, self.setters, self.ops, self.mode = {}, {}, {}, ("shared", 0)
         self.digests = {}
         self.uploads, self.documents = {}, {}
-        self.counter = 0
+        self.counter = self.erased_to = 0
         self.add_document(DOCUMENT, SESSION, TEXT, "A brief", "brief.txt")
 
     def add_document(self, document, session, text, title, filename):
@@ -263,6 +263,22 @@ class Store:
                 except Refused as refused:
                     return [{"id": other["id"], "error": refused.error if at == index else error("atomic_refused")} for at, other in enumerate(ops)]
         return [self.submit_one(account, op) for op in ops]
+
+    def redact(self, account, at):
+        """All that was said of one annotation is erased."""
+        identity = list(self.records)[at]
+        seqs = [seq for seq, logged in enumerate(self.session.logged, 1) for effect in logged.get("payload", {}).get("effects", ())
+                if identity in effect["ids"] and isinstance(effect["set"].get("note"), str)]
+        record, fields = self.records[identity], {"note": None, "redacted": True}
+        effects = [{"ids": [], "prev": {}, "set": {"ops": seqs}},
+                   {"ids": [identity], "prev": {name: record["seqs"][name] for name in fields if name in record["seqs"]}, "set": fields}]
+        payload = self.payload(self.session, account, "redact", self.new_id(), {"change": {"annotations": [identity], "kind": "redact"}}, effects)
+        self.records[identity] = model.apply(record, identity, fields, account, payload["seq"])
+        self.session.append(payload, self.state())
+        for seq in seqs:
+            logged = self.session.logged[seq - 1]
+            self.session.logged[seq - 1] = {"leaf": model.leaf_of(bytes.fromhex(logged["salt"]), model.canonical(logged["payload"])).hex()}
+        self.erased_to = max([self.erased_to, *seqs])
 
     def rewind(self, seq, then):
         """The database goes back in time, and something else happens there."""
@@ -416,6 +432,8 @@ class Peer:
         if since is not None:
             if since + 1 < self.server.retained_from:
                 raise Refused("archived", path="since", retained_from=self.server.retained_from, seq=self.server.retained_from - 1)
+            if since < self.server.store.erased_to:
+                raise Refused("archived", path="since", retained_from=self.server.store.erased_to + 1, seq=stream.seq)
             if self.server.fault("resync") or since > stream.seq or params.get("chain", stream.chain(since).hex()) != stream.chain(since).hex():
                 raise Refused("resync")
             if since > 0 and "chain" not in params:
@@ -618,6 +636,10 @@ class Server:
                 await self.spread()
         await self.spread()
         return result
+
+    async def do_redact(self, asked):
+        self.store.redact(ACCOUNTS[asked.get("as", "ben")], asked["at"])
+        await self.spread()
 
     async def do_label(self, asked):
         identity = self.store.add_label(BEN, asked["name"])

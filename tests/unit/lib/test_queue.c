@@ -770,6 +770,73 @@ START_TEST(replica__that_does_not_fit__is_read_anew)
 }
 END_TEST
 
+static bool has_words(const char *path, const char *words)
+{
+    static char bytes[65536];
+    size_t len = access(path, F_OK) == 0 ? read_file(path, bytes, sizeof(bytes)) : 0;
+    return memmem(bytes, len, words, strlen(words)) != NULL;
+}
+
+START_TEST(words_that_were_erased__leave_the_disk)
+{
+    char dir[64], cache[512], queue[512];
+    struct fake fake;
+    struct client ana;
+    make_dir(dir);
+    fake_start(&fake);
+    start_client(&ana, &fake, dir);
+    join_cached(&ana);
+    gloss_connect(ana.g);
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED]);
+    submit(&ana, creates(1, "canary"), false);
+    somebody(&fake, "canary too");
+    WAIT_FOR(&ana, ana.results == 1 && gloss_session_seq(ana.session) == 2);
+    ck_assert_int_eq(gloss_session_save(ana.session), 0);
+    cache_path(&fake, ana.g, dir, cache);
+    snprintf(queue, sizeof(queue), "%s/%s.%s.queue", dir, gloss_account(ana.g), fake_text(&fake, "session"));
+    ck_assert(has_words(cache, "canary"));
+    fake_do(&fake, "{\"do\":\"redact\",\"at\":0}");
+    fake_do(&fake, "{\"do\":\"redact\",\"at\":1}");
+    WAIT_FOR(&ana, gloss_session_seq(ana.session) == 4 && !has_words(queue, "canary"));
+    ck_assert(!has_words(cache, "canary"));
+    const json_t *record = gloss_annotation_record(gloss_annotation_at(ana.session, 1));
+    ck_assert(!json_object_get(record, "note") && json_is_true(json_object_get(record, "redacted")));
+    ck_assert_uint_eq(ana.seen[GLOSS_EV_RESYNC], 0);
+    expect_same(&ana);
+    client_free(&ana);
+    fake_stop(&fake);
+    empty_dir(dir);
+    drop_dir(dir);
+}
+END_TEST
+
+START_TEST(words_that_were_erased_while_away__leave_the_disk_with_the_rest)
+{
+    char dir[64], cache[512];
+    struct fake fake;
+    struct client ana;
+    make_dir(dir);
+    fake_start(&fake);
+    somebody(&fake, "before");
+    leave_cache(&fake, dir);
+    somebody(&fake, "canary");
+    fake_do(&fake, "{\"do\":\"redact\",\"at\":1}");
+    start_client(&ana, &fake, dir);
+    join_cached(&ana);
+    gloss_connect(ana.g);
+    WAIT_FOR(&ana, gloss_session_is_synced(ana.session));
+    ck_assert_uint_eq(ana.seen[GLOSS_EV_RESYNC], 1); /* what it lacks has only a leaf: the state in pages */
+    ck_assert_uint_eq(gloss_session_seq(ana.session), 3);
+    expect_same(&ana);
+    cache_path(&fake, ana.g, dir, cache);
+    client_free(&ana);
+    ck_assert(!has_words(cache, "canary"));
+    fake_stop(&fake);
+    empty_dir(dir);
+    drop_dir(dir);
+}
+END_TEST
+
 /* ---- conflicts */
 
 static enum gloss_choice choice;
@@ -1339,6 +1406,7 @@ RUN("queue", queue__killed_at_every_byte__loses_nothing_and_makes_nothing_up,
     refusal__that_the_disk_does_not_take__is_told_when_it_does, refusal__that_the_disk_never_takes__is_left_to_the_next_run,
     queues__of_a_directory__are_listed, ops__of_a_run_without_a_connection__are_sent_by_the_next,
     replica__of_the_last_run__is_there_without_a_connection__and_continued, replica__that_does_not_fit__is_read_anew,
+    words_that_were_erased__leave_the_disk, words_that_were_erased_while_away__leave_the_disk_with_the_rest,
     conflict__dropped__is_called_back_with_its_error, conflict__sent_anew__is_accepted_with_what_builds_on_it,
     conflict__with_another_change_instead__sends_that, conflict__kept__stays_through_a_restart_until_it_is_sent,
     conflict__that_nobody_is_asked_about__is_called_back__or_kept_of_an_earlier_run,
