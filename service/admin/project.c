@@ -183,6 +183,7 @@ static enum gl_code append(struct admin_db *db, const struct change *change, con
                                    .project = change->project,
                                    .epoch = store_u64(head, 0, 2),
                                    .expected_head = store_u64(head, 0, 0),
+                                   .expected_chain = before,
                                    .chain = op.chain,
                                    .ops = &op,
                                    .op_count = 1,

@@ -28,61 +28,18 @@ static void on_sweep(void *ctx)
     presence_sweep(core, now_ms);
     session_sweep(core, now_ms);
     project_sweep(core, now_ms);
+    compare_sweep(core);
     revoked_look(core);
     writer_kick(core);
 }
 
-/* ---- the poll: where do all streams in memory stand? */
-
-static void poll_now(struct core *core);
-
-static void on_heads(void *ctx, enum gl_code code, const struct store_head *heads, size_t count)
-{
-    struct core *core = ctx;
-    core->poll_is_in_flight = false;
-    if (core->must_poll)
-        poll_now(core);
-    if (code != GL_OK)
-        return;
-    for (size_t i = 0; i < count; i++) {
-        struct session *session = map_get(&core->sessions, &heads[i].stream);
-        struct project *project = map_get(&core->projects, &heads[i].stream);
-        if (project && project->is_ready && !project->is_in_flight &&
-            (heads[i].head != project->head || heads[i].epoch != project->epoch))
-            project_reload(project);
-        const bool is_behind = session && session->phase == SESSION_READY && heads[i].head != session->state->seq;
-        if ((is_behind && !MUTATION(notification_trusted)) || (session && session->must_prove))
-            session_catch_up(session);
-    }
-}
-
-static void poll_now(struct core *core)
-{
-    size_t count = core->sessions.count + core->projects.count, at = 0;
-    struct session *session;
-    struct project *project;
-    core->must_poll = false;
-    if (count == 0)
-        return;
-    gl_uuid *ids = mem_array(count, sizeof *ids);
-    count = 0;
-    while ((session = map_next(&core->sessions, &at)))
-        if (session->phase == SESSION_READY)
-            ids[count++] = session->id;
-    for (at = 0; (project = map_next(&core->projects, &at));)
-        if (project->is_ready)
-            ids[count++] = project->id;
-    core->poll_is_in_flight = count > 0;
-    if (count > 0)
-        store_heads_read(core->store, ids, count, on_heads, core);
-    mem_free(&ids);
-}
+/* ---- the poll behind the notifications */
 
 static void on_poll(void *ctx)
 {
     struct core *core = ctx;
     if (!core->poll_is_in_flight)
-        poll_now(core);
+        compare_now(core);
 }
 
 /* ---- and what the other workers tell before that */
@@ -98,10 +55,8 @@ static void on_moved(void *ctx, const struct store_head *moved, size_t count)
         if (project)
             project_heard(project, moved[i].head);
     }
-    if (count == 0 && core->poll_is_in_flight)
-        core->must_poll = true;
-    else if (count == 0)
-        poll_now(core);
+    if (count == 0)
+        compare_now(core);
 }
 
 /* ---- lifetime */
@@ -201,6 +156,10 @@ void core_free(struct core **address)
         session_free(session);
     for (size_t at = 0; (project = map_next(&core->projects, &at));)
         project_free(project);
+    while ((project = core->lost_projects)) {
+        core->lost_projects = project->next_lost;
+        project_free(project);
+    }
     map_fini(&core->sessions);
     map_fini(&core->projects);
     mem_free(&core->server_name);

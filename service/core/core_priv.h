@@ -43,6 +43,8 @@ struct core {
     struct loop_timer *retry; /* of the writer, after a locked row or a store that is down */
     bool writer_is_scheduled;
     bool append_is_in_flight;
+    uint64_t compared, comparing;      /* compare.c: store_generation() when memory was compared last, or is being */
+    struct project *lost_projects;     /* of a log that is not there any more: gone when nobody uses them */
     bool poll_is_in_flight, must_poll; /* must_poll: something moved after the poll in flight was asked */
     bool is_draining, is_drain_over;
     void (*drained)(void *);
@@ -150,6 +152,7 @@ struct subscription {
     bool is_live, is_behind;
     struct subscription **reading; /* while the store is asked: where the answer will look for us */
     uint64_t cursor;               /* the last seq that was sent */
+    gl_hash cursor_chain;          /* after it */
     uint64_t project_cursor;
     struct person *person;   /* presence: where the peer said it is, or NULL */
     gl_uuid stay;            /* how the others know it; zero until it is needed */
@@ -226,6 +229,7 @@ void session_release(struct session *session);
 void session_free(struct session *session);
 bool session_is_idle(const struct session *session); /* nobody uses it, and nothing of it is under way */
 void session_unload(struct session *session);        /* an idle one */
+void session_went_back(struct session *session);     /* its log is not there any more: everybody joins anew */
 void session_sweep(struct core *core, uint64_t now_ms);
 /* Reads the log's tail until the head is reached; then the writer goes on. */
 void session_catch_up(struct session *session);
@@ -332,6 +336,8 @@ struct project {
     size_t uses;
     uint64_t head, epoch, codebook;
     gl_hash chain;
+    bool is_lost; /* the database has another log than this one */
+    struct project *next_lost;
     bool is_open, others_may_edit;
     uint64_t repaired; /* store.h, struct store_project */
     int64_t last_at_ms;
@@ -347,7 +353,8 @@ struct project {
     bool must_refresh;                    /* some could not be read: likewise */
     struct frame *recent[PROJECT_RECENT]; /* project.ops, one a group: at [n % PROJECT_RECENT] */
     uint64_t recent_first[PROJECT_RECENT], recent_last[PROJECT_RECENT];
-    uint64_t told; /* the last op that became a frame in recent; that of the first load, when none did */
+    uint64_t told;      /* the last op that became a frame in recent; that of the first load, when none did */
+    gl_hash told_chain; /* after it */
     size_t recent_count;
     struct project_waiter *waiters;
 };
@@ -387,6 +394,12 @@ void project_op_fail(struct project *project, struct project_op *op, enum gl_cod
 /* Only answers: its append is under way, and nobody knows. */
 void project_op_answer(struct project_op *op, enum gl_code code);
 void project_expire(struct project *project, uint64_t before_ms); /* whatever waits since then */
+
+/* ---- is memory what the database has: compare.c */
+void compare_now(struct core *core);     /* asks where all streams stand */
+bool compare_is_done(struct core *core); /* since the connection to append on was made; false: it is under way */
+void compare_sweep(struct core *core);
+void project_went_back(struct project *project); /* its log is not there any more */
 
 /* ---- a stream whose fence was lost again and again: hold.c */
 void hold_session(struct session *session);

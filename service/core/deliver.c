@@ -99,8 +99,9 @@ static struct frame *recent_frame(const struct session *session, uint64_t seq, u
     return ops_frame("session.ops", "session", &session->id, seq, &op->chain, op->has_sum ? &op->sum : NULL, logged, count);
 }
 
-static void send_ops(struct subscription *subscription, struct frame *frame, uint64_t last)
+static void send_ops(struct subscription *subscription, struct frame *frame, uint64_t last, const gl_hash *chain)
 {
+    subscription->cursor_chain = *chain;
     subscription->peer->core->counts.deliveries += last - subscription->cursor;
     if (!MUTATION(cursor_not_moved) || last % 16)
         subscription->cursor = last;
@@ -134,7 +135,7 @@ void deliver_live(struct session *session, uint64_t from_seq)
         for (struct subscription *it = session->subscriptions, *next; it; it = next) {
             next = it->next_of_session;
             if (it->is_live && it->cursor == from_seq - 1 && !it->reading && !it->peer->outbox && peer_has_room(it->peer))
-                send_ops(it, frame, last);
+                send_ops(it, frame, last, &session_recent_find(session, last)->chain);
         }
         frame_unref(&frame);
         from_seq = last + 1;
@@ -166,7 +167,7 @@ static void send_tail(struct subscription *subscription, const struct store_tail
     const struct session *session = subscription->session;
     struct gl_slice logged[TAIL_OPS];
     size_t count = 0, bytes = 0;
-    while (count < tail->count && count < TAIL_OPS &&
+    while (count < tail->count && tail->ops[count].seq <= session->state->seq && count < TAIL_OPS &&
            (count == 0 || bytes + tail->ops[count].payload.len <= ops_frame_bytes(session))) {
         bytes += tail->ops[count].payload.len + 64;
         logged[count] = logged_op(&tail->ops[count]);
@@ -176,10 +177,19 @@ static void send_tail(struct subscription *subscription, const struct store_tail
         return;
     struct frame *frame =
         ops_frame("session.ops", "session", &session->id, tail->ops[0].seq, &tail->ops[count - 1].chain, NULL, logged, count);
-    send_ops(subscription, frame, tail->ops[count - 1].seq);
+    send_ops(subscription, frame, tail->ops[count - 1].seq, &tail->ops[count - 1].chain);
     frame_unref(&frame);
     for (size_t i = 0; i < count; i++)
         free((void *)logged[i].data);
+}
+
+/* What follows in the log of a database that went back in time does not follow what was sent. */
+static void go_on_with(struct subscription *subscription, const struct store_tail *tail)
+{
+    if (gl_hash_equal(&tail->chain_before, &subscription->cursor_chain) || MUTATION(catch_up_skips_one))
+        send_tail(subscription, tail);
+    else
+        subscription_rejoin(subscription);
 }
 
 static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
@@ -193,7 +203,7 @@ static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
         if (code == GL_OK && has_erased(tail))
             subscription_rejoin(subscription);
         else if (code == GL_OK && !peer->is_closed && !peer->is_closing && subscription->cursor == reading->after)
-            send_tail(subscription, tail);
+            go_on_with(subscription, tail);
         else if (code == GL_E_NOT_FOUND)
             peer_end(peer, 1008, "the session is not yours to read any more");
         /* when the store is down the sweep pumps again */
@@ -240,7 +250,7 @@ bool deliver_pump(struct subscription *subscription)
         }
         uint64_t last;
         struct frame *frame = recent_frame(session, subscription->cursor + 1, &last);
-        send_ops(subscription, frame, last);
+        send_ops(subscription, frame, last, &session_recent_find(session, last)->chain);
         frame_unref(&frame);
     }
     subscription->is_behind = false;

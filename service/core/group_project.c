@@ -209,6 +209,7 @@ static void fill_stream(struct part *part)
     stream->stream = stream->project = project->id;
     stream->epoch = project->epoch;
     stream->expected_head = project->head;
+    stream->expected_chain = project->chain;
     stream->ops = part->rows;
     stream->op_count = part->row_count;
     stream->moves_epoch = verdict->moves_epoch;

@@ -497,6 +497,7 @@ static void fill_stream(struct part *part)
                                           .project = session->project->id,
                                           .epoch = session->project->epoch - MUTATION(epoch_before),
                                           .expected_head = session->state->seq,
+                                          .expected_chain = session->state->chain,
                                           .chain = part->view.chain,
                                           .sum = part->view.sum,
                                           .ops = part->rows,

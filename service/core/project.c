@@ -222,6 +222,7 @@ static void on_first_load(void *ctx, enum gl_code code, const struct store_proje
         project->waiters = NULL;
         take(project, from);
         project->told = project->head;
+        project->told_chain = project->chain;
         project->is_ready = true;
         project->idle_since_ms = loop_now_ms(project->core->loop);
         answer(waiters, GL_OK, project);
@@ -368,10 +369,9 @@ static void on_reloaded(void *ctx, enum gl_code code, const struct store_project
     project->is_loading = false;
     if (code == GL_OK && reload->is_whole)
         take_repaired(project, from);
-    if (code == GL_OK && from->head < project->head) { /* the database went back in time */
-        new_codebook(project);
-        project->head = project->told = 0;
-        project_reload(project);
+    if (code == GL_OK &&
+        (from->head < project->head || (from->head == project->head && !gl_hash_equal(&from->chain, &project->chain)))) {
+        project_went_back(project);
     } else if (code == GL_OK) {
         take(project, from);
         if (reload->is_whole)
@@ -397,6 +397,13 @@ static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
 {
     struct reload *reload = ctx;
     struct project *project = reload->project;
+    if (code == GL_OK && (tail->head < project->told || !gl_hash_equal(&tail->chain_before, &project->told_chain))) {
+        project->is_loading = false;
+        project_went_back(project);
+        project_release(project);
+        mem_free(&reload);
+        return;
+    }
     if (code == GL_OK && tail->count > 0) {
         struct gl_slice *logged = mem_array(tail->count, sizeof *logged);
         for (size_t i = 0; i < tail->count; i++)
@@ -415,7 +422,9 @@ static void on_looked(void *ctx, enum gl_code code, const struct store_head *hea
 {
     struct project *project = ctx;
     project->is_looking = false;
-    if (code == GL_OK && count > 0 && (heads[0].head != project->head || heads[0].epoch != project->epoch))
+    if (code == GL_OK && count > 0 &&
+        (heads[0].head != project->head || heads[0].epoch != project->epoch ||
+         (heads[0].has_chain && !gl_hash_equal(&heads[0].chain, &project->chain))))
         project_reload(project);
     project_release(project);
     writer_kick(project->core);
@@ -445,7 +454,7 @@ void project_look(struct project *project)
 void project_reload(struct project *project)
 {
     const gl_uuid *account = any_account(project);
-    if (project->is_loading || project->is_in_flight || !project->is_ready || !account)
+    if (project->is_loading || project->is_in_flight || project->is_lost || !project->is_ready || !account)
         return;
     struct reload *reload = mem_alloc(sizeof *reload);
     *reload = (struct reload){project, *account, false};

@@ -146,6 +146,7 @@ void project_push_recent(struct project *project, uint64_t first, const gl_hash 
     size_t at = project->recent_count++ % PROJECT_RECENT;
     frame_unref(&project->recent[at]);
     project->recent[at] = ops_frame("project.ops", "project", &project->id, first, chain, NULL, logged, count);
+    project->told_chain = *chain;
     project->recent_first[at] = first;
     project->recent_last[at] = project->told = first + count - 1;
 }

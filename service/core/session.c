@@ -565,14 +565,20 @@ static bool has_erased(const struct store_tail *tail)
     return false;
 }
 
+void session_went_back(struct session *session)
+{
+    struct gl_err err = {0};
+    gl_fail(&err, GL_E_RESYNC, "the log in the database is not the one in memory: it went back in time");
+    give_up(session, &err);
+}
+
 static void follow_all(struct session *session, const struct store_tail *tail)
 {
     struct gl_err err = {0};
     enum gl_code code;
     uint64_t from_seq = session->state->seq + 1;
     if (tail->head < session->state->seq || !gl_hash_equal(&tail->chain_before, &session->state->chain)) {
-        gl_fail(&err, GL_E_RESYNC, "the log in the database is not the one in memory: it went back in time");
-        give_up(session, &err);
+        session_went_back(session);
         return;
     }
     if (has_erased(tail)) {

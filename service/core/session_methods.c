@@ -49,7 +49,7 @@ static void refuse_erased(struct join *join)
     finish(join);
 }
 
-static void subscribe(struct join *join, uint64_t cursor)
+static void subscribe(struct join *join, uint64_t cursor, const gl_hash *chain)
 {
     struct request *request = join->request;
     struct peer *peer = request->peer;
@@ -81,6 +81,7 @@ static void subscribe(struct join *join, uint64_t cursor)
         struct subscription *subscription = subscription_new(peer, session, role);
         subscription->is_live = !join->params.has_live || join->params.live;
         subscription->cursor = cursor - (MUTATION(resume_repeats_one) && cursor > 0) + (MUTATION(resume_skips_one) && cursor > 0);
+        subscription->cursor_chain = *chain;
         subscription->project_cursor = told;
         presence_enter(subscription);
         if (request->scope.epoch > 0 && request->scope.epoch < session->project->epoch)
@@ -130,7 +131,7 @@ static void compare_chain(struct join *join, const gl_hash *chain)
     if (join->params.has_chain && memcmp(join->params.chain, chain->bytes, sizeof chain->bytes) != 0)
         refuse_resync(join, "the chain at since is not the one here: these are different logs");
     else
-        subscribe(join, join->params.since);
+        subscribe(join, join->params.since, chain);
 }
 
 static void on_old_chain(void *ctx, enum gl_code code, const struct store_tail *tail)
@@ -182,7 +183,7 @@ static void on_current(void *ctx, enum gl_code code, struct session *session)
     } else if (join->params.has_since) {
         join_since(join);
     } else {
-        subscribe(join, session->state->seq);
+        subscribe(join, session->state->seq, &session->state->chain);
     }
 }
 

@@ -149,8 +149,8 @@ static void on_appended(void *ctx, enum gl_code code, struct append_stream *stre
 
 bool project_may(const struct project *project)
 {
-    return project->is_ready && !project->is_loading && !project->is_looking && !project->is_asking && project->refreshing == 0 &&
-           !project->must_refresh;
+    return project->is_ready && !project->is_lost && !project->is_loading && !project->is_looking && !project->is_asking &&
+           project->refreshing == 0 && !project->must_refresh;
 }
 
 static bool session_may(const struct session *session, uint64_t now_ms)
@@ -208,7 +208,7 @@ static void write_group(void *ctx)
     core->writer_is_scheduled = false;
     if (core->append_is_in_flight)
         return;
-    if (!store_is_up(core->store)) {
+    if (!store_is_up(core->store) || !compare_is_done(core)) {
         loop_timer_start(core->retry, RETRY_MS, 0);
         return;
     }

@@ -129,6 +129,11 @@ static void put_annotations(struct params *p, struct append_stream *const *strea
     ANNOTATIONS('t', array_slice(p, a->canonical));
 }
 
+static void put_fence(struct params *p, struct append_stream *const *streams, size_t count)
+{
+    STREAMS('b', array_hash(p, &s->expected_chain));
+}
+
 /* ---- what a project's stream writes besides, each only if this transaction appended the stream's last op */
 
 static void begin_for_project(struct params *params, const struct append_stream *stream)
@@ -334,6 +339,7 @@ bool append_write(struct append_stream *const *streams, size_t count, append_sen
     put_streams(&params, streams, count);
     put_ops(&params, streams, count);
     put_annotations(&params, streams, count);
+    put_fence(&params, streams, count);
     bool goes_on = send(ctx, changes_any(streams, count) ? STORE_Q_append_changing : STORE_Q_append, &params);
     for (size_t i = 0; goes_on && i < count; i++) {
         goes_on = append_is_project(streams[i])

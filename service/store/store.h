@@ -89,8 +89,9 @@ struct append_stream {
     void *owner; /* the caller's */
     gl_uuid stream;
     gl_uuid project;
-    uint64_t epoch; /* the project's epoch that the ops were judged under */
-    uint64_t expected_head;
+    uint64_t epoch;         /* the project's epoch that the ops were judged under */
+    uint64_t expected_head; /* and its chain: a database that went back in time may have others of these seqs */
+    gl_hash expected_chain;
     gl_hash chain;        /* after the last op */
     gl_hash sum;          /* state sum after the last op (zero for a project's stream) */
     struct gl_slice mode; /* session's mode after the last op; empty: unchanged */
@@ -208,6 +209,8 @@ void store_project_load(struct store *store, const gl_uuid *account, const gl_uu
 struct store_head {
     gl_uuid stream;
     uint64_t head, epoch;
+    bool has_chain; /* not of what others tell */
+    gl_hash chain;
 };
 typedef void (*store_heads_fn)(void *ctx, enum gl_code code, const struct store_head *heads, size_t count);
 void store_heads_read(struct store *store, const gl_uuid *streams, size_t count, store_heads_fn fn, void *ctx);

@@ -92,7 +92,7 @@ static void hang_up(struct conn *conn)
     loop_watch_free(&conn->watch);
     PQfinish(conn->pg);
     conn->pg = NULL;
-    conn->is_broken = false;
+    conn->is_broken = conn->is_unconfirmed = false;
     conn->statement = 0;
     conn->has_result = false;
 }
@@ -130,6 +130,10 @@ static void lose(struct conn *conn, const char *why)
         list_init(&lost);
     }
     bool was_ready = conn->state == CONN_READY;
+    if (was_ready && conn->in_flight_count > 0) {
+        conn->former_pid = conn->backend_pid;
+        conn->former_start_us = conn->backend_start_us;
+    }
     conn->in_flight_count = 0;
     hang_up(conn);
     enter(conn, CONN_DOWN);
@@ -187,14 +191,17 @@ static void watch(struct conn *conn, int events)
     loop_watch_set(conn->watch, events);
 }
 
-static void keep_silent(void *arg, const PGresult *result)
+/* Notices go nowhere: stderr is the log's. But one says that a commit was not waited for: somebody cancelled the waiting for the standby. */
+static void take_notice(void *arg, const PGresult *result)
 {
-    (void)arg, (void)result; /* notices go nowhere: stderr is the log's */
+    struct conn *conn = arg;
+    const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+    conn->is_unconfirmed |= function && strcmp(function, "SyncRepWaitForLSN") == 0;
 }
 
 static void set_up(struct conn *conn)
 {
-    PQsetNoticeReceiver(conn->pg, keep_silent, NULL);
+    PQsetNoticeReceiver(conn->pg, take_notice, conn);
     if (PQsetnonblocking(conn->pg, 1) != 0 || PQenterPipelineMode(conn->pg) != 1) {
         lose(conn, "no pipeline mode");
         return;
@@ -333,6 +340,10 @@ static void keep_error(struct conn *conn, const PGresult *result)
 
 static void finish(struct conn *conn)
 {
+    if (conn->is_unconfirmed) { /* its outcome is as unknown as if the answer had not come */
+        break_later(conn);
+        return;
+    }
     struct request *request = list_take(&conn->in_flight);
     conn->in_flight_count--;
     conn->statement = 0;

@@ -356,11 +356,20 @@ static void rows_drop(struct request *request)
     mem_free(&rows);
 }
 
+/* Whether an op is in the log, and where a log begins, is told to people as durable. */
+static bool must_be_confirmed(enum store_query_id query)
+{
+    return query == STORE_Q_ops_by_id || query == STORE_Q_session_cut || query == STORE_Q_annotation_ends;
+}
+
 static void rows_send(struct request *request, struct conn *conn)
 {
     struct rows_request *rows = (struct rows_request *)request;
     conn_send_account(conn, request, rows->has_account ? &rows->account : NULL);
     conn_send(conn, request, rows->query, &rows->params);
+    if (must_be_confirmed(rows->query)) {
+        conn_send(conn, request, STORE_Q_confirmed, NULL);
+    }
 }
 
 static bool rows_result(struct request *request, unsigned statement, PGresult *result)

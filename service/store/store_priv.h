@@ -107,6 +107,9 @@ struct conn {
     bool is_hurried; /* somebody got in elsewhere */
     struct server server;
     bool is_broken;
+    bool is_unconfirmed; /* a commit was told without the standby's word */
+    uint64_t former_pid; /* readers: of the connection before, which was lost while it was asked something; 0: none */
+    int64_t former_start_us;
     uint64_t backend_pid;
     int64_t backend_start_us; /* as PostgreSQL writes it */
     struct request_list in_flight;
@@ -139,9 +142,10 @@ enum gl_code servers_found(struct conn *conn, const struct server *server, struc
 
 /* ---- what a new connection is asked: store_setup.c */
 
-extern const struct request_kind setup_kind, clock_kind;
+extern const struct request_kind setup_kind, clock_kind, former_kind;
 struct request *setup_new(struct conn *conn);
 struct request *clock_new(struct store *store);
+struct request *former_new(struct conn *conn); /* ends the backend of the connection before */
 /* Looks at the answer of the query `server_check`; false: the server will not do, and refusal says why. */
 bool server_will_do(const PGresult *check, bool allow_unsafe, struct gl_err *err);
 const char *setup_sql(enum store_role role);

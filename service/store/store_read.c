@@ -108,6 +108,12 @@ static void send_for_stream(struct read *read, struct conn *conn, enum store_que
     params_fini(&params);
 }
 
+/* What was read is told only when a synchronous standby has it, too. */
+static void send_confirmed(struct read *read, struct conn *conn)
+{
+    conn_send(conn, &read->request, STORE_Q_confirmed, NULL);
+}
+
 static void stream_rows(struct request *request)
 {
     request->streamed |= 1u << (request->statements - 1);
@@ -223,6 +229,7 @@ static void state_send(struct request *request, struct conn *conn)
     params_u64(&params, read->max_bytes);
     conn_send(conn, request, STORE_Q_stream_newest, &params);
     stream_rows(request);
+    send_confirmed(read, conn);
     params_fini(&params);
 }
 
@@ -310,6 +317,7 @@ static void tail_send(struct request *request, struct conn *conn)
     params_u64(&params, read->max_bytes);
     conn_send(conn, request, STORE_Q_stream_tail, &params);
     stream_rows(request);
+    send_confirmed(read, conn);
     params_fini(&params);
 }
 
@@ -365,6 +373,7 @@ static void project_send(struct request *request, struct conn *conn)
     params_u64(&params, read->after);
     conn_send(conn, request, STORE_Q_project_terms, &params);
     stream_rows(request);
+    send_confirmed(read, conn);
     params_fini(&params);
 }
 
@@ -454,6 +463,8 @@ static bool heads_result(struct request *request, unsigned statement, PGresult *
         assert(i >= 1 && i <= read->of.heads.count);
         read->of.heads.heads[i - 1].head = row_u64(result, row, 1);
         read->of.heads.heads[i - 1].epoch = row_u64(result, row, 2);
+        read->of.heads.heads[i - 1].chain = row_hash(result, row, 3);
+        read->of.heads.heads[i - 1].has_chain = true;
     }
     read->is_found = true;
     return false;
@@ -476,6 +487,7 @@ static void heads_reset(struct read *read)
     for (size_t i = 0; i < read->of.heads.count; i++) {
         read->of.heads.heads[i].head = UINT64_MAX;
         read->of.heads.heads[i].epoch = 0;
+        read->of.heads.heads[i].has_chain = false;
     }
 }
 

@@ -105,6 +105,8 @@ static void setup_done(struct request *request, struct conn *conn, enum gl_code 
         log_event(LOG_INFO, EV_store_connected, F_STR("role", role_name(conn->role)), F_U64("connection", conn->index));
         if (conn->role == STORE_LISTENER) {
             listener_ready(conn->store);
+        } else if (conn->role == STORE_READER && conn->former_pid) {
+            conn_submit(conn, former_new(conn));
         }
     } else {
         /* A schema that is too old shows as a missing table before the check can say so. */
@@ -171,3 +173,46 @@ static void clock_done(struct request *request, struct conn *conn, enum gl_code 
 
 const struct request_kind clock_kind = {
     .name = "clock", .send = clock_send, .result = clock_result, .done = clock_done, .lost = setup_lost, .drop = plain_drop};
+
+/* ---- what the connection before has left */
+
+struct former {
+    struct request request;
+    uint64_t pid;
+    int64_t start_us;
+};
+
+struct request *former_new(struct conn *conn)
+{
+    struct former *former = mem_alloc(sizeof(*former));
+    former->request.kind = &former_kind;
+    former->request.store = conn->store;
+    former->pid = conn->former_pid;
+    former->start_us = conn->former_start_us;
+    conn->former_pid = 0;
+    return &former->request;
+}
+
+static void former_send(struct request *request, struct conn *conn)
+{
+    struct former *former = (struct former *)request;
+    struct params params;
+    params_init(&params);
+    params_u64(&params, former->pid);
+    params_u64(&params, (uint64_t)former->start_us);
+    conn_send(conn, request, STORE_Q_former_backend, &params);
+    params_fini(&params);
+}
+
+static bool nothing_to_keep(struct request *request, unsigned statement, PGresult *result)
+{
+    (void)request, (void)statement, (void)result;
+    return false;
+}
+
+const struct request_kind former_kind = {.name = "former_backend",
+                                         .send = former_send,
+                                         .result = nothing_to_keep,
+                                         .done = clock_done,
+                                         .lost = setup_lost,
+                                         .drop = plain_drop};

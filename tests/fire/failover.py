@@ -10,9 +10,10 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
+import replica as replicas  # noqa: E402
 import server as support  # noqa: E402
 import standby  # noqa: E402
-from client import Client, create, new_id  # noqa: E402
+from client import Client, Refused, create, new_id  # noqa: E402
 from writer import Writer  # noqa: E402
 
 TEXT = "abcdefghijklmnopqrstuvwxyz " * 8
@@ -124,6 +125,176 @@ def synchronous(workers, failovers, pause_s=0.0):
         with_pair.end()
 
 
+# ---- the standby says nothing: what is committed on the primary alone is nobody's to see
+
+QUIET_S = 1.5  # three polls, and longer than the server waits for an answer
+
+
+def is_waiting(pair, server):
+    """The backend that has committed, and waits for the standby."""
+    rows = pair.sql(f"select pid from pg_stat_activity where datname = '{server.name}' and usename = '{server.name}_append' and wait_event = 'SyncRep'")
+    return int(rows[0][0]) if rows else None
+
+
+def stays_hidden(server, session, ana, number, readers):
+    """Nobody is told of the op: not its author, not those who have joined, not who comes now."""
+    answer = ana.answers[number]
+    with Client(server, "dan") as dan:
+        late = dan.send("session.join", {"session": session, "since": 0}, replica=lambda begin: replicas.Replica(begin, 0, None))
+        time.sleep(QUIET_S)
+        expect("answer" not in answer or "error" in answer["answer"] or all("error" in result for result in answer["answer"]["result"]["results"]),
+               f"acknowledged, and only the primary has it: {answer}")
+        for reader in [ana, *readers]:
+            expect(reader.replicas[session].seq == 3, "an op was delivered that only the primary has")
+        joined = dan.answers[late].get("answer", {})
+        expect("result" not in joined or joined["result"]["seq"] <= 3, f"who joined was shown what only the primary has: {joined}")
+
+
+def unconfirmed(workers):
+    pair = standby.Pair(synchronous=True)
+    try:
+        with support.Server(workers=workers, cluster=pair, settings={"statement_timeout_ms": 700}) as server:
+            for name in PEOPLE:
+                server.user(name, role="annotator")
+            for cancel in (False, True):
+                session = new_session(server)
+                readers = [Client(server, name) for name in ("ben", "cora") * workers]
+                with Client(server, "ana") as ana:
+                    for client in [ana, *readers]:
+                        client.join(session, since=0)
+                    write(ana, session, 3)
+                    for reader in readers:
+                        reader.wait_seq(session, 3)
+                    pair.stall_standby()
+                    op = create("label", start=30, end=32)
+                    number = ana.send("session.submit", {"session": session, "ops": [op]})
+                    backend = support.wait_until("the commit waits for the standby", lambda: is_waiting(pair, server))
+                    if cancel:  # now its row is seen by everybody, and the server is told that all went well
+                        pair.sql(f"select pg_cancel_backend({backend})")
+                    stays_hidden(server, session, ana, number, readers)
+                    pair.wake_standby()
+                    support.wait_until("the op is taken", lambda: "error" not in ana.submit(session, [op])[0], 30)
+                    for reader in [ana, *readers]:
+                        reader.wait_seq(session, 4)
+                    expect([logged["op"] for logged in read_all(server, session, 4).ops][3:] == [op["id"]], "it is not there once")
+                for reader in readers:
+                    reader.close()
+            status, lines = server.check()
+            expect(status == 0, f"glossd check: {lines}")
+            print(f"unconfirmed, {workers} workers: a commit that the standby had not got, with its waiting given up and cancelled: 0 acknowledged, 0 delivered, "
+                  "0 shown; there once afterwards")
+    finally:
+        pair.end()
+
+
+# ---- an asynchronous standby: the database goes back in time
+
+BEHIND = 12  # ops that the standby never gets
+
+
+class Reader:
+    """Somebody joined, who joins anew when he is told to: from where he is, and when that is not there any more, from nothing."""
+
+    def __init__(self, server, session, user):
+        self.session, self.resyncs = session, 0
+        self.client = Client(server, user)
+        self.client.join(session)
+        self.heard = 0
+
+    @property
+    def replica(self):
+        return self.client.replicas[self.session]
+
+    def wait_told(self):
+        """Until he is told that what he has is of no use."""
+        def is_new(params):
+            return params["session"] == self.session and params["what"] == "rejoin"
+        self.client.wait_notice("session.notice", is_new)
+        before = self.replica
+        try:
+            self.client.join(self.session, before=before)
+        except Refused as refused:
+            expect(refused.name == "resync", f"{refused}")
+            self.resyncs += 1
+            self.client.join(self.session)
+
+    def close(self):
+        self.client.close()
+
+
+def write(client, session, count, label="label", start=0):
+    ops = [create(label, start=start + i, end=start + i + 2, note="x") for i in range(count)]
+    results = client.submit(session, ops)
+    expect(all("error" not in result for result in results), f"{results}")
+    return ops, results
+
+
+def watch_of(server, session):
+    return server.spawn("watch", session, "--json", user="dan")
+
+
+def asynchronous(workers):
+    pair = standby.Pair(synchronous=False)
+    try:
+        with support.Server(workers=workers, cluster=pair) as server:
+            for name in PEOPLE:
+                server.user(name, role="annotator")
+            session, other = new_session(server), new_session(server)
+            with Client(server, "ana") as ana:
+                ana.join(session)
+                write(ana, session, 20)
+                write(ana, other, 5)
+                pair.wait_followed()
+                pair.stop_following()
+                lost, _ = write(ana, session, BEHIND, label="lost label")  # its label is of the project's stream
+                late = new_session(server)  # nor will there be this document
+                write(ana, late, 3)
+            readers = [Reader(server, session, PEOPLE[i % 4]) for i in range(3 * workers)] + [Reader(server, other, "ana")]
+            lonely = Reader(server, late, "ben")
+            pair.go_back()
+            begin = time.monotonic()
+            with Client(server, "cora") as cora:  # she has nothing of before, and writes at once: the same seqs, another chain
+                support.wait_until("it takes ops again", lambda: took(cora, session), 30)
+                write(cora, session, BEHIND + 5, label="new label", start=50)
+                for reader in readers:
+                    reader.wait_told()
+                seq = cora.call("document.get", document=readers[0].replica.document)["document"]["seq"]
+                for reader in readers[:-1]:
+                    reader.client.wait_seq(session, seq)
+                healed = time.monotonic() - begin
+                places = [reader.replica.place() for reader in readers[:-1]]
+                expect(all(place == places[0] for place in places), f"not the same: {places}")
+                expect(all(reader.resyncs == 1 for reader in readers[:-1]), "somebody went on from what is not there any more")
+                expect(readers[-1].resyncs == 0, "nothing of this session was lost, and still it was read anew")
+                known = {op["op"] for op in read_all(server, session, seq).ops}
+                expect(not any(op["id"] in known for op in lost), "what was lost is there")
+                again = cora_or_ana(server, session, lost)
+                expect(all("error" not in result and not result.get("repeated") for result in again), f"op ids of lost ops were remembered: {again}")
+            lonely.client.wait_notice("session.notice", lambda params: params["session"] == late and params["what"] == "rejoin")
+            expect(lonely.client.error("session.join", session=late).name == "not_found", "a session that is not there was joined")
+            for reader in [*readers, lonely]:
+                reader.close()
+            status, lines = server.check()
+            expect(status == 0, f"glossd check: {lines}")
+            expect("project.diverged" in server.log(), "no worker noticed that the project's log had gone back")
+            print(f"asynchronous, {workers} workers: the database went back by {BEHIND} ops of a session, some of its project and a document; {len(readers)} clients "
+                  f"resynchronised, 0 went on with the other log; {healed:.2f} s from the promotion until all were the same")
+    finally:
+        pair.end()
+
+
+def took(client, session):
+    result = client.submit(session, [create("label", start=1, end=2)])[0]
+    if "error" in result:
+        expect(result["error"]["data"]["name"] in ("store_down", "unknown_outcome", "busy", "resync"), f"{result}")
+    return "error" not in result
+
+
+def cora_or_ana(server, session, ops):
+    with Client(server, "ana") as ana:
+        return ana.submit(session, ops)
+
+
 def main():
     reason = standby.missing()
     if reason:
@@ -131,9 +302,14 @@ def main():
         return 77
     if "--long" in sys.argv:
         worst = max(synchronous(1, 10, PAUSE_S), synchronous(2, 10, PAUSE_S))
+        for workers in (1, 2, 4):
+            unconfirmed(workers)
+            asynchronous(workers)
         expect(worst < GAP_S, f"somebody waited {worst:.3f} s after the promotion")
     else:
         synchronous(2, 1)
+        unconfirmed(2)
+        asynchronous(2)
     return 0
 
 

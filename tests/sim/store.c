@@ -155,7 +155,8 @@ static void copy_heads(struct ask *ask)
     ask->heads = mem_array(ask->count + 1, sizeof *ask->heads);
     for (size_t i = 0; i < ask->count; i++) {
         const struct db_log *log = db_log_of(&ask->ids[i]);
-        ask->heads[i] = (struct store_head){ask->ids[i], log ? log->head : UINT64_MAX, log ? db_project_of(log)->epoch : 0};
+        ask->heads[i] = (struct store_head){
+            .stream = ask->ids[i], .head = log ? log->head : UINT64_MAX, .epoch = log ? db_project_of(log)->epoch : 0};
     }
 }
 

@@ -156,6 +156,10 @@ class Pair(support.Cluster):
         self.primary, self.standby = self.standby, self.primary
         return took
 
+    def wait_followed(self):
+        """Until the standby has all that there is."""
+        support.wait_until("the standby has all", lambda: self.sql("select replay_lsn >= pg_current_wal_insert_lsn() from pg_stat_replication") == [["t"]], LIMIT_S)
+
     def stop_following(self):
         """The standby gets nothing more; what is committed from here on, without waiting for it, it does not know."""
         self.standby.sql("alter system set primary_conninfo = ''")

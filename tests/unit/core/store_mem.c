@@ -874,7 +874,8 @@ static void heads_now(void *ctx)
     struct question *q = ctx;
     struct store_head *heads = mem_array(q->count + 1, sizeof *heads);
     for (size_t i = 0; i < q->count; i++)
-        heads[i] = (struct store_head){q->ids[i], log_of(q->store->db, &q->ids[i])->head, q->store->db->epoch};
+        heads[i] = (struct store_head){
+            .stream = q->ids[i], .head = log_of(q->store->db, &q->ids[i])->head, .epoch = q->store->db->epoch};
     ((store_heads_fn)(uintptr_t)q->fn)(q->ctx, GL_OK, heads, q->count);
     mem_free(&heads);
     mem_free(&q->ids);

@@ -263,6 +263,19 @@ START_TEST(append__of_ops_that_are_in_the_log__says_where_and_writes_nothing)
 }
 END_TEST
 
+START_TEST(append__to_the_same_head_with_another_chain__loses_the_fence)
+{
+    /* given: the database went back in time, and somebody else has written at these seqs since */
+    scribe_write(&ana, 1);
+    ana.stream.expected_chain.bytes[0] ^= 1;
+    /* when  */
+    ck_assert_int_eq(append_wait(&bench, bench.store, &ana.stream, 1), GL_OK);
+    /* then  */
+    ck_assert_int_eq(ana.stream.outcome, APPEND_FENCE_LOST);
+    ck_assert_uint_eq(head_of(&bench.session), 0);
+}
+END_TEST
+
 START_TEST(append__that_the_database_refuses__fails_alone)
 {
     /* given */
@@ -270,6 +283,8 @@ START_TEST(append__that_the_database_refuses__fails_alone)
     bench_document(&bench, "Another text, of no length.", &document, &revision, &session);
     struct scribe other;
     scribe_init(&other, &bench, &session, &bench.ana);
+    gl_hash sha256 = gl_sha256("Another text, of no length.", 27);
+    other.state->chain = gl_chain_start(&session, sha256.bytes);
     scribe_write(&ana, 2);
     scribe_write(&other, 2);
     other.ops[1].id = other.ops[0].id; /* the same op twice: a mistake of ours */
@@ -544,6 +559,7 @@ int main(void)
     tcase_add_test(tcase, append__while_somebody_holds_the_row__is_locked_and_others_go_on);
     tcase_add_test(tcase, append__while_somebody_holds_an_annotation__is_locked_and_others_do_not_wait);
     tcase_add_test(tcase, append__of_ops_that_are_in_the_log__says_where_and_writes_nothing);
+    tcase_add_test(tcase, append__to_the_same_head_with_another_chain__loses_the_fence);
     tcase_add_test(tcase, append__that_the_database_refuses__fails_alone);
     tcase_add_test(tcase, append__of_a_stream_that_is_not_there__loses_the_fence);
     tcase_add_test(tcase, append__with_another_project__loses_the_fence);
