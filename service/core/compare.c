@@ -23,8 +23,10 @@ static bool session_is_quiet(const struct session *session)
 static void compare_session(struct session *session, const struct store_head *stands)
 {
     const bool is_gone = stands->head == UINT64_MAX;
+    if (session->phase != SESSION_READY) /* it may be another one than when this was asked */
+        return;
     const bool is_other = is_otherwise(stands, session->state->seq, &session->state->chain) && !MUTATION(notification_trusted);
-    if (session->phase != SESSION_READY || (!is_other && !session->must_prove))
+    if (!is_other && !session->must_prove)
         return;
     if (!is_gone && session_any_account(session))
         session_catch_up(session); /* what we were told may be older than what we have: the tail decides */
