@@ -11,6 +11,9 @@ static const char *const kind_names[GL_OP_KIND_COUNT] = {
     [GL_OP_ATTRIBUTE_UPDATE] = "attribute.update",   [GL_OP_RELATION_CREATE] = "relation.create",
     [GL_OP_RELATION_UPDATE] = "relation.update",     [GL_OP_PROJECT_UPDATE] = "project.update",
     [GL_OP_DOCUMENT_UPDATE] = "document.update",     [GL_OP_REDACT] = "redact",
+#ifdef GLOSS_NEXT
+    [GL_OP_ANNOTATION_REMARK] = "annotation.remark",
+#endif
 };
 
 const char *gl_op_kind_name(enum gl_op_kind kind)
@@ -31,7 +34,7 @@ bool gl_op_kind_parse(struct gl_slice name, enum gl_op_kind *kind)
 
 bool gl_op_is_of_session(enum gl_op_kind kind)
 {
-    return kind <= GL_OP_SESSION_MODE || kind == GL_OP_REDACT;
+    return kind <= GL_OP_SESSION_MODE || kind == GL_OP_REDACT || gl_op_is_next(kind);
 }
 
 bool gl_op_is_of_codebook(enum gl_op_kind kind)

@@ -30,11 +30,23 @@ enum gl_op_kind {
     GL_OP_PROJECT_UPDATE,
     GL_OP_DOCUMENT_UPDATE,
     GL_OP_REDACT,
+#ifdef GLOSS_NEXT
+    GL_OP_ANNOTATION_REMARK, /* what the next version will know, for the test of a rolling upgrade (tests/fire): an update by another name */
+#endif
     GL_OP_KIND_COUNT
 };
 const char *gl_op_kind_name(enum gl_op_kind kind); /* "annotation.create" */
 bool gl_op_kind_parse(struct gl_slice name, enum gl_op_kind *kind) GL_MUST_USE;
 bool gl_op_is_of_session(enum gl_op_kind kind);
+static inline bool gl_op_is_next(enum gl_op_kind kind)
+{
+#ifdef GLOSS_NEXT
+    return kind == GL_OP_ANNOTATION_REMARK;
+#else
+    (void)kind;
+    return false;
+#endif
+}
 bool gl_op_is_of_codebook(enum gl_op_kind kind); /* changes terms, or whether unknown names make them */
 
 struct gl_op {

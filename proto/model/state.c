@@ -268,6 +268,9 @@ enum gl_code gl_state_apply(struct gl_state *state, const struct gl_op *op, stru
     case GL_OP_ANNOTATION_UPDATE:
     case GL_OP_ANNOTATION_DELETE:
     case GL_OP_ANNOTATION_RESTORE: return apply_changes(state, op, err);
+#ifdef GLOSS_NEXT
+    case GL_OP_ANNOTATION_REMARK: return apply_changes(state, op, err);
+#endif
     case GL_OP_SESSION_MODE: return apply_mode(state, op, err);
     case GL_OP_REDACT: return apply_redact(state, op, err);
     case GL_OP_PROJECT_CREATE:

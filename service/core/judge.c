@@ -342,6 +342,7 @@ static enum gl_code try_mode(struct trial *trial, const json_t *change)
 static enum gl_code try_change(struct trial *trial, enum gl_op_kind kind)
 {
     const json_t *change = trial->ask->change;
+    kind = gl_op_is_next(kind) ? GL_OP_ANNOTATION_UPDATE : kind;
     const char *const *members = kind == GL_OP_ANNOTATION_CREATE   ? CREATE_MEMBERS
                                  : kind == GL_OP_ANNOTATION_UPDATE ? UPDATE_MEMBERS
                                  : kind == GL_OP_SESSION_MODE      ? MODE_MEMBERS

@@ -81,18 +81,18 @@ enum gl_code pg_run(PGconn *pg, const char *sql, struct gl_err *err)
 enum gl_code pg_schema_version(PGconn *pg, int *version, struct gl_err *err)
 {
     static const char is_there[] = "select to_regclass('public.schema_version') is not null";
-    static const char newest[] = "select coalesce(max(version), 0)::bigint from public.schema_version";
+    static const char newest[] = "select coalesce(max(v.version), 0)::bigint, " SCHEMA_NEEDED " from public.schema_version v";
     const char *steps[] = {is_there, newest};
     enum gl_code code = GL_OK;
     *version = 0;
     for (int step = 0; step < 2 && code == GL_OK; step++) {
         PGresult *result = pg_exec_params(pg, steps[step], 0, NULL, NULL, NULL, NULL, 1);
-        bool is_answer = PQresultStatus(result) == PGRES_TUPLES_OK && rows_fit(result, 1);
+        bool is_answer = PQresultStatus(result) == PGRES_TUPLES_OK && rows_fit(result, step + 1);
         bool is_missing = is_answer && step == 0 && !row_bool(result, 0, 0);
         if (!is_answer) {
             code = pg_complain(pg, result, err);
         } else if (step == 1) {
-            *version = (int)row_u64(result, 0, 0);
+            *version = schema_usable((int)row_u64(result, 0, 0), (int)row_u64(result, 0, 1));
         }
         PQclear(result);
         if (is_missing) {
@@ -100,6 +100,12 @@ enum gl_code pg_schema_version(PGconn *pg, int *version, struct gl_err *err)
         }
     }
     return code;
+}
+
+int schema_usable(int version, int needed)
+{
+    int ours = migrations_newest();
+    return version > ours && needed <= ours ? ours : version;
 }
 
 enum gl_code schema_complain(int version, struct gl_err *err)

@@ -16,6 +16,7 @@ enum gl_code pg_run(PGconn *pg, const char *sql, struct gl_err *err) GL_MUST_USE
 /* PostgreSQL's own words, with the code that its SQLSTATE means. For an operator's terminal, never for the log. */
 enum gl_code pg_complain(PGconn *pg, const PGresult *result, struct gl_err *err);
 /* The schema's version; 0 when nothing was ever migrated. */
+/* A newer one that this program may work on counts as its own. */
 enum gl_code pg_schema_version(PGconn *pg, int *version, struct gl_err *err) GL_MUST_USE;
 enum gl_code schema_complain(int version, struct gl_err *err); /* GL_OK when it is the one that this program needs */
 

@@ -1,6 +1,7 @@
 #include "service/store/migrate.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/model/hash.h"
 #include "service/store/admin_priv.h"
@@ -20,8 +21,11 @@ static const char table_sql[] = "create table if not exists schema_version (\n"
                                 "    name       text not null,\n"
                                 "    sha256     bytea not null check (octet_length(sha256) = 32),\n"
                                 "    applied_at timestamptz(3) not null default clock_timestamp(),\n"
-                                "    applied_by text not null default session_user)";
-static const char note_sql[] = "insert into schema_version (version, name, sha256) values ($1, $2, $3)";
+                                "    applied_by text not null default session_user);\n"
+                                "alter table schema_version add column if not exists oldest integer";
+static const char note_sql[] = "insert into schema_version (version, name, sha256, oldest) values ($1, $2, $3, $4)";
+/* How a migration says that programs which do not know it may work on, if they know this one. */
+static const char works_with[] = "\n-- Works with programs from ";
 static const char known_sql[] = "select version::bigint, sha256 from schema_version order by version";
 
 /* Puts the names of the roles, quoted, where psql would: :"owner" :"append" :"reader". */
@@ -49,15 +53,29 @@ static void substitute(struct gl_buf *sql, PGconn *pg, const struct migration *m
     }
 }
 
+/* The number behind works_with, as text; false: the file does not say so. */
+static bool oldest_program(const struct migration *migration, char number[16])
+{
+    const char *at = strstr(migration->sql, works_with);
+    size_t len = at ? strspn(at + sizeof(works_with) - 1, "0123456789") : 0;
+    if (len == 0 || len > 9) {
+        return false;
+    }
+    memcpy(number, at + sizeof(works_with) - 1, len);
+    number[len] = '\0';
+    return true;
+}
+
 static enum gl_code note(PGconn *pg, const struct migration *migration, struct gl_err *err)
 {
     gl_hash hash = gl_sha256(migration->sql, migration->len);
-    char number[16];
+    char number[16], oldest[16];
+    bool has_oldest = oldest_program(migration, oldest);
     snprintf(number, sizeof(number), "%d", migration->version);
-    const Oid types[] = {23, 25, 17};
-    const char *values[] = {number, migration->name, (const char *)hash.bytes};
-    const int lengths[] = {0, 0, sizeof(hash.bytes)}, formats[] = {0, 0, 1};
-    PGresult *result = pg_exec_params(pg, note_sql, 3, types, values, lengths, formats, 0);
+    const Oid types[] = {23, 25, 17, 23};
+    const char *values[] = {number, migration->name, (const char *)hash.bytes, has_oldest ? oldest : NULL};
+    const int lengths[] = {0, 0, sizeof(hash.bytes), 0}, formats[] = {0, 0, 1, 0};
+    PGresult *result = pg_exec_params(pg, note_sql, 4, types, values, lengths, formats, 0);
     enum gl_code code = PQresultStatus(result) == PGRES_COMMAND_OK ? GL_OK : pg_complain(pg, result, err);
     PQclear(result);
     return code;

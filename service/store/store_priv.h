@@ -146,6 +146,11 @@ extern const struct request_kind setup_kind, clock_kind, former_kind;
 struct request *setup_new(struct conn *conn);
 struct request *clock_new(struct store *store);
 struct request *former_new(struct conn *conn); /* ends the backend of the connection before */
+/* The schema that a program must know to work on the database: the last migration, or what it says of those that know less. Of schema_version v, which
+ * may be from before there was such a column. */
+#define SCHEMA_NEEDED "coalesce(max(coalesce((to_jsonb(v) ->> 'oldest')::bigint, v.version)), 0)"
+int schema_usable(int version,
+                  int needed); /* our own newest where the database has a newer one that is made for programs like us */
 /* Looks at the answer of the query `server_check`; false: the server will not do, and refusal says why. */
 bool server_will_do(const PGresult *check, bool allow_unsafe, struct gl_err *err);
 const char *setup_sql(enum store_role role);

@@ -57,7 +57,7 @@ static void setup_send(struct request *request, struct conn *conn)
 bool server_will_do(const PGresult *check, bool allow_unsafe, struct gl_err *err)
 {
     int newest = migrations_newest();
-    if (!rows_fit(check, 11)) {
+    if (!rows_fit(check, 12)) {
         gl_fail(err, GL_E_STORE_DOWN, "the server does not say who it is");
     } else if (row_u64(check, 0, 0) < SERVER_VERSION_MIN) {
         gl_fail(err, GL_E_SETTING, "PostgreSQL is older than 15");
@@ -72,6 +72,10 @@ bool server_will_do(const PGresult *check, bool allow_unsafe, struct gl_err *err
     } else if (row_u64(check, 0, 7) < (uint64_t)newest) {
         gl_fail(err, GL_E_SCHEMA_TOO_OLD, "the database has schema %u, this program needs %d; run `glossd migrate`",
                 (unsigned)row_u64(check, 0, 7), newest);
+    } else if (row_u64(check, 0, 11) > (uint64_t)newest) {
+        gl_fail(err, GL_E_SCHEMA_TOO_NEW,
+                "the database is for programs that know schema %u, this one knows %d; use a newer glossd",
+                (unsigned)row_u64(check, 0, 11), newest);
     } else {
         return true;
     }

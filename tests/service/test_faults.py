@@ -500,6 +500,12 @@ class Starting(unittest.TestCase):
             self.refuse(5, "newer")
             done = self.server.glossd("user", "list", check=False)
             self.assertEqual(done.status, 5, done)
+            self.server.sql(f"update schema_version set oldest = {newest} where version = {newest + 1}")  # made for programs like this one, too
+            self.server.start()
+            self.assertEqual(self.server.stop(), 0)
+            self.assertEqual(self.server.glossd("user", "list", check=False).status, 0)
+            self.server.sql(f"update schema_version set oldest = {newest + 1} where version = {newest + 1}")
+            self.refuse(5, "newer")
         finally:
             self.server.sql("delete from schema_version")
             self.server.sql("insert into schema_version select * from kept")

@@ -196,6 +196,7 @@ class Server:
         self.process, self.cluster, self.port, self.ready_fd = None, cluster, None, None
         self.is_guest = cluster is not None
         self.prefix = []  # of every command: where it runs
+        self.program = GLOSSD  # from the next start on
         self.sessions = []  # of processes, one for each start
         self.ca = self.folder + "/cert/ca/ca.crt"
         self.log_path = self.folder + "/glossd.log"
@@ -243,7 +244,7 @@ class Server:
 
     def glossd(self, *args, check=True, stdin=b""):
         """One of glossd's verbs, with this server's settings."""
-        command = [*self.prefix, GLOSSD, args[0], "--config", self.folder + "/gloss.conf", *args[1:]]
+        command = [*self.prefix, self.program, args[0], "--config", self.folder + "/gloss.conf", *args[1:]]
         process = subprocess.run(command, input=stdin, capture_output=True, timeout=60, env=self.bare_env())
         done = Done(args, process)
         assert not check or done.status == 0, f"glossd {done}"
@@ -264,7 +265,7 @@ class Server:
         ready, tell = os.pipe()
         try:
             with open(self.log_path, "ab") as log:
-                self.process = subprocess.Popen([*self.prefix, GLOSSD, "serve", "--config", self.folder + "/gloss.conf", "--ready-fd", str(tell), *options],
+                self.process = subprocess.Popen([*self.prefix, self.program, "serve", "--config", self.folder + "/gloss.conf", "--ready-fd", str(tell), *options],
                                                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.bare_env(), start_new_session=True, pass_fds=[tell])
         finally:
             os.close(tell)

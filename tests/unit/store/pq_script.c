@@ -122,7 +122,7 @@ static void put_bool(PGresult *result, int column, bool value)
 
 static PGresult *server_check(void)
 {
-    PGresult *result = rows(11, 1);
+    PGresult *result = rows(12, 1);
     put_number(result, 0, script.is_old_server ? 140000 : 150000);
     put_bool(result, 1, !script.is_unsafe);
     put_bool(result, 2, true);
@@ -132,6 +132,7 @@ static PGresult *server_check(void)
     put_number(result, 6, script.connections);
     put_number(result, 7, (uint64_t)migrations_newest());
     put_number(result, 8, 0);
+    put_number(result, 11, (uint64_t)migrations_newest());
     put_number(result, 9, 4711);
     put_number(result, 10, 1 + script.promotions);
     return result;
