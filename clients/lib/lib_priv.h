@@ -174,6 +174,7 @@ struct gloss_session {
     char role[17], mode[17];
     json_t *document;
     struct lg_names *names;
+    bool wants_names_first; /* ops waited for names when the last connection was lost: next time these come before */
 
     bool has_position; /* seq and chain are somewhere to continue from */
     bool was_joined;   /* JOINED was told before */

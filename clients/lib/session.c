@@ -219,12 +219,22 @@ static bool resumes(const struct gloss_session *session)
     return !session->is_submit_only && (session->has_position || session->is_paging || session->from == GLOSS_FROM_LOG);
 }
 
+/* A burst of ops comes before the names that are asked for behind it. Over a line that breaks in every such burst no op would ever be told. */
+static bool reads_names_first(struct gloss_session *session)
+{
+    if (!session->wants_names_first || session->names->is_loaded) {
+        return false;
+    }
+    lg_names_up(session->names);
+    return true; /* the pump comes back to it */
+}
+
 void lg_session_up(struct gloss_session *session)
 {
     struct gloss *g = session->g;
     struct gl_session_join_params params = {.session = session->uuid};
     struct gl_buf buf;
-    if (session->is_left || session->state != LG_AWAY || !has_disk(session)) {
+    if (session->is_left || session->state != LG_AWAY || !has_disk(session) || reads_names_first(session)) {
         return;
     }
     if (looks_first(session) || session->is_submit_only || session->is_reading_log) {
@@ -252,6 +262,7 @@ void lg_session_down(struct gloss_session *session)
         session->state = LG_AWAY;
     }
     session->is_synced = false;
+    session->wants_names_first = session->names && session->frames;
     lg_presence_drop(session);
     lg_replica_pause(session);
     lg_submit_down(session);

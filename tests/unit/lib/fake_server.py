@@ -49,6 +49,7 @@ FAULTS = {
     "lost_project_ops": "project.ops do not come",
     "short_text": "document.text gives fewer code points than asked for",
     "wrong_text": "document.text gives other words",
+    "no_names": "the connection of somebody who has joined breaks when he asks who the members are",
     "one_page": "a connection brings one page, then it breaks",
     "uncounted": "a page does not tell how many records came, as older servers; and `from` is not understood",
     "page_ops": "while a page is read, ops happen (count), and overtake it",
@@ -423,6 +424,8 @@ class Peer:
         return result
 
     async def on_member_list(self, params):
+        if self.joined and self.server.fault("no_names"):
+            raise Break
         return {"members": [{"account": account, "name": NAMES[account], "role": "owner"} for account in (ANA, BEN)]}
 
     async def on_session_join(self, params):

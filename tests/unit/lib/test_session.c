@@ -173,6 +173,25 @@ START_TEST(replica__computed_from_the_log__is_what_the_server_has)
 }
 END_TEST
 
+START_TEST(log_reader__whose_connections_break_in_the_burst__reads_the_names_first)
+{
+    struct fake fake;
+    struct client ana;
+    struct gloss_join options;
+    start(&fake, &ana, 250);
+    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"no_names\",\"times\":1000}");
+    gloss_join_init(&options);
+    options.from = GLOSS_FROM_LOG;
+    ana.follows = true;
+    client_join(&ana, &options);
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED]);
+    ck_assert_uint_ge(ana.seen[GLOSS_EV_CONNECTED], 2);
+    ck_assert_uint_eq(ana.seen[GLOSS_EV_OP], 250);
+    expect_same(&ana);
+    stop(&fake, &ana);
+}
+END_TEST
+
 START_TEST(log_reader__continues_where_it_was_told_to)
 {
     struct fake fake;
@@ -651,13 +670,13 @@ RUN("session", replica__of_an_empty_session__is_synced_at_0, replica__read_in_pa
     replica__when_ops_overtake_pages__is_whole_and_in_order, replica__cut_off_while_pages_come__is_read_again,
     replica__whose_connections_bring_one_page_each__is_read_to_its_end,
     replica__cut_off_and_continued_by_an_older_server__is_read_anew, replica__computed_from_the_log__is_what_the_server_has,
-    log_reader__continues_where_it_was_told_to, watcher__without_replica__hears_only_what_is_new,
-    resume__after_fifty_losses__tells_each_op_once_in_order, ops__that_come_twice__are_told_once,
-    ops__with_a_gap__are_asked_for_again, ops__that_do_not_fit_the_chain_or_sum__end_the_session,
-    sync__when_frames_have_no_sum__asks_for_one, rewound_log__is_read_anew_and_said_so,
-    replica__that_was_away_below_the_cut__is_read_anew, log_reader__that_wants_the_archive__is_told_every_op,
-    notices__are_told_and_obeyed, notice_upgrade__and_an_unknown_kind_of_op__end_the_session,
-    join__of_what_is_not_there__ends_with_the_reason, join__that_is_answered_busy__is_asked_again,
-    names__are_known_when_an_op_uses_them, names__that_come_late_or_never__are_waited_for_and_asked_for,
-    leave__inside_a_callback__ends_its_events, free__inside_a_callback__is_the_last_of_it,
-    two_clients__of_one_program__end_the_same)
+    log_reader__whose_connections_break_in_the_burst__reads_the_names_first, log_reader__continues_where_it_was_told_to,
+    watcher__without_replica__hears_only_what_is_new, resume__after_fifty_losses__tells_each_op_once_in_order,
+    ops__that_come_twice__are_told_once, ops__with_a_gap__are_asked_for_again,
+    ops__that_do_not_fit_the_chain_or_sum__end_the_session, sync__when_frames_have_no_sum__asks_for_one,
+    rewound_log__is_read_anew_and_said_so, replica__that_was_away_below_the_cut__is_read_anew,
+    log_reader__that_wants_the_archive__is_told_every_op, notices__are_told_and_obeyed,
+    notice_upgrade__and_an_unknown_kind_of_op__end_the_session, join__of_what_is_not_there__ends_with_the_reason,
+    join__that_is_answered_busy__is_asked_again, names__are_known_when_an_op_uses_them,
+    names__that_come_late_or_never__are_waited_for_and_asked_for, leave__inside_a_callback__ends_its_events,
+    free__inside_a_callback__is_the_last_of_it, two_clients__of_one_program__end_the_same)
