@@ -128,7 +128,7 @@ void lg_cache_drop(struct gloss_session *session)
         name_of(session, name);
         lg_file_drop(session->g->queue_dir, name);
     }
-    session->is_cached = session->is_from_cache = false;
+    session->is_cached = session->is_unconfirmed = false;
 }
 
 /* ---- reading */
@@ -210,7 +210,7 @@ static int take(struct gloss_session *session, struct reading *reading)
     session->document = json_incref(json_object_get(reading->head, "document"));
     (void)snprintf(session->role, sizeof(session->role), "%s", text_of(reading->head, "role"));
     (void)snprintf(session->mode, sizeof(session->mode), "%s", text_of(reading->head, "mode"));
-    session->has_position = session->is_from_cache = session->is_cached = session->was_joined = true;
+    session->has_position = session->is_unconfirmed = session->is_cached = session->was_joined = true;
     return GLOSS_OK;
 }
 

@@ -219,8 +219,8 @@ struct gloss_session {
     size_t looked_at_index;
     bool no_queue;
     bool wants_cache;
-    bool is_cached;     /* at cached_seq */
-    bool is_from_cache; /* the replica is what was found on disk, and the server has not confirmed it yet */
+    bool is_cached;      /* at cached_seq */
+    bool is_unconfirmed; /* the replica is from the disk or an earlier connection, and the server has not confirmed it yet */
     uint64_t cached_seq;
     bool must_forget; /* words were erased: the journal is to be written anew */
     bool has_answers; /* some that the journal was not told of */
@@ -276,8 +276,9 @@ void lg_answers_refuse(struct gloss_session *session, struct lg_op *op, const st
 void lg_answers_call_back(struct gloss_session *session); /* what is done, in order */
 
 /* pending.c */
-void lg_pending_ask(struct gloss_session *session);  /* on_conflict for what was refused */
-void lg_pending_hold(struct gloss_session *session); /* what builds on kept ops is kept, too */
+void lg_pending_ask(struct gloss_session *session);    /* on_conflict for what was refused */
+void lg_pending_hold(struct gloss_session *session);   /* what builds on kept ops is kept, too */
+bool lg_pending_forget(struct gloss_session *session); /* what was erased, where a refusal told it; true: something was there */
 
 /* queue.c: the ops on disk. Without queue_dir all of this does nothing. */
 bool lg_queue_is_wanted(const struct gloss_session *session);

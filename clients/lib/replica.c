@@ -23,7 +23,7 @@ static void broken(struct gloss_session *session, const char *what)
     struct gloss_error error = {0};
     lg_error_set(&error, GLOSS_E_CHAIN_BROKEN, "%s at op %llu is not what was computed from the ops received", what,
                  (unsigned long long)session->seq);
-    if (session->is_from_cache) {
+    if (session->is_unconfirmed) {
         lg_session_read_anew(session, &error);
     } else {
         lg_session_fail(session, &error);
@@ -79,8 +79,11 @@ void lg_replica_arrived(struct gloss_session *session)
     }
     session->sum_due_ms = 0;
     session->is_synced = true;
-    session->is_from_cache = false;
+    session->is_unconfirmed = false;
     lg_cache_keep(session, true);
+    if (lg_pending_forget(session)) {
+        lg_queue_forget(session);
+    }
     const struct gloss_event event = {.type = GLOSS_EV_SYNCED, .session = session, .seq = session->seq};
     lg_emit(session->g, &event);
 }
@@ -160,7 +163,12 @@ static void go_blind(struct gloss_session *session)
 /* What is on disk has the words, too. */
 static void forget_words(struct gloss_session *session)
 {
-    lg_cache_keep(session, session->is_cached);
+    bool was_cached = session->is_cached;
+    lg_cache_keep(session, was_cached);
+    if (was_cached && !session->is_cached) {
+        lg_cache_drop(session); /* it could not be written anew */
+    }
+    (void)lg_pending_forget(session);
     lg_queue_forget(session);
 }
 
@@ -352,6 +360,7 @@ void lg_replica_pause(struct gloss_session *session)
     }
     forget_connection(session);
     session->says_from = true;
+    session->is_unconfirmed = true; /* a page may be newer than the op whose chain is compared on the next connection */
 }
 
 void lg_replica_drop(struct gloss_session *session)

@@ -285,7 +285,7 @@ void lg_session_read_anew(struct gloss_session *session, const struct gloss_erro
         lg_session_fail(session, why); /* what was told of the log cannot be taken back */
         return;
     }
-    session->has_position = session->is_from_cache = false;
+    session->has_position = session->is_unconfirmed = false;
     session->seq = 0;
     lg_cache_drop(session);
     lg_replica_drop(session);

@@ -999,6 +999,29 @@ START_TEST(conflict__kept__stays_through_a_restart_until_it_is_sent)
 }
 END_TEST
 
+START_TEST(conflict__kept__does_not_keep_words_that_were_erased)
+{
+    char dir[64], annotation[GLOSS_ID], queue[512];
+    struct fake fake;
+    struct client ana;
+    struct gloss_pending pending;
+    make_dir(dir);
+    choice = GLOSS_KEEP;
+    into_conflict(&ana, &fake, dir, annotation, true);
+    WAIT_FOR(&ana, gloss_session_is_synced(ana.session) && conflicts == 1);
+    snprintf(queue, sizeof(queue), "%s/%s.%s.queue", dir, gloss_account(ana.g), fake_text(&fake, "session"));
+    ck_assert(has_words(queue, "\"bens\""));
+    fake_do(&fake, "{\"do\":\"redact\",\"at\":0}");
+    WAIT_FOR(&ana, gloss_session_seq(ana.session) == 3 && !has_words(queue, "\"bens\""));
+    ck_assert(has_words(queue, "\"anas\"")); /* not sent yet, so not erased */
+    ck_assert(gloss_pending_at(ana.session, 0, &pending));
+    ck_assert_int_eq(pending.error->code, GLOSS_E_STALE);
+    ck_assert(json_is_object(json_object_get(pending.error->data, "current")));
+    ck_assert_ptr_null(json_object_get(json_object_get(pending.error->data, "current"), "note"));
+    end_conflict(&ana, &fake, dir);
+}
+END_TEST
+
 START_TEST(conflict__that_nobody_is_asked_about__is_called_back__or_kept_of_an_earlier_run)
 {
     char dir[64], annotation[GLOSS_ID], second_dir[64];
@@ -1409,6 +1432,7 @@ RUN("queue", queue__killed_at_every_byte__loses_nothing_and_makes_nothing_up,
     words_that_were_erased__leave_the_disk, words_that_were_erased_while_away__leave_the_disk_with_the_rest,
     conflict__dropped__is_called_back_with_its_error, conflict__sent_anew__is_accepted_with_what_builds_on_it,
     conflict__with_another_change_instead__sends_that, conflict__kept__stays_through_a_restart_until_it_is_sent,
+    conflict__kept__does_not_keep_words_that_were_erased,
     conflict__that_nobody_is_asked_about__is_called_back__or_kept_of_an_earlier_run,
     refusal__for_another_reason__keeps_what_an_earlier_run_left__and_its_base,
     op__that_builds_on_one_that_is_given_up__has_the_base_of_that_one,

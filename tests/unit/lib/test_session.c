@@ -156,6 +156,29 @@ START_TEST(replica__cut_off_and_continued_by_an_older_server__is_read_anew)
 }
 END_TEST
 
+/* A page showed what was lost, and the log has not been told that far: no chain can tell. */
+START_TEST(replica__read_in_part_of_a_past_that_was_lost__is_read_anew)
+{
+    struct fake fake;
+    struct client ana;
+    start(&fake, &ana, 105);
+    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"page_ops\",\"count\":30}");
+    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"gap\"}");
+    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"no_answer\",\"method\":\"session.page\",\"after\":2,\"times\":100}");
+    client_join(&ana, NULL);
+    WAIT_FOR(&ana, gloss_annotation_count(ana.session) == 40);
+    ck_assert_uint_eq(gloss_session_seq(ana.session), 105);
+    fake_do(&fake, "{\"do\":\"clear\"}");
+    fake_do(&fake, "{\"do\":\"rewind\",\"to\":105,\"then\":40}");
+    fake_do(&fake, "{\"do\":\"drop\"}");
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED]);
+    ck_assert_uint_eq(ana.seen[GLOSS_EV_RESYNC], 1);
+    ck_assert_uint_eq(ana.synced_seq, 145);
+    expect_same(&ana);
+    stop(&fake, &ana);
+}
+END_TEST
+
 START_TEST(replica__computed_from_the_log__is_what_the_server_has)
 {
     struct fake fake;
@@ -669,7 +692,8 @@ END_TEST
 RUN("session", replica__of_an_empty_session__is_synced_at_0, replica__read_in_pages__is_what_the_server_has,
     replica__when_ops_overtake_pages__is_whole_and_in_order, replica__cut_off_while_pages_come__is_read_again,
     replica__whose_connections_bring_one_page_each__is_read_to_its_end,
-    replica__cut_off_and_continued_by_an_older_server__is_read_anew, replica__computed_from_the_log__is_what_the_server_has,
+    replica__cut_off_and_continued_by_an_older_server__is_read_anew, replica__read_in_part_of_a_past_that_was_lost__is_read_anew,
+    replica__computed_from_the_log__is_what_the_server_has,
     log_reader__whose_connections_break_in_the_burst__reads_the_names_first, log_reader__continues_where_it_was_told_to,
     watcher__without_replica__hears_only_what_is_new, resume__after_fifty_losses__tells_each_op_once_in_order,
     ops__that_come_twice__are_told_once, ops__with_a_gap__are_asked_for_again,
