@@ -289,6 +289,42 @@ class Archived(RedactCase):
         self.assertSame(live, self.fresh(session))
         self.assertChecks(live)
 
+    def test_words_that_are_younger_than_their_snapshot(self):
+        """The first erasure puts the record of today into the snapshot; the second one takes what this said from there, too."""
+        session = self.new_session()
+        ana, cora = self.people("ana", "cora")
+        live = cora.join(session)
+        one = ana.one(session, create("claim", exact="Nobody", note="first words"))["annotation"]
+        ana.one(session, create("claim", exact="Nobody", note="others"))
+        self.archive(session)
+        cora.one(session, update(one, 2, attributes={"why": "second words"}))
+        self.assertEqual(cora.one(session, redact(3, annotations=[one], account=ana.account))["seq"], 4)
+        self.clean(session)
+        self.assertIn("second words", str(cora.call("session.snapshot", session=session)["records"]))
+        self.assertEqual(cora.one(session, redact(4, annotations=[one]))["seq"], 5)
+        self.clean(session)
+        cora.wait_seq(session, 5)
+        dump = self.dump()
+        self.assertEqual([words in dump for words in ("first words", "second words", "others")], [False, False, True])
+        self.assertSame(live, self.fresh(session))
+        self.assertChecks(live)
+
+    def test_an_erasure_whose_job_was_given_up_is_taken_up_again(self):
+        session, canary = self.new_session(), "canary" + new_id().replace("-", "")
+        ana = self.connect("ana")
+        one = ana.one(session, create("claim", exact="Nobody", note=canary))["annotation"]
+        self.archive(session)
+        self.server.sql(f"""create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$;
+                            create trigger refuse before update on archive for each row when (new.stream = '{session}') execute function refuse()""")
+        ana.one(session, redact(1, annotations=[one]))
+        wait_until("the job has failed", lambda: self.server.sql(f"select count(*) from job where stream = '{session}' and kind = 'erase' and failure is not null")[0][0] == "1", 60)
+        self.server.sql(f"""drop trigger refuse on archive; drop function refuse();
+                            update job set attempts = 20, done_at = clock_timestamp() - interval '25 hours' where stream = '{session}' and kind = 'erase'""")
+        self.assertIn(canary, self.dump())
+        self.server.sql("update job set due_at = clock_timestamp() where kind = 'retention.scan'")
+        self.clean(session)
+        self.assertNotIn(canary, self.dump())
+
 
 if __name__ == "__main__":
     case.main()

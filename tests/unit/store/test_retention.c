@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tests/unit/store/bench.h"
 
@@ -143,6 +144,33 @@ START_TEST(tail__of_an_erased_op_in_the_archive__has_its_leaf)
     struct whole whole = read_log(0, 100, 1 << 20);
     ck_assert_uint_eq(whole.erased, 1);
     ck_assert_uint_eq(whole.count, 10);
+}
+END_TEST
+
+START_TEST(cut__that_waits_for_who_rewrites_snapshots__locks_no_stream_meanwhile)
+{
+    /* given: two snapshots, of which the cut drops the older, and somebody who is at them */
+    write_ops(10);
+    call("gloss_snapshot_make", ", 1");
+    write_ops(10);
+    call("gloss_snapshot_make", ", 1");
+    PGconn *eraser = another(), *cutter = another();
+    run(eraser,
+        "begin; select pg_advisory_xact_lock(7827315, hashtext(stream::text)) from snapshot limit 1; update snapshot set live = live");
+    ck_assert_int_eq(PQsendQuery(cutter, "select gloss_retention_cut(stream, 0, 0) from snapshot limit 1"), 1);
+    while (db_count(&bench.db,
+                    "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%%retention_cut%%'") ==
+           0) {
+        usleep(2000);
+    }
+    /* then: the stream can be appended to */
+    write_ops(1);
+    run(eraser, "commit");
+    PGresult *result = PQgetResult(cutter);
+    ck_assert_str_eq(PQgetvalue(result, 0, 0), "21");
+    PQclear(result);
+    PQfinish(cutter);
+    PQfinish(eraser);
 }
 END_TEST
 
@@ -375,6 +403,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, tail__of_an_archived_log__is_the_log);
     tcase_add_test(tcase, tail__of_an_erased_op_in_the_archive__has_its_leaf);
+    tcase_add_test(tcase, cut__that_waits_for_who_rewrites_snapshots__locks_no_stream_meanwhile);
     tcase_add_test(tcase, tail__of_a_move_that_broke_off__is_the_log_all_the_same);
     tcase_add_test(tcase, load__takes_no_archived_op_for_a_recent_one);
     tcase_add_test(tcase, append__of_an_archived_op__finds_it);

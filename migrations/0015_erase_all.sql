@@ -1,0 +1,131 @@
+-- Three faults of 0013 and 0007.
+--
+-- A snapshot's line that was cleaned is the annotation's record of later, and may so have words that are younger than the snapshot. When these are erased they
+-- must go from there, too: a line is looked at by how new it is itself, not by its snapshot.
+-- A job that was given up was never made again, and the words stayed. Now the scan makes it anew, after a day.
+-- The cut locked the stream's row, and then waited for whoever was rewriting the snapshots that it drops. Now it waits before it locks anything.
+-- Locks: none that anybody would notice.
+
+-- What 0013 says of it holds.
+create or replace function gloss_erase_more(of_stream uuid) returns bigint
+    language plpgsql volatile security definer
+    set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+    it archive;
+    chosen uuid[];
+    newest bigint;
+    snapshots bigint[];
+    done bigint;
+begin
+    perform pg_advisory_xact_lock(7827315, hashtext(of_stream::text));
+    select a.* into it
+      from erasing e
+      join archive a on a.stream = e.stream and e.seq between a.first and a.last
+     where e.stream = of_stream and not e.is_clean
+     order by e.seq
+     limit 1;
+    if it.stream is not null then
+        update archive a
+           set ops = (select string_agg(case when o.erased_by is null then l.line else '-' end, E'\n' order by l.i)
+                        from string_to_table(it.ops, E'\n') with ordinality as l (line, i)
+                        left join op o on o.stream = of_stream and o.seq = it.first + l.i - 1)
+         where a.stream = of_stream and a.last = it.last;
+        update erasing e set is_clean = true where e.stream = of_stream and e.seq between it.first and it.last;
+        get diagnostics done = row_count;
+        return done;
+    end if;
+    select array_agg(distinct e.annotation), max(e.redact) into chosen, newest
+      from (select e.annotation, e.redact from erasing e where e.stream = of_stream order by e.annotation limit 50) as e;
+    -- What a snapshot says of an annotation becomes what is said of it now: whoever replays the ops behind it leaves a record alone that is newer. A record has
+    -- the words of an op if it is as new as that, and older than the redact.
+    with cleaned as (
+        update snapshot_part p
+           set records = (select string_agg(coalesce(a.record, l.line), E'\n' order by l.i)
+                            from string_to_table(p.records, E'\n') with ordinality as l (line, i)
+                            left join annotation a on a.stream = of_stream and a.id = any (chosen) and a.id = (l.line::json ->> 'id')::uuid
+                                 and exists (select
+                                               from erasing e,
+                                                    lateral (select max(s.value::bigint) as seq from json_each_text(l.line::json -> 'seqs') as s) as said
+                                              where e.stream = of_stream and e.annotation = a.id and said.seq >= e.seq and said.seq < e.redact))
+         where p.stream = of_stream and p.seq < newest
+           and p.records like any (select '%"id":' || to_json(w)::text || '%' from unnest(chosen) as w)
+        returning p.seq)
+    select array_agg(distinct c.seq) into snapshots from cleaned c;
+    update snapshot c
+       set sum = gloss_snapshot_sum(c.stream, c.seq),
+           live = (select count(*)
+                     from snapshot_part p, string_to_table(p.records, E'\n') as l (line)
+                    where p.stream = c.stream and p.seq = c.seq and (l.line::json ->> 'deleted') is null)
+     where c.stream = of_stream and c.seq = any (snapshots);
+    delete from erasing e where e.stream = of_stream and e.annotation = any (chosen);
+    get diagnostics done = row_count;
+    return done;
+end $$;
+
+-- The scan below may have left a job in the same moment.
+create or replace function gloss_erase(of_stream uuid, seqs bigint[], annotations uuid[], redacts bigint[]) returns void
+    language sql volatile security definer
+    set search_path = pg_catalog, public, pg_temp
+begin atomic
+    update op o
+       set leaf = coalesce(o.leaf, sha256(o.salt || convert_to(o.payload, 'UTF8'))), payload = null, salt = null, erased_by = e.redact
+      from unnest(seqs, redacts) as e (seq, redact)
+     where o.stream = of_stream and o.seq = e.seq and o.erased_by is null;
+    update stream s set erased_to = greatest(s.erased_to, (select max(e.seq) from unnest(seqs) as e (seq))) where s.id = of_stream;
+    insert into erasing (stream, project, seq, annotation, redact)
+    select s.id, s.project, e.seq, e.annotation, e.redact
+      from unnest(seqs, annotations, redacts) as e (seq, annotation, redact)
+      join stream s on s.id = of_stream
+    on conflict do nothing;
+    delete from job j where j.kind = 'erase' and j.stream = of_stream and j.done_at is null;
+    insert into job (kind, stream, project) select 'erase', s.id, s.project from stream s where s.id = of_stream
+    on conflict do nothing;
+end;
+
+create or replace function gloss_retention_scan(keep_ops bigint, keep_days bigint, every bigint) returns bigint
+    language sql volatile security definer
+    set search_path = pg_catalog, public, pg_temp
+begin atomic
+    with due as (
+        select 'retention' as kind, s.id, s.project
+          from stream s
+         where s.kind = 'session' and keep_ops > 0 and s.head > 0
+           and (s.head - greatest(s.retained_from - 1, (select coalesce(max(c.seq), 0) from snapshot c where c.stream = s.id)) >= every
+                or s.retained_from - 1 > (select coalesce(max(a.last), 0) from archive a where a.stream = s.id)
+                or gloss_retention_cut_of(s.id, keep_ops, keep_days) is not null)
+        union all
+        select distinct 'erase', e.stream, e.project from erasing e),
+    made as (
+        insert into job (kind, stream, project)
+        select d.kind, d.id, d.project
+          from due d
+         where not exists (select from job j
+                            where j.kind = d.kind and j.stream = d.id and j.failure is not null and j.done_at > clock_timestamp() - interval '1 day')
+        on conflict do nothing
+        returning id)
+    select count(*) from made;
+end;
+
+create or replace function gloss_retention_cut(of_stream uuid, keep_ops bigint, keep_days bigint) returns bigint
+    language plpgsql volatile security definer
+    set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+    cut bigint;
+begin
+    perform pg_advisory_xact_lock(7827315, hashtext(of_stream::text));
+    cut := gloss_retention_cut_of(of_stream, keep_ops, keep_days);
+    if cut is null then
+        return 0;
+    end if;
+    if not exists (select from snapshot c
+                     join op o on o.stream = c.stream and o.seq = c.seq and o.chain = c.chain
+                    where c.stream = of_stream and c.seq = cut) then
+        raise exception 'the snapshot at seq % does not have the log''s chain; nothing is archived, run glossd check', cut
+            using errcode = 'data_corrupted';
+    end if;
+    update stream s set retained_from = cut + 1 where s.id = of_stream and s.retained_from <= cut;
+    delete from snapshot c where c.stream = of_stream and c.seq < cut;
+    return cut + 1;
+end $$;
