@@ -256,7 +256,7 @@ const struct recent_op *session_recent_find(const struct session *session, uint6
 
 /* memory.c: how many sessions there may be in memory. */
 enum gl_code memory_make_room(struct core *core, const gl_uuid *account) GL_MUST_USE; /* for one more, which it asks for */
-void memory_left(struct session *session, const gl_uuid *account);                    /* one of its subscriptions has ended */
+void memory_joined_or_left(struct session *session);                                  /* its subscriptions are others now */
 void memory_refuse(struct request *request, enum gl_code code);                       /* answers what session_acquire said */
 
 /* deliver.c: from the recent ops, or from the store, to everybody subscribed. */

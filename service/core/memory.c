@@ -1,7 +1,7 @@
 /*
  * memory.c - which sessions a worker has in memory: what each costs, on whose behalf it is there, and which one goes when another is wanted.
  *
- * A session is charged to the account that asked for it, and when that account leaves while others stay, to one of them. An account that
+ * A session is charged to the account that asked for it, and when others have joined it and that account has not, to one of them. An account that
  * has its share loses its own idle sessions first, and is refused when it is joined to all of them; so whoever opens a thousand
  * sessions stands in nobody's way but their own. Nobody loses a session that somebody has joined.
  */
@@ -67,14 +67,14 @@ enum gl_code memory_make_room(struct core *core, const gl_uuid *account)
     return GL_OK;
 }
 
-void memory_left(struct session *session, const gl_uuid *account)
+void memory_joined_or_left(struct session *session)
 {
-    if (!session->subscriptions || !gl_uuid_equal(&session->charged, account))
-        return;
-    for (const struct subscription *it = session->subscriptions; it; it = it->next_of_session)
-        if (gl_uuid_equal(&it->peer->account, account))
+    const struct subscription *first = session->subscriptions;
+    for (const struct subscription *it = first; it; it = it->next_of_session)
+        if (gl_uuid_equal(&it->peer->account, &session->charged))
             return;
-    session->charged = session->subscriptions->peer->account;
+    if (first)
+        session->charged = first->peer->account;
 }
 
 void memory_refuse(struct request *request, enum gl_code code)

@@ -756,6 +756,7 @@ struct subscription *subscription_new(struct peer *peer, struct session *session
         session->subscriptions->prev_of_session = subscription;
     session->subscriptions = subscription;
     session->uses++;
+    memory_joined_or_left(session);
     return subscription;
 }
 
@@ -791,7 +792,7 @@ void subscription_free(struct subscription *subscription)
         request_fail(page, GL_E_RESYNC, "the session was left before this page was sent");
     }
     mem_free(&subscription);
-    memory_left(session, &peer->account);
+    memory_joined_or_left(session);
     submit_flush(peer, &session->id);
     session_release(session);
 }

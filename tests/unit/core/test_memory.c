@@ -93,6 +93,20 @@ START_TEST(session__whose_account_left__is_charged_to_one_that_stays)
 }
 END_TEST
 
+START_TEST(session__of_one_who_only_wrote__is_charged_to_one_that_joins_it)
+{
+    char id[GL_UUID_TEXT + 1];
+    gl_uuid_format(db_other_session(bench.db, 0), id);
+    json_t *op = json_pack("{s:[o]}", "ops", op_create("one", "harbour", NULL));
+    json_object_set_new(op, "session", json_string(id));
+    client_send(ana, "session.submit", op); /* it is read on her behalf */
+    turn();
+    join(ben, 0);
+    join(ana, 1); /* the first is not hers to leave */
+    ck_assert_uint_eq(in_memory(), 3);
+}
+END_TEST
+
 START_TEST(session__that_nobody_has_joined__makes_way_the_longest_idle_first)
 {
     join(ben, 0);
@@ -144,6 +158,7 @@ int main(void)
     tcase_add_test(share, account__on_two_connections__has_one_share);
     tcase_add_test(share, account__beyond_its_share__costs_others_nothing);
     tcase_add_test(share, session__whose_account_left__is_charged_to_one_that_stays);
+    tcase_add_test(share, session__of_one_who_only_wrote__is_charged_to_one_that_joins_it);
     tcase_add_test(share, session__that_nobody_has_joined__makes_way_the_longest_idle_first);
     suite_add_tcase(suite, share);
     tcase_add_checked_fixture(ceiling, setup_ceiling, teardown);
