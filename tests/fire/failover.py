@@ -127,7 +127,8 @@ def synchronous(workers, failovers, pause_s=0.0):
 
 # ---- the standby says nothing: what is committed on the primary alone is nobody's to see
 
-QUIET_S = 1.5  # three polls, and longer than the server waits for an answer
+WAIT_MS = 2500  # for an answer of the database; less than this a busy machine needs for anything
+QUIET_S = 4  # some polls, and longer than that
 
 
 def is_waiting(pair, server):
@@ -153,7 +154,7 @@ def stays_hidden(server, session, ana, number, readers):
 def unconfirmed(workers):
     pair = standby.Pair(synchronous=True)
     try:
-        with support.Server(workers=workers, cluster=pair, settings={"statement_timeout_ms": 700}) as server:
+        with support.Server(workers=workers, cluster=pair, settings={"statement_timeout_ms": WAIT_MS}) as server:
             for name in PEOPLE:
                 server.user(name, role="annotator")
             for cancel in (False, True):

@@ -183,7 +183,7 @@ class Stop(Fault):
         try:
             acked = stage.herd.acked
             if self.holds_all:
-                self.wait_silence(stage)
+                self.wait_silence(stage, pids)
             else:
                 time.sleep(self.seconds)
             meanwhile, waiting = stage.herd.acked - acked, stage.herd.in_flight
@@ -191,13 +191,16 @@ class Stop(Fault):
             send(pids, signal.SIGCONT)
         return {"bit": bite(waiting, "nobody waited") if self.holds_all else len(pids), "stopped": len(pids), "waiting": waiting, "acked meanwhile": meanwhile}
 
-    def wait_silence(self, stage):
-        """Until nothing was acknowledged for so long; what it had said before may still be under way."""
+    def wait_silence(self, stage, pids):
+        """Until nothing was acknowledged for so long; what it had said before may still be under way. Who has taken the place of one that was given up, since
+        that took longer than an append may, is stopped as well."""
         end, acked, since = time.monotonic() + 30, stage.herd.acked, time.monotonic()
         while time.monotonic() < since + self.seconds:
             assert time.monotonic() < end, f"ops are acknowledged although {self.name}"
             time.sleep(0.01)
             if stage.herd.acked != acked:
+                pids += [pid for pid in self.choose(stage) if pid not in pids]
+                send(pids, signal.SIGSTOP)
                 acked, since = stage.herd.acked, time.monotonic()
 
 
