@@ -213,17 +213,29 @@ static int erase(struct redact *redact, struct gloss_session *session, const jso
     return status;
 }
 
+/* What is refused of one part is no reason to leave the words of the others. */
+static bool goes_on(int status)
+{
+    return status == 0 || status == EXIT_REFUSED;
+}
+
+static int worse_of(int status, int other)
+{
+    return goes_on(status) && other != 0 ? other : status;
+}
+
 static int erase_in(struct redact *redact, const char *id, const json_t *list)
 {
     struct gloss_session *session = NULL;
     struct gloss_join options;
     gloss_join_init(&options);
     int status = link_join(redact->cli, id, &options, &session);
+    bool is_joined = status == 0;
     size_t from = 0;
     do {
-        status = status ? status : erase(redact, session, list, from);
+        status = is_joined && goes_on(status) ? worse_of(status, erase(redact, session, list, from)) : status;
         from += AT_ONCE;
-    } while (status == 0 && from < json_array_size(list));
+    } while (from < json_array_size(list));
     gloss_leave(&session);
     return status;
 }
@@ -235,7 +247,7 @@ static int erase_all(struct redact *redact)
     int status = 0;
     json_object_foreach(redact->chosen, session, list)
     {
-        status = status ? status : erase_in(redact, session, list);
+        status = goes_on(status) ? worse_of(status, erase_in(redact, session, list)) : status;
     }
     if (redact->ops > 0 && !redact->cli->is_json) {
         out_line(redact->cli, "erased by %zu op%s; the last is op %llu", redact->ops, redact->ops == 1 ? "" : "s",

@@ -37,6 +37,13 @@ class Redact(CliCase):
         self.assertEqual([line.get("erased") for line in lines], [True, True, None, None])
         self.assertEqual(lines[2]["effects"][0]["set"], {"ops": [1]})
 
+    def test_a_part_that_is_refused_holds_up_no_other(self):
+        empty = self.tag("words")
+        self.brief = self.server.import_text(f"another\n{self.id()}\n\nwords\n", name="another.md", user="ana")["document"]
+        full = self.tag("words", "--note", "canary")
+        self.refuse("redact", empty, full, "--yes", user="ana", status=1, says=["no words left"])
+        self.assertEqual(self.notes(), [None])
+
     def test_verify_over_what_was_erased(self):
         one = self.tag("words", "--note", "canary")
         self.tag("mark")
