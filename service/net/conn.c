@@ -36,6 +36,7 @@ struct conn *conn_new(struct net_server *server, struct lws *wsi, const char *ad
     conn->number = server->counts.accepted;
     conn->since_ms = conn->heard_ms = loop_now_ms(server->loop);
     snprintf(conn->address, sizeof conn->address, "%s", address);
+    STAILQ_INIT(&conn->kept);
     TAILQ_INSERT_TAIL(&server->states[CONN_ARRIVING], conn, of_state);
     server->in_state[CONN_ARRIVING]++;
     server->counts.connections++;
@@ -63,6 +64,7 @@ void conn_ended(struct conn *conn)
     if (conn->state != CONN_DEAD)
         conn_move(conn, CONN_DEAD);
     outgoing_drop(conn);
+    budget_drop(conn);
     conn_detach(conn);
     exchange_drop(conn);
 }
@@ -126,6 +128,26 @@ static bool is_utf8(struct gl_slice text)
     return gl_utf8_check(text, NULL) != GL_E_INVALID_UTF8;
 }
 
+void conn_handle(struct conn *conn, struct gl_slice message)
+{
+    if (conn->state != CONN_OPEN)
+        return;
+    conn->server->counts.messages_in++;
+    log_set_context(conn->number, 0);
+    if (is_utf8(message))
+        peer_receive(conn->peer, message);
+    else
+        conn_close(conn, CLOSE_NOT_UTF8, "the message is not UTF-8");
+    log_set_context(0, 0);
+}
+
+/* What came before still counts. */
+static void refuse(struct conn *conn, unsigned code, const char *reason)
+{
+    budget_serve_all(conn);
+    conn_close(conn, code, reason);
+}
+
 int conn_receive(struct conn *conn, struct gl_slice piece)
 {
     struct net_server *server = conn->server;
@@ -134,21 +156,15 @@ int conn_receive(struct conn *conn, struct gl_slice piece)
     if (conn->state != CONN_OPEN)
         return 0;
     if (lws_frame_is_binary(conn->wsi)) {
-        conn_close(conn, CLOSE_UNSUPPORTED, "messages are text");
+        refuse(conn, CLOSE_UNSUPPORTED, "messages are text");
         return 0;
     }
     switch (assembly_add(&conn->incoming, piece, lws_remaining_packet_payload(conn->wsi), lws_is_final_fragment(conn->wsi),
                          server->config.max_frame_bytes, &message)) {
     case ASSEMBLY_MORE: break;
-    case ASSEMBLY_TOO_LARGE: conn_close(conn, CLOSE_TOO_LARGE, "the message is larger than the server takes"); break;
+    case ASSEMBLY_TOO_LARGE: refuse(conn, CLOSE_TOO_LARGE, "the message is larger than the server takes"); break;
     case ASSEMBLY_WHOLE:
-        server->counts.messages_in++;
-        log_set_context(conn->number, 0);
-        if (is_utf8(message))
-            peer_receive(conn->peer, message);
-        else
-            conn_close(conn, CLOSE_NOT_UTF8, "the message is not UTF-8");
-        log_set_context(0, 0);
+        budget_receive(conn, message);
         assembly_reset(&conn->incoming);
         break;
     }
@@ -194,6 +210,7 @@ void conn_kill(struct conn *conn)
 int conn_closed_by_peer(struct conn *conn, struct gl_slice payload)
 {
     bool has_reason = payload.len > 2;
+    budget_serve_all(conn);
     if (conn->state == CONN_CLOSED || conn->state == CONN_DEAD)
         return -1; /* it is the answer to ours */
     outgoing_drop(conn);

@@ -4,6 +4,7 @@
  * server.c  the server, the library's context, deadlines     accept.c     taking connections from the listening sockets
  * conn.c    one connection and its states                    outgoing.c   what goes out: packing, being full, stalling
  * head.c    the head of a request, out of the library        handshake.c  judging it
+ * budget.c  each connection's share of a turn of the loop
  * exchange.c one plain request and its answer                tls.c        certificates
  * callback.c where the library calls us
  */
@@ -62,13 +63,17 @@ struct conn {
     struct frame *few[FEW_FRAMES], **waiting; /* to be sent at the end of this turn; waiting may be few */
     size_t waiting_bytes, waiting_count, waiting_cap;
     bool is_full;   /* the library still holds what the socket did not take */
-    bool is_paused; /* not read from, because it is full */
+    bool is_paused; /* not read from, because it is full or keeps messages that were not handled yet */
     bool is_in_turn, is_pinged, upgrade_is_granted;
     unsigned short close_code;
     uint64_t kept_bytes;  /* given to the library while it was full */
     uint64_t taken_bytes; /* what the other end had taken at taken_ms (TCP acknowledgements) */
     uint64_t taken_ms;
     struct assembly incoming;
+    STAILQ_HEAD(, kept) kept;     /* whole messages beyond its share of the turn (budget.c) */
+    TAILQ_ENTRY(conn) of_keeping; /* while there are any */
+    uint64_t turn;                /* the last in which it was given a share */
+    size_t turn_messages, turn_bytes;
     char *close_reason; /* NULL: none */
     char address[56];   /* 192.0.2.1:50000 or [2001:db8::1]:50000 */
 };
@@ -106,7 +111,9 @@ struct net_server {
     void *drained_ctx;
     struct conn_list states[CONN_STATES];
     size_t in_state[CONN_STATES];
-    struct conn_list full, turn;
+    struct conn_list full, turn, keeping;
+    uint64_t turn_number; /* of the loop */
+    bool is_serving_later;
     size_t kept_max;     /* bytes that may be written to a full connection before it is given up */
     size_t bodies_bytes; /* of plain requests, all together */
     struct net_counts counts;
@@ -122,6 +129,7 @@ void conn_move(struct conn *conn, enum conn_state to);
 void conn_heard(struct conn *conn);
 bool conn_open(struct conn *conn); /* the handshake is done */
 int conn_receive(struct conn *conn, struct gl_slice piece);
+void conn_handle(struct conn *conn, struct gl_slice message);
 void conn_close(struct conn *conn, unsigned code, const char *reason);
 void conn_kill(struct conn *conn);
 int conn_closed_by_peer(struct conn *conn, struct gl_slice payload);
@@ -129,11 +137,19 @@ void conn_ended(struct conn *conn);  /* nothing more can be sent */
 void conn_detach(struct conn *conn); /* tells the core, once; not from within the core */
 void conn_sweep(struct net_server *server, uint64_t now_ms);
 
+/* budget.c */
+void budget_receive(struct conn *conn, struct gl_slice message); /* handles it, or keeps it for a later turn */
+bool budget_is_keeping(const struct conn *conn);
+void budget_serve_all(struct conn *conn); /* it has said goodbye: what came before that counts */
+void budget_drop(struct conn *conn);
+void budget_next_turn(struct net_server *server);
+
 /* outgoing.c */
 extern const struct peer_link outgoing_link;
 int outgoing_writable(struct conn *conn); /* what the library's callback returns */
 void outgoing_at_end_of_turn(struct net_server *server);
 void outgoing_look_later(struct conn *conn);
+void outgoing_read_again(struct conn *conn); /* unless there is still a reason not to; not within the library's reading */
 void outgoing_ping(struct conn *conn);
 void outgoing_close(struct conn *conn); /* not from within the core */
 void outgoing_drop(struct conn *conn);

@@ -100,6 +100,15 @@ static void pause_reading(struct conn *conn)
     lws_rx_flow_control(conn->wsi, 0);
 }
 
+void outgoing_read_again(struct conn *conn)
+{
+    if (!conn->is_paused || conn->is_full || budget_is_keeping(conn) || conn->state == CONN_DEAD)
+        return;
+    conn->is_paused = false;
+    lws_rx_flow_control(conn->wsi, 1);
+    conn_heard(conn);
+}
+
 static void stall(struct conn *conn, const char *reason)
 {
     conn->server->counts.stalled++;
@@ -250,7 +259,7 @@ void outgoing_at_end_of_turn(struct net_server *server)
             flush(conn);
         if (conn->state == CONN_CLOSING)
             outgoing_close(conn);
-        else if (conn->state == CONN_OPEN && conn->is_full && !conn->is_paused)
+        else if (conn->state == CONN_OPEN && (conn->is_full || budget_is_keeping(conn)) && !conn->is_paused)
             pause_reading(conn);
     }
 }
@@ -265,11 +274,7 @@ int outgoing_writable(struct conn *conn)
         conn->kept_bytes = 0;
         TAILQ_REMOVE(&conn->server->full, conn, of_full);
     }
-    if (conn->is_paused) {
-        conn->is_paused = false;
-        lws_rx_flow_control(conn->wsi, 1);
-        conn_heard(conn);
-    }
+    outgoing_read_again(conn);
     if (conn->state == CONN_OPEN && was_full)
         peer_writable(conn->peer);
     return 0;

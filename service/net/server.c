@@ -57,6 +57,7 @@ static void before_wait(uv_prepare_t *prepare)
 static void after_wait(uv_check_t *check)
 {
     outgoing_at_end_of_turn(check->data);
+    budget_next_turn(check->data);
 }
 
 static void look_drained(struct net_server *server)
@@ -178,6 +179,7 @@ struct net_server *net_server_new(struct loop *loop, struct core *core, const st
         TAILQ_INIT(&server->states[i]);
     TAILQ_INIT(&server->full);
     TAILQ_INIT(&server->turn);
+    TAILQ_INIT(&server->keeping);
     if (start_library(server, err)) {
         net_server_free(&server);
         return NULL;
@@ -240,7 +242,7 @@ void net_server_free(struct net_server **address)
     }
     /* The first call tells every peer and closes everything, which takes turns of the loop; on a loop that is not its own
      * the library does the rest when it is asked again. */
-    while (server->lws || server->before_wait.data || server->after_wait.data) {
+    while (server->lws || server->before_wait.data || server->after_wait.data || server->is_serving_later) {
         if (server->lws)
             lws_context_destroy(server->lws);
         uv_run(loop_uv(server->loop), UV_RUN_NOWAIT);

@@ -51,7 +51,7 @@ void net_server_free(struct net_server **server);
 struct net_counts {
     size_t connections, arriving, websockets, full;         /* now */
     uint64_t accepted, refused, stalled, timed_out, pauses; /* ever */
-    uint64_t messages_in, messages_out, bytes_out, records_out;
+    uint64_t messages_in, messages_kept, messages_out, bytes_out, records_out;
 };
 void net_server_counts(const struct net_server *server, struct net_counts *counts);
 

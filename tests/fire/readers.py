@@ -186,26 +186,23 @@ class Readers:
     # ---- one that floods
 
     def flood(self, server):
-        workload = "group calm clients=20\ngroup writer rate=50 kept=16\ngroup flood clients=4 first=1 rate=20000 in_flight=0 kept=16\n"
-        with loads.Load(server, workload, self.sessions()[:2]) as load:
+        """From a generator of its own: one that floods is late with everything else that it has to do, and would measure itself."""
+        calm, flood = "group calm clients=20\ngroup writer rate=50 kept=16\n", "group flood clients=4 rate=20000 in_flight=0 kept=16\n"
+        with loads.Load(server, calm, self.sessions()[:1]) as load, loads.Load(server, flood, self.sessions()[1:2]) as flooding:
             load.start("calm", "writer")
             calm = load.measure(self.form["measure_s"])["groups"]["calm"]["delivery_ms"]
-            load.say("measure")
-            load.start("flood")
-            time.sleep(self.form["measure_s"])  # what is measured
-            support.wait_until("the flooding clients are refused, and others get what is theirs", lambda: self.has_flooded(load.report()), ONCE_S)
-            beside = load.report()
-            load.settle(ONCE_S, ["writer", "flood"])
-        flood, others = beside["groups"]["flood"], beside["groups"]["calm"]["delivery_ms"]
+            flooding.start("flood")
+            load.measure(self.form["measure_s"])
+            support.wait_until("the flooding clients are refused", lambda: flooding.report()["groups"]["flood"]["refused"], ONCE_S)
+            support.wait_until("others get what is theirs", lambda: load.report()["groups"]["calm"]["delivery_ms"]["count"], ONCE_S)
+            others, flood = load.report()["groups"]["calm"]["delivery_ms"], flooding.report()["groups"]["flood"]
+            flooding.settle(ONCE_S, ["flood"])
+            load.settle(ONCE_S, ["writer"])
         refused = flood["refused"]
         self.tell("flood of 20 000 ops/s: asked, stored, refused", f"{flood['asked']}, {flood['answered']}, {refused}")
         self.tell("p99 in another session without and with it", f"{calm.get('p99', 0):.2f} and {others.get('p99', 0):.2f} ms")
         expect(set(refused) <= {"busy", "rate_limited"}, f"refused otherwise: {refused}")
         self.promise(others["p99"] < 250, f"the others' p99 was {others['p99']} ms")
-
-    @staticmethod
-    def has_flooded(report):
-        return report["groups"]["flood"]["refused"] and report["groups"]["calm"]["delivery_ms"]["count"]
 
     # ---- all of them at once: their worker is gone
 

@@ -108,11 +108,11 @@ static void send_counts(struct peer *peer)
     int len = snprintf(
         text, sizeof text,
         "{\"connections\":%zu,\"arriving\":%zu,\"websockets\":%zu,\"full\":%zu,\"accepted\":%llu,\"refused\":%llu,\"stalled\":%llu,"
-        "\"timed_out\":%llu,\"pauses\":%llu,\"messages_in\":%llu,\"messages_out\":%llu,\"bytes_out\":%llu,\"records_out\":%llu}",
+        "\"timed_out\":%llu,\"pauses\":%llu,\"messages_in\":%llu,\"messages_kept\":%llu,\"messages_out\":%llu,\"bytes_out\":%llu,\"records_out\":%llu}",
         c.connections, c.arriving, c.websockets, c.full, (unsigned long long)c.accepted, (unsigned long long)c.refused,
         (unsigned long long)c.stalled, (unsigned long long)c.timed_out, (unsigned long long)c.pauses,
-        (unsigned long long)c.messages_in, (unsigned long long)c.messages_out, (unsigned long long)c.bytes_out,
-        (unsigned long long)c.records_out);
+        (unsigned long long)c.messages_in, (unsigned long long)c.messages_kept, (unsigned long long)c.messages_out,
+        (unsigned long long)c.bytes_out, (unsigned long long)c.records_out);
     send_text(peer, gl_slice_of(text, (size_t)len));
 }
 
