@@ -920,7 +920,7 @@ class Limits(SessionCase):
         ana = self.connect("ana")
         for it in session[:64]:
             ana.call("session.join", session=it)
-        self.assertError(ana.error("session.join", session=session[64]), "too_large")
+        self.assertError(ana.error("session.join", session=session[64]), "limit", limit=64)
         ana.call("session.leave", session=session[0])
         ana.call("session.join", session=session[64])
 
