@@ -58,7 +58,7 @@ class EchoCore(wire.Server):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            rest, _ = self.process.communicate(timeout=20)
+            rest, _ = self.process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             rest, _ = self.process.communicate()
@@ -76,7 +76,7 @@ class EchoCore(wire.Server):
     def events(self, name):
         return [line for line in self.said().splitlines() if f" {name} " in line]
 
-    def wait_for_event(self, name, count=1, timeout=10):
+    def wait_for_event(self, name, count=1, timeout=60):
         wait_until(lambda: len(self.events(name)) >= count, timeout, f"{count} times {name}")
 
     def counts(self):

@@ -9,7 +9,7 @@ import unittest
 from target import EchoCore, wait_until
 from wire import CLOSE, Closed, Conn, PING, PONG, TEXT, frame, get, is_well, open_ws, upgrade
 
-HELLO_MS, STALL_MS, PING_MS, GONE_MS = 1500, 2500, 1000, 2000
+HELLO_MS, STALL_MS, PING_MS, GONE_MS = 1500, 4000, 1000, 2000
 BUSY_S = 12  # what a busy machine may add to anything
 
 
@@ -17,7 +17,7 @@ def small_window(server, **changes):
     """A WebSocket whose machine takes little on credit."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-    sock.settimeout(10)
+    sock.settimeout(60)
     sock.connect((server.host, server.port))
     return Conn(server, server.tls(sock=sock)).open(**changes)
 
@@ -132,7 +132,7 @@ class Slow(unittest.TestCase):
     def test_one_that_reads_again_in_time_gets_everything(self):
         with small_window(self.server) as slow:
             slow.text("!flood 3000 1000")
-            time.sleep(STALL_MS / 1000 * 0.4)  # this is what is tested: nothing is read for a while, but not for too long
+            time.sleep(STALL_MS / 1000 * 0.25)  # this is what is tested: nothing is read for a while, but not for too long
             for i in range(3000):
                 self.assertTrue(slow.recv_text().startswith(f"{i} "))
 
@@ -152,7 +152,7 @@ class Slow(unittest.TestCase):
         before = self.server.memory_kib()
         with small_window(self.server) as conn:
             sent, begun = 0, time.monotonic()
-            while time.monotonic() - begun < STALL_MS / 1000 * 0.4:
+            while time.monotonic() - begun < STALL_MS / 1000 * 0.25:
                 sent += send_some(conn, data[sent:])
             self.assertLess(sent, len(data))
             self.assertEqual(self.server.counts()["full"], 1)
@@ -228,7 +228,7 @@ class Slow(unittest.TestCase):
     def test_a_large_answer_that_is_not_read(self):
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-        sock.settimeout(10)
+        sock.settimeout(60)
         sock.connect((self.server.host, self.server.port))
         body = b"z" * (1 << 20)
         with Conn(self.server, self.server.tls(sock=sock)) as conn:
@@ -237,7 +237,7 @@ class Slow(unittest.TestCase):
             time.sleep(1)  # while it waits, nothing turns
             self.assertLess(self.server.cpu_s() - cpu, 0.3)
             self.assertEqual(conn.head()[0], 200)
-            self.assertEqual(conn.until_closed(20), body)
+            self.assertEqual(conn.until_closed(), body)
 
 
 if __name__ == "__main__":

@@ -165,7 +165,7 @@ class Start(unittest.TestCase):
     """What cannot be used is said before anything else happens."""
 
     def start(self, cert, key):
-        done = subprocess.run([ECHO_CORE, "--cert", cert, "--key", key], capture_output=True, text=True, timeout=20)
+        done = subprocess.run([ECHO_CORE, "--cert", cert, "--key", key], capture_output=True, text=True, timeout=60)
         return done.returncode, done.stderr
 
     def setUp(self):
