@@ -1,7 +1,8 @@
--- Three faults of 0013 and 0007.
+-- Faults of 0013 and 0007.
 --
 -- A snapshot's line that was cleaned is the annotation's record of later, and may so have words that are younger than the snapshot. When these are erased they
--- must go from there, too: a line is looked at by how new it is itself, not by its snapshot.
+-- must go from there, too: a line is looked at by how new it is itself, not only its snapshot.
+-- And snapshots from behind the redact, which were made before the older ones were cleaned, did not follow from these any more.
 -- A job that was given up was never made again, and the words stayed. Now the scan makes it anew, after a day.
 -- The cut locked the stream's row, and then waited for whoever was rewriting the snapshots that it drops. Now it waits before it locks anything.
 -- Locks: none that anybody would notice.
@@ -14,7 +15,6 @@ as $$
 declare
     it archive;
     chosen uuid[];
-    newest bigint;
     snapshots bigint[];
     done bigint;
 begin
@@ -35,10 +35,11 @@ begin
         get diagnostics done = row_count;
         return done;
     end if;
-    select array_agg(distinct e.annotation), max(e.redact) into chosen, newest
-      from (select e.annotation, e.redact from erasing e where e.stream = of_stream order by e.annotation limit 50) as e;
-    -- What a snapshot says of an annotation becomes what is said of it now: whoever replays the ops behind it leaves a record alone that is newer. A record has
-    -- the words of an op if it is as new as that, and older than the redact.
+    select array_agg(distinct e.annotation) into chosen
+      from (select e.annotation from erasing e where e.stream = of_stream order by e.annotation limit 50) as e;
+    -- What a snapshot says of an annotation becomes what is said of it now: whoever replays the ops behind it leaves a record alone that is newer. That is so for
+    -- each line that may have the words of an op, being as new as that itself or by its snapshot; for those from behind the redact as well, since the ops between
+    -- two snapshots must still lead from one to the other.
     with cleaned as (
         update snapshot_part p
            set records = (select string_agg(coalesce(a.record, l.line), E'\n' order by l.i)
@@ -47,9 +48,8 @@ begin
                                  and exists (select
                                                from erasing e,
                                                     lateral (select max(s.value::bigint) as seq from json_each_text(l.line::json -> 'seqs') as s) as said
-                                              where e.stream = of_stream and e.annotation = a.id and said.seq >= e.seq and said.seq < e.redact))
-         where p.stream = of_stream and p.seq < newest
-           and p.records like any (select '%"id":' || to_json(w)::text || '%' from unnest(chosen) as w)
+                                              where e.stream = of_stream and e.annotation = a.id and greatest(p.seq, said.seq) >= e.seq))
+         where p.stream = of_stream and p.records like any (select '%"id":' || to_json(w)::text || '%' from unnest(chosen) as w)
         returning p.seq)
     select array_agg(distinct c.seq) into snapshots from cleaned c;
     update snapshot c

@@ -309,17 +309,44 @@ class Archived(RedactCase):
         self.assertSame(live, self.fresh(session))
         self.assertChecks(live)
 
+    def failing(self, session, table, work):
+        """The job of an erasure fails at this table, meanwhile work is done."""
+        self.server.sql(f"""create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$;
+                            create trigger refuse before update on {table} for each row when (new.stream = '{session}') execute function refuse()""")
+        work()
+        failed = f"select count(*) from job where stream = '{session}' and kind = 'erase' and failure is not null"
+        wait_until("the job has failed", lambda: self.server.sql(failed)[0][0] == "1", 60)
+        self.server.sql(f"drop trigger refuse on {table}; drop function refuse()")
+
+    def test_a_snapshot_that_was_made_before_an_erasure_was_through(self):
+        session, canary = self.new_session(), "canary" + new_id().replace("-", "")
+        ana = self.connect("ana")
+        live = ana.join(session)
+        one = ana.one(session, create("claim", exact="Nobody", note=canary))["annotation"]
+        ana.one(session, create("claim", exact="Nobody", note="stays"))
+        self.server.sql(f"select gloss_snapshot_make('{session}', 1)")
+
+        def work():
+            ana.one(session, redact(2, annotations=[one]))
+            ana.one(session, update(one, 3, status="resolved"))
+            self.server.sql(f"select gloss_snapshot_make('{session}', 1)")
+            ana.one(session, update(one, 4, note="new"))
+
+        self.failing(session, "snapshot_part", work)
+        self.assertEqual(self.server.sql(f"select seq from snapshot where stream = '{session}' order by seq"), [["2"], ["4"]])
+        self.clean(session)
+        ana.wait_seq(session, 5)
+        self.assertNotIn(canary, self.dump())
+        self.assertSame(live, self.fresh(session))
+        self.assertChecks(live)
+
     def test_an_erasure_whose_job_was_given_up_is_taken_up_again(self):
         session, canary = self.new_session(), "canary" + new_id().replace("-", "")
         ana = self.connect("ana")
         one = ana.one(session, create("claim", exact="Nobody", note=canary))["annotation"]
         self.archive(session)
-        self.server.sql(f"""create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$;
-                            create trigger refuse before update on archive for each row when (new.stream = '{session}') execute function refuse()""")
-        ana.one(session, redact(1, annotations=[one]))
-        wait_until("the job has failed", lambda: self.server.sql(f"select count(*) from job where stream = '{session}' and kind = 'erase' and failure is not null")[0][0] == "1", 60)
-        self.server.sql(f"""drop trigger refuse on archive; drop function refuse();
-                            update job set attempts = 20, done_at = clock_timestamp() - interval '25 hours' where stream = '{session}' and kind = 'erase'""")
+        self.failing(session, "archive", lambda: ana.one(session, redact(1, annotations=[one])))
+        self.server.sql(f"update job set attempts = 20, done_at = clock_timestamp() - interval '25 hours' where stream = '{session}' and kind = 'erase'")
         self.assertIn(canary, self.dump())
         self.server.sql("update job set due_at = clock_timestamp() where kind = 'retention.scan'")
         self.clean(session)
