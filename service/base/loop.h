@@ -27,7 +27,9 @@ void loop_watch_set(struct loop_watch *watch, int events); /* cheap when nothing
 void loop_watch_free(struct loop_watch **watch);           /* does not close the descriptor */
 
 struct loop_timer *loop_timer_new(struct loop *loop, loop_fn fn, void *ctx);
-void loop_timer_start(struct loop_timer *timer, uint64_t after_ms, uint64_t every_ms); /* every 0: once */
+void loop_timer_start(
+    struct loop_timer *timer, uint64_t after_ms,
+    uint64_t every_ms); /* every 0: once; one that starts itself again with 0 lets everybody else have their turn */
 void loop_timer_stop(struct loop_timer *timer);
 void loop_timer_free(struct loop_timer **timer);
 

@@ -211,6 +211,7 @@ struct session {
         is_proving; /* rows of its project were repaired: nothing is judged until the sum in the database was seen again; it is being read */
     uint64_t heard;       /* another worker told of this head while we were busy; 0: of none */
     gl_uuid tail_account; /* who asks, while it is read or catching up */
+    uint64_t reads;       /* of the log's tail that have begun */
     unsigned fences_lost; /* in a row */
     bool is_held;         /* hold.c appends, nobody else */
     uint64_t not_before_ms;
@@ -219,6 +220,7 @@ struct session {
     size_t say_at;                        /* presence: where in people the next saying to other workers begins */
     bool has_moved, must_ask;             /* presence: somebody has; the other workers must be asked who is there */
     struct session_waiter *waiters;       /* for the state to be loaded */
+    struct loading *loading;              /* a state that is being taken in */
     struct session_waiter *catch_waiters; /* for the log's tail */
 };
 typedef void (*session_fn)(void *ctx, enum gl_code code, struct session *session);
@@ -249,6 +251,7 @@ const gl_uuid *session_any_account(const struct session *session); /* somebody w
 void session_remember_op(struct session *session, const gl_uuid *op, const struct known_op *known);
 const struct known_op *session_known_op(const struct session *session, const gl_uuid *op);
 void session_push_recent(struct session *session, const struct recent_op *op); /* takes logged */
+void session_take_newest_stamp(struct session *session); /* the time and the codebook that the next op must not fall behind */
 /* These ops (seqs) have lost their words: memory forgets them, and who has not had them yet joins anew. */
 void session_erase(struct session *session, const json_t *seqs);
 void subscription_rejoin(struct subscription *subscription); /* tells its peer to, and frees it */

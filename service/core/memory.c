@@ -81,8 +81,8 @@ void memory_refuse(struct request *request, enum gl_code code)
 {
     const struct core *core = request->core;
     struct gl_err err = {0};
-    const struct tally own = count(core, &request->account);
     if (code == GL_E_LIMIT) {
+        const struct tally own = count(core, &request->account);
         gl_fail_at(
             &err, code, request->method->scope_param,
             "%zu sessions are open here on your account's behalf, on this connection and others; leave one, then join this one",

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "service/core/core_priv.h"
+#include "service/core/loading.h"
 
 struct session_waiter {
     struct session_waiter *next;
@@ -11,6 +12,7 @@ struct session_waiter {
     void *ctx;
     gl_uuid account; /* who asked */
     uint64_t since_ms;
+    uint64_t read; /* of the log's tail: the first one that began after this was asked */
 };
 
 /* ---- the recent ops, and what op ids stand for */
@@ -144,23 +146,6 @@ static void take_document(struct session *session, const struct gl_document_info
     session->document.filename = gl_slice_of(session->document_text + info->title.len, info->filename.len);
 }
 
-static void take_recent(struct session *session, const struct store_tail_op *ops, size_t count, gl_hash sum_at_head)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct recent_op op = {.seq = ops[i].seq,
-                               .chain = ops[i].chain,
-                               .id = ops[i].op,
-                               .account = ops[i].account,
-                               .request_hash = ops[i].request_hash,
-                               .logged = logged_op(&ops[i])};
-        op.has_sum = ops[i].seq == session->state->seq; /* the sums before that are not kept */
-        op.sum = sum_at_head;
-        struct known_op known = {.seq = op.seq, .account = op.account, .request_hash = op.request_hash};
-        session_push_recent(session, &op);
-        session_remember_op(session, &op.id, &known);
-    }
-}
-
 /* What the next op must not fall behind: the time and the codebook's version of this one. */
 static void take_stamp(struct session *session, const json_t *logged)
 {
@@ -174,52 +159,13 @@ static void take_stamp(struct session *session, const json_t *logged)
         session->codebook = (uint64_t)codebook;
 }
 
-static void take_newest_stamp(struct session *session)
+void session_take_newest_stamp(struct session *session)
 {
     json_t *logged = NULL;
     struct gl_err err = {0};
     if (session->recent_count > 0 && gl_json_load(recent_at(session, session->recent_count - 1)->logged, &logged, &err) == GL_OK)
         take_stamp(session, logged);
     json_decref(logged);
-}
-
-static enum gl_code take_state(struct session *session, const struct store_state *from, struct gl_err *err)
-{
-    enum gl_code code = gl_text_new(from->text, &session->text, err);
-    if (code != GL_OK)
-        return code;
-    session->state = gl_state_new(&session->id, gl_text_sha256(session->text));
-    for (size_t i = 0; i < from->record_count; i++) {
-        json_t *record = NULL;
-        struct gl_annotation *annotation = NULL;
-        code = gl_json_load(from->records[i], &record, err);
-        if (code == GL_OK)
-            code = gl_annotation_from_record(record, &annotation, err);
-        if (code == GL_OK)
-            code = gl_state_put(session->state, annotation);
-        gl_annotation_unref(&annotation);
-        json_decref(record);
-        if (code != GL_OK)
-            return code;
-    }
-    if (from->mode_seq > 0) {
-        char mode[sizeof session->state->mode];
-        snprintf(mode, sizeof mode, "%.*s", (int)from->mode.len, from->mode.data);
-        gl_state_set_mode(session->state, mode, from->mode_seq);
-    }
-    if (!gl_hash_equal(&session->state->sum, &from->sum))
-        return gl_fail(err, GL_E_CHAIN_BROKEN,
-                       "the annotations in the database do not have the sum that the stream says; run glossd check");
-    session->state->seq = from->head;
-    session->state->chain = from->chain;
-    session->last_at_ms = from->last_at_ms;
-    session->codebook = from->codebook;
-    session->retained_from = from->retained_from;
-    session->erased_to = from->erased_to;
-    session->recent_chain = from->chain;
-    take_recent(session, from->recent, from->recent_count, from->sum);
-    take_newest_stamp(session);
-    return GL_OK;
 }
 
 static void answer_waiters(struct session *session, enum gl_code code)
@@ -269,22 +215,26 @@ static void load_failed(struct session *session, enum gl_code code)
     }
 }
 
-static void on_state(void *ctx, enum gl_code code, const struct store_state *from)
+static void on_loaded(struct session *session, enum gl_code code)
 {
-    struct session *session = ctx;
-    struct gl_err err = {0};
-    if (code == GL_OK && (code = take_state(session, from, &err)) != GL_OK) {
-        log_event(LOG_ERROR, EV_session_diverged, F_ID("session", &session->id), F_CODE("code", code), F_STR("why", err.detail));
-        code = GL_E_INTERNAL;
-    }
     if (code == GL_OK) {
         session->phase = SESSION_READY;
         log_event(LOG_INFO, EV_session_loaded, F_ID("session", &session->id), F_U64("seq", session->state->seq),
                   F_U64("annotations", session->state->count));
         answer_waiters(session, code);
+        session_heard(session, 0); /* what other workers appended meanwhile */
     } else {
         load_failed(session, code);
     }
+}
+
+static void on_state(void *ctx, enum gl_code code, const struct store_state *from)
+{
+    struct session *session = ctx;
+    if (code == GL_OK)
+        session->loading = loading_start(session, from, on_loaded);
+    else
+        load_failed(session, code);
 }
 
 static void on_project(void *ctx, enum gl_code code, struct project *project)
@@ -382,6 +332,13 @@ void session_release(struct session *session)
 void session_free(struct session *session)
 {
     struct known_op *known;
+    struct session_waiter *waiter;
+    loading_free(&session->loading);
+    while ((waiter = session->waiters)) { /* the worker ends */
+        session->waiters = waiter->next;
+        waiter->fn(waiter->ctx, GL_E_STORE_DOWN, NULL);
+        mem_free(&waiter);
+    }
     while (session->recent_count > 0)
         recent_drop_oldest(session);
     mem_free(&session->recent);
@@ -538,12 +495,13 @@ static void on_renewed(void *ctx, enum gl_code code, const struct store_state *f
         recent_drop_oldest(session);
     gl_state_free(&session->state);
     gl_text_free(&session->text);
-    code = take_state(session, from, &err);
+    code = loading_at_once(session, from, &err);
     session->must_prove = session->is_proving = false; /* the sum was compared */
     if (code != GL_OK)
         give_up(session, &err);
     answer_catch_waiters(session, code == GL_OK ? code : GL_E_RESYNC, NULL);
     session_heard(session, 0);
+    session_refresh_if_free(session);
     writer_kick(session->core);
     session_release(session);
 }
@@ -552,6 +510,7 @@ static void renew(struct session *session)
 {
     log_event(LOG_INFO, EV_session_renewed, F_ID("session", &session->id), F_U64("seq", session->state->seq));
     session->is_catching_up = true;
+    session->reads++;
     session->uses++;
     store_session_load(session->core->store, &session->tail_account, &session->id, session->core->limits.recent_ops, on_renewed,
                        session);
@@ -605,14 +564,17 @@ static void follow_all(struct session *session, const struct store_tail *tail)
         writer_kick(session->core);
 }
 
-/* account: only those of it; NULL: all. */
+/* account: only those of it; NULL: all. A read that had begun before somebody asked may not have what they know of: it is an answer to them
+ * only when it failed. */
 static void answer_catch_waiters(struct session *session, enum gl_code code, const gl_uuid *account)
 {
     struct session_waiter *waiter = session->catch_waiters, *next;
+    const uint64_t reads = session->reads; /* whoever is answered may begin another */
     session->catch_waiters = NULL;
     for (; waiter; waiter = next) {
         next = waiter->next;
-        if (account && !gl_uuid_equal(&waiter->account, account)) {
+        const bool is_later = code == GL_OK && waiter->read > reads;
+        if (is_later || (account && !gl_uuid_equal(&waiter->account, account))) {
             waiter->next = session->catch_waiters;
             session->catch_waiters = waiter;
             continue;
@@ -644,6 +606,7 @@ static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
         follow_all(session, tail);
     if (code == GL_OK && !session->is_catching_up)
         answer_catch_waiters(session, session->phase == SESSION_FAILED ? GL_E_RESYNC : code, NULL);
+    session_refresh_if_free(session);
     session_release(session);
 }
 
@@ -651,6 +614,7 @@ static void read_tail(struct session *session, const gl_uuid *account)
 {
     session->is_catching_up = true;
     session->is_proving = session->must_prove;
+    session->reads++;
     session->tail_account = *account;
     session->uses++;
     store_tail_read(session->core->store, account, &session->id, session->state->seq, session->core->limits.append_max_ops,
@@ -688,7 +652,8 @@ void session_heard(struct session *session, uint64_t head)
 void session_refresh(struct session *session, const gl_uuid *account, session_fn fn, void *ctx)
 {
     struct session_waiter *waiter = mem_alloc(sizeof *waiter);
-    *waiter = (struct session_waiter){session->catch_waiters, fn, ctx, *account, loop_now_ms(session->core->loop)};
+    *waiter =
+        (struct session_waiter){session->catch_waiters, fn, ctx, *account, loop_now_ms(session->core->loop), session->reads + 1};
     session->catch_waiters = waiter;
     session_refresh_if_free(session);
 }

@@ -228,12 +228,15 @@ struct loop_timer {
     uv_timer_t uv; /* first: freed by free_handle() */
     loop_fn fn;
     void *ctx;
+    bool is_firing;
 };
 
 static void on_timer(uv_timer_t *uv)
 {
     struct loop_timer *timer = (struct loop_timer *)uv;
-    timer->fn(timer->ctx);
+    timer->is_firing = true;
+    timer->fn(timer->ctx); /* a handle that is freed here is there until a later turn */
+    timer->is_firing = false;
 }
 
 struct loop_timer *loop_timer_new(struct loop *loop, loop_fn fn, void *ctx)
@@ -247,6 +250,8 @@ struct loop_timer *loop_timer_new(struct loop *loop, loop_fn fn, void *ctx)
 
 void loop_timer_start(struct loop_timer *timer, uint64_t after_ms, uint64_t every_ms)
 {
+    if (after_ms == 0 && timer->is_firing)
+        after_ms = 1; /* libuv before 1.45 would run it again and again, and nothing else */
     check(uv_timer_start(&timer->uv, on_timer, after_ms, every_ms), "timer");
 }
 

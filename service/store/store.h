@@ -173,6 +173,9 @@ struct store_state {
     uint64_t codebook; /* that an op had which is archived, or 0: no later one has an older */
 };
 typedef void (*store_state_fn)(void *ctx, enum gl_code code, const struct store_state *state);
+/* Keeps what the callback is lent beyond its return; only inside it, and once. */
+struct store_state *store_state_keep(const struct store_state *lent);
+void store_state_free(struct store_state **state); /* NULL on entry is fine */
 void store_session_load(struct store *store, const gl_uuid *account, const gl_uuid *session, size_t recent_max, store_state_fn fn,
                         void *ctx);
 

@@ -3,6 +3,7 @@
  * account set first. What a callback is lent lives in the request's arena.
  */
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "service/store/store_priv.h"
@@ -290,6 +291,36 @@ static void state_done(struct request *request, struct conn *conn, enum gl_code 
 
 static const struct request_kind state_kind = {
     .name = "session_load", .send = state_send, .result = state_result, .done = state_done, .lost = read_lost, .drop = read_drop};
+
+struct kept {
+    struct store_state state;
+    struct gl_arena arena;
+};
+
+struct store_state *store_state_keep(const struct store_state *lent)
+{
+    struct read *read = (struct read *)((char *)(uintptr_t)lent - offsetof(struct read, of.state));
+    struct kept *kept = mem_alloc(sizeof(*kept));
+    kept->state = *lent;
+    kept->arena = read->arena;
+    gl_arena_init(&read->arena);
+    read->of.state.records = NULL;
+    read->of.state.recent = NULL;
+    return &kept->state;
+}
+
+void store_state_free(struct store_state **address)
+{
+    struct kept *kept = (struct kept *)(void *)*address;
+    if (!kept) {
+        return;
+    }
+    mem_free(&kept->state.records);
+    mem_free(&kept->state.recent);
+    gl_arena_fini(&kept->arena);
+    mem_free(&kept);
+    *address = NULL;
+}
 
 void store_session_load(struct store *store, const gl_uuid *account, const gl_uuid *session, size_t recent_max, store_state_fn fn,
                         void *ctx)

@@ -53,17 +53,30 @@ static struct loop_timer *due(struct loop *loop, uint64_t until_ms)
     return first;
 }
 
+static void fire(struct loop *loop, struct loop_timer *timer)
+{
+    if (timer->at_ms > loop->now_ms)
+        loop->now_ms = timer->at_ms;
+    timer->is_on = timer->every_ms > 0;
+    timer->at_ms += timer->every_ms;
+    timer->fn(timer->ctx);
+}
+
+void loop_sim_step(struct loop *loop)
+{
+    run_deferred(loop);
+    struct loop_timer *timer = due(loop, loop->now_ms);
+    if (timer)
+        fire(loop, timer);
+}
+
 void loop_sim_run(struct loop *loop, uint64_t ms)
 {
     uint64_t until_ms = loop->now_ms + ms;
     struct loop_timer *timer;
     run_deferred(loop);
     while ((timer = due(loop, until_ms))) {
-        if (timer->at_ms > loop->now_ms)
-            loop->now_ms = timer->at_ms;
-        timer->is_on = timer->every_ms > 0;
-        timer->at_ms += timer->every_ms;
-        timer->fn(timer->ctx);
+        fire(loop, timer);
         run_deferred(loop);
     }
     loop->now_ms = until_ms;

@@ -151,6 +151,10 @@ uint64_t db_head(const struct db *db)
 {
     return db->session.head;
 }
+void db_flip_sum(struct db *db)
+{
+    db->session.sum.bytes[0] ^= 1;
+}
 size_t db_label_count(const struct db *db)
 {
     return gl_codebook_count(db->codebook_terms, GL_TERM_LABEL);

@@ -24,6 +24,7 @@ void db_set_open(struct db *db, bool is_open);                              /* l
 void db_put_label(struct db *db, const char *id, const char *name); /* likewise; of an earlier version, whatever its name */
 void db_disable(struct db *db, const gl_uuid *account);             /* and every later question says so */
 uint64_t db_head(const struct db *db);
+void db_flip_sum(struct db *db); /* what the session's stream says of its records is wrong; flipped again: right */
 size_t db_count_op(const struct db *db, const gl_uuid *op); /* how often it is in the session's log */
 size_t db_label_count(const struct db *db);
 /* Rebuilds the session's state from its log; the caller frees it. Fails the test when the log does not hold together. */

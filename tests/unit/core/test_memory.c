@@ -149,6 +149,23 @@ START_TEST(account__that_has_more_than_a_quarter__gets_no_more)
 }
 END_TEST
 
+START_TEST(session__read_anew_while_all_are_compared__is_not_compared)
+{
+    join(ana, 0);
+    leave(ana, 0);
+    char ids[2][GL_UUID_TEXT + 1];
+    gl_uuid_format(db_other_session(bench.db, 0), ids[0]);
+    gl_uuid_format(db_other_session(bench.db, 1), ids[1]);
+    uint64_t other =
+        client_send(ana, "session.join", json_pack("{s:s}", "session", ids[1])); /* the idle one makes way for this */
+    uint64_t again = client_send(ben, "session.join", json_pack("{s:s}", "session", ids[0]));
+    store_mem_notify_everything(bench.stores[0]); /* the question is asked while it is there, and answered while it is read */
+    turn();
+    client_result(ana, other);
+    client_result(ben, again);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core, sessions in memory");
@@ -160,6 +177,7 @@ int main(void)
     tcase_add_test(share, session__whose_account_left__is_charged_to_one_that_stays);
     tcase_add_test(share, session__of_one_who_only_wrote__is_charged_to_one_that_joins_it);
     tcase_add_test(share, session__that_nobody_has_joined__makes_way_the_longest_idle_first);
+    tcase_add_test(share, session__read_anew_while_all_are_compared__is_not_compared);
     suite_add_tcase(suite, share);
     tcase_add_checked_fixture(ceiling, setup_ceiling, teardown);
     tcase_add_test(ceiling, memory__that_is_full_of_joined_sessions__is_told_as_busy);

@@ -119,6 +119,26 @@ static void tell_three_times(void *ctx)
     }
 }
 
+static void start_again(void *ctx)
+{
+    (void)ctx;
+    tell('t');
+    loop_timer_start(timers[0], 0, 0);
+}
+
+START_TEST(timer__that_starts_itself_again_at_once__lets_others_have_their_turn)
+{
+    begin();
+    timers[0] = loop_timer_new(loop, start_again, NULL);
+    loop_timer_start(timers[0], 0, 0);
+    loop_defer(loop, stop, NULL);
+    loop_run(loop);
+    ck_assert_uint_le(strlen(story), 2);
+    loop_timer_free(&timers[0]);
+    end();
+}
+END_TEST
+
 START_TEST(timer__that_repeats__runs_until_stopped)
 {
     begin();
@@ -325,6 +345,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, defer__from_within__runs_in_the_next_turn_and_in_order);
     tcase_add_test(tests, defer__when_the_loop_ends_before__is_dropped);
     tcase_add_test(tests, timer__freed_by_another_that_is_due_too__does_not_run);
+    tcase_add_test(tests, timer__that_starts_itself_again_at_once__lets_others_have_their_turn);
     tcase_add_test(tests, timer__that_repeats__runs_until_stopped);
     tcase_add_test(tests, wakeup__from_another_thread__runs_once_and_may_free_itself);
     tcase_add_test(tests, watch__says_what_can_be_done);
