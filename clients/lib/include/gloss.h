@@ -299,7 +299,7 @@ bool gloss_session_is_synced(const struct gloss_session *session);
 uint64_t gloss_session_seq(const struct gloss_session *session); /* of the last op delivered, or what the replica is as of */
 /* The chain there: with seq, where to continue later. */
 void gloss_session_chain(const struct gloss_session *session, char hex[GLOSS_HASH]);
-/* The state sum there, computed here; false without replica. */
+/* The state sum there, computed here; false without replica, and for a log of which an op was erased. */
 bool gloss_session_state_sum(const struct gloss_session *session, char hex[GLOSS_HASH]);
 uint64_t gloss_session_head(const struct gloss_session *session); /* the newest seq that the server told of */
 
