@@ -70,6 +70,8 @@ bool part_must_ask_ends(struct part *part);
 bool part_must_ask_words(struct part *part);
 /* What an op was told of that, brought up to where memory stands; NULL: it must be asked (again). */
 const struct judge_words *words_now(const struct session *session, struct waiting_op *op);
+/* Those that no erasure before it in the group takes; the caller frees them. */
+struct judge_words *words_left(const struct judge_words *words, const struct append_erased *erased, size_t count);
 void words_free(struct judge_words **words);
 /* Adds a row: takes payload's bytes, draws the salt, moves the chain. GL_E_TOO_LARGE when the payload hit its ceiling; then nothing was added. */
 enum gl_code part_push_row(struct part *part, struct append_op *row, struct gl_buf *payload, gl_hash *chain);

@@ -260,11 +260,13 @@ static void note_erased(struct part *part, const json_t *effects, const struct j
     }
 }
 
-static void try_op(struct part *part, struct tried *tried, const gl_uuid *step, struct wanted *wanted)
+static void try_with(struct part *part, struct tried *tried, const gl_uuid *step, struct wanted *wanted,
+                     const struct judge_words *words)
 {
     struct waiting_op *op = tried->op;
     struct op_outcome *outcome = &tried->outcome;
-    struct judge_ask ask = {.op = op->id, .account = op->account, .role = op->role, .change = op->change, .far = op->far};
+    struct judge_ask ask = {
+        .op = op->id, .account = op->account, .role = op->role, .change = op->change, .far = op->far, .words = words};
     struct judge_verdict verdict = {0};
     struct judge_mark mark = judge_mark(&part->view);
     if (is_redact(op) && has_other_rows(part)) { /* of the same atomic request: judge_waiting() begins a group with it */
@@ -272,7 +274,6 @@ static void try_op(struct part *part, struct tried *tried, const gl_uuid *step, 
                                    "words are erased by an op of its own: nothing else may stand before it in an atomic request");
         return;
     }
-    ask.words = words_now(part->session, op);
     outcome->code = resolve_base(part, op, &ask, &outcome->err);
     if (outcome->code == GL_OK)
         outcome->code = resolve_label(part, op, &ask, wanted, &outcome->err);
@@ -291,7 +292,7 @@ static void try_op(struct part *part, struct tried *tried, const gl_uuid *step, 
     }
     outcome->code = record_is_too_large(part, &verdict) ? GL_E_TOO_LARGE : append_row(part, tried, &verdict, step);
     if (outcome->code == GL_OK && verdict.kind == GL_OP_REDACT)
-        note_erased(part, verdict.effects, ask.words);
+        note_erased(part, verdict.effects, words);
     json_decref(verdict.effects);
     if (outcome->code != GL_OK) {
         judge_back_to(&part->view, &mark);
@@ -305,6 +306,14 @@ static void try_op(struct part *part, struct tried *tried, const gl_uuid *step, 
     outcome->seq = part->view.seq;
     outcome->has_annotation = verdict.has_annotation;
     outcome->annotation = verdict.annotation;
+}
+
+static void try_op(struct part *part, struct tried *tried, const gl_uuid *step, struct wanted *wanted)
+{
+    const struct judge_words *words = words_now(part->session, tried->op);
+    struct judge_words *left = words && part->erased_count > 0 ? words_left(words, part->erased, part->erased_count) : NULL;
+    try_with(part, tried, step, wanted, left ? left : words);
+    words_free(&left);
 }
 
 /* Known already? In this group, or in the log. */

@@ -25,6 +25,33 @@ void words_free(struct judge_words **words)
     mem_free(words);
 }
 
+/* What an erasure takes is not there for the next one. */
+static void drop(struct judge_words *words, const json_t *seqs)
+{
+    for (size_t i = 0; i < json_array_size(seqs); i++) {
+        const uint64_t seq = (uint64_t)json_integer_value(json_array_get(seqs, i));
+        size_t kept = 0;
+        for (size_t n = 0; n < words->count; n++)
+            if (words->list[n].seq != seq)
+                words->list[kept++] = words->list[n];
+        words->count = kept;
+    }
+}
+
+struct judge_words *words_left(const struct judge_words *words, const struct append_erased *erased, size_t count)
+{
+    struct judge_words *left = mem_alloc(sizeof *left);
+    left->as_of = words->as_of;
+    for (size_t i = 0; i < words->count; i++) {
+        bool is_left = true;
+        for (size_t n = 0; n < count && is_left; n++)
+            is_left = erased[n].seq != words->list[i].seq;
+        if (is_left)
+            add(left, &words->list[i]);
+    }
+    return left;
+}
+
 /* ---- what memory has of it */
 
 static bool read_id(const json_t *value, gl_uuid *id)
@@ -73,6 +100,7 @@ static void add_recent(const struct session *session, const struct recent_op *re
             says_words(session->project->terms, json_object_get(effect, "set")) &&
             is_asked_for(change, &word.annotation, &word.account))
             add(words, &word);
+        drop(words, json_object_get(json_object_get(effect, "set"), "ops"));
     }
     json_decref(logged);
 }

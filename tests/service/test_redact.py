@@ -166,6 +166,18 @@ class Words(RedactCase):
         self.assertEqual([result["error"]["data"]["name"] for result in mixed], ["atomic_refused", "invalid_params"])
         self.assertChecks(ana.wait_seq(session, 7))
 
+    def test_what_one_erasure_takes_the_next_does_not_find(self):
+        """Also when they are judged together."""
+        session = self.new_session()
+        ana, cora = self.people("ana", "cora")
+        one = ana.one(session, create("claim", exact="Nobody", note="one"))["annotation"]
+        first, second = cora.submit(session, [redact(1, annotations=[one]), redact(1, annotations=[one])])
+        self.assertEqual((first["seq"], second["error"]["data"]["name"]), (2, "not_found"))
+        two = ana.one(session, create("claim", exact="Nobody", note="two"))["annotation"]
+        step = cora.submit(session, [redact(3, annotations=[two]), redact(account=ana.account)], atomic=True)
+        self.assertEqual([result["error"]["data"]["name"] for result in step], ["atomic_refused", "not_found"])
+        self.assertEqual(self.erased(cora, session), [1])
+
     def test_everything_of_an_account(self):
         """Also what others have written over since; asked again until nothing is left."""
         session = self.new_session()
