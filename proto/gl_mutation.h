@@ -14,6 +14,7 @@
     X(op_ids_not_unique, "an append does not look whether an op is there")                                                       \
     X(epoch_not_compared, "an append counts though rights have changed")                                                         \
     X(unknown_taken_for_committed, "a lost answer is taken for a success")                                                       \
+    X(redact_breaks_chain, "an op that loses its words keeps a leaf that is not its own")                                        \
     X(settled_without_chain, "an op that another worker wrote at the same seq is taken for one's own")                           \
     /* service/core */                                                                                                           \
     X(ack_before_commit, "ops are answered when they are judged")                                                                \
@@ -45,9 +46,11 @@
     X(late_join_counts, "a join is answered after a later one")                                                                  \
     X(resume_skips_one, "who resumes misses an op")                                                                              \
     X(notification_trusted, "without a notification nobody looks")                                                               \
+    X(late_waiter_answered, "who asks while the log is read is answered with what was there before")                             \
     X(join_without_look, "a join does not wait for what the log has")                                                            \
     X(give_back_forgets, "ops of a lost fence are dropped")                                                                      \
     X(live_count_drifts, "a deletion does not count")                                                                            \
+    X(erased_op_followed, "an op that lost its words is followed as if it had done nothing")                                     \
     X(cursor_not_moved, "a subscriber is not marked as told")                                                                    \
     X(foreign_base, "an op may build on somebody else's")                                                                        \
     X(refused_base_taken, "an op builds on one that was refused")                                                                \

@@ -573,7 +573,7 @@ static void answer_catch_waiters(struct session *session, enum gl_code code, con
     session->catch_waiters = NULL;
     for (; waiter; waiter = next) {
         next = waiter->next;
-        const bool is_later = code == GL_OK && waiter->read > reads;
+        const bool is_later = code == GL_OK && waiter->read > reads && !MUTATION(late_waiter_answered);
         if (is_later || (account && !gl_uuid_equal(&waiter->account, account))) {
             waiter->next = session->catch_waiters;
             session->catch_waiters = waiter;
