@@ -55,7 +55,8 @@ static void check_field(const struct change *change, const struct field *field)
 static void set_field(struct history *history, const struct change *change, const char *name)
 {
     struct field *field = field_of(history, &change->annotation, name);
-    if (change->op->kind == GL_OP_ANNOTATION_UPDATE)
+    bool is_erased = change->op->kind == GL_OP_REDACT && strcmp(name, "redacted") != 0; /* that it was is no news to anybody */
+    if (change->op->kind == GL_OP_ANNOTATION_UPDATE || is_erased)
         check_field(change, field);
     field->seq = change->op->seq;
     field->account = change->op->account;
@@ -84,15 +85,19 @@ static uint64_t base_of(const struct db_log *log, const struct db_op *op, const 
     return there->seq;
 }
 
-static void check_overwrite(struct history *history, const struct db_log *log, const struct db_op *op, const json_t *payload)
+static void check_effect(struct history *history, const struct db_log *log, const struct db_op *op, const json_t *payload,
+                         const json_t *effect)
 {
-    const json_t *effect = json_array_get(json_object_get(payload, "effects"), 0), *set = json_object_get(effect, "set");
+    const json_t *set = json_object_get(effect, "set");
     struct change change = {.log = log, .op = op};
     const char *id = json_string_value(json_array_get(json_object_get(effect, "ids"), 0)), *name;
     json_t *value;
     if (!id || !gl_uuid_parse(gl_slice_str(id), &change.annotation))
-        return; /* a session's mode */
-    change.base = op->kind == GL_OP_ANNOTATION_CREATE ? 0 : base_of(log, op, payload);
+        return; /* a session's mode, or the ops of a redact */
+    bool has_base = op->kind != GL_OP_ANNOTATION_CREATE;
+    if (op->kind == GL_OP_REDACT) /* everything of an account: whatever there is */
+        has_base = json_object_get(json_object_get(json_object_get(payload, "intent"), "change"), "annotations") != NULL;
+    change.base = op->kind == GL_OP_ANNOTATION_CREATE ? 0 : has_base ? base_of(log, op, payload) : op->seq;
     SAW(overwrites_checked);
     if (depends_on_all(op, set))
         for (size_t i = 0; i < history->count; i++)
@@ -114,6 +119,13 @@ static void check_overwrite(struct history *history, const struct db_log *log, c
             set_field(history, &change, path);
         }
     }
+}
+
+static void check_overwrite(struct history *history, const struct db_log *log, const struct db_op *op, const json_t *payload)
+{
+    const json_t *effects = json_object_get(payload, "effects");
+    for (size_t i = 0; i < json_array_size(effects); i++)
+        check_effect(history, log, op, payload, json_array_get(effects, i));
 }
 
 /* ---- one log */

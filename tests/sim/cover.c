@@ -16,17 +16,20 @@ struct machine {
 static const struct machine machines[COVER_MACHINES] = {
     [COVER_ANNOTATION] = {"an annotation, by what was accepted",
                           {"nothing", "proposed", "active", "accepted", "rejected", "resolved", "deleted"},
-                          {"create", "change", "proposed", "active", "accepted", "rejected", "resolved", "delete", "restore"},
-                          {"x........", ".xxxxxxx.", ".xxxxxxx.", ".xxxxxxx.", ".xxxxxxx.", ".xxxxxxx.", "........x"}},
+                          {"create", "change", "proposed", "active", "accepted", "rejected", "resolved", "delete", "restore",
+                           "redact"},
+                          {"x.........", ".xxxxxxx.x", ".xxxxxxx.x", ".xxxxxxx.x", ".xxxxxxx.x", ".xxxxxxx.x", "........xx"}},
     [COVER_VERDICT] = {"what clients were answered, by what they asked",
-                       {"annotation.create", "annotation.update", "annotation.delete", "annotation.restore", "session.mode"},
+                       {"annotation.create", "annotation.update", "annotation.delete", "annotation.restore", "session.mode",
+                        "redact"},
                        {"accepted", "repeated", "stale", "gone", "exists", "forbidden", "session_closed", "depends_on_refused",
                         "atomic_refused", "unknown_label", "unknown_attribute", "quote_not_found", "invalid_params", "not_found"},
-                       {"xx.xxxx.xxxx..", "xxxx.xxxxxx.x.", "xxxx.xxxx...x.", "xxx.xxxxx...x.", "xx...x..x....."}},
+                       {"xx.xxxx.xxxx..", "xxxx.xxxxxx.x.", "xxxx.xxxx...x.", "xxx.xxxxx...x.", "xx...x..x.....",
+                        "xxx..x.xx...xx"}},
     [COVER_SESSION] = {"a session of libgloss",
                        {"away", "reading", "synced", "failed"},
-                       {"joined", "resumed", "synced", "lost", "failed", "joined anew"},
-                       {"xx..xo", "oxxxxo", "oo.xxo", ".....x"}},
+                       {"joined", "resumed", "synced", "lost", "failed", "joined anew", "read anew"},
+                       {"xx..xox", "oxxxxoo", "oo.xxoo", ".....x."}},
 };
 
 static size_t place(const char *const *names, size_t max, const char *name)

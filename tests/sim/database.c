@@ -106,6 +106,26 @@ bool db_is_away(void)
     return database.away_until_ms > world.now_ms;
 }
 
+bool db_is_erased(const struct db_op *op, uint64_t head)
+{
+    return op->erased_by > 0 && op->erased_by <= head;
+}
+
+const char *db_says_words(const struct db_op *op, json_t **payload)
+{
+    const char *name;
+    json_t *value, *effect;
+    bool says = false;
+    *payload = NULL;
+    if ((op->kind != GL_OP_ANNOTATION_CREATE && op->kind != GL_OP_ANNOTATION_UPDATE) ||
+        gl_json_load(op->payload, payload, NULL) != GL_OK)
+        return NULL;
+    effect = json_array_get(json_object_get(*payload, "effects"), 0);
+    says = json_is_string(json_object_get(json_object_get(effect, "set"), "note"));
+    json_object_foreach(json_object_get(json_object_get(effect, "set"), "attributes"), name, value) says |= json_is_string(value);
+    return says ? json_string_value(json_array_get(json_object_get(effect, "ids"), 0)) : NULL;
+}
+
 /* ---- changing what moves the epoch */
 
 void db_set_role(struct db_project *project, size_t person, enum gl_role role)
@@ -178,8 +198,24 @@ static void write_project(struct db_log *log, const struct append_stream *stream
     SAW(project_ops);
 }
 
+/* Nobody can read their words from now on; the checker can. */
+static void erase_ops(struct db_log *log, const struct append_stream *stream)
+{
+    for (size_t i = 0; i < stream->erased_count; i++) {
+        struct db_op *op = &log->ops[stream->erased[i].seq - 1];
+        if (op->erased_by > 0)
+            continue;
+        op->erased_by = stream->ops[stream->erased[i].row].seq;
+        op->leaf = gl_leaf(op->salt, op->payload);
+        if (MUTATION(redact_breaks_chain))
+            op->leaf.bytes[0] ^= 1;
+        SAW(ops_erased);
+    }
+}
+
 static void write_session(struct db_log *log, const struct append_stream *stream)
 {
+    erase_ops(log, stream);
     for (size_t i = 0; i < stream->annotation_count; i++)
         keep_record(log, stream->annotations[i]);
     log->sum = stream->sum;

@@ -23,7 +23,9 @@ struct db_op {
     enum gl_op_kind kind;
     gl_hash request_hash, chain;
     uint8_t salt[GL_SALT_BYTES];
-    struct gl_slice payload; /* owned */
+    struct gl_slice payload; /* owned; kept for the checker when it was erased */
+    uint64_t erased_by;      /* the redact that took its words; 0: none */
+    gl_hash leaf;            /* when it was erased */
     enum gl_role role;       /* of the account in the project when it committed */
     uint64_t at_ms;          /* when it committed, on the world's clock */
     bool is_awaited;         /* its author's connection was still there, as far as the worker knew, when it was judged */
@@ -78,6 +80,9 @@ void db_set_role(struct db_project *project, size_t person, enum gl_role role);
 void db_set_open(struct db_project *project, bool is_open);
 const struct db_op *db_find(const struct db_log *log, const gl_uuid *op);
 bool db_is_away(void);
+bool db_is_erased(const struct db_op *op, uint64_t head); /* as somebody sees it who sees the log up to there */
+/* The annotation of which an op says something in words; NULL: none. The caller frees the payload, which lends it. */
+const char *db_says_words(const struct db_op *op, json_t **payload);
 
 /* What the statement does for one stream: all or nothing. Fills in outcome and found (the caller frees it). */
 typedef bool (*db_awaits_fn)(const void *ctx, size_t person);

@@ -1,5 +1,5 @@
 /* model.c - see model.h. */
-#include "tests/sim/model.h"
+#include "tests/sim/model_priv.h"
 
 #include <inttypes.h>
 #include <openssl/evp.h>
@@ -8,24 +8,6 @@
 
 #include "proto/gl_json.h"
 #include "service/base/mem.h"
-
-struct thing { /* an annotation */
-    gl_uuid id;
-    json_t *record, *seqs, *who;
-    const char *creator;  /* in record */
-    uint64_t there_since; /* it was made, or restored, in that op */
-    gl_uuid there_by;
-    bool is_reply;
-    gl_uuid parent;
-};
-struct model {
-    const struct db_log *log;
-    struct thing *things;
-    size_t count, cap;
-    gl_hash chain;
-    char mode[16];
-    uint64_t mode_seq;
-};
 
 /* ---- hashes */
 
@@ -56,6 +38,8 @@ static void check_chain(struct model *model, const struct db_op *op)
     model->chain = sha256(model->chain.bytes, 32, leaf.bytes, 32);
     if (!gl_hash_equal(&model->chain, &op->chain))
         broken(5, "the chain of op %" PRIu64 " is not SHA-256(chain before, SHA-256(salt, bytes))", op->seq);
+    if (op->erased_by > 0 && !gl_hash_equal(&leaf, &op->leaf))
+        broken(5, "op %" PRIu64 " lost its words, and the leaf that stayed is not in the chain", op->seq);
 }
 
 static void add(gl_hash *sum, const gl_hash *item)
@@ -85,10 +69,11 @@ void model_free(struct model **model)
         json_decref((*model)->things[i].who);
     }
     mem_free(&(*model)->things);
+    mem_free(&(*model)->words);
     mem_free(model);
 }
 
-static struct thing *find(const struct model *model, const gl_uuid *id)
+struct thing *model_find(const struct model *model, const gl_uuid *id)
 {
     for (size_t i = 0; i < model->count; i++)
         if (gl_uuid_equal(&model->things[i].id, id))
@@ -172,7 +157,7 @@ static void check_intent(const struct model *model, const struct db_op *op, cons
 /* ---- fields */
 
 /* What stood in each field that is set: the seq of the op that had set it. */
-static void check_prev(const struct db_op *op, const struct thing *thing, const json_t *prev, const json_t *set)
+json_t *model_prev(const struct thing *thing, const json_t *set)
 {
     json_t *expected = json_object(), *value;
     const char *name;
@@ -190,6 +175,12 @@ static void check_prev(const struct db_op *op, const struct thing *thing, const 
             json_object_set(expected, path, json_object_get(thing->seqs, path));
         }
     }
+    return expected;
+}
+
+static void check_prev(const struct db_op *op, const struct thing *thing, const json_t *prev, const json_t *set)
+{
+    json_t *expected = model_prev(thing, set);
     if (!json_equal(expected, prev))
         broken(4, "op %" PRIu64 " names other ops than those that had set its fields", op->seq);
     json_decref(expected);
@@ -206,6 +197,15 @@ static void sign(struct thing *thing, const struct db_op *op, const char *path)
         json_object_set_new(thing->who, path, json_string(account));
 }
 
+/* Absent, never null. */
+static void put(json_t *object, const char *name, json_t *value)
+{
+    if (value && !json_is_null(value))
+        json_object_set(object, name, value);
+    else
+        json_object_del(object, name);
+}
+
 static void set_attributes(struct thing *thing, const struct db_op *op, const json_t *attributes)
 {
     json_t *all = json_object_get(thing->record, "attributes"), *value;
@@ -215,13 +215,14 @@ static void set_attributes(struct thing *thing, const struct db_op *op, const js
     {
         char path[80];
         snprintf(path, sizeof path, "attributes.%s", name);
-        json_object_set(all, name, value);
+        put(all, name, value);
         sign(thing, op, path);
     }
-    json_object_set_new(thing->record, "attributes", all);
+    put(thing->record, "attributes", json_object_size(all) > 0 ? all : NULL);
+    json_decref(all);
 }
 
-static void set_fields(struct thing *thing, const struct db_op *op, const json_t *set)
+void model_set_fields(struct thing *thing, const struct db_op *op, const json_t *set)
 {
     const char *name;
     json_t *value;
@@ -231,10 +232,7 @@ static void set_fields(struct thing *thing, const struct db_op *op, const json_t
             set_attributes(thing, op, value);
             continue;
         }
-        if (json_is_false(value))
-            json_object_del(thing->record, name); /* "deleted" */
-        else
-            json_object_set(thing->record, name, value);
+        put(thing->record, name, json_is_false(value) ? NULL : value); /* "deleted" */
         if (strcmp(name, "creator") != 0 && strcmp(name, "created") != 0)
             sign(thing, op, name);
     }
@@ -257,7 +255,7 @@ static struct thing *make(struct model *model, const struct db_op *op, const gl_
     json_object_set(thing->record, "creator", json_object_get(set, "creator"));
     thing->creator = text_in(thing->record, "creator");
     thing->is_reply = id_in(target, "annotation", &thing->parent);
-    const struct thing *parent = thing->is_reply ? find(model, &thing->parent) : NULL;
+    const struct thing *parent = thing->is_reply ? model_find(model, &thing->parent) : NULL;
     if (thing->is_reply && (!parent || is_deleted(parent)))
         broken(4, "op %" PRIu64 " replies to what is not there", op->seq);
     return thing;
@@ -268,7 +266,7 @@ static bool hangs_below(const struct model *model, const struct thing *thing, co
     for (size_t levels = 0; thing && thing->is_reply && levels < 100; levels++) {
         if (gl_uuid_equal(&thing->parent, top))
             return true;
-        thing = find(model, &thing->parent);
+        thing = model_find(model, &thing->parent);
     }
     return false;
 }
@@ -305,7 +303,7 @@ static void check_may(const struct model *model, const struct db_op *op, const s
         broken(4, "op %" PRIu64 " changes what is deleted, or restores what is not", op->seq);
 }
 
-static void cover_step(const struct db_op *op, const struct thing *thing, const json_t *set)
+void model_cover(const struct db_op *op, const struct thing *thing, const json_t *set)
 {
     const char *state = !thing ? "nothing" : is_deleted(thing) ? "deleted" : text_in(thing->record, "status");
     const char *status = text_in(set, "status"), *event = "change";
@@ -313,6 +311,7 @@ static void cover_step(const struct db_op *op, const struct thing *thing, const 
     case GL_OP_ANNOTATION_CREATE: event = "create"; break;
     case GL_OP_ANNOTATION_DELETE: event = "delete"; break;
     case GL_OP_ANNOTATION_RESTORE: event = "restore"; break;
+    case GL_OP_REDACT: event = "redact"; break;
     default: event = status ? status : event; break;
     }
     cover(COVER_ANNOTATION, state, event);
@@ -325,6 +324,10 @@ void model_take(struct model *model, const struct db_op *op, json_t *payload, ui
     const char *text = json_string_value(json_array_get(json_object_get(effect, "ids"), 0));
     gl_uuid id;
     check_chain(model, op);
+    if (op->kind == GL_OP_REDACT) {
+        model_redact(model, op, change, effects);
+        return;
+    }
     if (json_array_size(effects) != 1)
         broken(4, "op %" PRIu64 " has %zu effects", op->seq, json_array_size(effects));
     if (op->kind == GL_OP_SESSION_MODE) {
@@ -335,18 +338,19 @@ void model_take(struct model *model, const struct db_op *op, json_t *payload, ui
         broken(4, "op %" PRIu64 " is about nothing", op->seq);
         return;
     }
-    struct thing *thing = find(model, &id);
+    struct thing *thing = model_find(model, &id);
     check_may(model, op, thing);
     if (world.is_broken)
         return;
-    cover_step(op, thing, set);
+    model_cover(op, thing, set);
     if (!thing)
         thing = make(model, op, &id, set);
     check_intent(model, op, change, op->kind == GL_OP_ANNOTATION_CREATE || op->kind == GL_OP_ANNOTATION_UPDATE ? set : NULL);
     check_prev(op, thing, json_object_get(effect, "prev"), set);
     if (op->kind == GL_OP_ANNOTATION_DELETE)
         check_replies(model, op, thing, base);
-    set_fields(thing, op, set);
+    model_set_fields(thing, op, set);
+    model_note_words(model, op, thing, set);
     if (op->kind == GL_OP_ANNOTATION_DELETE && !is_deleted(thing))
         broken(4, "op %" PRIu64 " deletes nothing", op->seq);
     if (op->kind == GL_OP_ANNOTATION_CREATE || op->kind == GL_OP_ANNOTATION_RESTORE) {
@@ -376,7 +380,7 @@ void model_check_end(const struct model *model)
     char mode[64];
     for (size_t i = 0; i < log->record_count && !world.is_broken; i++) {
         const struct gl_annotation *row = log->records[i];
-        const struct thing *thing = find(model, &row->id);
+        const struct thing *thing = model_find(model, &row->id);
         gl_hash item = sha256(row->canonical.data, row->canonical.len, "", 0);
         add(&sum, &item);
         if (thing)
@@ -387,6 +391,7 @@ void model_check_end(const struct model *model)
         gl_hash item = sha256(mode, strlen(mode), "", 0);
         add(&sum, &item);
     }
+    model_check_erased(model);
     if (log->record_count != model->count || !gl_hash_equal(&sum, &log->sum))
         broken(5, "the sum of %zu is not that of its records", (size_t)(log - database.logs));
     if (strcmp(model->mode, log->mode) != 0)

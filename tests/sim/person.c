@@ -96,6 +96,16 @@ static void passes(struct person *person, size_t which, const char *event, const
     person->state[which] = to;
 }
 
+/* Then whoever lacks an erased op, or is in the middle of it, begins with the state. */
+static bool has_erased(const struct person *person, size_t which)
+{
+    const struct db_log *log = &database.logs[person_of_session(person->index, which)];
+    uint64_t seq = log->head;
+    while (seq > 0 && log->ops[seq - 1].erased_by == 0)
+        seq--;
+    return seq > 0;
+}
+
 static void on_error(struct person *person, const struct gloss_event *event)
 {
     size_t which = event->session ? which_of(person, event->session) : 0;
@@ -106,8 +116,21 @@ static void on_error(struct person *person, const struct gloss_event *event)
     if (event->session)
         passes(person, which, "failed", "failed");
     bool is_right = error->code == GLOSS_E_NOT_FOUND || error->code == GLOSS_E_FORBIDDEN;
+    if (person->index == 0 && has_erased(person, which)) /* who reads the log from its beginning cannot go on over it */
+        is_right |= error->code == GLOSS_E_ARCHIVED;
     if (!is_right)
         broken(5, "the replica of person %zu failed: %s (%s)", person->index, error->message, error->name);
+}
+
+static void on_resync(struct person *person, const struct gloss_event *event)
+{
+    size_t which = which_of(person, event->session);
+    trace("person %zu  reads the state anew: %s", person->index, event->error->name);
+    SAW(resyncs_told);
+    passes(person, which, "read anew", "away");
+    if (event->error->code != GLOSS_E_ARCHIVED || !has_erased(person, which))
+        broken(5, "person %zu was told that the log is another one", person->index); /* it never is, here */
+    person->last_op[which] = 0;
 }
 
 static void on_event(struct gloss *g, const struct gloss_event *event, void *arg)
@@ -117,11 +140,7 @@ static void on_event(struct gloss *g, const struct gloss_event *event, void *arg
     switch (event->type) {
     case GLOSS_EV_OP: on_op(person, event); break;
     case GLOSS_EV_ERROR: on_error(person, event); break;
-    case GLOSS_EV_RESYNC:
-        SAW(resyncs_told);
-        broken(5, "person %zu was told that the log is another one", person->index); /* it never is, here */
-        person->last_op[which_of(person, event->session)] = 0;
-        break;
+    case GLOSS_EV_RESYNC: on_resync(person, event); break;
     case GLOSS_EV_DISCONNECTED:
         for (size_t i = 0; i < SESSIONS_OF_PERSON; i++)
             if (person->state[i] && strcmp(person->state[i], "failed") != 0 && strcmp(person->state[i], "away") != 0)
@@ -325,7 +344,7 @@ static void join(struct person *person, size_t which)
     gl_uuid_format(&database.logs[log].id, id);
     gloss_join_init(&options);
     options.names = false;
-    options.from = person->index == 0 ? GLOSS_FROM_LOG : GLOSS_FROM_STATE;
+    options.from = person->index == 0 && !has_erased(person, which) ? GLOSS_FROM_LOG : GLOSS_FROM_STATE;
     person->last_op[which] = 0;
     person->has_failed[which] = false;
     person->state[which] = "away";

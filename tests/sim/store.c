@@ -29,6 +29,8 @@ struct ask {
     uint64_t after, since_ms;
     size_t max_ops, count;
     gl_uuid *ids;
+    bool is_of_named, is_of_one; /* of session_words */
+    gl_uuid whose;
     enum store_query_id query;
     struct append_stream *streams;
     /* ---- what the database said */
@@ -199,7 +201,7 @@ static struct gl_document_info info_of(const struct db_log *log)
     return info;
 }
 
-static struct store_tail_op tail_op(const struct db_op *op)
+static struct store_tail_op tail_op(const struct db_op *op, uint64_t head)
 {
     struct store_tail_op tail = {.seq = op->seq,
                                  .chain = op->chain,
@@ -208,14 +210,19 @@ static struct store_tail_op tail_op(const struct db_op *op)
                                  .account = op->account,
                                  .request_hash = op->request_hash};
     memcpy(tail.salt, op->salt, sizeof tail.salt);
+    if (db_is_erased(op, head)) {
+        tail.payload = gl_slice_of(NULL, 0);
+        tail.leaf = op->leaf;
+        memset(tail.salt, 0, sizeof tail.salt);
+    }
     return tail;
 }
 
-static struct store_tail_op *tail_ops(const struct db_log *log, uint64_t after, size_t count)
+static struct store_tail_op *tail_ops(const struct db_log *log, uint64_t head, uint64_t after, size_t count)
 {
     struct store_tail_op *ops = mem_array(count + 1, sizeof *ops);
     for (size_t i = 0; i < count; i++)
-        ops[i] = tail_op(&log->ops[after + i]);
+        ops[i] = tail_op(&log->ops[after + i], head);
     return ops;
 }
 
@@ -250,7 +257,10 @@ static void answer_load(struct ask *ask)
     state.records = mem_array(ask->record_count + 1, sizeof *state.records);
     for (size_t i = 0; i < ask->record_count; i++)
         state.records[i] = ask->records[i]->canonical;
-    state.recent = tail_ops(ask->log, ask->head - recent, recent);
+    for (uint64_t seq = 1; seq <= ask->head; seq++)
+        if (db_is_erased(&ask->log->ops[seq - 1], ask->head))
+            state.erased_to = seq;
+    state.recent = tail_ops(ask->log, ask->head, ask->head - recent, recent);
     ((store_state_fn)(uintptr_t)ask->fn)(ask->ctx, GL_OK, &state);
     mem_free(&state.records);
     mem_free(&state.recent);
@@ -266,7 +276,7 @@ static void answer_tail(struct ask *ask)
     size_t count = ask->head - after < ask->max_ops ? (size_t)(ask->head - after) : ask->max_ops;
     struct store_tail tail = {.count = count, .head = ask->head};
     tail.chain_before = after == 0 ? ask->log->chain_start : ask->log->ops[after - 1].chain;
-    tail.ops = tail_ops(ask->log, after, count);
+    tail.ops = tail_ops(ask->log, ask->head, after, count);
     ((store_tail_fn)(uintptr_t)ask->fn)(ask->ctx, GL_OK, &tail);
     mem_free(&tail.ops);
 }
@@ -298,7 +308,31 @@ struct store_rows {
     size_t count;
     const struct ask *ask;
     const struct db_op *ops[512];
+    gl_uuid annotations[512]; /* of session_words */
 };
+
+static bool is_asked_for(const struct ask *ask, const struct db_op *op, const gl_uuid *annotation)
+{
+    bool is_named = !ask->is_of_named;
+    for (size_t i = 0; i < ask->count; i++)
+        is_named |= gl_uuid_equal(&ask->ids[i], annotation);
+    return is_named && (!ask->is_of_one || gl_uuid_equal(&op->account, &ask->whose));
+}
+
+static void find_words(const struct ask *ask, struct store_rows *rows)
+{
+    for (uint64_t seq = 1; seq <= ask->head && rows->count < 512; seq++) {
+        const struct db_op *op = &ask->log->ops[seq - 1];
+        json_t *payload;
+        const char *text = db_says_words(op, &payload);
+        gl_uuid *annotation = &rows->annotations[rows->count];
+        if (text && !db_is_erased(op, ask->head) && gl_uuid_parse(gl_slice_str(text), annotation) &&
+            is_asked_for(ask, op, annotation))
+            rows->ops[rows->count++] = op;
+        json_decref(payload);
+    }
+    rows->count += rows->count == 0;
+}
 
 static void answer_query(struct ask *ask)
 {
@@ -313,6 +347,8 @@ static void answer_query(struct ask *ask)
         }
         rows.count += rows.count == 0;
     }
+    if (ask->code == GL_OK && ask->query == STORE_Q_session_words)
+        find_words(ask, &rows);
     bool is_readable = ask->code == GL_OK || ask->code == GL_E_NOT_FOUND;
     ((store_rows_fn)(uintptr_t)ask->fn)(ask->ctx, is_readable ? GL_OK : ask->code, is_readable ? &rows : NULL);
 }
@@ -587,6 +623,13 @@ void store_query(struct store *store, enum store_query_id query, const gl_uuid *
         ask->ids = (gl_uuid *)(void *)mem_copy(ids.data, ids.len);
         ask->count = ids.len / sizeof *ask->ids;
     }
+    if (query == STORE_Q_session_words) {
+        ask->is_of_named = params[1].u64;
+        ask->count = params[2].slice.len / sizeof *ask->ids;
+        ask->ids = (gl_uuid *)(void *)mem_copy(params[2].slice.data, params[2].slice.len);
+        ask->is_of_one = params[3].type == STORE_UUID;
+        ask->whose = params[3].uuid;
+    }
 }
 
 size_t store_rows_count(const struct store_rows *rows)
@@ -595,6 +638,8 @@ size_t store_rows_count(const struct store_rows *rows)
 }
 gl_uuid store_uuid(const struct store_rows *rows, size_t row, size_t column)
 {
+    if (rows->ask->query == STORE_Q_session_words && column == 2)
+        return rows->annotations[row];
     return !rows->ops[row] ? db_project_of(rows->ask->log)->id : column == 1 ? rows->ops[row]->id : rows->ops[row]->account;
 }
 struct gl_slice store_text(const struct store_rows *rows, size_t row, size_t column)

@@ -41,7 +41,8 @@ struct conn {
     struct lane to_worker, to_client;
     size_t unread, window;
     unsigned close_code;
-    uint64_t told[LOGS]; /* the last op that was written of each, where it is joined; to hold promise 2 against */
+    uint64_t told[LOGS];  /* the last op that was written of each, where it is joined; to hold promise 2 against */
+    uint64_t shown[LOGS]; /* the newest op that was ever written of each: what it had erased is gone */
     bool is_told[LOGS], join_has_since[LOGS]; /* of projects, too: what project.ops brought */
     uint64_t join_id[LOGS], join_since[LOGS]; /* asked for, not answered */
     char address[24];
@@ -117,6 +118,19 @@ static uint64_t seq_of_chain(const struct db_log *log, uint64_t from, const gl_h
     return 0;
 }
 
+/* Who was told of an erasure is sent no more of it: neither the words, nor an op without them. */
+static void check_erased(struct conn *conn, size_t n, uint64_t first, uint64_t last)
+{
+    if (conn->shown[n] < last)
+        conn->shown[n] = last;
+    for (uint64_t seq = first; seq <= last; seq++) {
+        const struct db_op *op = &database.logs[n].ops[seq - 1];
+        if (op->erased_by > 0 && op->erased_by <= conn->shown[n])
+            broken(7, "person %zu was sent op %" PRIu64 " of %zu, which op %" PRIu64 " had erased", conn->person, seq, n,
+                   op->erased_by);
+    }
+}
+
 static void check_ops(struct conn *conn, const struct frame *frame)
 {
     const char *at = frame->data, *end = frame->data + frame->len, *tail;
@@ -150,6 +164,7 @@ static void check_ops(struct conn *conn, const struct frame *frame)
         broken(7, "person %zu, who never was a member, was sent ops of %zu", conn->person, n);
     conn->is_told[n] = true;
     conn->told[n] = last;
+    check_erased(conn, n, first, last);
 }
 
 /* A project's ops come in order, and only those that are durable. Who joins anew may have missed some. */

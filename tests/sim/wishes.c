@@ -74,6 +74,32 @@ static json_t *update(const char *annotation, size_t log)
     return change;
 }
 
+/* Of one or two annotations, whoever wrote on them; or one's own words there, or all of one's own, or of somebody else. */
+static json_t *redact(const struct gloss_session *session, const char *annotation, size_t person)
+{
+    char account[GL_UUID_TEXT + 1], other[GLOSS_ID];
+    json_t *change = json_pack("{s:s}", "kind", "redact"), *list = json_pack("[s]", annotation);
+    uint64_t sort = draw(DICE_PEOPLE, 5);
+    gl_uuid_format(&database.accounts[draw(DICE_PEOPLE, 4) ? person : draw(DICE_PEOPLE, WORKERS_OF_P)], account);
+    gloss_annotation_id(draw_annotation(session), other);
+    if (strcmp(other, annotation) != 0 && draw(DICE_PEOPLE, 2))
+        json_array_append_new(list, json_string(other));
+    if (sort < 4)
+        json_object_set(change, "annotations", list);
+    if (sort > 1)
+        json_object_set_new(change, "account", json_string(account));
+    if (draw(DICE_PEOPLE, 3) == 0)
+        json_object_set_new(change, "reason", json_string("nobody wanted it"));
+    json_decref(list);
+    return change;
+}
+
+/* In every other seed: whoever lacks an erased op reads the state, so there is less in such a seed of what goes on from where it was. */
+static bool wants_to_erase(void)
+{
+    return world.plan.seed % 2 == 0 && fault_may(FAULT_erase) && chance(DICE_PEOPLE, 50);
+}
+
 json_t *wish(const struct gloss_session *session, size_t person, size_t log, bool *needs_base)
 {
     size_t count = gloss_annotation_count(session);
@@ -87,6 +113,10 @@ json_t *wish(const struct gloss_session *session, size_t person, size_t log, boo
     struct gl_annotation *target = draw_annotation(session);
     gloss_annotation_id(target, annotation);
     *needs_base = true;
+    if (wants_to_erase()) {
+        fault_bit(FAULT_erase);
+        return redact(session, annotation, person);
+    }
     if (gloss_annotation_is_deleted(target) ? draw(DICE_PEOPLE, 4) > 0 : draw(DICE_PEOPLE, 14) == 0)
         return json_pack("{s:s, s:s}", "kind", gloss_annotation_is_deleted(target) ? "annotation.restore" : "annotation.delete",
                          "annotation", annotation);
