@@ -65,23 +65,30 @@ static bool is_about_content(const struct gloss_error *error)
     return error->code == GLOSS_E_STALE || error->code == GLOSS_E_CONFLICT || error->code == GLOSS_E_GONE;
 }
 
-/* What a refusal told of an annotation goes with the words that were erased from it. */
-static bool forget_told(const struct gloss_session *session, const struct lg_op *op)
+/* What a refusal told of an annotation goes with the words that were erased from it. Whoever was told may have kept the answer: a copy loses them. */
+static bool forget_told(const struct gloss_session *session, struct lg_op *op)
 {
-    json_t *told = json_object_get(op->error.data, "current");
+    const json_t *told = json_object_get(op->error.data, "current");
     const char *id = json_string_value(json_object_get(told, "id"));
     const struct gl_annotation *here = id ? gloss_annotation_find(session, id) : NULL;
     if (!here || seq_of(json_object_get(here->record, "seqs"), "redacted") <= shown_in(told)) {
         return false;
     }
-    bool had_note = json_object_del(told, "note") == 0, had_attributes = json_object_del(told, "attributes") == 0;
-    return had_note || had_attributes;
+    if (!json_object_get(told, "note") && !json_object_get(told, "attributes")) {
+        return false;
+    }
+    json_t *data = json_deep_copy(op->error.data), *left = json_object_get(data, "current"); /* NULL: then all of it goes */
+    (void)json_object_del(left, "note");
+    (void)json_object_del(left, "attributes");
+    json_decref(op->error.data);
+    op->error.data = data;
+    return true;
 }
 
 bool lg_pending_forget(struct gloss_session *session)
 {
     bool is_less = false;
-    for (const struct lg_op *op = session->ops; op; op = op->next) {
+    for (struct lg_op *op = session->ops; op; op = op->next) {
         is_less |= forget_told(session, op);
     }
     return is_less;
