@@ -75,8 +75,12 @@ static uint64_t base_of(const struct db_log *log, const struct db_op *op, const 
 {
     const json_t *base = json_object_get(json_object_get(payload, "intent"), "base");
     gl_uuid id;
-    if (!json_is_string(base))
+    if (!json_is_string(base)) {
+        if (json_integer_value(base) >= (json_int_t)op->seq)
+            broken(4, "op %" PRIu64 " was accepted, though it was made on op %" PRId64, op->seq,
+                   (int64_t)json_integer_value(base));
         return (uint64_t)json_integer_value(base);
+    }
     const struct db_op *there = gl_uuid_parse(gl_slice_str(json_string_value(base)), &id) ? db_find(log, &id) : NULL;
     if (!there || there->seq >= op->seq || !gl_uuid_equal(&there->account, &op->account)) {
         broken(4, "op %" PRIu64 " was accepted, though the op that it builds on is none of its author's before it", op->seq);
