@@ -24,7 +24,7 @@ create policy owner_all on erasing to :"owner" using (true) with check (true);
 create policy read_mine on erasing for select to :"reader" using (project = any ((select gloss_projects())::uuid[]));
 grant select on erasing to :"reader";
 
--- Called by the append itself. A job that is at work may have looked already: it goes, and a new one begins.
+-- Called by the append itself. A job that is at work may have looked already: it goes, and a new one begins, unless the scan below was faster.
 create function gloss_erase(of_stream uuid, seqs bigint[], annotations uuid[], redacts bigint[]) returns void
     language sql volatile security definer
     set search_path = pg_catalog, public, pg_temp
@@ -40,7 +40,8 @@ begin atomic
       join stream s on s.id = of_stream
     on conflict do nothing;
     delete from job j where j.kind = 'erase' and j.stream = of_stream and j.done_at is null;
-    insert into job (kind, stream, project) select 'erase', s.id, s.project from stream s where s.id = of_stream;
+    insert into job (kind, stream, project) select 'erase', s.id, s.project from stream s where s.id = of_stream
+    on conflict do nothing;
 end;
 
 -- One segment of the archive; when those are clean, what snapshots say of some annotations. Gives how many ops it has seen to; 0: nothing is left.
@@ -74,18 +75,21 @@ begin
     end if;
     select array_agg(distinct e.annotation) into chosen
       from (select e.annotation from erasing e where e.stream = of_stream order by e.annotation limit 50) as e;
-    select array_agg(c.seq) into snapshots
-      from snapshot c
-     where c.stream = of_stream
-       and exists (select from erasing e where e.stream = of_stream and e.annotation = any (chosen) and c.seq >= e.seq and c.seq < e.redact);
-    -- What a snapshot says of an annotation becomes what is said of it now: whoever replays the ops behind it leaves a record alone that is newer.
-    update snapshot_part p
-       set records = (select string_agg(coalesce(a.record, l.line), E'\n' order by l.i)
-                        from string_to_table(p.records, E'\n') with ordinality as l (line, i)
-                        left join annotation a on a.stream = of_stream and a.id = any (chosen) and a.id = (l.line::json ->> 'id')::uuid
-                             and exists (select from erasing e
-                                          where e.stream = of_stream and e.annotation = a.id and p.seq >= e.seq and p.seq < e.redact))
-     where p.stream = of_stream and p.seq = any (snapshots) and p.records like any (select '%"id":' || to_json(w)::text || '%' from unnest(chosen) as w);
+    -- What a snapshot says of an annotation becomes what is said of it now: whoever replays the ops behind it leaves a record alone that is newer. That is so for
+    -- each line that may have the words of an op, being as new as that itself or by its snapshot; for those from behind the redact as well, since the ops between
+    -- two snapshots must still lead from one to the other.
+    with cleaned as (
+        update snapshot_part p
+           set records = (select string_agg(coalesce(a.record, l.line), E'\n' order by l.i)
+                            from string_to_table(p.records, E'\n') with ordinality as l (line, i)
+                            left join annotation a on a.stream = of_stream and a.id = any (chosen) and a.id = (l.line::json ->> 'id')::uuid
+                                 and exists (select
+                                               from erasing e,
+                                                    lateral (select max(s.value::bigint) as seq from json_each_text(l.line::json -> 'seqs') as s) as said
+                                              where e.stream = of_stream and e.annotation = a.id and greatest(p.seq, said.seq) >= e.seq))
+         where p.stream = of_stream and p.records like any (select '%"id":' || to_json(w)::text || '%' from unnest(chosen) as w)
+        returning p.seq)
+    select array_agg(distinct c.seq) into snapshots from cleaned c;
     update snapshot c
        set sum = gloss_snapshot_sum(c.stream, c.seq),
            live = (select count(*)
@@ -144,4 +148,53 @@ begin
             using errcode = 'data_corrupted';
     end if;
     return made;
+end $$;
+
+-- As before, and an erasure whose job was given up gets a new one, after a day.
+create or replace function gloss_retention_scan(keep_ops bigint, keep_days bigint, every bigint) returns bigint
+    language sql volatile security definer
+    set search_path = pg_catalog, public, pg_temp
+begin atomic
+    with due as (
+        select 'retention' as kind, s.id, s.project
+          from stream s
+         where s.kind = 'session' and keep_ops > 0 and s.head > 0
+           and (s.head - greatest(s.retained_from - 1, (select coalesce(max(c.seq), 0) from snapshot c where c.stream = s.id)) >= every
+                or s.retained_from - 1 > (select coalesce(max(a.last), 0) from archive a where a.stream = s.id)
+                or gloss_retention_cut_of(s.id, keep_ops, keep_days) is not null)
+        union all
+        select distinct 'erase', e.stream, e.project from erasing e),
+    made as (
+        insert into job (kind, stream, project)
+        select d.kind, d.id, d.project
+          from due d
+         where not exists (select from job j
+                            where j.kind = d.kind and j.stream = d.id and j.failure is not null and j.done_at > clock_timestamp() - interval '1 day')
+        on conflict do nothing
+        returning id)
+    select count(*) from made;
+end;
+
+-- As before, but it waits for whoever rewrites the snapshots that it drops before it locks anything, and not with the stream's row in its hands.
+create or replace function gloss_retention_cut(of_stream uuid, keep_ops bigint, keep_days bigint) returns bigint
+    language plpgsql volatile security definer
+    set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+    cut bigint;
+begin
+    perform pg_advisory_xact_lock(7827315, hashtext(of_stream::text));
+    cut := gloss_retention_cut_of(of_stream, keep_ops, keep_days);
+    if cut is null then
+        return 0;
+    end if;
+    if not exists (select from snapshot c
+                     join op o on o.stream = c.stream and o.seq = c.seq and o.chain = c.chain
+                    where c.stream = of_stream and c.seq = cut) then
+        raise exception 'the snapshot at seq % does not have the log''s chain; nothing is archived, run glossd check', cut
+            using errcode = 'data_corrupted';
+    end if;
+    update stream s set retained_from = cut + 1 where s.id = of_stream and s.retained_from <= cut;
+    delete from snapshot c where c.stream = of_stream and c.seq < cut;
+    return cut + 1;
 end $$;
