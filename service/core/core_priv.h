@@ -225,6 +225,15 @@ struct session {
 };
 typedef void (*session_fn)(void *ctx, enum gl_code code, struct session *session);
 
+/* Waits for a session: to be loaded, or to know what its log has. */
+struct session_waiter {
+    struct session_waiter *next;
+    session_fn fn;
+    void *ctx;
+    gl_uuid account; /* who asked */
+    uint64_t since_ms;
+    uint64_t read; /* of the log's tail: the first one that began after this was asked */
+};
 /* Calls back (next turn or later) with the session in memory; the caller holds a use until session_release. */
 void session_acquire(struct core *core, const gl_uuid *account, const struct store_session *from, session_fn fn, void *ctx);
 void session_release(struct session *session);
@@ -250,7 +259,9 @@ const gl_uuid *session_any_account(const struct session *session); /* somebody w
 
 void session_remember_op(struct session *session, const gl_uuid *op, const struct known_op *known);
 const struct known_op *session_known_op(const struct session *session, const gl_uuid *op);
+void session_forget_recent(struct session *session);
 void session_push_recent(struct session *session, const struct recent_op *op); /* takes logged */
+void session_take_stamp(struct session *session, const json_t *logged);        /* of this op, as it is sent */
 void session_take_newest_stamp(struct session *session); /* the time and the codebook that the next op must not fall behind */
 /* These ops (seqs) have lost their words: memory forgets them, and who has not had them yet joins anew. */
 void session_erase(struct session *session, const json_t *seqs);
