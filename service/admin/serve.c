@@ -1,5 +1,5 @@
 /* glossd serve: checks what can be checked without a library, takes the sockets, and becomes the supervisor. */
-#include "service/admin/serve.h"
+#include "service/admin/serve_metrics.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "service/base/log.h"
+#include "service/base/metrics.h"
 #include "service/base/supervisor.h"
 #include "service/helper/helper.h"
 #include "service/helper/keeper.h"
@@ -60,7 +61,7 @@ static int check_settings(const struct settings *settings)
     if (!is_readable(settings, "tls_certificate", settings->tls_certificate) ||
         !is_readable(settings, "tls_key", settings->tls_key))
         return ADMIN_CERTIFICATE;
-    return ADMIN_OK;
+    return serve_metrics_check(settings);
 }
 
 static void raise_limits(const struct settings *settings)
@@ -181,6 +182,7 @@ static int run(struct settings *settings, int argc, char **argv)
     int code = check_settings(settings);
     if (!code) {
         raise_limits(settings);
+        metrics_share((size_t)settings->workers);
         code = open_listener(&serve);
     }
     if (!code)

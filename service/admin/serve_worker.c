@@ -7,9 +7,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "service/admin/serve.h"
+#include "service/admin/serve_metrics.h"
 #include "service/base/log.h"
 #include "service/base/mem.h"
+#include "service/base/metrics.h"
 #include "service/core/core.h"
 #include "service/helper/helper_client.h"
 #include "service/http/http.h"
@@ -37,6 +38,7 @@ struct worker {
     struct core *core;
     struct http *http;
     struct net_server *net;
+    struct serve_metrics metrics;
     struct loop_timer *beat, *drain_deadline;
     struct loop_watch *signals;
     int signal_fd;
@@ -138,6 +140,7 @@ static void on_beat(void *ctx)
 {
     struct worker *worker = ctx;
     seat_beat(worker->seat);
+    serve_metrics_beat(&worker->metrics, worker->seat->beat_every_ms);
 }
 
 /* ---- what it is made of */
@@ -261,7 +264,11 @@ static int open_all(struct worker *worker)
     const struct core_helpers helpers = helper_client_core(worker->helpers);
     worker->core = core_new(worker->loop, worker->store, &core, &helpers, "glossd/" GLOSS_VERSION);
     worker->http = http_new(&(struct http_config){"gloss " GLOSS_VERSION, is_ready, worker});
-    return open_network(worker);
+    worker->metrics = (struct serve_metrics){settings, worker->store, worker->core, NULL, is_ready, worker, 0};
+    serve_metrics_open(&worker->metrics, worker->http);
+    code = open_network(worker);
+    worker->metrics.net = worker->net;
+    return code;
 }
 
 static void close_all(struct worker *worker)
@@ -286,6 +293,7 @@ int serve_worker(struct settings *settings, struct seat *seat)
 {
     struct worker worker = {.settings = settings, .seat = seat, .loop = loop_new()};
     seat_beat(seat);
+    metrics_sit(seat->worker);
     worker.beat = loop_timer_new(worker.loop, on_beat, &worker);
     worker.drain_deadline = loop_timer_new(worker.loop, on_drain_deadline, &worker);
     loop_timer_start(worker.beat, seat->beat_every_ms, seat->beat_every_ms);

@@ -11,6 +11,7 @@
 #include "proto/gl_json.h"
 #include "service/base/clock.h"
 #include "service/base/escape.h"
+#include "service/base/metrics.h"
 
 enum {
     LINE_MAX_BYTES = 4096,  /* PIPE_BUF: such a write is never torn, nor mixed with another process's */
@@ -63,6 +64,11 @@ bool log_level_parse(const char *name, enum log_level *level)
             return true;
         }
     return false;
+}
+
+const char *log_event_name(enum log_event_id event)
+{
+    return events[event].name;
 }
 
 void log_set_process(const char *name)
@@ -207,7 +213,10 @@ static void write_line(const struct line *line)
 
 void log_emit(enum log_level level, enum log_event_id event, const struct log_field *fields)
 {
-    if (level < threshold || is_held_back(event))
+    if (level < threshold)
+        return;
+    metrics_event(event);
+    if (is_held_back(event))
         return;
     int saved = errno;
     struct line line;

@@ -39,6 +39,7 @@ struct log_field {
 
 void log_init(enum log_level level, enum log_format format);
 void log_set_level(enum log_level level);
+const char *log_event_name(enum log_event_id event);
 bool log_level_parse(const char *name, enum log_level *level);
 void log_set_process(const char *name); /* "worker.1": stands in every line; not copied */
 /* The connection and the request that are being worked for: they stand in every line until the next call. 0: none. */

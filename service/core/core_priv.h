@@ -9,9 +9,11 @@
 #define CORE_PRIV_H
 
 #include "proto/gl_mutation.h"
+#include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/base/map.h"
 #include "service/base/mem.h"
+#include "service/base/metrics.h"
 #include "service/core/core.h"
 #include "service/core/handler.h"
 #include "service/core/judge.h"

@@ -125,6 +125,14 @@ static bool may_deliver(struct session *session)
     return false;
 }
 
+/* Of the newest op, whoever judged it: both ends are told on the database's clock, as each worker estimates it. */
+static void measure_delivery(const struct session *session)
+{
+    int64_t took_ms = store_now_ms(session->core->store) - session->last_at_ms;
+    if (session->subscriptions && session->last_at_ms > 0)
+        metric_observe(delivery, took_ms > 0 ? (uint64_t)took_ms * 1000 : 0);
+}
+
 void deliver_live(struct session *session, uint64_t from_seq)
 {
     if (!may_deliver(session))
@@ -140,6 +148,7 @@ void deliver_live(struct session *session, uint64_t from_seq)
         frame_unref(&frame);
         from_seq = last + 1;
     }
+    measure_delivery(session);
     for (struct subscription *it = session->subscriptions; it; it = it->next_of_session)
         if (it->is_live && it->cursor < session->state->seq && !it->reading && peer_has_room(it->peer))
             peer_pump_later(it->peer);

@@ -20,6 +20,7 @@ struct request {
     const struct gl_method *method;
     struct gl_request_id id;
     size_t bytes;               /* of the message */
+    uint64_t arrived_us;        /* on the monotonic clock */
     json_t *root;               /* owned: the whole message */
     const json_t *params;       /* an object */
     struct gl_arena arena;      /* lives as long as the request */

@@ -44,6 +44,7 @@ static void end_join(struct request *request)
 static void request_free(struct request *request)
 {
     struct peer *peer = request->peer;
+    metric_observe(request, clock_monotonic_us() - request->arrived_us);
     if (request->is_joining)
         end_join(request);
     peer->requests_in_flight--;
@@ -81,6 +82,7 @@ void request_send(struct request *request)
 
 void request_fail_data(struct request *request, const struct gl_err *err, json_t *data)
 {
+    metric_add_at(requests_refused, err->code);
     if (!data && gl_code_retry(err->code) == GL_LATER)
         data = json_pack("{s:i}", "retry_after_ms", RETRY_AFTER_MS);
     gl_buf_clear(&request->out);
@@ -246,6 +248,7 @@ static struct request *request_new(struct peer *peer, json_t *root, size_t bytes
     peer_ref(peer);
     peer->requests_in_flight++;
     peer->bytes_in_flight += request->bytes = bytes;
+    request->arrived_us = clock_monotonic_us();
     return request;
 }
 

@@ -60,6 +60,10 @@ void outcome_note(struct request *request, const gl_uuid *id, const struct op_ou
     counts->ops_refused += outcome->code != GL_OK;
     counts->ops_repeated += outcome->code == GL_OK && outcome->is_repeated;
     counts->ops_accepted += outcome->code == GL_OK && !outcome->is_repeated;
+    if (outcome->code == GL_OK)
+        metric_observe(commit, clock_monotonic_us() - request->arrived_us);
+    else
+        metric_add_at(ops_refused, outcome->code);
     if (outcome->code != GL_OK && gl_code_retry(outcome->code) != GL_LATER)
         peer_remember_refused(request->peer, id);
 }

@@ -258,6 +258,7 @@ void net_server_counts(const struct net_server *server, struct net_counts *count
 {
     struct conn *conn;
     *counts = server->counts;
+    counts->most = server->config.max_connections;
     counts->arriving = server->in_state[CONN_ARRIVING];
     counts->websockets = server->in_state[CONN_OPEN] + server->in_state[CONN_CLOSING] + server->in_state[CONN_CLOSED];
     TAILQ_FOREACH(conn, &server->full, of_full)

@@ -50,6 +50,7 @@ void net_server_free(struct net_server **server);
 
 struct net_counts {
     size_t connections, arriving, websockets, full;         /* now */
+    size_t most;                                            /* connections that there may be */
     uint64_t accepted, refused, stalled, timed_out, pauses; /* ever */
     uint64_t messages_in, messages_kept, messages_out, bytes_out, records_out;
 };

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "service/base/log.h"
+#include "service/base/metrics.h"
 #include "service/net/net_priv.h"
 
 #define WARN_DAYS      30
@@ -76,6 +77,9 @@ static void tell_expiry(const X509 *leaf, const char *path)
     int days = 0, seconds = 0;
     if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(leaf)) != 1)
         return;
+    struct tm until;
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &until) == 1)
+        metric_set(tls_expires, timegm(&until));
     if (days < 0 || seconds < 0)
         log_event(LOG_ERROR, EV_tls_expires, F_STR("detail", "the certificate has expired; clients refuse it"),
                   F_STR("file", path));

@@ -307,6 +307,10 @@ void conn_send_account(struct conn *conn, struct request *request, const gl_uuid
 
 void conn_submit(struct conn *conn, struct request *request)
 {
+    request->sent_us = clock_monotonic_us();
+    if (request->queued_us > 0) {
+        metric_observe(database_wait, request->sent_us - request->queued_us);
+    }
     request->statements = 0;
     request->streamed = 0;
     request->sqlstate[0] = '\0';
@@ -338,6 +342,19 @@ static void keep_error(struct conn *conn, const PGresult *result)
     snprintf(request->constraint, sizeof(request->constraint), "%s", constraint ? constraint : "");
 }
 
+static void measure(const struct conn *conn, const struct request *request)
+{
+    const uint64_t took_us = clock_monotonic_us() - request->sent_us;
+    if (request->queued_us == 0) { /* nobody waited for it: what a connection is asked by us */
+        return;
+    }
+    if (conn->role == STORE_APPEND) {
+        metric_observe(database_append, took_us);
+    } else {
+        metric_observe(database_read, took_us);
+    }
+}
+
 static void finish(struct conn *conn)
 {
     if (conn->is_unconfirmed) { /* its outcome is as unknown as if the answer had not come */
@@ -348,6 +365,7 @@ static void finish(struct conn *conn)
     conn->in_flight_count--;
     conn->statement = 0;
     conn->has_result = false;
+    measure(conn, request);
     if (conn->role == STORE_APPEND && strcmp(request->sqlstate, READ_ONLY) == 0) {
         break_later(conn); /* it was the primary once; another one is now */
     }

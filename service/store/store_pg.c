@@ -110,6 +110,7 @@ void store_dispatch_later(struct store *store)
 static void queued(struct store *store, struct request *request)
 {
     request->expires_at_ms = loop_now_ms(store->loop) + store->statement_ms;
+    request->queued_us = clock_monotonic_us();
     if (!store->is_delivering) {
         store_dispatch(store);
     }

@@ -13,8 +13,10 @@
 
 #include <libpq-fe.h>
 
+#include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/base/mem.h"
+#include "service/base/metrics.h"
 #include "service/store/conninfo.h"
 #include "service/store/params.h"
 #include "service/store/resolve.h"
@@ -70,6 +72,8 @@ struct request {
     const struct request_kind *kind;
     struct store *store;
     struct request *next;
+    uint64_t queued_us; /* 0: it does not wait for a connection */
+    uint64_t sent_us;
     uint64_t expires_at_ms; /* while it waits in a queue; in flight it has as long again. 0: only silence is counted */
     unsigned statements;    /* sent */
     uint32_t streamed;      /* bit of each statement whose rows come one by one */

@@ -1,0 +1,142 @@
+/* What is counted, by several processes, and how it is told. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "service/base/metrics.h"
+#include "tests/support/suite.h"
+
+static char *text;
+
+static void tell(void)
+{
+    struct gl_buf out;
+    size_t len;
+    gl_buf_init(&out, 1 << 20);
+    metrics_write(&out, "1.2.3");
+    gl_buf_byte(&out, '\0');
+    ck_assert_int_eq(out.code, GL_OK);
+    free(text);
+    text = gl_buf_take(&out, &len);
+}
+
+/* A whole line of what was told. */
+static void expect(const char *line)
+{
+    char whole[256];
+    tell();
+    snprintf(whole, sizeof(whole), "\n%s\n", line);
+    ck_assert_msg(strstr(text, whole) != NULL, "no line `%s` in\n%s", line, text);
+}
+
+/* Something that a worker does, in a process of its own. */
+static void as_worker(unsigned worker, void (*fn)(void))
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        metrics_sit(worker);
+        fn();
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+
+static void first_does(void)
+{
+    metric_add(deliveries, 5);
+    metric_follow(ops_accepted, 3);
+    metric_follow(ops_accepted, 10);
+    metric_set(connections, 7);
+    metric_set(clock_offset, -1500);
+    metric_add_at(ops_refused, GL_E_STALE);
+    metrics_event(EV_store_lost);
+    metric_observe(commit, 250);
+    metric_observe(commit, 251);
+}
+
+static void second_does(void)
+{
+    metric_add(deliveries, 2);
+    metric_set(connections, 1);
+    metric_add_at(ops_refused, GL_E_STALE);
+    metric_observe(commit, 3000000000);
+}
+
+static void nothing(void)
+{
+}
+
+START_TEST(counters__are_of_all_workers_together__gauges_of_each)
+{
+    metrics_share(2);
+    as_worker(0, first_does);
+    as_worker(1, second_does);
+    expect("gloss_deliveries_total 7");
+    expect("gloss_ops_total 10");
+    expect("gloss_connections{worker=\"0\"} 7");
+    expect("gloss_connections{worker=\"1\"} 1");
+    expect("gloss_database_clock_offset_seconds{worker=\"0\"} -1.5");
+    expect("gloss_ops_refused_total{reason=\"stale\"} 2");
+    expect("gloss_ops_refused_total{reason=\"gone\"} 0");
+    expect("gloss_events_total{event=\"store.lost\"} 1");
+    expect("gloss_build_info{version=\"1.2.3\"} 1");
+}
+END_TEST
+
+START_TEST(histogram__counts_what_is_at_most_each_bound)
+{
+    metrics_share(2);
+    as_worker(0, first_does);
+    as_worker(1, second_does);
+    expect("gloss_commit_seconds_bucket{le=\"0.00025\"} 1");
+    expect("gloss_commit_seconds_bucket{le=\"0.0005\"} 2");
+    expect("gloss_commit_seconds_bucket{le=\"10\"} 2");
+    expect("gloss_commit_seconds_bucket{le=\"+Inf\"} 3");
+    expect("gloss_commit_seconds_count 3");
+    expect("gloss_commit_seconds_sum 3000.000501");
+}
+END_TEST
+
+START_TEST(worker__that_succeeds_another__goes_on_counting_and_begins_its_gauges_anew)
+{
+    metrics_share(2);
+    as_worker(0, first_does);
+    as_worker(0, nothing);
+    expect("gloss_deliveries_total 5");
+    expect("gloss_connections{worker=\"0\"} 0");
+    as_worker(0, first_does);
+    expect("gloss_deliveries_total 10");
+    expect("gloss_ops_total 20");
+    expect("gloss_connections{worker=\"0\"} 7");
+}
+END_TEST
+
+START_TEST(text__is_what_the_format_wants)
+{
+    tell();
+    ck_assert_int_eq(text[strlen(text) - 1], '\n');
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        const char *space = strrchr(line, ' ');
+        ck_assert_msg(!strncmp(line, "# HELP gloss_", 13) || !strncmp(line, "# TYPE gloss_", 13) ||
+                          (!strncmp(line, "gloss_", 6) && space && strspn(space + 1, "0123456789.e+-") == strlen(space + 1)),
+                      "%s", line);
+    }
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_test(tests, counters__are_of_all_workers_together__gauges_of_each);
+    tcase_add_test(tests, histogram__counts_what_is_at_most_each_bound);
+    tcase_add_test(tests, worker__that_succeeds_another__goes_on_counting_and_begins_its_gauges_anew);
+    tcase_add_test(tests, text__is_what_the_format_wants);
+}
+
+int main(void)
+{
+    return suite_run("metrics", add);
+}
