@@ -130,7 +130,7 @@ static void bury_worker(struct supervisor *sup, size_t index, int status, uint64
     worker->control_fd = -1;
     for (size_t slot = 0; slot < sup->plan->helpers; slot++)
         send_off(&worker->helpers[slot].child);
-    supervisor_postpone(&worker->child, now);
+    supervisor_postpone(&worker->child, worker->is_ready, now);
     if (is_final(sup, status)) {
         stop(sup, now, WEXITSTATUS(status));
     } else if (!sup->was_ready && worker->child.falls >= FALLS_BEFORE_READY && !sup->is_stopping) {
@@ -147,7 +147,7 @@ static void bury_helper(struct supervisor *sup, size_t index, size_t slot, int s
     if (child->is_sent_off)
         child->start_at_ms = now;
     else
-        supervisor_postpone(child, now);
+        supervisor_postpone(child, false, now);
 }
 
 static void bury_keeper(struct supervisor *sup, size_t index, int status, uint64_t now)
@@ -155,7 +155,7 @@ static void bury_keeper(struct supervisor *sup, size_t index, int status, uint64
     struct child *keeper = &sup->keepers[index];
     log_death(sup->is_stopping ? LOG_INFO : LOG_WARN, EV_keeper_gone, "keeper", index, keeper, status, now);
     keeper->pid = 0;
-    supervisor_postpone(keeper, now);
+    supervisor_postpone(keeper, false, now);
 }
 
 static void bury(struct supervisor *sup, pid_t pid, int status, uint64_t now)

@@ -8,7 +8,8 @@
  * Errors    the exit code for the whole program; what happened stands in the log.
  *
  * A worker and its helpers are one group: helpers talk to their worker alone, and end with it. Who dies is started again, at once the first time, with
- * growing pauses when it keeps dying within a second. Children die with the supervisor. Keepers belong to nobody: they are only kept going.
+ * growing pauses when it keeps dying within a second; a worker that had been ready waits for 400 ms at most, so that its people are served again within a
+ * second whatever kills it. Children die with the supervisor. Keepers belong to nobody: they are only kept going.
  */
 #ifndef SUPERVISOR_H
 #define SUPERVISOR_H

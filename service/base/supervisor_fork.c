@@ -15,15 +15,15 @@
 #include "service/base/log.h"
 #include "service/base/supervisor_priv.h"
 
-enum { QUICK_DEATH_MS = 1000, FIRST_PAUSE_MS = 100, LONGEST_PAUSE_MS = 5000 };
+enum { QUICK_DEATH_MS = 1000, FIRST_PAUSE_MS = 100, LONGEST_PAUSE_MS = 5000, LONGEST_PAUSE_AFTER_READY_MS = 400 };
 
-void supervisor_postpone(struct child *child, uint64_t now)
+void supervisor_postpone(struct child *child, bool was_ready, uint64_t now)
 {
+    uint64_t longest = was_ready ? LONGEST_PAUSE_AFTER_READY_MS : LONGEST_PAUSE_MS, pause = 0;
     child->falls = now - child->started_ms < QUICK_DEATH_MS ? child->falls + 1 : 0;
-    uint64_t pause = 0;
     if (child->falls > 1)
         pause = child->falls > 8 ? LONGEST_PAUSE_MS : (uint64_t)FIRST_PAUSE_MS << (child->falls - 2);
-    child->start_at_ms = now + (pause < LONGEST_PAUSE_MS ? pause : LONGEST_PAUSE_MS);
+    child->start_at_ms = now + (pause < longest ? pause : longest);
 }
 
 uint64_t supervisor_beat_every(const struct supervisor_plan *plan)
@@ -89,7 +89,7 @@ void supervisor_start_worker(struct supervisor *sup, size_t index, uint64_t now)
     }
     if (pid < 0) {
         log_event(LOG_ERROR, EV_worker_gone, F_U64("worker", index), F_STR("detail", strerrordesc_np(errno)));
-        supervisor_postpone(&worker->child, now);
+        supervisor_postpone(&worker->child, false, now);
         close_open(pair[0]);
         close_open(pair[1]);
         return;
@@ -134,7 +134,7 @@ void supervisor_start_helper(struct supervisor *sup, size_t index, size_t slot, 
     if (pid < 0) {
         log_event(LOG_ERROR, EV_helper_gone, F_U64("worker", index), F_U64("slot", slot),
                   F_STR("detail", strerrordesc_np(errno)));
-        supervisor_postpone(&helper->child, now);
+        supervisor_postpone(&helper->child, false, now);
     } else {
         helper->child.pid = pid;
         helper->child.is_sent_off = false;
@@ -173,7 +173,7 @@ void supervisor_start_keeper(struct supervisor *sup, size_t index, uint64_t now)
         run_keeper(sup, index);
     if (pid < 0) {
         log_event(LOG_ERROR, EV_keeper_gone, F_U64("keeper", index), F_STR("detail", strerrordesc_np(errno)));
-        supervisor_postpone(keeper, now);
+        supervisor_postpone(keeper, false, now);
         return;
     }
     keeper->pid = pid;

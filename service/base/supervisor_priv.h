@@ -52,7 +52,8 @@ struct supervisor {
 void supervisor_start_worker(struct supervisor *sup, size_t index, uint64_t now);
 void supervisor_start_helper(struct supervisor *sup, size_t index, size_t slot, uint64_t now);
 void supervisor_start_keeper(struct supervisor *sup, size_t index, uint64_t now);
-void supervisor_postpone(struct child *child, uint64_t now); /* after a death: when to start the next */
+/* After a death: when to start the next. A worker that had been ready is back within a second, however often it is killed. */
+void supervisor_postpone(struct child *child, bool was_ready, uint64_t now);
 uint64_t supervisor_beat_every(const struct supervisor_plan *plan);
 
 #endif

@@ -14,7 +14,7 @@
 #include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/base/mem.h"
-#include "service/base/supervisor.h"
+#include "service/base/supervisor_priv.h"
 #include "tests/support/suite.h"
 
 enum { WAIT_MS = 10000 };
@@ -294,6 +294,19 @@ START_TEST(supervisor__worker_that_keeps_dying__is_started_again_with_growing_pa
 }
 END_TEST
 
+START_TEST(supervisor__worker_that_had_been_ready__is_back_within_a_second_however_often_it_fell)
+{
+    struct child one = {0}, other = {0};
+    for (uint64_t now = 10000; one.falls < 20; now++) {
+        one.started_ms = other.started_ms = now;
+        supervisor_postpone(&one, true, now + 10);
+        supervisor_postpone(&other, false, now + 10);
+        ck_assert_uint_le(one.start_at_ms - now, 500);
+    }
+    ck_assert_uint_ge(other.start_at_ms - other.started_ms, 5000);
+}
+END_TEST
+
 START_TEST(supervisor__workers_that_die_before_anything_was_ready__end_the_service)
 {
     script->dies_at_once = true;
@@ -496,6 +509,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, supervisor__worker_that_is_killed__is_started_again_at_once);
     tcase_add_test(tests, supervisor__keeper_that_is_killed__is_started_again_and_ends_with_the_service);
     tcase_add_test(tests, supervisor__worker_that_keeps_dying__is_started_again_with_growing_pauses);
+    tcase_add_test(tests, supervisor__worker_that_had_been_ready__is_back_within_a_second_however_often_it_fell);
     tcase_add_test(tests, supervisor__workers_that_die_before_anything_was_ready__end_the_service);
     tcase_add_test(tests, supervisor__worker_that_cannot_start__ends_the_service_with_its_code);
     tcase_add_test(tests, supervisor__final_code_once_ready__is_like_a_crash_but_for_the_schema);
