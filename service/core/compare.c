@@ -30,8 +30,11 @@ static void compare_session(struct session *session, const struct store_head *st
         return;
     if (!is_gone && session_any_account(session))
         session_catch_up(session); /* what we were told may be older than what we have: the tail decides */
-    else if (is_other && session_is_quiet(session) && (is_gone || session->uses == 0))
+    else if (is_other && is_gone && session_is_quiet(session))
         session_went_back(session);
+    else if (is_other && session_is_quiet(session) && session_is_idle(session))
+        session_unload(
+            session); /* nobody is here for whom it could be read: whoever comes reads all of it, whether others went on or time went back */
 }
 
 /* ---- projects */
