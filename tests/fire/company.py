@@ -217,7 +217,13 @@ class Company:
         return value
 
     def reach(self, heads, seconds):
-        self.wait(lambda: f"everybody has seen what is stored ({self.behind(heads)})", lambda: self.behind(heads) is None, seconds)
+        """Until everybody has seen that much; gives who was the last."""
+        last = [None]
+
+        def is_there():
+            last[0], before = self.behind(heads), last[0]
+            return (before or "nobody",) if last[0] is None else None
+        return self.wait(lambda: f"everybody has seen what is stored ({last[0]})", is_there, seconds)[0]
 
     # ---- words for all
 

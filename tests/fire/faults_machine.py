@@ -1,7 +1,9 @@
 """faults_machine.py - what happens to machines and to the database without a process falling: rows that a stranger locks, clocks that somebody moves, disks that
-are full. The interface is that of faults.py.
+are full, descriptors that are all in use. The interface is that of faults.py.
 """
 import os
+import resource
+import socket
 import subprocess
 import time
 
@@ -89,12 +91,21 @@ class Locked(Fault):
     """Somebody with a psql locks `lock` (of the first session) and goes for coffee. Whoever works elsewhere on the same worker is answered as ever; who
     needs the lock gets an error that says so, in time; all is well when the coffee is over."""
     OTHERS = 15
-    often = (0, 1, 1)
 
-    def __init__(self, name, lock, stops=None, others_go_on=True):
-        self.name, self.lock, self.stops, self.others_go_on = f"lock on {name}", lock, stops, others_go_on
+    def __init__(self, name, lock, stops=None, others_go_on=True, alone=False):
+        """alone: the sixty are quiet meanwhile, because what some of them would do needs the lock, and holds the session's others up."""
+        self.name, self.lock, self.stops, self.others_go_on, self.alone = f"lock on {name}", lock, stops, others_go_on, alone
 
     def strike(self, stage):
+        if not self.alone:
+            return self.hold(stage)
+        stage.herd.quiet()
+        try:
+            return self.hold(stage)
+        finally:
+            stage.herd.loud()
+
+    def hold(self, stage):
         server, (first, second) = stage.servers[0], stage.projects[:2]
         session, other = first.sessions[0][0], second.sessions[0][0]
         with Asker(stage, server, first.users[0]) as ana, Asker(stage, server, second.users[0]) as ben:
@@ -111,13 +122,13 @@ class Locked(Fault):
                 was_late = refusal(result) in FASTER  # before the lock was there
                 if self.stops and not was_late:
                     assert refusal(result) in LATER, f"an op went past the lock: {result}"
-                    assert ana.client.call("document.list")["documents"], "reading does not go on"
+                    assert not self.others_go_on or ana.client.call("document.list")["documents"], "reading does not go on"
                 elif not self.stops:
                     assert "seq" in result, f"an op that needs no lock was refused: {result}"
             healed = time.monotonic()
             ana.accepted(session, op)
         if was_late:
-            return self.strike(stage)
+            return self.hold(stage)
         return {"bit": stranger.rows, "answered_ms": int(took * 1000), "others_ms_before": quiet, "others_ms_during": during, "healed": healed}
 
     def others(self, ben, session):
@@ -186,6 +197,44 @@ class ClockMoved(Fault):
         assert wrong == ["0", "0"], f"ops with a wrong time, and with one before their predecessor's: {wrong}"
 
 
+# ---- descriptors
+
+class NoDescriptors(Fault):
+    """The workers of a server have none left, and more and more people knock. Those who are there are served all the time; who knocks when there are some
+    again is served."""
+    name = "descriptors exhausted"
+    SPARE, KNOCKING = 8, 60  # of each worker
+
+    def why_not(self, stage):
+        return "nobody knocks on another machine's door from here" if stage.lab else None
+
+    def strike(self, stage):
+        server = stage.rng.choice(stage.servers)
+        port, cuts, begin = getattr(server, "near", server).port, stage.herd.total("cuts"), len(server.log())
+        usual = {pid: resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in server.workers()}
+        knocking = []
+        try:
+            with stage.herd.rush():
+                for pid, limits in usual.items():
+                    used = max(int(name) for name in os.listdir(f"/proc/{pid}/fd"))
+                    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + self.SPARE, limits[1]))
+                knocking += [socket.create_connection(("127.0.0.1", port)) for _ in range(self.KNOCKING * len(usual))]
+                server.wait_log("accept.paused", behind=begin)
+                acked = stage.herd.acked
+                stage.herd.wait("those who are there are served", lambda: stage.herd.acked >= acked + 100)
+        finally:
+            for visitor in knocking:
+                visitor.close()
+            for pid, limits in usual.items():
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        healed = time.monotonic()
+        stage.herd.client(server, stage.projects[0].users[0]).close()
+        served = time.monotonic() - healed
+        assert stage.herd.total("cuts") == cuts, f"{stage.herd.total('cuts') - cuts} connections were lost"
+        return {"bit": bite(server.log()[begin:].count("accept.paused"), "nobody was kept waiting"), "knocking": len(knocking), "served_ms": int(served * 1000),
+                "healed": healed}
+
+
 # ---- PostgreSQL's disk
 
 class DiskFull(Fault):
@@ -244,7 +293,7 @@ class DiskFull(Fault):
 FAULTS = [
     Locked("a stream's row", "select 1 from stream where id = '{session}' for update", "create"),
     Locked("annotations", "select 1 from annotation where stream = '{session}' for update", "update"),
-    Locked("annotations, past which others are made", "select 1 from annotation where stream = '{session}' for update"),
+    Locked("annotations, past which others are made", "select 1 from annotation where stream = '{session}' for update", alone=True),
     Locked("members", "select 1 from member where project = {project} for update"),
     Locked("accounts", "select 1 from account for update"),
     Locked("the project", "select 1 from project where id = {project} for update"),
@@ -253,5 +302,6 @@ FAULTS = [
     ClockMoved("of a server a year back", "server", -YEAR_S),
     ClockMoved("of people a year forth", "clients", YEAR_S),
     ClockMoved("of people a year back", "clients", -YEAR_S),
+    NoDescriptors(),
     DiskFull(),
 ]

@@ -206,8 +206,6 @@ class PeopleSlow(LineFault):
 
 class Cable(Fault):
     """The second machine and the database do not hear each other, or one does not hear the other. `way`: None, "there" or "back"."""
-    often = (0, 0, 2)
-
     def __init__(self, name, way=None):
         self.name, self.way = f"cable cut {name}", way
 

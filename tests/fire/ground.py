@@ -159,15 +159,15 @@ class Ground:
         figures = fault.strike(self)
         healed = figures.pop("healed", time.monotonic())
         acked = self.herd.acked
-        self.herd.reach(self.heads(), GIVE_UP_S)
+        last = self.herd.reach(self.heads(), GIVE_UP_S)
         same = time.monotonic() - healed
         self.herd.wait("ops are acknowledged again", lambda: self.herd.acked > acked, GIVE_UP_S)
         after = self.counts()
-        line = {"t": int(begun * 1000), "k": "fault", "name": fault.name, "healed": int((healed - self.begin) * 1000), "same_ms": int(same * 1000),
+        line = {"t": int(begun * 1000), "k": "fault", "name": fault.name, "healed": int((healed - self.begin) * 1000), "same_ms": int(same * 1000), "last": last,
                 **figures, **{name: after[name] - before[name] for name in ("acked", "unknown", "cuts")}}
         self.done.append(line)
         self.write("faults", [line])
-        self.log(f"{fault.name}: " + ", ".join(f"{name} {value}" for name, value in line.items() if name not in ("t", "k", "name", "op", "s", "seq", "healed")))
+        self.log(f"{fault.name}: " + ", ".join(f"{name} {value}" for name, value in line.items() if name not in ("t", "k", "name", "op", "s", "seq", "healed", "last")))
         return line
 
     def counts(self):
@@ -194,13 +194,16 @@ class Ground:
         self.herd.end()
         self.newcomer()
         stored.write(self)
+        for server in self.servers:
+            said = [line for line in server.log().splitlines() if ".diverged " in line]
+            assert not said, f"the log says that memory and database disagreed: {said[0]}, and {len(said) - 1} more"
         status, lines = self.server.check()
         assert status == 0, f"glossd check: {[line for line in lines if not line.get('ok')]}"
 
     def salvage(self):
         """After a failure: what there is of histories and log, if there is anything."""
         try:
-            if self.herd:
+            if self.herd and not os.path.exists(os.path.join(self.folder, "stored.jsonl")):
                 self.herd.break_off()
                 self.wait_database()
                 stored.write(self)

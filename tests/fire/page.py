@@ -12,7 +12,7 @@ FAULT_MS = 5000
 def command(arguments, leg):
     words = ["tests/fire/run", "--seed", str(arguments.seed)]
     words += ["--long"] if arguments.long else []
-    words += ["--nodes"] if leg.ground.get("nodes") else ["--failover"] if leg.ground.get("pair") else ["--workers", str(leg.ground["workers"])]
+    words += [leg.option] if leg.option else ["--workers", str(leg.ground["workers"])]
     words += ["--only", f"'{arguments.only}'"] if arguments.only else []
     words += ["--clients", arguments.clients] if arguments.clients else []
     return " ".join(words)
@@ -65,11 +65,13 @@ def finish(folder, lines, repeat):
     return text
 
 
-def of_violations(record, violations, repeat):
+def of_violations(record, violations, repeat, error=None):
+    """error: why the run was broken off, if it was."""
     counts = {}
     for violation in violations:
         counts[violation.promise] = counts.get(violation.promise, 0) + 1
     lines = ["", "---- not kept: " + ", ".join(f"{promise} ({count})" for promise, count in counts.items())]
+    lines += [f"broken off: {type(error).__name__}: {str(error)[:1000]}"] if error else []
     shown = set()
     for violation in violations:
         if violation.promise in shown or len(shown) == MOST:
