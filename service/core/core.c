@@ -1,7 +1,7 @@
 /* core.c - one worker's core: made, swept once a second, drained, freed. */
 #include <assert.h>
 
-#include "service/core/core_priv.h"
+#include "service/core/group_priv.h"
 
 #define SWEEP_MS      1000
 #define POLL_MS       500
@@ -90,7 +90,7 @@ static bool has_work(struct core *core)
     struct project *project;
     if (core->is_drain_over)
         return false;
-    if (core->append_is_in_flight || core->hold)
+    if (core->groups || core->hold)
         return true;
     for (size_t at = 0; (session = map_next(&core->sessions, &at));)
         if (session->waiting)
@@ -171,7 +171,8 @@ void core_counts(const struct core *core, struct core_counts *counts)
     *counts = core->counts;
     counts->sessions = core->sessions.count;
     counts->projects = core->projects.count;
-    counts->appends_in_flight = core->append_is_in_flight;
+    for (const struct group *group = core->groups; group; group = group->next)
+        counts->appends_in_flight++;
 }
 
 int64_t core_stream_time(struct core *core, int64_t last_at_ms)

@@ -36,15 +36,15 @@ struct core {
     struct map projects; /* id -> struct project */
     struct loop_timer *sweep;
     struct loop_timer *poll;
-    struct group *group;      /* the append in flight */
+    struct group *groups;     /* the appends in flight, of streams that are in no other */
     struct hold *hold;        /* the stream that is appended to under its lock; NULL: none is */
     size_t gather_at;         /* where in sessions the next group begins, so that everybody's turn comes */
+    size_t alone_at[2];       /* likewise in projects and sessions, for those that are appended to by themselves */
     struct loop_timer *merge; /* of presence: runs while somebody's place has changed */
     size_t merge_at;          /* where in sessions the next saying begins, likewise */
     bool is_merging;
     struct loop_timer *retry; /* of the writer, after a locked row or a store that is down */
     bool writer_is_scheduled;
-    bool append_is_in_flight;
     uint64_t compared, comparing;      /* compare.c: store_generation() when memory was compared last, or is being */
     struct project *lost_projects;     /* of a log that is not there any more: gone when nobody uses them */
     bool poll_is_in_flight, must_poll; /* must_poll: something moved after the poll in flight was asked */
@@ -216,6 +216,7 @@ struct session {
     uint64_t reads;       /* of the log's tail that have begun */
     unsigned fences_lost; /* in a row */
     bool is_held;         /* hold.c appends, nobody else */
+    bool has_waited;      /* its last append stood at a stranger's lock: the next one goes by itself */
     uint64_t not_before_ms;
     struct subscription *subscriptions;
     struct map people;                    /* presence: stay -> struct person */

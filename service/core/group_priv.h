@@ -48,12 +48,15 @@ struct part {
 };
 struct group {
     struct core *core;
+    struct group *next; /* of those in flight */
     uint64_t started_ms;
     struct part **parts;
     struct append_stream *streams; /* one a part */
     size_t count, cap;
 };
 
+/* What is appended for it next may meet a stranger's lock, and should hold up nobody else. */
+bool session_goes_alone(const struct session *session);
 /* Judges what waits, at most budget ops (or one atomic request). NULL: there is nothing to append (what could be settled was). */
 struct part *part_from_session(struct session *session, size_t budget);
 void part_commit(struct part *part);    /* it is durable: applies, delivers, settles */

@@ -436,7 +436,7 @@ static void judge_waiting(struct part *part, size_t budget)
     bool must_wait = false;
     size_t steps = 0;
     while (part->session->waiting && part->tried_count < budget && steps < JUDGE_GROUP_STEPS) {
-        if (is_redact(part->session->waiting) && has_other_rows(part))
+        if (part->tried_count > 0 && is_redact(part->session->waiting) && !is_redact(part->tried[0].op))
             break; /* it begins the next group */
         part->view.steps = 0;
         try_block(part, &block);
@@ -521,6 +521,11 @@ static void fill_stream(struct part *part)
                                           .set_open = -1};
     if (part->view.mode_seq != session->state->mode_seq && !MUTATION(mode_not_written))
         part->stream.mode = gl_slice_str(part->view.mode);
+}
+
+bool session_goes_alone(const struct session *session)
+{
+    return session->waiting && (session->has_waited || is_redact(session->waiting));
 }
 
 struct part *part_from_session(struct session *session, size_t budget)

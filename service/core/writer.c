@@ -1,7 +1,10 @@
 /*
- * writer.c - group commit: while one append is in flight new ops gather, then everything that waits, in all sessions and projects, becomes the next.
+ * writer.c - group commit: while an append is in flight new ops gather, then everything that waits, in all sessions, becomes the next.
  *
- * There is no timer in the normal way: a kick takes effect in the next turn of the loop, or when the append in flight has its outcome.
+ * There is no timer in the normal way: a kick takes effect in the next turn of the loop, or when what is in flight has its outcome. But nobody waits longer than
+ * PATIENCE_MS for others: an append whose backend stands still, or whose outcome must be found out, keeps its own streams and one connection, and the rest goes on
+ * over the others. What may meet a stranger's lock (projects, redacts, whoever met one) goes in an append of its own from the start, while there is a connection
+ * left for the rest.
  */
 #include <assert.h>
 
@@ -9,6 +12,7 @@
 
 #define RETRY_MS           50
 #define LOCKED_BACK_OFF_MS 20
+#define PATIENCE_MS        20   /* with an append in flight; then the next ones go beside it */
 #define LEAST_MS           1000 /* that an append may take, however long its ops have waited before */
 #define LOSSES_MAX         3    /* in a row, of one stream: then it is appended to under its lock */
 
@@ -46,11 +50,15 @@ static void session_outcome(struct part *part)
     struct session *session = part->session;
     struct core *core = session->core;
     switch (MUTATION(lost_fence_taken_for_won) ? APPEND_COMMITTED : part->stream.outcome) {
-    case APPEND_COMMITTED: part_commit(part); return;
+    case APPEND_COMMITTED:
+        session->has_waited = false;
+        part_commit(part);
+        return;
     case APPEND_FOUND: part_found(part); return;
     case APPEND_EXISTS: /* said of projects only */
     case APPEND_FAILED: part_fail(part); return;
     case APPEND_LOCKED:
+        session->has_waited |= part->stream.has_waited;
         part_give_back(part);
         session->not_before_ms = loop_now_ms(core->loop) + LOCKED_BACK_OFF_MS;
         session_lost(session);
@@ -59,7 +67,10 @@ static void session_outcome(struct part *part)
         part_give_back(part);
         core->counts.fence_losses++;
         log_event(LOG_DEBUG, EV_append_fence_lost, F_ID("session", &session->id));
-        session_lost(session);
+        if (session->project->is_in_flight) /* perhaps to what that does, and until it has come back nobody knows */
+            session->not_before_ms = loop_now_ms(core->loop) + PATIENCE_MS;
+        else
+            session_lost(session);
         session_catch_up(session);
         project_reload(session->project);
         return;
@@ -138,10 +149,11 @@ void group_settle(struct group *group, enum gl_code code, struct append_stream *
 
 static void on_appended(void *ctx, enum gl_code code, struct append_stream *streams, size_t count)
 {
-    struct group *group = ctx;
+    struct group *group = ctx, **at = &group->core->groups;
     assert(group->count == count);
-    group->core->append_is_in_flight = false;
-    group->core->group = NULL;
+    while (*at != group)
+        at = &(*at)->next;
+    *at = group->next;
     group_settle(group, code, streams);
 }
 
@@ -160,33 +172,58 @@ static bool session_may(const struct session *session, uint64_t now_ms)
            project_may(session->project);
 }
 
-/* Whether somebody's ops were answered without an append, and more of them wait: then nothing but us will come back to them. */
-static bool gather(struct core *core, struct group *group)
+static bool project_has_work(const struct project *project, uint64_t now_ms)
 {
-    uint64_t now_ms = loop_now_ms(core->loop);
-    bool has_more = false;
+    return project->waiting && !project->is_held && !project->is_in_flight && project->not_before_ms <= now_ms &&
+           project_may(project);
+}
+
+/* Round and round from where the last one ended. */
+static void *next_in_turn(const struct map *map, size_t *at)
+{
+    void *next = map_next(map, at);
+    if (!next) {
+        *at = 0;
+        next = map_next(map, at);
+    }
+    return next;
+}
+
+struct gathering {
+    struct core *core;
+    uint64_t now_ms;
+    bool
+        has_more; /* somebody's ops were answered without an append, and more of them wait: then nothing but us will come back to them */
+};
+
+static struct part *take_session(struct gathering *of, struct session *session, size_t budget)
+{
+    const struct waiting_op *first = session->waiting;
+    struct part *part = part_from_session(session, budget);
+    of->has_more |= session->waiting && session->waiting != first && session_may(session, of->now_ms);
+    return part;
+}
+
+static void gather(struct gathering *of, struct group *group, bool with_alone)
+{
+    struct core *core = of->core;
     size_t left = core->limits.append_max_ops;
     struct project *project;
     struct session *session;
-    for (size_t at = 0; (project = map_next(&core->projects, &at));)
-        if (project->waiting && !project->is_held && !project->is_in_flight && project->not_before_ms <= now_ms &&
-            project_may(project))
+    for (size_t at = 0; with_alone && (project = map_next(&core->projects, &at));)
+        if (project_has_work(project, of->now_ms))
             group_add(group, part_from_project(project));
     size_t at = core->gather_at < core->sessions.cap ? core->gather_at : 0;
     for (size_t seen = 0; left > 0 && seen < core->sessions.count; seen++) {
-        if (!(session = map_next(&core->sessions, &at))) {
-            at = 0;
-            session = map_next(&core->sessions, &at);
-        }
+        session = next_in_turn(&core->sessions, &at);
         session_refresh_if_free(session);
-        const struct waiting_op *first = session->waiting;
-        struct part *part = session_may(session, now_ms) ? part_from_session(session, left) : NULL;
-        has_more |= session->waiting && session->waiting != first && session_may(session, now_ms);
+        if (!session_may(session, of->now_ms) || (session_goes_alone(session) && !with_alone))
+            continue;
+        struct part *part = take_session(of, session, left);
         left -= !part ? 0 : part->row_count < left ? part->row_count : left;
         group_add(group, part);
     }
     core->gather_at = at;
-    return has_more;
 }
 
 static bool anybody_waits(struct core *core)
@@ -202,44 +239,113 @@ static bool anybody_waits(struct core *core)
     return false;
 }
 
-static void write_group(void *ctx)
+/* False: there was nothing in it. */
+static bool send(struct group *group)
 {
-    struct core *core = ctx;
-    core->writer_is_scheduled = false;
-    if (core->append_is_in_flight)
-        return;
-    if (!store_is_up(core->store) || !compare_is_done(core)) {
-        loop_timer_start(core->retry, RETRY_MS, 0);
-        return;
-    }
-    struct group *group = mem_alloc(sizeof *group);
-    group->core = core;
-    const bool has_more = gather(core, group);
+    struct core *core = group->core;
     if (group->count == 0) {
         group_free(group);
-        if (has_more)
-            writer_kick(core);
-        else if (anybody_waits(core))
-            loop_timer_start(core->retry, LOCKED_BACK_OFF_MS, 0);
-        core_look_drained(core);
-        return;
+        return false;
     }
     group->started_ms = loop_now_ms(core->loop);
     group->streams = mem_array(group->count, sizeof *group->streams);
     for (size_t i = 0; i < group->count; i++)
         group->streams[i] = group->parts[i]->stream;
-    core->append_is_in_flight = true;
-    core->group = group;
+    group->next = core->groups;
+    core->groups = group;
     store_append(core->store, group->streams, group->count, on_appended, group);
+    return true;
+}
+
+static struct group *group_new(struct core *core)
+{
+    struct group *group = mem_alloc(sizeof *group);
+    group->core = core;
+    return group;
+}
+
+static bool send_part(struct core *core, struct part *part)
+{
+    struct group *group = group_new(core);
+    group_add(group, part);
+    return send(group);
+}
+
+/* At most so many. Those of sessions first: a redact waits seldom, and a project may have something all the time. */
+static unsigned send_alone(struct gathering *of, unsigned most)
+{
+    struct core *core = of->core;
+    const struct map *maps[] = {&core->sessions, &core->projects};
+    unsigned sent = 0;
+    for (size_t i = 0; i < 2; i++) {
+        size_t at = core->alone_at[i] < maps[i]->cap ? core->alone_at[i] : 0;
+        for (size_t seen = 0; sent < most && seen < maps[i]->count; seen++) {
+            void *next = next_in_turn(maps[i], &at);
+            if (i == 0 && session_goes_alone(next)) {
+                session_refresh_if_free(next);
+                if (session_may(next, of->now_ms))
+                    sent += send_part(core, take_session(of, next, core->limits.append_max_ops));
+            } else if (i == 1 && project_has_work(next, of->now_ms)) {
+                sent += send_part(core, part_from_project(next));
+            }
+        }
+        core->alone_at[i] = at;
+    }
+    return sent;
+}
+
+/* How long what is in flight may still keep the others waiting. */
+static uint64_t patience_left(const struct core *core, uint64_t now_ms)
+{
+    uint64_t left = 0;
+    for (const struct group *group = core->groups; group; group = group->next) {
+        const uint64_t until_ms = group->started_ms + PATIENCE_MS;
+        left = until_ms > now_ms && until_ms - now_ms > left ? until_ms - now_ms : left;
+    }
+    return left;
+}
+
+static void write_groups(struct gathering *of)
+{
+    struct core *core = of->core;
+    unsigned idle, all = store_writers(core->store, &idle), sent = 0;
+    const bool is_free = idle > 0 || !core->groups, has_one_way = all <= 1 || (idle <= 1 && !core->groups);
+    if (idle > 1)
+        sent = send_alone(of, idle - 1);
+    if (is_free) {
+        struct group *group = group_new(core);
+        gather(of, group, has_one_way);
+        sent += send(group);
+    }
+    if (of->has_more)
+        writer_kick(core);
+    else if (core->groups || anybody_waits(core))
+        loop_timer_start(core->retry, PATIENCE_MS, 0); /* who could not go now, or must not be waited for */
+    if (sent == 0)
+        core_look_drained(core);
+}
+
+static void write_now(void *ctx)
+{
+    struct core *core = ctx;
+    struct gathering of = {.core = core, .now_ms = loop_now_ms(core->loop)};
+    const uint64_t left_ms = patience_left(core, of.now_ms);
+    core->writer_is_scheduled = false;
+    if (left_ms > 0)
+        loop_timer_start(core->retry, left_ms, 0);
+    else if (!store_is_up(core->store) || !compare_is_done(core))
+        loop_timer_start(core->retry, RETRY_MS, 0);
+    else
+        write_groups(&of);
 }
 
 void writer_kick(struct core *core)
 {
     hold_kick(core);
-    if (core->writer_is_scheduled || core->append_is_in_flight)
+    if (core->writer_is_scheduled)
         return;
     core->writer_is_scheduled = true;
-    loop_defer(core->loop, write_group, core);
+    loop_defer(core->loop, write_now, core);
 }
 
 void writer_kick_from_timer(void *core)
@@ -269,7 +375,8 @@ void writer_each_op(const struct project *project, void (*fn)(void *ctx, struct 
             fn(ctx, op);
     for (struct project_op *op = project->waiting; op; op = op->next)
         fn_of_project(ctx, op);
-    each_in_flight(core->group, project, fn, fn_of_project, ctx);
+    for (const struct group *group = core->groups; group; group = group->next)
+        each_in_flight(group, project, fn, fn_of_project, ctx);
     each_in_flight(hold_group(core), project, fn, fn_of_project, ctx);
 }
 
@@ -327,7 +434,8 @@ static void expire_before(struct core *core, uint64_t before_ms, uint64_t starte
         expire_waiting(session, before_ms);
     for (size_t at = 0; (project = map_next(&core->projects, &at));)
         project_expire(project, before_ms);
-    expire_in_flight(core->group, before_ms, started_before_ms);
+    for (struct group *group = core->groups; group; group = group->next)
+        expire_in_flight(group, before_ms, started_before_ms);
     expire_in_flight(hold_group(core), before_ms, started_before_ms);
 }
 
@@ -357,10 +465,12 @@ static void give_back(struct group *group)
 void writer_free(struct core *core)
 {
     struct group *held = hold_group(core);
-    if (core->group)
-        give_back(core->group);
+    for (struct group *group = core->groups, *next; group; group = next) {
+        next = group->next;
+        give_back(group);
+    }
     if (held)
         give_back(held);
-    core->group = NULL;
+    core->groups = NULL;
     hold_free(core);
 }

@@ -1,8 +1,9 @@
 /*
  * append_priv.h - one append on its way: what append_write.c, store_append.c, store_settle.c and admin_pg.c share.
  *
- * A store_append() is cut into units: what travels in one transaction. All session streams of one writer connection are one unit; a project's stream, which
- * writes more tables, is one by itself, so that nothing of it can roll back the others. A unit that the database refuses is cut into single streams.
+ * A store_append() is cut into units: what travels in one transaction, on whichever writer connection has the least to do. All session streams are one
+ * unit; a project's stream, which writes more tables, is one by itself, so that nothing of it can roll back the others. A unit that the database refuses is
+ * cut into single streams.
  */
 #ifndef APPEND_PRIV_H
 #define APPEND_PRIV_H

@@ -114,13 +114,16 @@ struct append_stream {
     bool moves_epoch;                 /* for another reason than those above */
     /* ---- the answer */
     enum append_outcome outcome;
+    bool
+        has_waited; /* APPEND_LOCKED: the statement stood at a stranger's lock until its time was over, and whatever went with it did, too */
     struct append_found *found; /* lent until the callback returns */
     size_t found_count;
 };
 /* code is GL_OK when every stream has its outcome. A connection lost on the way is settled inside the store first (under the row lock, by op id, in a
  * second statement), however long the database stays away; nothing else is appended to these streams meanwhile. Any other code: nothing was written. */
 typedef void (*store_append_fn)(void *ctx, enum gl_code code, struct append_stream *streams, size_t count);
-/* streams and all they point to must stay until the callback. At most one append may be in flight per stream. */
+/* streams and all they point to must stay until the callback. At most one append may be in flight per stream; of other streams there may be as many as
+ * there are connections, and each goes on by itself. */
 void store_append(struct store *store, struct append_stream *streams, size_t count, store_append_fn fn, void *ctx);
 
 /* ---- holding one stream, for who was overtaken several times in a row: while it is held nobody else appends to it, and everything else goes on */
@@ -290,6 +293,8 @@ int64_t store_clock_offset_ms(const struct store *store); /* the database's cloc
  * database may be another one now, or may have gone back in time. */
 uint64_t store_generation(const struct store *store);
 size_t store_in_flight(const struct store *store);
+/* How many connections can append now; idle: and have nothing to do, so that what is given to them waits for nobody. */
+unsigned store_writers(const struct store *store, unsigned *idle);
 void store_free(struct store **store);
 
 #endif

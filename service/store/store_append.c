@@ -142,6 +142,7 @@ static void unit_refused(struct unit *unit, struct conn *conn, enum gl_code code
             split(unit, conn); /* one of them met a lock that the statement could not step around */
         } else {
             set_outcome(unit, APPEND_LOCKED);
+            unit->streams[0]->has_waited = true;
             unit_finish(unit);
         }
     } else if (code == GL_E_STORE_DOWN) {
@@ -195,19 +196,18 @@ static bool goes_alone(const struct append_stream *stream)
     return append_is_project(stream) || stream->erased_count > 0;
 }
 
-/* The unit of those streams of one writer that write nothing but ops and annotations. */
-static struct unit *shared_unit(struct store *store, struct append *append, const struct conn *writer)
+/* The unit of those streams that write nothing but ops and annotations. */
+static struct unit *shared_unit(struct store *store, struct append *append)
 {
     struct unit *unit = NULL;
     for (size_t i = 0; i < append->count; i++) {
-        struct append_stream *stream = &append->streams[i];
-        if (goes_alone(stream) || store_writer_of(store, &stream->stream) != writer) {
+        if (goes_alone(&append->streams[i])) {
             continue;
         }
         if (!unit) {
             unit = unit_new(store, append, append->count);
         }
-        unit->streams[unit->count++] = stream;
+        unit->streams[unit->count++] = &append->streams[i];
     }
     return unit;
 }
@@ -220,6 +220,7 @@ static struct append *append_new(struct store *store, struct append_stream *stre
     append->found = mem_array(count, sizeof(*append->found));
     store->count++;
     for (size_t i = 0; i < count; i++) {
+        streams[i].has_waited = false;
         streams[i].found = NULL;
         streams[i].found_count = 0;
         assert(streams[i].op_count > 0);
@@ -240,17 +241,15 @@ void store_append(struct store *store, struct append_stream *streams, size_t cou
 {
     struct append *append = append_new(store, streams, count, fn, ctx);
     append->units++; /* until all are queued */
-    for (unsigned i = 0; i < store->writer_count; i++) {
-        struct unit *unit = shared_unit(store, append, &store->writers[i]);
-        if (unit) {
-            store_write(store, &store->writers[i], &unit->request);
-        }
+    struct unit *shared = shared_unit(store, append);
+    if (shared) {
+        store_write(store, store_free_writer(store), &shared->request);
     }
     for (size_t i = 0; i < count; i++) {
         if (goes_alone(&streams[i])) {
             struct unit *unit = unit_new(store, append, 1);
             unit->streams[unit->count++] = &streams[i];
-            store_write(store, store_writer_of(store, &streams[i].stream), &unit->request);
+            store_write(store, store_free_writer(store), &unit->request);
         }
     }
     append->units--;

@@ -138,23 +138,52 @@ void store_read_again(struct store *store, struct request *request)
     }
 }
 
-struct conn *store_writer_of(struct store *store, const gl_uuid *stream)
+static bool can_append(const struct conn *conn)
 {
-    unsigned hash = 0;
-    for (size_t i = 8; i < sizeof(stream->bytes); i++) { /* the random half */
-        hash = hash * 31 + stream->bytes[i];
-    }
-    return &store->writers[hash % store->writer_count];
+    return conn->state == CONN_READY && !conn->is_broken;
 }
 
-struct conn *store_any_writer(struct store *store)
+static unsigned work_of(const struct conn *conn)
 {
-    for (unsigned i = 0; i < store->writer_count; i++) {
-        if (store->writers[i].state == CONN_READY && !store->writers[i].in_flight.first) {
-            return &store->writers[i];
-        }
+    unsigned count = conn->in_flight.first != NULL;
+    for (const struct request *request = conn->queue.first; request; request = request->next) {
+        count++;
     }
-    return &store->writers[0];
+    return count;
+}
+
+static bool is_better(const struct conn *conn, const struct conn *than)
+{
+    return can_append(conn) != can_append(than) ? can_append(conn) : work_of(conn) < work_of(than);
+}
+
+struct conn *store_free_writer(struct store *store)
+{
+    struct conn *best = &store->writers[0];
+    for (unsigned i = 1; i < store->writer_count; i++) {
+        best = is_better(&store->writers[i], best) ? &store->writers[i] : best;
+    }
+    return best;
+}
+
+struct conn *store_side_writer(struct store *store)
+{
+    struct conn *best = &store->writers[store->writer_count - 1];
+    for (unsigned i = store->writer_count - 1; i > 0; i--) {
+        best = is_better(&store->writers[i - 1], best) ? &store->writers[i - 1] : best;
+    }
+    return best;
+}
+
+unsigned store_writers(const struct store *store, unsigned *idle)
+{
+    unsigned all = 0;
+    *idle = 0;
+    for (unsigned i = 0; i < store->writer_count; i++) {
+        all += can_append(&store->writers[i]);
+        *idle += can_append(&store->writers[i]) && work_of(&store->writers[i]) == 0;
+    }
+    return all;
 }
 
 static void dispatch_writer(struct store *store, struct conn *conn)
@@ -286,12 +315,8 @@ static void on_soon(void *ctx)
 
 bool store_is_up(const struct store *store)
 {
-    for (unsigned i = 0; i < store->writer_count; i++) {
-        if (store->writers[i].state != CONN_READY) {
-            return false;
-        }
-    }
-    return listener_knows_others(store);
+    unsigned idle;
+    return store_writers(store, &idle) > 0 && listener_knows_others(store);
 }
 
 size_t store_in_flight(const struct store *store)
@@ -432,7 +457,7 @@ void store_query(struct store *store, enum store_query_id query, const gl_uuid *
     params_from(&rows->params, store_queries[query].params, params, count);
     store->count++;
     if (store_queries[query].role == STORE_APPEND) {
-        store_write(store, store_any_writer(store), &rows->request);
+        store_write(store, store_side_writer(store), &rows->request);
     } else {
         store_read(store, &rows->request);
     }

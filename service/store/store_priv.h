@@ -196,8 +196,10 @@ void store_read_again(struct store *store,
 void store_dispatch(struct store *store);
 void store_dispatch_later(struct store *store);
 void store_take_clock(struct store *store, int64_t database_ms, uint64_t sent_at_ms);
-struct conn *store_writer_of(struct store *store, const gl_uuid *stream);
-struct conn *store_any_writer(struct store *store);
+struct conn *store_free_writer(
+    struct store *store); /* for an append: the first one that is idle, or the one with the least to do */
+struct conn *store_side_writer(
+    struct store *store); /* for plain queries: the last one, so that what they wait for is least in the way */
 const char *role_user(const struct store *store, enum store_role role);
 
 /* ---- how workers wake each other: store_listen.c */

@@ -256,6 +256,37 @@ class Frozen(Away):
                 wait_until("it is accepted, or was", lambda: self.is_done(method, client, params), PATIENCE_S)  # pylint: disable=cell-var-from-loop
         self.assertEqual(self.server.check()[0], 0)
 
+    def test_one_backend_that_stands_still_keeps_only_its_own(self):
+        """An op whose append meets it waits, others go on over the other connections; one lost connection later it still waits, for what became of it."""
+        ana, session = self.connect("ana"), self.new_session()
+        olga = self.beside(ana, "olga")
+        olga.join(session, pages=False)
+        ana.join(self.session, pages=False)
+        for client, where in ((olga, session), (ana, self.session)):
+            client.one(where, create("beside"))  # nothing has to be made for the ops below
+        for _ in range(8):
+            for pid in [pid for pid, role in self.server.backends().items() if role == "append"]:
+                if self.is_stuck(pid, ana, olga, session):
+                    self.assertEqual(self.server.check()[0], 0)
+                    return
+        self.fail("no append met the backend that stood still, or nothing went on beside it")
+
+    def is_stuck(self, pid, ana, olga, session):
+        """Whether an op of ana's stood at this backend while ten of olga's were accepted one after the other; then it is accepted, too."""
+        ops = [create("beside", note="stuck")]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            number = ana.send("session.submit", {"session": self.session, "ops": ops})
+            for _ in range(10):
+                olga.one(session, create("beside"))
+            stuck = "answer" not in ana.answers[number]
+        except Refused:
+            return False
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        wait_until("it is accepted, or was", lambda: self.is_done("session.submit", ana, {"session": self.session, "ops": ops}), PATIENCE_S)
+        return stuck
+
     def is_done(self, method, client, params):
         """The same again: done now, or known to be done."""
         already = {"document.commit": "not_found", "project.create": "exists", "token.revoke": "not_found"}

@@ -24,7 +24,7 @@ struct ask {
     enum ask_kind kind;
     void (*fn)(void);
     void *ctx;
-    bool has_account, is_held, is_performed, is_answered, has_event;
+    bool has_account, is_held, is_performed, is_unsettled, is_answered, has_event;
     gl_uuid account, id;
     uint64_t after, since_ms;
     size_t max_ops, count;
@@ -487,7 +487,8 @@ static void perform_append(struct ask *ask)
     if (ask->is_held)
         let_go(store);
     ask->is_performed = true;
-    if (is_lost_before || fault_hits(FAULT_lost_answer, 25))
+    ask->is_unsettled = is_lost_before || fault_hits(FAULT_lost_answer, 25);
+    if (ask->is_unsettled)
         world_at(100 + draw(DICE_STORE, chance(DICE_STORE, 150) ? 8000 : 600), settle, ask, 0);
     else
         world_at(on_the_way(), arrive, ask, 0);
@@ -730,6 +731,16 @@ void store_listen(struct store *store, store_moved_fn fn, void *ctx)
 
 /* ---- the rest */
 
+/* One connection, two or three, as the worker is. While an outcome is unknown, its connection is another one. */
+unsigned store_writers(const struct store *store, unsigned *idle)
+{
+    const unsigned all = 1 + (unsigned)((store->worker->index + world.plan.seed) % 3);
+    unsigned busy = 0;
+    for (const struct ask *ask = store->asks; ask; ask = ask->next)
+        busy += ask->kind == ASK_APPEND && !ask->is_held && !ask->is_unsettled;
+    *idle = all > busy ? all - busy : 0;
+    return all;
+}
 bool store_is_up(const struct store *store)
 {
     return !store->is_severed && !db_is_away();

@@ -66,7 +66,7 @@ struct store {
     struct db *db;
     struct loop *loop;
     enum store_fault fault;
-    unsigned fault_times, rival_times, appends, questions;
+    unsigned fault_times, rival_times, appends, questions, writers, busy;
     bool is_down, is_freed, are_notifications_lost, are_holds_refused;
     struct log *holding; /* asked for, or held */
     bool is_lacking[GL_OP_KIND_COUNT];
@@ -419,6 +419,7 @@ void store_mem_refuse_holds(struct store *store, bool are_refused)
 static void answer(struct pending *pending)
 {
     struct store *store = pending->store;
+    store->busy -= !pending->is_held;
     if (!store->is_freed) {
         pending->fn(pending->ctx, pending->code, pending->streams, pending->count);
     }
@@ -436,7 +437,9 @@ static void perform(void *ctx)
     pending->code = fault == FAULT_DOWN ? GL_E_STORE_DOWN : GL_OK;
     for (size_t i = 0; i < pending->count && fault != FAULT_DOWN; i++) {
         let_rival_go_first(store, &pending->streams[i]);
-        pending->streams[i].outcome = fault == FAULT_LOCKED ? APPEND_LOCKED : append_one(store, &pending->streams[i]);
+        pending->streams[i].has_waited = fault == FAULT_WAITED;
+        pending->streams[i].outcome =
+            fault == FAULT_LOCKED || fault == FAULT_WAITED ? APPEND_LOCKED : append_one(store, &pending->streams[i]);
         found[i] = pending->streams[i].found;
     }
     if (pending->is_held)
@@ -456,6 +459,7 @@ void store_append(struct store *store, struct append_stream *streams, size_t cou
 {
     struct pending *pending = mem_alloc(sizeof *pending);
     *pending = (struct pending){NULL, store, streams, count, fn, ctx, GL_OK, false};
+    store->busy++;
     loop_defer(store->loop, perform, pending);
 }
 
@@ -518,6 +522,7 @@ struct store *store_mem_new(struct db *db, struct loop *loop)
     struct store *store = mem_alloc(sizeof *store);
     store->db = db;
     store->loop = loop;
+    store->writers = 1;
     return store;
 }
 
@@ -555,6 +560,15 @@ unsigned store_mem_questions(const struct store *store)
 unsigned store_mem_appends(const struct store *store)
 {
     return store->appends;
+}
+void store_mem_set_writers(struct store *store, unsigned writers)
+{
+    store->writers = writers;
+}
+unsigned store_writers(const struct store *store, unsigned *idle)
+{
+    *idle = store->writers > store->busy ? store->writers - store->busy : 0;
+    return store->writers;
 }
 bool store_is_up(const struct store *store)
 {

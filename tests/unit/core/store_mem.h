@@ -31,8 +31,8 @@ size_t db_label_count(const struct db *db);
 struct gl_state *db_replay(const struct db *db);
 
 struct store *store_mem_new(struct db *db, struct loop *loop);
-enum store_fault { FAULT_NONE, FAULT_LOCKED, FAULT_DOWN, FAULT_LATE };
-/* What the next appends meet: a locked row, an error with nothing written, or an answer that comes only after store_mem_answer. */
+enum store_fault { FAULT_NONE, FAULT_LOCKED, FAULT_WAITED, FAULT_DOWN, FAULT_LATE };
+/* What the next appends meet: a locked row, one that was waited for, an error with nothing written, or an answer that comes only after store_mem_answer. */
 void store_mem_fault(struct store *store, enum store_fault fault, unsigned times);
 void store_mem_answer(struct store *store); /* the late answers come now */
 void store_mem_set_up(struct store *store, bool is_up);
@@ -44,6 +44,7 @@ void store_mem_lose_notifications(struct store *store, bool is_lost); /* those t
 void store_mem_notify_everything(struct store *store);                /* as after a new LISTEN: this one looks at everything */
 /* Somebody faster: before each of so many appends of this store to a stream that nobody holds, another op is in its log already. */
 void store_mem_rival(struct store *store, unsigned times);
+void store_mem_set_writers(struct store *store, unsigned writers); /* so many appends at once; 1 */
 void store_mem_refuse_holds(struct store *store, bool are_refused);
 void store_mem_lack_kind(struct store *store, enum gl_op_kind kind); /* another worker does not know it */
 unsigned store_mem_sayings(const struct store *store);               /* to the other workers, of what nothing keeps */

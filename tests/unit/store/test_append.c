@@ -545,6 +545,105 @@ START_TEST(two_writers__racing_for_one_stream__leave_a_log_without_a_gap)
 }
 END_TEST
 
+/* ---- several connections of one store */
+
+static void scribe_elsewhere(struct scribe *scribe)
+{
+    gl_uuid document, revision, session;
+    gl_hash sha256 = gl_sha256("Another text, of no length.", 27);
+    bench_document(&bench, "Another text, of no length.", &document, &revision, &session);
+    scribe_init(scribe, &bench, &session, &bench.ana);
+    scribe->state->chain = gl_chain_start(&session, sha256.bytes);
+}
+
+static struct store *patient_store(unsigned writers)
+{
+    struct store_pg_config config = db_config(&bench.db);
+    unsigned idle;
+    config.writers = writers;
+    config.statement_ms = 120000;
+    struct store *store = store_pg_new(bench.loop, &config);
+    for (int i = 0; i < 500 && store_writers(store, &idle) < writers; i++) {
+        loop_poll_run(bench.loop, NULL, 20);
+    }
+    ck_assert_uint_eq(store_writers(store, &idle), writers);
+    return store;
+}
+
+/* The appends of one session stand still for as long as the test holds an advisory lock. */
+static void let_hang(const gl_uuid *session)
+{
+    db_do(&bench.db, "create function hang() returns trigger language plpgsql as $$ begin"
+                     " while not pg_try_advisory_xact_lock(7) loop perform pg_sleep(0.01); end loop; return new; end $$");
+    db_do(&bench.db, "grant execute on function hang() to public");
+    db_do(&bench.db, "create trigger hang before insert on op for each row when (new.stream = '%s') execute function hang()",
+          text_of(session));
+    db_do(&bench.db, "select pg_advisory_lock(7)");
+}
+
+START_TEST(append__that_stands_still__holds_up_no_other_connection)
+{
+    /* given */
+    struct store *store = patient_store(2);
+    struct scribe other;
+    struct appended stuck, beside;
+    unsigned idle;
+    scribe_elsewhere(&other);
+    let_hang(&bench.session);
+    scribe_write(&ana, 1);
+    append_start(store, &ana.stream, 1, &stuck);
+    ck_assert_uint_eq(store_writers(store, &idle), 2);
+    ck_assert_uint_eq(idle, 1);
+    /* when  */
+    for (int i = 0; i < 10; i++) {
+        scribe_write(&other, 1);
+        append_start(store, &other.stream, 1, &beside);
+        /* then  */
+        ck_assert_msg(loop_poll_run(bench.loop, &beside.is_done, WAIT_MS), "it waited for the other");
+        ck_assert_int_eq(other.stream.outcome, APPEND_COMMITTED);
+        scribe_committed(&other);
+    }
+    ck_assert(!stuck.is_done);
+    db_do(&bench.db, "select pg_advisory_unlock(7)");
+    ck_assert(loop_poll_run(bench.loop, &stuck.is_done, WAIT_MS));
+    ck_assert_int_eq(ana.stream.outcome, APPEND_COMMITTED);
+    scribe_fini(&other);
+    store_free(&store);
+}
+END_TEST
+
+START_TEST(append__that_waited_for_a_lock_in_vain__is_told_from_one_that_stepped_around_it)
+{
+    /* given */
+    gl_uuid cleo = bench_account(&bench, "cleo");
+    struct scribe other;
+    scribe_elsewhere(&other);
+    other.account = cleo;
+    db_do(&bench.db, "create function look() returns trigger language plpgsql security definer as $$ begin"
+                     " perform from account where id = new.account for key share; return new; end $$");
+    db_do(&bench.db, "create trigger look before insert on op for each row execute function look()");
+    db_do(&bench.db, "begin");
+    db_do(&bench.db, "select from account where id = '%s' for update", text_of(&cleo));
+    /* when  */
+    scribe_write(&ana, 1);
+    scribe_write(&other, 1);
+    struct append_stream both[2] = {ana.stream, other.stream};
+    ck_assert_int_eq(append_wait(&bench, bench.store, both, 2), GL_OK);
+    /* then  */
+    ck_assert_int_eq(both[0].outcome, APPEND_COMMITTED);
+    ck_assert_int_eq(both[1].outcome, APPEND_LOCKED);
+    ck_assert(both[1].has_waited && !both[0].has_waited);
+    db_do(&bench.db, "rollback");
+    db_do(&bench.db, "begin");
+    db_do(&bench.db, "select from stream where id = '%s' for update", text_of(&other.state->stream));
+    append_wait(&bench, bench.store, &other.stream, 1);
+    ck_assert_int_eq(other.stream.outcome, APPEND_LOCKED);
+    ck_assert(!other.stream.has_waited);
+    db_do(&bench.db, "rollback");
+    scribe_fini(&other);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("append");
@@ -572,6 +671,8 @@ int main(void)
     tcase_add_test(tcase, project_op__with_bytes_that_are_there__exists_and_leaves_no_trace);
     tcase_add_test(tcase, project_op__whose_fence_is_lost__writes_none_of_its_tables);
     tcase_add_test(tcase, two_writers__racing_for_one_stream__leave_a_log_without_a_gap);
+    tcase_add_test(tcase, append__that_stands_still__holds_up_no_other_connection);
+    tcase_add_test(tcase, append__that_waited_for_a_lock_in_vain__is_told_from_one_that_stepped_around_it);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
