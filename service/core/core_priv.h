@@ -25,6 +25,14 @@ struct project;
 struct refresh;
 struct hold;
 
+struct share {               /* share.c */
+    gl_uuid asked_by;        /* the session that an op came for last */
+    bool was_asked;          /* ever */
+    uint64_t others_ms;      /* when it was another one than before */
+    bool has_others;         /* it was, once */
+    size_t with_more;        /* sessions that have more waiting than they could bring into the append that is being built; */
+    size_t with_more_before; /* and into the one before */
+};
 struct core {
     struct loop *loop;
     struct store *store;
@@ -36,10 +44,11 @@ struct core {
     struct map projects; /* id -> struct project */
     struct loop_timer *sweep;
     struct loop_timer *poll;
-    struct group *groups;     /* the appends in flight, of streams that are in no other */
-    struct hold *hold;        /* the stream that is appended to under its lock; NULL: none is */
-    size_t gather_at;         /* where in sessions the next group begins, so that everybody's turn comes */
-    size_t alone_at[2];       /* likewise in projects and sessions, for those that are appended to by themselves */
+    struct group *groups; /* the appends in flight, of streams that are in no other */
+    struct hold *hold;    /* the stream that is appended to under its lock; NULL: none is */
+    size_t gather_at;     /* where in sessions the next group begins, so that everybody's turn comes */
+    size_t alone_at[2];   /* likewise in projects and sessions, for those that are appended to by themselves */
+    struct share share;
     struct loop_timer *merge; /* of presence: runs while somebody's place has changed */
     size_t merge_at;          /* where in sessions the next saying begins, likewise */
     bool is_merging;

@@ -298,6 +298,7 @@ static void enqueue(struct request *request, struct session *session, enum gl_ro
         *session->waiting_tail = op;
         session->waiting_tail = &op->next;
     }
+    share_asked(request->core, session);
     writer_kick(request->core);
 }
 

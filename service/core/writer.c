@@ -208,6 +208,7 @@ static void gather(struct gathering *of, struct group *group, bool with_alone)
 {
     struct core *core = of->core;
     size_t left = core->limits.append_max_ops;
+    share_next_append(core);
     struct project *project;
     struct session *session;
     for (size_t at = 0; with_alone && (project = map_next(&core->projects, &at));)
@@ -219,7 +220,8 @@ static void gather(struct gathering *of, struct group *group, bool with_alone)
         session_refresh_if_free(session);
         if (!session_may(session, of->now_ms) || (session_goes_alone(session) && !with_alone))
             continue;
-        struct part *part = take_session(of, session, left);
+        struct part *part = take_session(of, session, share_of(core, left));
+        share_taken(core, session);
         left -= !part ? 0 : part->row_count < left ? part->row_count : left;
         group_add(group, part);
     }

@@ -213,6 +213,13 @@ static void check_prompt(void)
 
 /* ---- a seed */
 
+/* Few, or so many that a session's share of an append is several, too. */
+static size_t draw_append_max_ops(void)
+{
+    const size_t drawn = draw(DICE_PLAN, 40);
+    return drawn < 12 ? 1 + drawn : 16 * (drawn - 11);
+}
+
 static void begin(const struct plan *plan)
 {
     struct core_limits limits = {.frame_bytes = draw(DICE_PLAN, 2) ? 262144 : 8192, /* of pages and ops; what people send fits */
@@ -221,7 +228,7 @@ static void begin(const struct plan *plan)
                                  .bytes_in_flight = 1 << 21,
                                  .document_bytes = 1 << 20,
                                  .uploads_bytes = 1 << 22,
-                                 .append_max_ops = 1 + draw(DICE_PLAN, 20),
+                                 .append_max_ops = draw_append_max_ops(),
                                  .recent_ops = 1 + draw(DICE_PLAN, draw(DICE_PLAN, 2) ? 12 : 300),
                                  .recent_bytes = 1 << 20,
                                  .sessions = 8,

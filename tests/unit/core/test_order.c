@@ -178,6 +178,19 @@ static uint64_t in_session(struct client *client, const char *method, size_t oth
     return client_send(client, method, params);
 }
 
+/* How many ops of that session have come. */
+static size_t ops_in(struct client *client, size_t other)
+{
+    char id[GL_UUID_TEXT + 1];
+    size_t ops = 0;
+    json_t *notice;
+    gl_uuid_format(db_other_session(bench.db, other), id);
+    for (size_t n = 0; (notice = client_notice(client, "session.ops", n)); n++)
+        if (strcmp(json_string_value(json_object_get(json_object_get(notice, "params"), "session")), id) == 0)
+            ops += json_array_size(json_object_get(json_object_get(notice, "params"), "ops"));
+    return ops;
+}
+
 START_TEST(project_ops__come_once_to_who_has_left_one_of_two_sessions)
 {
     in_session(ben, "session.join", 0, NULL);
@@ -216,18 +229,78 @@ START_TEST(sessions__with_more_ops_than_one_append_takes__take_turns)
         turn();
         store_mem_answer(bench.stores[0]);
     }
-    for (size_t i = 0; i < 3; i++) {
-        char id[GL_UUID_TEXT + 1];
-        size_t ops = 0;
-        json_t *notice;
-        gl_uuid_format(db_other_session(bench.db, i), id);
-        for (size_t n = 0; (notice = client_notice(ana, "session.ops", n)); n++)
-            if (strcmp(json_string_value(json_object_get(json_object_get(notice, "params"), "session")), id) == 0)
-                ops += json_array_size(json_object_get(json_object_get(notice, "params"), "ops"));
-        ck_assert_msg(ops >= 4, "session %zu: %zu ops", i, ops);
-    }
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_msg(ops_in(ana, i) >= 4, "session %zu: %zu ops", i, ops_in(ana, i));
     store_mem_fault(bench.stores[0], FAULT_NONE, 0);
     turn();
+}
+END_TEST
+
+static json_t *many_ops(const char *prefix, int count)
+{
+    json_t *ops = json_array();
+    for (int i = 0; i < count; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s %d", prefix, i);
+        json_array_append_new(ops, op_create(name, "quay", NULL));
+    }
+    return ops;
+}
+
+/* Of these sessions those below `many` get two hundred ops each, the last one a single op behind them; gives how many of the many are there when that one is. */
+static size_t ops_before_a_single_one(size_t many)
+{
+    for (size_t i = 0; i <= many; i++)
+        in_session(ana, "session.join", i, NULL);
+    turn();
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1000);
+    send_op(ana, op_create("first", "harbour", NULL));
+    turn();
+    for (size_t i = 0; i < many; i++) {
+        char prefix[32];
+        snprintf(prefix, sizeof prefix, "many %zu", i);
+        in_session(ana, "session.submit", i, many_ops(prefix, 200));
+    }
+    in_session(ana, "session.submit", many, many_ops("single", 1));
+    for (int appends = 0; ops_in(ana, many) == 0 && appends < 100; appends++) {
+        store_mem_answer(bench.stores[0]);
+        turn();
+    }
+    ck_assert_uint_eq(ops_in(ana, many), 1);
+    size_t before = 0;
+    for (size_t i = 0; i < many; i++)
+        before += ops_in(ana, i);
+    store_mem_fault(bench.stores[0], FAULT_NONE, 0);
+    store_mem_answer(bench.stores[0]);
+    loop_sim_run(bench.loop, 1000);
+    for (size_t i = 0; i < many; i++)
+        ck_assert_uint_eq(ops_in(ana, i), 200);
+    return before;
+}
+
+START_TEST(single_op__beside_a_session_with_many__waits_for_few_of_them)
+{
+    ck_assert_uint_le(ops_before_a_single_one(1), 64);
+}
+END_TEST
+
+START_TEST(single_op__beside_two_sessions_with_many__waits_for_few_of_them)
+{
+    ck_assert_uint_le(ops_before_a_single_one(2), 96);
+}
+END_TEST
+
+START_TEST(session__that_has_the_worker_to_itself__brings_as_many_as_an_append_takes)
+{
+    in_session(ana, "session.join", 0, NULL);
+    submit(ana, op_create("elsewhere", "harbour", NULL));
+    in_session(ana, "session.submit", 0, many_ops("before", 1));
+    loop_sim_run(bench.loop, 10000);
+    const unsigned before = store_mem_appends(bench.stores[0]);
+    in_session(ana, "session.submit", 0, many_ops("many", 200));
+    turn();
+    ck_assert_uint_eq(ops_in(ana, 0), 201);
+    ck_assert_uint_eq(store_mem_appends(bench.stores[0]), before + 1);
 }
 END_TEST
 
@@ -246,6 +319,9 @@ int main(void)
     tcase_add_test(one, project_ops__are_not_lost_when_a_reader_with_a_full_socket_joins_again);
     tcase_add_test(one, project_ops__come_once_to_who_has_left_one_of_two_sessions);
     tcase_add_test(one, sessions__with_more_ops_than_one_append_takes__take_turns);
+    tcase_add_test(one, single_op__beside_a_session_with_many__waits_for_few_of_them);
+    tcase_add_test(one, single_op__beside_two_sessions_with_many__waits_for_few_of_them);
+    tcase_add_test(one, session__that_has_the_worker_to_itself__brings_as_many_as_an_append_takes);
     tcase_add_test(two, time__of_ops__never_goes_back_when_another_workers_clock_is_ahead);
     tcase_add_test(two, codebook__in_a_sessions_ops__never_goes_back);
     tcase_add_test(two, label__by_the_id_that_another_worker_gave_it_a_moment_ago__is_known);

@@ -1,0 +1,47 @@
+/*
+ * share.c - how many ops of one session an append may take, so that nobody waits long behind somebody else's.
+ *
+ * An append's time grows with its ops, and whoever asks while one is in flight waits for it and for the next. So where several sessions are at work one that
+ * has many ops waiting brings some of them at a time, fewer the more there are of its kind; those with few are taken whole. A session that has the worker to
+ * itself brings as many as an append takes: that is what makes bulk work fast. Reasons and figures: service/decisions/shares.md.
+ */
+#include "service/core/group_priv.h"
+
+#define ALONE_MS   10000 /* with no op of any other session for so long, one has the worker to itself */
+#define BULK_PART  8     /* of what an append takes: those with many, together; */
+#define LEAST_PART 32    /* and each of them, however many they are */
+
+void share_asked(struct core *core, const struct session *session)
+{
+    struct share *share = &core->share;
+    if (gl_uuid_equal(&share->asked_by, &session->id))
+        return;
+    share->has_others = share->was_asked;
+    share->was_asked = true;
+    share->asked_by = session->id;
+    share->others_ms = loop_now_ms(core->loop);
+}
+
+void share_next_append(struct core *core)
+{
+    struct share *share = &core->share;
+    share->with_more_before = share->with_more;
+    share->with_more = 0;
+}
+
+size_t share_of(const struct core *core, size_t left)
+{
+    const struct share *share = &core->share;
+    const size_t most = core->limits.append_max_ops, among = share->with_more_before > 0 ? share->with_more_before : 1;
+    const size_t least = most / LEAST_PART > 0 ? most / LEAST_PART : 1;
+    size_t ops = most / BULK_PART / among;
+    if (!share->has_others || loop_now_ms(core->loop) - share->others_ms >= ALONE_MS)
+        return left;
+    ops = ops > least ? ops : least;
+    return ops < left ? ops : left;
+}
+
+void share_taken(struct core *core, const struct session *session)
+{
+    core->share.with_more += session->waiting != NULL;
+}
