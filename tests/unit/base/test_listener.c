@@ -48,7 +48,7 @@ START_TEST(listener_open__for_several_workers__each_has_a_queue_on_the_same_port
         ck_assert_int_ge(fds[i] = connect_to(listener.port), 0);
     for (size_t set = 0; set < 4; set++) {
         struct pollfd ready = {.fd = listener_set(&listener, set)[0], .events = POLLIN};
-        reached += poll(&ready, 1, 1000) == 1;
+        reached += poll(&ready, 1, 60000) == 1;
     }
     ck_assert_int_eq(reached, 4);
     for (int i = 0; i < 64; i++)

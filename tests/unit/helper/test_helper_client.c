@@ -182,10 +182,10 @@ static void setup(void)
     seat = (struct seat){.helpers = SLOTS, .control_fd = ends[1], .beats = &beats};
     loop = loop_new();
     deadline = loop_timer_new(loop, too_late, NULL);
-    loop_timer_start(deadline, 20000, 0);
+    loop_timer_start(deadline, 200000, 0);
     password_hash(GL_SLICE("correct horse"), record);
     ck_assert(!gl_text_new(gl_slice_of(words, sizeof(words) - 1), &text, NULL));
-    open_client((struct helper_limits){.jobs = 8, .job_bytes = 1 << 20, .wait_ms = 10000, .run_ms = 10000});
+    open_client((struct helper_limits){.jobs = 8, .job_bytes = 1 << 20, .wait_ms = 100000, .run_ms = 100000});
 }
 
 static void teardown(void)
@@ -245,7 +245,7 @@ START_TEST(nearest__many_texts__each_is_searched_itself)
     struct gl_text *texts[7];
     struct outcome outcomes[70] = {{0}};
     start_helper(0, main_real);
-    reopen((struct helper_limits){.jobs = 100, .job_bytes = 1 << 20, .wait_ms = 10000, .run_ms = 10000});
+    reopen((struct helper_limits){.jobs = 100, .job_bytes = 1 << 20, .wait_ms = 100000, .run_ms = 100000});
     for (size_t i = 0; i < 7; i++) {
         char words[64];
         int len = snprintf(words, sizeof(words), "%.*sthe place number %zu", (int)i, "..........", i);
@@ -270,7 +270,7 @@ START_TEST(nearest__text_larger_than_a_socket_takes__arrives_whole)
     memset(words, 'x', len);
     memcpy(words + len - 19, " a harbour at night", 19);
     ck_assert(!gl_text_new(gl_slice_of(words, len), &large, NULL));
-    reopen((struct helper_limits){.jobs = 8, .job_bytes = 2 << 20, .wait_ms = 10000, .run_ms = 15000});
+    reopen((struct helper_limits){.jobs = 8, .job_bytes = 2 << 20, .wait_ms = 100000, .run_ms = 150000});
     start_helper(0, main_real);
     search(&outcome, large, "a harbour at night");
     wait_for_all();
@@ -307,7 +307,7 @@ END_TEST
 START_TEST(helper_client__too_many_bytes__are_answered_busy)
 {
     struct outcome first = {0}, second = {0};
-    reopen((struct helper_limits){.jobs = 8, .job_bytes = 150, .wait_ms = 10000, .run_ms = 10000});
+    reopen((struct helper_limits){.jobs = 8, .job_bytes = 150, .wait_ms = 100000, .run_ms = 100000});
     search(&first, text, "place");
     search(&second, text, "place");
     start_helper(0, main_real);
@@ -320,7 +320,7 @@ END_TEST
 START_TEST(helper_client__job_that_takes_too_long__costs_the_helper_its_life)
 {
     struct outcome slow = {0}, next = {0};
-    reopen((struct helper_limits){.jobs = 8, .job_bytes = 1 << 20, .wait_ms = 10000, .run_ms = 300});
+    reopen((struct helper_limits){.jobs = 8, .job_bytes = 1 << 20, .wait_ms = 100000, .run_ms = 300});
     start_helper(0, main_silent);
     check(&slow, record, "correct horse");
     wait_for_all();

@@ -67,7 +67,7 @@ struct store *bench_store(struct bench *bench, unsigned writers)
     struct store_pg_config config = db_config(&bench->db);
     config.writers = writers;
     struct store *store = store_pg_new(bench->loop, &config);
-    for (int i = 0; i < 200 && !store_is_up(store); i++) {
+    for (int i = 0; i < 6000 && !store_is_up(store); i++) {
         loop_poll_run(bench->loop, NULL, 20);
     }
     ck_assert(store_is_up(store));

@@ -176,13 +176,15 @@ static void run_watches(struct loop *loop, int timeout_ms)
 bool loop_poll_run(struct loop *loop, const bool *done, uint64_t ms)
 {
     uint64_t until_ms = clock_monotonic_ms() + ms;
+    bool is_over = false;
     while (!(done && *done)) {
         if (run_timer(loop)) {
             continue;
         }
-        if (clock_monotonic_ms() >= until_ms) {
+        if (is_over) {
             return !done;
         }
+        is_over = clock_monotonic_ms() >= until_ms; /* what is there by then counts, however long we did not run */
         run_watches(loop, time_to_next(loop, until_ms));
     }
     return true;

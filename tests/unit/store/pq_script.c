@@ -228,7 +228,10 @@ static void execute(PGconn *conn)
 int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **list)
 {
     (void)port, (void)hints;
-    usleep(script.lookup_ms * 1000);
+    for (unsigned ms = 0; ms < script.lookup_ms; ms++) {
+        usleep(1000);
+    }
+    atomic_fetch_add(&script.lookups, 1);
     if (script.unknown_host && strcmp(host, script.unknown_host) == 0) {
         return EAI_NONAME;
     }

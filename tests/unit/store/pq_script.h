@@ -11,6 +11,7 @@
 #ifndef TEST_PQ_SCRIPT_H
 #define TEST_PQ_SCRIPT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,12 +28,13 @@ struct script {
     const char *sync_error; /* SQLSTATE that the commit itself answers with, once */
     bool is_old_server, is_unsafe, is_without_schema;
     unsigned trickle_ms;      /* so long after one transaction's answer comes the next one's */
-    unsigned lookup_ms;       /* so long the look-up of a name takes */
+    unsigned lookup_ms;       /* so long the look-up of a name takes; made less meanwhile, it ends by then */
     const char *unknown_host; /* is not found; all others are */
     unsigned promotions;      /* of the server: its timeline */
     bool is_deaf;             /* nothing is ever answered any more */
     /* What happened: */
     unsigned calls, connections, appends, settles;
+    atomic_uint lookups;                      /* that have ended */
     bool is_logged;                           /* the op is in the log */
     char host[256], hostaddr[256], port[256]; /* of the last connection that was asked for */
 };

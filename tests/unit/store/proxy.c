@@ -13,25 +13,24 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "service/base/clock.h"
 #include "service/base/mem.h"
 
 #define PAIRS_MAX 32
 #define HELD_MAX  (4 << 20)
-#define LET_GO_MS 150
 
 struct pair {
     int client, server; /* -1: closed */
     char *held;
     size_t held_len;
-    unsigned long long let_go_at_ms; /* 0: not yet */
+    bool is_ghost; /* its client is gone, and what it had sent is still on its way */
 };
 struct proxy {
     char folder[64], socket[96], server[108];
     int listener;
     pthread_t thread;
     atomic_int mode;
-    atomic_bool must_cut, must_stop;
+    atomic_bool must_cut, must_let_go, must_stop;
+    atomic_size_t kept, ghosts;
     struct pair pairs[PAIRS_MAX];
 };
 
@@ -68,7 +67,7 @@ static void shut_pair(struct pair *pair)
     shut(&pair->server);
     mem_free(&pair->held);
     pair->held_len = 0;
-    pair->let_go_at_ms = 0;
+    pair->is_ghost = false;
 }
 
 static void take_client(struct proxy *proxy)
@@ -97,7 +96,10 @@ static void from_client(struct proxy *proxy, struct pair *pair)
         pair->held = mem_realloc(pair->held, HELD_MAX);
         memcpy(pair->held + pair->held_len, data, (size_t)len);
         pair->held_len += (size_t)len;
-    } else if (mode != PROXY_LOSE_REQUESTS) {
+        atomic_fetch_add(&proxy->kept, (size_t)len);
+    } else if (mode == PROXY_LOSE_REQUESTS) {
+        atomic_fetch_add(&proxy->kept, (size_t)len);
+    } else {
         put_all(pair->server, data, (size_t)len);
     }
 }
@@ -119,8 +121,9 @@ static void cut(struct proxy *proxy)
         struct pair *pair = &proxy->pairs[i];
         if (pair->client >= 0 && pair->held_len > 0) {
             shut(&pair->client);
-            pair->let_go_at_ms = clock_monotonic_ms() + LET_GO_MS;
-        } else if (pair->let_go_at_ms == 0) {
+            pair->is_ghost = true;
+            atomic_fetch_add(&proxy->ghosts, 1);
+        } else if (!pair->is_ghost) {
             shut_pair(pair);
         }
     }
@@ -128,16 +131,27 @@ static void cut(struct proxy *proxy)
     atomic_store(&proxy->must_cut, false);
 }
 
+/* What was held arrives, and its end; the server's side is closed when all of it was obeyed. */
 static void let_go(struct proxy *proxy)
 {
     for (int i = 0; i < PAIRS_MAX; i++) {
         struct pair *pair = &proxy->pairs[i];
-        if (pair->let_go_at_ms > 0 && pair->let_go_at_ms <= clock_monotonic_ms() && pair->server >= 0) {
+        if (pair->is_ghost && pair->server >= 0) {
             put_all(pair->server, pair->held, pair->held_len);
             pair->held_len = 0;
-            pair->let_go_at_ms += 1000000;
+            shutdown(pair->server, SHUT_WR);
         }
     }
+    atomic_store(&proxy->must_let_go, false);
+}
+
+static void count_ghosts(struct proxy *proxy)
+{
+    size_t ghosts = 0;
+    for (int i = 0; i < PAIRS_MAX; i++) {
+        ghosts += proxy->pairs[i].is_ghost;
+    }
+    atomic_store(&proxy->ghosts, ghosts);
 }
 
 static void turn(struct proxy *proxy)
@@ -167,10 +181,13 @@ static void *run(void *ctx)
     struct proxy *proxy = ctx;
     while (!atomic_load(&proxy->must_stop)) {
         turn(proxy);
-        let_go(proxy);
+        if (atomic_load(&proxy->must_let_go)) {
+            let_go(proxy);
+        }
         if (atomic_load(&proxy->must_cut)) {
             cut(proxy);
         }
+        count_ghosts(proxy);
     }
     for (int i = 0; i < PAIRS_MAX; i++) {
         shut_pair(&proxy->pairs[i]);
@@ -217,7 +234,21 @@ const char *proxy_folder(const struct proxy *proxy)
 
 void proxy_set(struct proxy *proxy, enum proxy_mode mode)
 {
+    atomic_store(&proxy->kept, 0);
     atomic_store(&proxy->mode, mode);
+}
+
+size_t proxy_kept(const struct proxy *proxy)
+{
+    return atomic_load(&proxy->kept);
+}
+
+void proxy_let_go(struct proxy *proxy)
+{
+    atomic_store(&proxy->must_let_go, true);
+    while (atomic_load(&proxy->must_let_go) || atomic_load(&proxy->ghosts) > 0) {
+        usleep(500);
+    }
 }
 
 void proxy_cut(struct proxy *proxy)
