@@ -1,7 +1,7 @@
 /*
  * main.c - the program: a range of seeds on several processes, the figures, and what becomes of a seed that fails.
  *
- *   sim [--seed N] [--count N] [--jobs N] [--ops N] [--without FAULT,…] [--trace] [--no-shrink] [--mutation NAME] [--quiet] [--cover]
+ *   sim [--seed N] [--count N] [--jobs N] [--ops N] [--without FAULT,…] [--trace] [--no-shrink] [--mutation NAME] [--quiet] [--cover] [--within SECONDS]
  *   sim --faults | --mutations     lists them
  *
  * Exit status: 0 every promise was kept, 1 one was not, 2 the arguments.
@@ -50,7 +50,7 @@ struct job { /* shared with the child that does it */
 struct options {
     struct plan plan;
     uint64_t count;
-    unsigned jobs;
+    unsigned jobs, within_s; /* 0: however long it takes */
     bool shrinks, is_quiet, must_cover;
     const char *program, *mutation;
 };
@@ -247,7 +247,10 @@ static int run(const struct options *options)
         report(options, failed);
     if (options->must_cover && missed > 0)
         printf("%zu transitions were never seen\n", missed);
-    return failed != NULL || (options->must_cover && missed > 0);
+    const bool is_late = options->within_s > 0 && cpu_of_children() > (double)options->within_s * options->jobs;
+    if (is_late)
+        printf("%.0f s of CPU: more than %u jobs have in %u s\n", cpu_of_children(), options->jobs, options->within_s);
+    return failed != NULL || is_late || (options->must_cover && missed > 0);
 }
 
 /* ---- arguments */
@@ -306,6 +309,8 @@ static bool take_option(struct options *options, const char *name, const char *v
         options->jobs = (unsigned)strtoul(value, NULL, 10);
     else if (strcmp(name, "--ops") == 0)
         options->plan.ops = (unsigned)strtoul(value, NULL, 10);
+    else if (strcmp(name, "--within") == 0)
+        options->within_s = (unsigned)strtoul(value, NULL, 10);
     else if (strcmp(name, "--without") == 0)
         return read_faults(value, &options->plan.without);
     else if (strcmp(name, "--mutation") == 0)

@@ -13,13 +13,17 @@
 
 static gl_hash sha256(const void *a, size_t a_len, const void *b, size_t b_len)
 {
+    static EVP_MD *algorithm; /* looked up once: that takes longer than hashing */
+    static EVP_MD_CTX *ctx;
     gl_hash hash;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
+    if (!ctx) {
+        algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
+        ctx = EVP_MD_CTX_new();
+    }
+    EVP_DigestInit_ex(ctx, algorithm, NULL);
     EVP_DigestUpdate(ctx, a, a_len);
     EVP_DigestUpdate(ctx, b, b_len);
     EVP_DigestFinal_ex(ctx, hash.bytes, NULL);
-    EVP_MD_CTX_free(ctx);
     return hash;
 }
 

@@ -27,11 +27,12 @@ static void asks(void *ctx, uint64_t person)
     size_t before = asked_count;
     if (count > 0)
         person_asks((size_t)person, count);
-    ops_left -= (unsigned)(asked_count - before);
     if (draw(DICE_PEOPLE, 60) == 0)
         stranger_knocks();
     if (draw(DICE_PEOPLE, 12) == 0 && person < WORKERS_OF_P)
         post_by_hand((size_t)person);
+    before = asked_count - before;
+    ops_left -= before < ops_left ? (unsigned)before : ops_left;
     world_at(1 + draw(DICE_PEOPLE, person == OWNER_OF_Q ? 300 : draw(DICE_PEOPLE, 3) ? 50 : 4), asks, NULL, person);
 }
 
