@@ -8,6 +8,8 @@ import struct
 import termios
 import time
 
+LIMIT_S = 180  # for what must come; nothing waits for it to pass
+
 
 def begin(command, env, columns, rows):
     """In the child: the terminal has its size before the program asks for it."""
@@ -15,7 +17,7 @@ def begin(command, env, columns, rows):
     os.execvpe(command[0], command, env)
 
 
-def run_on_terminal(command, env, columns=80, rows=50, typed=b"", wait_for=b"", timeout=30):
+def run_on_terminal(command, env, columns=80, rows=50, typed=b"", wait_for=b"", timeout=LIMIT_S):
     """Gives (status, bytes). `typed` is sent when `wait_for` has been seen. To have only stderr on the terminal: let sh redirect."""
     pid, fd = pty.fork()
     if pid == 0:
@@ -59,7 +61,7 @@ class Terminal:
     def send(self, keys):
         os.write(self.fd, keys.encode() if isinstance(keys, str) else keys)
 
-    def wait_for(self, words, timeout=15):
+    def wait_for(self, words, timeout=LIMIT_S):
         """Reads until the words are there; gives what stands before them, and keeps what is behind."""
         words, deadline = words.encode() if isinstance(words, str) else words, time.monotonic() + timeout
         while words not in self.out:

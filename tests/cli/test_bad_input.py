@@ -220,8 +220,8 @@ class BadInput(CliCase):
             thread.join()
 
     def test_nobody_listens(self):
-        port = support.free_port()
-        done = self.refuse("ls", "--url", f"https://127.0.0.1:{port}/", status=5, says=["cannot be reached", "is it running"])
+        with support.reserved_port() as silent:
+            done = self.refuse("ls", "--url", f"https://127.0.0.1:{silent.getsockname()[1]}/", status=5, says=["cannot be reached", "is it running"])
         self.assertEqual(done.out, "")
         self.refuse("ls", "--url", "https://no-such-host.invalid/", status=5, says="cannot be reached")
 
@@ -242,7 +242,7 @@ class BadInput(CliCase):
     def test_output_that_cannot_be_written(self):
         with open("/dev/full", "wb") as full:
             process = self.server.spawn("cat", "plain.md", stdout=full)
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=support.LIMIT_S)
         self.assertEqual((process.returncode, b"could not be written: No space left" in err), (2, True), err)
 
     def test_a_reader_that_goes_away(self):
@@ -250,7 +250,7 @@ class BadInput(CliCase):
         os.close(read_end)
         process = self.server.spawn("log", "plain.md", stdout=write_end)
         os.close(write_end)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=support.LIMIT_S)
         self.assertNotIn(b"Sanitizer", err)
         self.assertIn(process.returncode, (0, 2))
 

@@ -16,7 +16,7 @@ GROUPS = {"servers": ["list", "default"], "project": ["list", "new", "show", "re
 
 
 def gloss(*args, **env):
-    return subprocess.run([support.GLOSS, *args], capture_output=True, text=True, timeout=30, env={**support.Server.bare_env(), **env})
+    return subprocess.run([support.GLOSS, *args], capture_output=True, text=True, timeout=support.LIMIT_S, env={**support.Server.bare_env(), **env})
 
 
 class Help(unittest.TestCase):

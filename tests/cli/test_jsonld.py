@@ -173,7 +173,7 @@ class Everything(CliCase):
         process.stdout.close()
         self.assertEqual(process.stderr.read(), b"")
         process.stderr.close()
-        self.assertEqual(process.wait(30), 2)
+        self.assertEqual(process.wait(support.LIMIT_S), 2)
 
 
 

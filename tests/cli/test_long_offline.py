@@ -195,7 +195,7 @@ class LongOffline(CliCase):
         first = process.stdout.readline()
         process.send_signal(signal.SIGINT)
         rest, said = process.stdout.read(), process.stderr.read()  # communicate() would lose what readline() has read beyond the line
-        process.wait(120)
+        process.wait(support.LIMIT_S)
         process.stdout.close(), process.stderr.close()
         told = [json.loads(line) for line in [first, *rest.splitlines()] if line.strip()]
         if process.returncode == 0:  # all was there before the signal

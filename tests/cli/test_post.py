@@ -149,11 +149,11 @@ class Post(CliCase):
         lines = [place(i) for i in range(6000)]
         for part in (500, 2500):
             process = self.start(lines)
-            support.wait_until("some are there", lambda: self.seq() > part or process.poll() is not None, 60)
+            support.wait_until("some are there", lambda: self.seq() > part or process.poll() is not None)
             process.kill()
             process.communicate()
         had = self.seq()
-        done = self.post(lines, "--run", "r", status=0, timeout=200)
+        done = self.post(lines, "--run", "r", status=0, timeout=500)
         self.assertEqual(self.counts(done), (6000 - had, had, 0, 6000))
         starts = [record["start"] for record in self.annotations()]
         self.assertEqual((len(starts), len(set(starts))), (6000, 6000))
@@ -163,14 +163,14 @@ class Post(CliCase):
         with Proxy(self.server.port) as proxy:
             process = self.start(lines, proxy.url)
             for part in (200, 1000, 2000):
-                support.wait_until(f"{part} are there", lambda: self.seq() > part or process.poll() is not None, 60)
+                support.wait_until(f"{part} are there", lambda: self.seq() > part or process.poll() is not None)
                 proxy.cut()
-            support.wait_until("more are there", lambda: self.seq() > 3000 or process.poll() is not None, 60)
+            support.wait_until("more are there", lambda: self.seq() > 3000 or process.poll() is not None)
             self.server.kill_worker()
-            support.wait_until("more are there", lambda: self.seq() > 4000 or process.poll() is not None, 60)
+            support.wait_until("more are there", lambda: self.seq() > 4000 or process.poll() is not None)
             self.server.kill()
             self.server.start()
-            out, err = process.communicate(timeout=200)
+            out, err = process.communicate(timeout=500)
         self.assertEqual(process.returncode, 0, err)
         result = json.loads(out)
         self.assertEqual((result["accepted"] + result["repeated"], result["refused"], result["seq"]), (8000, 0, 8000))

@@ -61,7 +61,7 @@ def run_steps(server, steps):
     names, outputs = Names(), []
     for step in steps:
         env = server.env(step["who"], PATH=f"{os.path.dirname(support.GLOSS)}:{os.environ['PATH']}", COLUMNS="100")
-        done = subprocess.run(["sh", "-c", names.translate(step["command"])], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+        done = subprocess.run(["sh", "-c", names.translate(step["command"])], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=support.LIMIT_S, check=False)
         out = done.stdout.decode().rstrip("\n")
         names.learn("\n".join(step["out"]), out)
         outputs.append(out)

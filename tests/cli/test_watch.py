@@ -56,7 +56,7 @@ class Watch(CliCase):
     @staticmethod
     def wait(reader, what, is_true):
         try:
-            return support.wait_until(what, is_true, 90)
+            return support.wait_until(what, is_true)
         except AssertionError as error:
             raise AssertionError(f"{error}; watch has said:\n{''.join(reader.err[-12:])}, its status is {reader.process.poll()}") from None
 
@@ -111,7 +111,7 @@ class Watch(CliCase):
     def test_each_line_is_flushed_when_it_comes(self):
         before = self.head()
         reader = self.watch("--since", "now")
-        support.wait_until("the first is there", lambda: self.tag_some(1) or reader.lines)
+        support.wait_until("the first is there", lambda: (self.tag_some(1), reader.lines)[1])
         count = len(reader.lines)
         self.tag_some(1)
         support.wait_until("the next is there", lambda: len(reader.lines) > count)
@@ -123,7 +123,7 @@ class Watch(CliCase):
         head = self.head()
         reader = self.watch("--since", head, "--until", head + 2)
         self.tag_some(5)
-        self.assertEqual(reader.process.wait(30), 0)
+        self.assertEqual(reader.process.wait(support.LIMIT_S), 0)
         reader.end()
         self.check(reader.lines, head + 1, head + 2)
 

@@ -86,7 +86,8 @@ class Second(support.Server):
         self.first, self.name, self.tokens = first, first.name, first.tokens
         self.cluster = first.cluster
         os.symlink(first.folder + "/cert", self.folder + "/cert")
-        self.port = support.free_port()
+        self.keeper = support.reserved_port()
+        self.port = self.keeper.getsockname()[1]
         self.extra.update({role + "_role": f"{first.name}_{role}" for role in ("owner", "append", "reader")})
 
     def __enter__(self):

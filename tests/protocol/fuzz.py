@@ -95,7 +95,7 @@ def main():
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else int.from_bytes(os.urandom(4), "big")
     print(f"{count} connections, seed {seed}", flush=True)
     begun = time.monotonic()
-    with EchoCore("--hello-ms", 2000, "--stall-ms", 2000, "--quiet") as server:
+    with EchoCore("--hello-ms", 20000, "--stall-ms", 20000, "--quiet") as server:
         for i in range(count):
             try:
                 one(random.Random(f"{seed} {i}"), server)
@@ -105,7 +105,7 @@ def main():
                 raise SystemExit(f"the server ended at connection {i} of seed {seed}:\n{server.said()}")
             if i % PROBE_EVERY == PROBE_EVERY - 1 and not is_well(server):
                 raise SystemExit(f"the server is not well after connection {i} of seed {seed}:\n{server.said()}")
-        wait_until(lambda: server.counts()["connections"] == 1, 15, "the end of all connections")
+        wait_until(lambda: server.counts()["connections"] == 1, what="the end of all connections")
     print(f"well, after {time.monotonic() - begun:.0f} s")
 
 

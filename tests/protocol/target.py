@@ -58,7 +58,7 @@ class EchoCore(wire.Server):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            rest, _ = self.process.communicate(timeout=60)
+            rest, _ = self.process.communicate(timeout=wire.DEADLINE_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             rest, _ = self.process.communicate()
@@ -76,7 +76,7 @@ class EchoCore(wire.Server):
     def events(self, name):
         return [line for line in self.said().splitlines() if f" {name} " in line]
 
-    def wait_for_event(self, name, count=1, timeout=60):
+    def wait_for_event(self, name, count=1, timeout=wire.DEADLINE_S):
         wait_until(lambda: len(self.events(name)) >= count, timeout, f"{count} times {name}")
 
     def counts(self):
@@ -93,7 +93,7 @@ class EchoCore(wire.Server):
             return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
 
 
-def wait_until(claim, timeout=60, what="it"):
+def wait_until(claim, timeout=wire.DEADLINE_S, what="it"):
     """Waits for something that shows itself nowhere but in a state."""
     end = time.monotonic() + timeout
     while not claim():

@@ -10,7 +10,7 @@ import unittest
 import websockets
 
 from target import EchoCore, wait_until
-from wire import BINARY, CLOSE, CONTINUATION, Conn, PING, PONG, TEXT, Closed, frame, is_well, open_ws
+from wire import BINARY, CLOSE, CONTINUATION, Conn, DEADLINE_S, PING, PONG, TEXT, Closed, frame, is_well, open_ws
 
 MAX = 262144
 TEXTS = ["", "a", "x" * 125, "x" * 126, "x" * 65535, "x" * 65536, "x" * MAX, "äöü€😀" * 1000, "\0", "﷐￿\U0010ffff", "𠜎" * (MAX // 4)]
@@ -81,7 +81,7 @@ class Frames(unittest.TestCase):
                     self.assertEqual(await ws.recv(), text)
                 await ws.send(["in ", "three ", "pieces"])
                 self.assertEqual(await ws.recv(), "in three pieces")
-                await asyncio.wait_for(await ws.ping(), 5)
+                await asyncio.wait_for(await ws.ping(), DEADLINE_S)
                 await ws.send("!close 4321 until later")
                 with self.assertRaises(websockets.ConnectionClosed) as caught:
                     await ws.recv()
@@ -138,7 +138,7 @@ class Frames(unittest.TestCase):
             conn.frame(TEXT, b"x", fin=False)
             conn.send(frame(CONTINUATION, b"", fin=False) * 100000)
             conn.frame(CONTINUATION, b"y")
-            self.assertEqual(conn.recv_text(30), "xy")
+            self.assertEqual(conn.recv_text(), "xy")
             self.assertLess(self.server.memory_kib() - before, 20000)
 
     def test_an_unfinished_message_takes_memory_as_it_comes(self):
@@ -147,7 +147,7 @@ class Frames(unittest.TestCase):
         for conn in conns:
             conn.send(frame(TEXT, b"x" * 10, length=MAX))
             conn.frame(PING, b"")  # not answered: it lies within the message
-        self.assertEqual(self.server.counts()["websockets"], 51)
+        wait_until(lambda: self.server.counts()["websockets"] == 51, what="the end of earlier ones")
         self.assertLess(self.server.memory_kib() - before, 50 * 50)
         for conn in conns:
             conn.close()
@@ -210,11 +210,11 @@ class Frames(unittest.TestCase):
 
     def test_a_peer_that_does_not_answer_the_close_is_cut_off(self):
         with open_ws(self.server) as conn:
+            begun = time.monotonic()
             conn.text("!close 4000 bye")
             self.assertEqual(conn.recv_frame()[0], 0x80 | CLOSE)
-            begun = time.monotonic()
             with self.assertRaises(Closed):
-                conn.recv_frame(30)
+                conn.recv_frame()
             self.assertGreater(time.monotonic() - begun, 4)
 
     def test_data_behind_the_servers_close_is_dropped(self):

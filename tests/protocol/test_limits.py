@@ -12,15 +12,21 @@ MAX = 50
 
 
 class Limits(unittest.TestCase):
+    def wait_calm(self, server):
+        """Within some such time it uses hardly any processor and says hardly anything: what spins never comes to that."""
+        def is_calm():
+            cpu, lines = server.cpu_s(), len(server.said().splitlines())
+            time.sleep(2)  # this is what is measured
+            return server.cpu_s() - cpu < 0.1 and len(server.said().splitlines()) - lines < 5
+        wait_until(is_calm, what="rest")
+
     def test_as_many_connections_as_allowed(self):
+        begun = time.monotonic()
         with EchoCore("--max-connections", MAX) as server:
             conns = [open_ws(server) for _ in range(MAX)]
             waiting = [server.tcp() for _ in range(50)]  # these wait in the kernel
-            cpu, lines = server.cpu_s(), len(server.said().splitlines())
-            time.sleep(2)
-            self.assertLess(server.cpu_s() - cpu, 0.1)  # 5 % of a core
-            self.assertLess(len(server.said().splitlines()) - lines, 5)
-            self.assertTrue(server.events("accept.paused"))
+            server.wait_for_event("accept.paused")
+            self.wait_calm(server)
             for conn in conns:
                 self.assertEqual(conn.ask("still served"), "still served")
             for conn in conns:
@@ -29,7 +35,7 @@ class Limits(unittest.TestCase):
                 with Conn(server, server.tls(sock=sock)) as conn:
                     conn.open()
                     self.assertEqual(conn.ask("at last"), "at last")
-            self.assertLess(len(server.said().splitlines()), 30)
+            self.assertLess(len(server.said().splitlines()), 30 + time.monotonic() - begun)  # a pause is told once a second
 
     def test_no_descriptors_left(self):
         with EchoCore("--max-connections", 1000) as server:
@@ -39,10 +45,7 @@ class Limits(unittest.TestCase):
             conns = [open_ws(server) for _ in range(30)]
             waiting = [server.tcp() for _ in range(100)]
             server.wait_for_event("accept.paused")
-            cpu, lines = server.cpu_s(), len(server.said().splitlines())
-            time.sleep(3)
-            self.assertLess(server.cpu_s() - cpu, 0.15)
-            self.assertLess(len(server.said().splitlines()) - lines, 20)
+            self.wait_calm(server)
             self.assertEqual(conns[7].ask("still served"), "still served")
             for sock in waiting:
                 sock.close()
@@ -62,12 +65,13 @@ class Limits(unittest.TestCase):
     def test_newcomers_push_out_those_who_say_nothing(self):
         with EchoCore("--max-connections", 300, "--hello-ms", 60000) as server:
             silent = [server.tcp() for _ in range(80)]  # more than a quarter
-            time.sleep(1.1)
-            for _ in range(20):
+
+            def is_served():
                 with open_ws(server) as conn:
                     self.assertEqual(conn.ask("hello"), "hello")
-            self.assertGreater(server.counts()["timed_out"], 4)
-            self.assertLess(server.counts()["arriving"], 76)
+                return server.counts()["timed_out"] > 4
+            wait_until(is_served, what="the end of some who say nothing")
+            wait_until(lambda: server.counts()["arriving"] < 76, what="fewer who say nothing")
             for sock in silent:
                 sock.close()
 

@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 from target import ECHO_CORE, EchoCore, make_certificate, wait_until
-from wire import Conn, get, is_well, open_ws
+from wire import Conn, DEADLINE_S, get, is_well, open_ws
 
 
 def old_context(server, low, high, ciphers="ALL:@SECLEVEL=0"):
@@ -165,7 +165,7 @@ class Start(unittest.TestCase):
     """What cannot be used is said before anything else happens."""
 
     def start(self, cert, key):
-        done = subprocess.run([ECHO_CORE, "--cert", cert, "--key", key], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([ECHO_CORE, "--cert", cert, "--key", key], capture_output=True, text=True, timeout=DEADLINE_S)
         return done.returncode, done.stderr
 
     def setUp(self):

@@ -91,8 +91,12 @@ class ServiceCase(unittest.TestCase):
     def worker_of(self, client):
         """The pid of the worker that serves the client; None when there is none."""
         address = client.socket.local_address
-        inode = socket_inode(self.server.port, address[1]) if address else None
-        return next((pid for pid in self.server.workers() if holds(pid, inode)), None)
+        for _ in range(20):  # the kernel's table can miss a line while it changes
+            inode = socket_inode(self.server.port, address[1]) if address else None
+            worker = next((pid for pid in self.server.workers() if inode and holds(pid, inode)), None)
+            if worker or client.closed:
+                return worker
+        return None
 
     def beside(self, client, user):
         """Somebody on the same worker."""

@@ -22,7 +22,7 @@ STATEMENT_MS, APPEND_MS = (5000, 10000) if AWAY_S else (1500, 2500)
 FROM_MEMORY = {"session.page", "session.presence", "session.leave", "document.chunk"}
 TYPED = {"store_down", "unknown_outcome"}
 WRITERS = 3
-PATIENCE_S = 120  # for an answer, in the short form: however slow the machine is
+PATIENCE_S = 240  # for an answer, in the short form: however slow the machine is
 
 
 def is_sanitized():

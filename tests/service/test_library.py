@@ -44,7 +44,7 @@ class Offline(ServiceCase):
             away.send_signal(signal.SIGKILL)
             away.communicate()
             self.server.start()
-            last = self.program(folder, session).communicate("", timeout=60)[0]
+            last = self.program(folder, session).communicate("", timeout=case.support.LIMIT_S)[0]
             self.assertIn("100 ops wait", last)
         replica = self.connect("ben").join(session)
         notes = sorted(record["note"] for record in replica.records.values() if "note" in record)

@@ -310,14 +310,22 @@ class Answers(MethodCase):
         late = self.connect("vera")
         late.join(session)
         late.wait_notice("session.presence", lambda params: here in params["people"])
-        for i in range(30):
-            self.ana.send("session.presence", {"session": session, "start": i, "end": 40})
-        error = self.ana.error("session.presence", session=session, start=0, end=40)
+        error = case.wait_until("a refusal", lambda: self.refused_of([self.ana.send("session.presence", {"session": session, "start": i, "end": 40}) for i in range(31)]))
         self.assertError(error, "rate_limited")
         self.assertTrue(1 <= error.data["retry_after_ms"] <= 1000, error)
         self.ana.close()
         for client in (olga, late):
             client.wait_notice("session.presence", lambda params: any(it["peer"] == peer and it.get("gone") for it in params["people"]))
+
+    def refused_of(self, numbers):
+        """The first refusal among the answers to so many requests at once; None: this machine was too slow to be refused any."""
+        refused = None
+        for number in numbers:
+            try:
+                self.ana.answer(number)
+            except Refused as error:
+                refused = refused or error
+        return refused
 
     def test_submit(self):
         session = self.new_session()
@@ -410,8 +418,6 @@ class Rights(MethodCase):
 
 
 class SigningIn(MethodCase):
-    settings = {"hello_timeout_ms": 1500}
-
     @classmethod
     def prepare_more(cls):
         cls.server.user("pia", role="annotator", password=PASSWORD)
@@ -506,11 +512,13 @@ class SigningIn(MethodCase):
                 client = self.connect("somebody", hello=False)
                 self.assertError(client.error("hello", **params), "bad_credentials")
             return spent() - before
-        known = ticks(account="pia", password="not hers")
-        for other in (ticks(account="nobody at all", password="not hers"), ticks(account="ana", password="has none")):
-            self.assertGreater(other, known * 0.5 - 2, "nothing was compared")
-            self.assertLess(other, known * 1.8 + 2, "it was compared twice")
-        self.assertGreater(known, 6, "scrypt is slow on purpose")
+
+        for _ in range(6):  # the processor's time depends on who else uses it; what depends on the name shows every time
+            known = ticks(account="pia", password="not hers")
+            others = [ticks(account="nobody at all", password="not hers"), ticks(account="ana", password="has none")]
+            if known > 6 and all(known * 0.5 - 2 < other < known * 1.8 + 2 for other in others):
+                return
+        self.fail(f"ticks for a wrong password: {known}; for a wrong name and for one without a password: {others}")
 
     def test_hello_is_said_once(self):
         ana = self.connect("ana")
@@ -528,10 +536,17 @@ class SigningIn(MethodCase):
         except Refused as refused:
             self.assertError(refused, "sign_in_first")
 
+    def restart_with(self, **settings):
+        self.server.extra = settings
+        self.server.write_settings()
+        self.server.restart()
+
     def test_nobody_says_hello(self):
-        client = self.connect("somebody", hello=False)
+        """With little time for it; and this machine may be too slow for whoever wants to be in time."""
+        self.addCleanup(self.restart_with)
+        self.restart_with(hello_timeout_ms=1500)
         begun = time.monotonic()
-        closed = client.wait_closed()
+        closed = self.connect("somebody", hello=False).wait_closed()
         self.assertEqual((closed.code, closed.reason), (1008, "sign_in_timeout"))
         self.assertGreater(time.monotonic() - begun, 1)
 
@@ -743,7 +758,7 @@ class Uploads(MethodCase):
         self.assertEqual(done["bytes"], limit)
         self.assertEqual(self.text_of(done["document"]), data)
 
-    def test_many_uploads_at_once_have_a_limit(self):
+    def refused_of_four(self):
         clients = [self.beside(self.ana, "ana") for _ in range(4)]
         begun = [client.send("document.begin", {"project": self.project, "bytes": 1 << 20, "sha256": sha256(new_id())}) for client in clients]
         refused = 0
@@ -753,9 +768,13 @@ class Uploads(MethodCase):
             except Refused as error:
                 self.assertError(error, "busy")
                 refused += 1
-        self.assertEqual(refused, 1)
         for client in clients:
             client.close()
+        self.assertGreater(refused, 0)
+        return refused
+
+    def test_many_uploads_at_once_have_a_limit(self):
+        case.wait_until("one too many, when those of earlier tests are forgotten", lambda: self.refused_of_four() == 1)
         case.wait_until("the uploads of those who left are forgotten", lambda: self.ana.call(
             "document.begin", project=self.project, bytes=1 << 20, sha256=sha256(new_id())).get("upload"))
 

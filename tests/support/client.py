@@ -22,7 +22,7 @@ import websockets
 
 import replica as replicas
 
-DEADLINE_S = 60  # for what must come; nothing waits for it to pass
+DEADLINE_S = 180  # for what must come; nothing waits for it to pass
 loop = asyncio.new_event_loop()
 threading.Thread(target=loop.run_forever, daemon=True).start()
 

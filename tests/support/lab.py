@@ -38,7 +38,7 @@ def missing():
 
 
 def run(*command):
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=support.LIMIT_S).stdout
 
 
 def space_path(space):
@@ -90,7 +90,7 @@ class Lab:
 
     def __exit__(self, *_):
         for host in reversed(self.made):
-            subprocess.run(["ip", "netns", "del", self.space(host)], capture_output=True, timeout=60)
+            subprocess.run(["ip", "netns", "del", self.space(host)], capture_output=True, timeout=support.LIMIT_S)
 
     def address(self, host):
         return f"{NET}.{self.hosts.index(host) + 1}"

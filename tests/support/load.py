@@ -56,7 +56,7 @@ class Load:
     def __exit__(self, kind, *_):
         try:
             self.process.stdin.close()
-            status = self.process.wait(60)
+            status = self.process.wait(support.LIMIT_S)
         except (OSError, subprocess.TimeoutExpired):
             self.process.kill()
             status = self.process.wait()
@@ -73,7 +73,7 @@ class Load:
         self.process.stdin.write((" ".join(map(str, words)) + "\n").encode())
         self.process.stdin.flush()
 
-    def event(self, name, seconds=120, **wanted):
+    def event(self, name, seconds=support.LIMIT_S, **wanted):
         """The next event of that name, and with these values; others are kept for whoever waits for them."""
         end = time.monotonic() + seconds
         while True:
@@ -105,7 +105,7 @@ class Load:
         self.say("report")
         return self.event("report")
 
-    def settle(self, seconds=60, writers=()):
+    def settle(self, seconds=support.LIMIT_S, writers=()):
         """The writers stop; everything is answered and delivered, and nothing was ever lost, doubled or changed."""
         for group in writers:
             self.say("set", group, "rate=0")

@@ -9,7 +9,7 @@ Owns      a folder below /tmp with settings, certificate, tokens and logs; a dat
           (tests/support/with-database), or a private cluster when it is not set or `own_cluster` is asked for. All of it is gone at the end.
 Errors    at the end the server must have ended by itself with status 0, and none of its processes may have said a word of the sanitizers;
           otherwise __exit__ raises with the log's last lines.
-Waiting   for a thing, with a deadline; nothing here sleeps for its own sake.
+Waiting   for a thing, with a deadline that no busy machine reaches; nothing here sleeps for its own sake.
 """
 import csv
 import json
@@ -35,6 +35,7 @@ GLOSS = os.environ.get("GLOSS") or os.path.join(BUILD, "clients/cli/gloss")
 DEPS = os.path.join(SOURCE, "service/deps")
 SANITIZERS = ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:", "Assertion")
 PROJECT = "briefs"
+LIMIT_S = 180  # for what must come or end: a bound for what hangs, not for what is slow
 
 
 def missing():
@@ -45,7 +46,7 @@ def missing():
     return None
 
 
-def wait_until(what, is_true, seconds=90.0, every=0.02):
+def wait_until(what, is_true, seconds=LIMIT_S, every=0.02):
     """Returns the first true value of is_true(); fails with `what` when it stays false."""
     deadline = time.monotonic() + seconds
     while True:
@@ -57,10 +58,12 @@ def wait_until(what, is_true, seconds=90.0, every=0.02):
         time.sleep(every)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def reserved_port():
+    """A socket that keeps a port (its own name's second part) from everybody else, while a server of ours may listen on it, end and come back."""
+    keeper = socket.socket()
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    keeper.bind(("127.0.0.1", 0))
+    return keeper
 
 
 def children_of(pid):
@@ -144,7 +147,7 @@ class Cluster:
             self.start()
 
     def start(self):
-        started = subprocess.run([DEPS + "/private-postgres", "start", self.folder, "--test"], check=True, capture_output=True, text=True, timeout=120)
+        started = subprocess.run([DEPS + "/private-postgres", "start", self.folder, "--test"], check=True, capture_output=True, text=True, timeout=LIMIT_S)
         self.conninfo = started.stdout.strip()
 
     def postmaster(self):
@@ -178,12 +181,12 @@ class Cluster:
 
     def stop(self):
         """Ends an own cluster in order; start() brings it back."""
-        subprocess.run([DEPS + "/private-postgres", "stop", self.folder], check=True, capture_output=True, timeout=60)
+        subprocess.run([DEPS + "/private-postgres", "stop", self.folder], check=True, capture_output=True, timeout=LIMIT_S)
 
     def end(self):
         self.thaw()
         if self.folder:
-            subprocess.run([DEPS + "/private-postgres", "destroy", self.folder], check=True, capture_output=True, timeout=120)
+            subprocess.run([DEPS + "/private-postgres", "destroy", self.folder], check=True, capture_output=True, timeout=LIMIT_S)
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -193,7 +196,7 @@ class Server:
         self.name = "gloss_t" + uuid.uuid4().hex[:10]
         self.folder = tempfile.mkdtemp(prefix="gloss-server.", dir="/tmp")
         self.workers_wanted, self.extra, self.own_cluster = workers, settings or {}, own_cluster
-        self.process, self.cluster, self.port, self.ready_fd = None, cluster, None, None
+        self.process, self.cluster, self.port, self.ready_fd, self.keeper = None, cluster, None, None, None
         self.is_guest = cluster is not None
         self.prefix = []  # of every command: where it runs
         self.program = GLOSSD  # from the next start on
@@ -208,7 +211,8 @@ class Server:
         try:
             self.cluster = self.cluster or Cluster(self.own_cluster)
             subprocess.run([DEPS + "/certificate", self.folder + "/cert"], check=True, capture_output=True)
-            self.port = free_port()
+            self.keeper = reserved_port()
+            self.port = self.keeper.getsockname()[1]
             self.write_settings()
             self.glossd("init")
             self.glossd("migrate")
@@ -245,7 +249,7 @@ class Server:
     def glossd(self, *args, check=True, stdin=b""):
         """One of glossd's verbs, with this server's settings."""
         command = [*self.prefix, self.program, args[0], "--config", self.folder + "/gloss.conf", *args[1:]]
-        process = subprocess.run(command, input=stdin, capture_output=True, timeout=60, env=self.bare_env())
+        process = subprocess.run(command, input=stdin, capture_output=True, timeout=LIMIT_S, env=self.bare_env())
         done = Done(args, process)
         assert not check or done.status == 0, f"glossd {done}"
         return done
@@ -274,12 +278,12 @@ class Server:
             os.close(self.ready_fd)
         self.ready_fd = ready
 
-    def wait_ready(self, seconds=60):
+    def wait_ready(self, seconds=LIMIT_S):
         if self.ready_fd is not None:
             self.wait_ready_line(seconds)
         wait_until("the server is ready", self.is_ready, seconds)
 
-    def wait_ready_line(self, seconds=60):
+    def wait_ready_line(self, seconds=LIMIT_S):
         """The line of --ready-fd; it fails at once when glossd ends without one."""
         if not select.select([self.ready_fd], [], [], seconds)[0]:
             raise AssertionError(f"glossd did not say that it is ready within {seconds} s\n{self.log_tail()}")
@@ -287,7 +291,7 @@ class Server:
         os.close(self.ready_fd)
         self.ready_fd = None
         if not line:
-            raise AssertionError(f"glossd ended with status {self.process.wait(10)}\n{self.log_tail()}")
+            raise AssertionError(f"glossd ended with status {self.process.wait(LIMIT_S)}\n{self.log_tail()}")
         assert line == f"glossd ready: https://127.0.0.1:{self.port}/\n", line
 
     def is_ready(self):
@@ -295,7 +299,7 @@ class Server:
             raise AssertionError(f"glossd ended with status {self.process.returncode}\n{self.log_tail()}")
         try:
             context = ssl.create_default_context(cafile=self.ca)
-            with urllib.request.urlopen(f"https://127.0.0.1:{self.port}/readyz", timeout=2, context=context) as answer:
+            with urllib.request.urlopen(f"https://127.0.0.1:{self.port}/readyz", timeout=10, context=context) as answer:
                 return answer.status == 200
         except OSError:
             return False
@@ -306,11 +310,11 @@ class Server:
             return 0
         self.process.send_signal(signal.SIGTERM)
         try:
-            status = self.process.wait(30)
+            status = self.process.wait(LIMIT_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise AssertionError(f"glossd did not end within 30 s of SIGTERM\n{self.log_tail()}") from None
+            raise AssertionError(f"glossd did not end within {LIMIT_S} s of SIGTERM\n{self.log_tail()}") from None
         self.process = None
         return status
 
@@ -319,7 +323,7 @@ class Server:
         self.process.kill()
         self.process.wait()
         self.process = None
-        wait_until("what the supervisor had started is gone", lambda: not self.running(), 60)
+        wait_until("what the supervisor had started is gone", lambda: not self.running())
 
     def restart(self):
         self.stop()
@@ -349,7 +353,7 @@ class Server:
         os.kill(worker, with_signal)
         return worker
 
-    def wait_new_worker(self, gone, seconds=60):
+    def wait_new_worker(self, gone, seconds=LIMIT_S):
         """The pids of the workers, as soon as there are as many as before and this one is not among them."""
         return wait_until("a new worker", lambda: (lambda pids: pids if len(pids) == self.workers_wanted and gone not in pids else None)(self.workers()), seconds)
 
@@ -360,7 +364,7 @@ class Server:
         except OSError:
             return ""
 
-    def wait_log(self, words, seconds=60, behind=0):
+    def wait_log(self, words, seconds=LIMIT_S, behind=0):
         """Waits for these words in the log, behind so many bytes of it; gives the line."""
         def line():
             return next((line for line in self.log()[behind:].splitlines() if words in line), None)
@@ -385,6 +389,9 @@ class Server:
         if self.ready_fd is not None:
             os.close(self.ready_fd)
             self.ready_fd = None
+        if self.keeper is not None:
+            self.keeper.close()
+            self.keeper = None
         said = self.log()
         wrong += [f"glossd's log has `{word}`" for word in SANITIZERS if word in said]
         if self.cluster and not self.is_guest:
@@ -398,7 +405,7 @@ class Server:
     def still_running(self):
         """What does not go by itself. LeakSanitizer looks at a process from a second one, which may outlive it for a moment."""
         try:
-            wait_until("everything has ended", lambda: not self.running(), 60)
+            wait_until("everything has ended", lambda: not self.running())
         except AssertionError:
             pass
         return self.running()
@@ -415,7 +422,7 @@ class Server:
     def sql(self, statement, role=None):
         """Rows of a statement, each a list of texts (None: null), as a superuser; psql's own variables are not used."""
         command = ["psql", "-Xqd", self.database(), "-v", "ON_ERROR_STOP=1", "--csv", "-P", "null=\\N", "-t", "-c", statement]
-        done = subprocess.run(command, capture_output=True, timeout=60, text=True)
+        done = subprocess.run(command, capture_output=True, timeout=LIMIT_S, text=True)
         if done.returncode:
             raise AssertionError(f"{statement}\n{done.stderr}")
         return [[None if value == "\\N" else value for value in row] for row in csv.reader(done.stdout.splitlines())]
@@ -437,7 +444,7 @@ class Server:
         if self.cluster.folder:
             return
         for statement in (f"drop database if exists {self.name} with (force)", *(f"drop role if exists {self.name}_{role}" for role in ("append", "reader", "owner"))):
-            subprocess.run(["psql", "-Xqd", self.cluster.conninfo, "-c", statement], capture_output=True, timeout=60)
+            subprocess.run(["psql", "-Xqd", self.cluster.conninfo, "-c", statement], capture_output=True, timeout=LIMIT_S)
 
     # ---- people
 
@@ -477,7 +484,7 @@ class Server:
 
     # ---- the program gloss
 
-    def gloss(self, *args, user="admin", stdin=b"", timeout=60, env=None, status=None):
+    def gloss(self, *args, user="admin", stdin=b"", timeout=LIMIT_S, env=None, status=None):
         """Runs gloss to its end. status: what it must be."""
         command = [*self.prefix, GLOSS.encode(), *(arg if isinstance(arg, bytes) else str(arg).encode() for arg in args)]
         process = subprocess.run(command, input=stdin.encode() if isinstance(stdin, str) else stdin, capture_output=True, timeout=timeout,

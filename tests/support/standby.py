@@ -20,7 +20,7 @@ import time
 import server as support
 
 TOOL = support.DEPS + "/private-postgres"
-LIMIT_S = 60
+LIMIT_S = support.LIMIT_S
 
 
 def programs():

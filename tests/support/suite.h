@@ -11,6 +11,7 @@ static inline int suite_run(const char *name, void (*add)(TCase *tests))
 {
     Suite *suite = suite_create(name);
     TCase *tests = tcase_create(name);
+    tcase_set_timeout(tests, 120); /* Check's own 4 s are too few for a busy machine */
     add(tests);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

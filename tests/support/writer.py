@@ -93,7 +93,7 @@ class Writer(threading.Thread):
 
     # ---- for the test's thread
 
-    def wait_acknowledged(self, count, seconds=60):
+    def wait_acknowledged(self, count, seconds=180):
         end = time.monotonic() + seconds
         with self.condition:
             while len(self.acknowledged) < count and not self.fault and self.is_alive():
@@ -103,7 +103,7 @@ class Writer(threading.Thread):
         if self.fault:
             raise self.fault
 
-    def finish(self, seconds=90):
+    def finish(self, seconds=180):
         self.join(seconds)
         if self.fault:
             raise self.fault
