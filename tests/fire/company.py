@@ -55,7 +55,7 @@ class Herd:
             self.said.put(json.loads(line))
         self.said.put(None)
 
-    def wait(self, word, seconds=60):
+    def wait(self, word, seconds=180):
         """The next thing it says, which must be this."""
         line = self.said.get(timeout=seconds)
         assert line and word in line, f"{self.name} said {line} instead of {word}: {self.words()}"
@@ -85,7 +85,7 @@ class Herd:
 
     def end(self):
         self.say("end")
-        status = self.process.wait(60)
+        status = self.process.wait(180)
         said = self.words()
         self.err.close()
         assert status == 0 and not any(word in said for word in support.SANITIZERS), f"{self.name} ended with {status}: {said}"
@@ -206,7 +206,7 @@ class Company:
                 return f"{thread.name} is at {thread.seq} of {heads[thread.session]} in {thread.session}"
         return None
 
-    def wait(self, what, is_true, seconds=60):
+    def wait(self, what, is_true, seconds=180):
         """Like support.wait_until, faster, and at once over when somebody has failed."""
         end = time.monotonic() + seconds
         while not (value := is_true()):
@@ -248,7 +248,7 @@ class Company:
         self.is_eager = False
         self.tell("calm")
 
-    def kill_at_delivery(self, pids, seconds=60):
+    def kill_at_delivery(self, pids, seconds=180):
         """SIGKILL to all of them while many ops are in flight, sent by a client of the herd in the call that tells it of an op of which nobody had been told.
         Gives what it says."""
         herd = self.rng.choice(self.herds)

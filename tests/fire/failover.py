@@ -53,7 +53,7 @@ class Diarist(Writer):
         self.is_ending = True
         self.finish()
 
-    def first_told_after(self, moment, seconds=30):
+    def first_told_after(self, moment, seconds=180):
         support.wait_until(f"{self.user} is told of an op again; {self.errors}", lambda: self.fault or self.told_at and self.told_at[-1] > moment, seconds, 0.005)
         if self.fault:
             raise self.fault
@@ -174,7 +174,7 @@ def unconfirmed(workers):
                         pair.sql(f"select pg_cancel_backend({backend})")
                     stays_hidden(server, session, ana, number, readers)
                     pair.wake_standby()
-                    support.wait_until("the op is taken", lambda: "error" not in ana.submit(session, [op])[0], 30)
+                    support.wait_until("the op is taken", lambda: "error" not in ana.submit(session, [op])[0])
                     for reader in [ana, *readers]:
                         reader.wait_seq(session, 4)
                     expect([logged["op"] for logged in read_all(server, session, 4).ops][3:] == [op["id"]], "it is not there once")
@@ -255,7 +255,7 @@ def asynchronous(workers):
             pair.go_back()
             begin = time.monotonic()
             with Client(server, "cora") as cora:  # she has nothing of before, and writes at once: the same seqs, another chain
-                support.wait_until("it takes ops again", lambda: took(cora, session), 30)
+                support.wait_until("it takes ops again", lambda: took(cora, session))
                 write(cora, session, BEHIND + 5, label="new label", start=50)
                 for reader in readers:
                     reader.wait_told()

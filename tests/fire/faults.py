@@ -194,7 +194,7 @@ class Stop(Fault):
     def wait_silence(self, stage, pids):
         """Until nothing was acknowledged for so long; what it had said before may still be under way. Who has taken the place of one that was given up, since
         that took longer than an append may, is stopped as well."""
-        end, acked, since = time.monotonic() + 30, stage.herd.acked, time.monotonic()
+        end, acked, since = time.monotonic() + 180, stage.herd.acked, time.monotonic()
         while time.monotonic() < since + self.seconds:
             assert time.monotonic() < end, f"ops are acknowledged although {self.name}"
             time.sleep(0.01)

@@ -37,7 +37,7 @@ class Stranger:
 
     def __exit__(self, *_):
         self.psql.stdin.close()
-        self.psql.wait(60)
+        self.psql.wait(180)
         self.psql.stdout.close()
 
 
@@ -69,7 +69,7 @@ class Asker:
         self.open[op["id"]] = (session, op)
         return self.client.send("session.submit", {"session": session, "ops": [op]})
 
-    def take(self, number, seconds=60):
+    def take(self, number, seconds=180):
         result = self.client.answer(number, seconds)["results"][0]
         if self.history.result(self.open[result["id"]][0], result):
             del self.open[result["id"]]

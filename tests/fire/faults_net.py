@@ -22,7 +22,7 @@ def plain(server, path):
     context = ssl.create_default_context(cafile=server.ca)
     port = getattr(server, "near", server).port
     try:
-        with urllib.request.urlopen(f"https://127.0.0.1:{port}{path}", timeout=10, context=context) as answer:
+        with urllib.request.urlopen(f"https://127.0.0.1:{port}{path}", timeout=60, context=context) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -30,12 +30,12 @@ def plain(server, path):
         return 0, str(error)
 
 
-def wait_unready(server, word="", seconds=60):
+def wait_unready(server, word="", seconds=180):
     """Until it says that it is not ready, and why."""
     return wait_until(f"readyz says no ({word})", lambda: (lambda got: got if got[0] == 503 and word in got[1] else None)(plain(server, "/readyz")), seconds)
 
 
-def wait_ready(server, seconds=60):
+def wait_ready(server, seconds=180):
     wait_until("readyz says yes", lambda: plain(server, "/readyz")[0] == 200, seconds)
 
 

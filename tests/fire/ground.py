@@ -25,7 +25,7 @@ from history import History
 from server import wait_until
 
 TEXT = "abcdefghijklmnopqrstuvwxyz " * 8
-GIVE_UP_S = 60
+GIVE_UP_S = 180
 
 
 class Project:
@@ -138,10 +138,10 @@ class Ground:
     def log(self, text):
         print(f"{self.now():7.2f} s  {text}", flush=True)
 
-    def wait_database(self, seconds=30):
+    def wait_database(self, seconds=180):
         """Until PostgreSQL answers."""
         def answers():
-            return subprocess.run(["psql", "-Xqtd", self.database, "-c", "select 1"], capture_output=True, timeout=30).returncode == 0
+            return subprocess.run(["psql", "-Xqtd", self.database, "-c", "select 1"], capture_output=True, timeout=180).returncode == 0
         wait_until("PostgreSQL answers", answers, seconds, every=0.01)
 
     def heads(self):

@@ -10,7 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import server as support  # noqa: E402
 
-GIVE_UP_S = 120
+GIVE_UP_S = 300
 
 
 def expect(claim, what):
@@ -92,7 +92,7 @@ class Watch:
     def end(self, seq):
         self.wait(lambda: self.lines and self.lines[-1]["seq"] >= seq, f"seq {seq}")
         self.process.send_signal(signal.SIGINT)
-        status = self.process.wait(20)
+        status = self.process.wait(180)
         expect(status in (0, 130, -signal.SIGINT), f"watch ended with {status} after Ctrl-C: {self.said()}")
         expect(not any(word in self.said() for word in support.SANITIZERS), self.said())
         self.err.close()
