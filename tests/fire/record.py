@@ -61,7 +61,7 @@ class Record:
         for name in sorted(os.listdir(folder)):
             if name.endswith(".jsonl"):
                 self.read(name.removesuffix(".jsonl"), os.path.join(folder, name))
-        self.replays, self.ways = {}, None  # the checker's, computed once
+        self.replays, self.ways, self.by_seq = {}, None, {}  # the checker's, computed once
 
     def read(self, name, path):
         with open(path, encoding="utf-8") as file:
@@ -80,9 +80,13 @@ class Record:
                     self.members.append(line)
 
     def stored(self, session, seq):
-        """The op there, or None."""
+        """The op there, or None. A log with a gap is looked at as well."""
         log = self.log.get(session, ())
-        return log[seq - 1] if 0 < seq <= len(log) and log[seq - 1]["seq"] == seq else None
+        if 0 < seq <= len(log) and log[seq - 1]["seq"] == seq:
+            return log[seq - 1]
+        if session not in self.by_seq:
+            self.by_seq[session] = {line["seq"]: line for line in log}
+        return self.by_seq[session].get(seq)
 
     def places(self):
         """op id -> [(session, seq)…] of everything that is stored."""

@@ -260,6 +260,16 @@ class Planted(unittest.TestCase):
                     self.assertTrue(any(all(getattr(violation, name) == value for name, value in expected.items()) for violation in found),
                                     f"{expected} is not among {[str(violation) for violation in found]}")
 
+    def test_every_page_is_written(self):
+        """Whatever was found by one promise, the others must be able to go on, and the page must find its way."""
+        for plant in sum(PLANTED.values(), ()):
+            with self.subTest(plant.__name__), tempfile.TemporaryDirectory() as folder:
+                record = Record(RECORDED)
+                plant(record)
+                violations = checker.check(record, LIMIT_MS)
+                record.folder = folder
+                self.assertIn("repeat it: run", page.of_violations(record, violations, "run", AssertionError("it was broken off")))
+
     def test_the_page_says_what_and_how_to_repeat_it(self):
         record = Record(RECORDED)
         expected = delivered_before_commit(record)

@@ -5,12 +5,13 @@
         with Node(lab, "a", cluster) as a, Node(lab, "b", cluster, first=a) as b:
             lab.cut("b")
 
-Owns      the namespaces, whose names have this process's id in them; they are gone at the end.
+Owns      the namespaces, whose names nobody else has; they are gone at the end.
 """
 import ctypes
 import os
 import subprocess
 import threading
+import uuid
 
 import client as clients
 import server as support
@@ -56,7 +57,7 @@ class Lab:
     """Hosts on a switch, in namespaces of their own."""
 
     def __init__(self, *hosts):
-        self.name = f"gloss{os.getpid()}"
+        self.name = f"gloss{os.getpid()}.{uuid.uuid4().hex[:6]}"  # what a run that was killed has left may have the same process id
         self.hosts = hosts
         self.made = []
 
