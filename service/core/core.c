@@ -93,7 +93,7 @@ static bool has_work(struct core *core)
     if (core->groups || core->hold)
         return true;
     for (size_t at = 0; (session = map_next(&core->sessions, &at));)
-        if (session->waiting)
+        if (session->waiting || session->aside)
             return true;
     for (size_t at = 0; (project = map_next(&core->projects, &at));)
         if (project->waiting)

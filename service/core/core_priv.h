@@ -217,6 +217,8 @@ struct session {
     gl_uuid *known_order; /* ring of the ids in known, oldest first */
     size_t known_cap, known_at, known_count;
     struct waiting_op *waiting, **waiting_tail;
+    struct waiting_op *aside;    /* words.c: those that the others do not wait for */
+    struct words_asking *asking; /* for one of them */
     bool is_in_flight, is_catching_up, is_looking_up;
     bool must_prove,
         is_proving; /* rows of its project were repaired: nothing is judged until the sum in the database was seen again; it is being read */
@@ -324,6 +326,8 @@ void submit_flush(struct peer *peer, const gl_uuid *session); /* answers what ca
 bool submit_is_awaited(const struct submit *submit);          /* somebody is there to be told */
 bool submit_has_refused(const struct submit *submit, const gl_uuid *op); /* on the same connection */
 void waiting_op_free(struct waiting_op **op);
+void words_take_back(struct session *session); /* ops that stand aside wait again, before all others */
+void words_forget(struct session *session);    /* it goes, and nothing is asked any more */
 
 /* ---- projects: project.c */
 

@@ -68,6 +68,7 @@ static void give_up(struct session *session, const struct gl_err *err)
     session->uses++;
     session->phase = SESSION_FAILED;
     map_remove(&session->core->sessions, &session->id);
+    words_take_back(session);
     while (session->waiting) {
         struct waiting_op *op = session->waiting;
         struct op_outcome outcome = {.code = code};

@@ -81,6 +81,7 @@ const struct judge_words *words_now(const struct session *session, struct waitin
 /* Those that no erasure before it in the group takes; the caller frees them. */
 struct judge_words *words_left(const struct judge_words *words, const struct append_erased *erased, size_t count);
 void words_free(struct judge_words **words);
+void words_set_aside(struct session *session); /* what waits behind an op of the same account that stands aside */
 /* Adds a row: takes payload's bytes, draws the salt, moves the chain. GL_E_TOO_LARGE when the payload hit its ceiling; then nothing was added. */
 enum gl_code part_push_row(struct part *part, struct append_op *row, struct gl_buf *payload, gl_hash *chain);
 struct gl_slice logged_row(const struct append_op *row); /* owned */

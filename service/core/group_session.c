@@ -531,6 +531,7 @@ bool session_goes_alone(const struct session *session)
 struct part *part_from_session(struct session *session, size_t budget)
 {
     drop_abandoned(session);
+    words_set_aside(session);
     if (!session->waiting)
         return NULL;
     struct part *part = mem_alloc(sizeof *part);

@@ -193,6 +193,8 @@ void session_free(struct session *session)
     map_fini(&session->known);
     presence_free(session);
     mem_free(&session->known_order);
+    words_forget(session);
+    words_take_back(session);
     while (session->waiting) {
         struct waiting_op *op = session->waiting;
         session->waiting = op->next;

@@ -1,15 +1,27 @@
 /*
  * words.c - which ops of the log say something in a person's words: what the judge must know to erase them.
  *
- * The log below is asked, once for each op that wants it; what was appended since is in memory. Everything of the session waits meanwhile, as with lookup.c.
+ * The log is read page by page, once for each op that wants it, and what was appended since is in memory. A log may have a million ops, so nobody else waits
+ * meanwhile: the op stands aside, with those of its account that came behind it, and the session goes on. One op of a session is asked for at a time; the others
+ * that want it stand aside, too. Whatever looks through the ops that wait takes them back first: they are judged again, and stand aside again.
  */
+#include <stdlib.h>
+
 #include "service/core/group_priv.h"
 
-struct asking {
+#define PAGE_OPS        5000  /* read at once: a tenth of a second of the database's */
+#define PAGE_OPS_ERASED 50000 /* when only what erasures took is still looked for */
+#define WORDS_MAX       4000  /* the oldest; more than one redact takes */
+
+struct words_asking {
     struct session *session;
     gl_uuid op, account;
-    gl_uuid *annotations;
+    bool is_of_named, is_of_one; /* which words */
+    gl_uuid *annotations, whose;
+    size_t annotation_count;
     struct gl_buf enums; /* a JSON list of attributes whose texts are the codebook's */
+    uint64_t after;
+    size_t page;
 };
 
 static void add(struct judge_words *words, const struct judge_word *word)
@@ -25,30 +37,46 @@ void words_free(struct judge_words **words)
     mem_free(words);
 }
 
-/* What an erasure takes is not there for the next one. */
-static void drop(struct judge_words *words, const json_t *seqs)
+static int by_seq(const void *a, const void *b)
 {
-    for (size_t i = 0; i < json_array_size(seqs); i++) {
-        const uint64_t seq = (uint64_t)json_integer_value(json_array_get(seqs, i));
-        size_t kept = 0;
-        for (size_t n = 0; n < words->count; n++)
-            if (words->list[n].seq != seq)
-                words->list[kept++] = words->list[n];
-        words->count = kept;
-    }
+    const uint64_t one = *(const uint64_t *)a, other = *(const uint64_t *)b;
+    return (one > other) - (one < other);
+}
+
+/* Those that are not among seqs, which are in order. */
+static void keep_others(struct judge_words *words, const uint64_t *seqs, size_t count)
+{
+    size_t kept = 0;
+    for (size_t n = 0; count > 0 && n < words->count; n++)
+        if (!bsearch(&words->list[n].seq, seqs, count, sizeof *seqs, by_seq))
+            words->list[kept++] = words->list[n];
+    words->count = count > 0 ? kept : words->count;
+}
+
+/* What an erasure takes is not there for the next one. */
+static void drop(struct judge_words *words, const json_t *list)
+{
+    const size_t count = json_array_size(list);
+    uint64_t *seqs = mem_array(count + 1, sizeof *seqs);
+    for (size_t i = 0; i < count; i++)
+        seqs[i] = (uint64_t)json_integer_value(json_array_get(list, i));
+    qsort(seqs, count, sizeof *seqs, by_seq);
+    keep_others(words, seqs, count);
+    mem_free(&seqs);
 }
 
 struct judge_words *words_left(const struct judge_words *words, const struct append_erased *erased, size_t count)
 {
     struct judge_words *left = mem_alloc(sizeof *left);
+    uint64_t *seqs = mem_array(count + 1, sizeof *seqs);
+    for (size_t i = 0; i < count; i++)
+        seqs[i] = erased[i].seq;
+    qsort(seqs, count, sizeof *seqs, by_seq);
     left->as_of = words->as_of;
-    for (size_t i = 0; i < words->count; i++) {
-        bool is_left = true;
-        for (size_t n = 0; n < count && is_left; n++)
-            is_left = erased[n].seq != words->list[i].seq;
-        if (is_left)
-            add(left, &words->list[i]);
-    }
+    for (size_t i = 0; i < words->count; i++)
+        add(left, &words->list[i]);
+    keep_others(left, seqs, count);
+    mem_free(&seqs);
     return left;
 }
 
@@ -98,7 +126,7 @@ static void add_recent(const struct session *session, const struct recent_op *re
         struct judge_word word = {.seq = recent->seq, .account = recent->account};
         if (read_id(json_array_get(json_object_get(effect, "ids"), 0), &word.annotation) &&
             says_words(session->project->terms, json_object_get(effect, "set")) &&
-            is_asked_for(change, &word.annotation, &word.account))
+            is_asked_for(change, &word.annotation, &word.account) && words->count < WORDS_MAX)
             add(words, &word);
         drop(words, json_object_get(json_object_get(effect, "set"), "ops"));
     }
@@ -110,52 +138,169 @@ const struct judge_words *words_now(const struct session *session, struct waitin
     struct judge_words *words = op->words;
     while (words && words->as_of < session->state->seq) {
         const struct recent_op *recent = session_recent_find(session, words->as_of + 1);
-        if (!recent) { /* too much has happened: it is asked again */
-            words_free(&op->words);
+        if (!recent) /* too much has happened: it is read on from there */
             return NULL;
-        }
         add_recent(session, recent, op->change, words);
         words->as_of++;
     }
     return words;
 }
 
+/* ---- ops that stand aside */
+
+static bool is_of(const struct waiting_op *list, const gl_uuid *account)
+{
+    while (list && !gl_uuid_equal(&list->account, account))
+        list = list->next;
+    return list != NULL;
+}
+
+/* Whoever waits and is of such an account: behind those that stand aside, in their order. */
+void words_set_aside(struct session *session)
+{
+    struct waiting_op **at = &session->waiting, **tail = &session->aside;
+    if (!session->aside)
+        return;
+    while (*tail)
+        tail = &(*tail)->next;
+    while (*at) {
+        struct waiting_op *op = *at;
+        if (!is_of(session->aside, &op->account)) {
+            at = &op->next;
+            continue;
+        }
+        *at = op->next;
+        op->next = NULL;
+        *tail = op;
+        tail = &op->next;
+    }
+    session->waiting_tail = at;
+}
+
+void words_take_back(struct session *session)
+{
+    struct waiting_op **tail = &session->aside;
+    if (!session->aside)
+        return;
+    while (*tail)
+        tail = &(*tail)->next;
+    *tail = session->waiting;
+    if (!session->waiting)
+        session->waiting_tail = tail;
+    session->waiting = session->aside;
+    session->aside = NULL;
+    if (session->waiting_tail == &session->aside)
+        session->waiting_tail = &session->waiting;
+}
+
+/* Nothing of that account stands aside yet, and something waits. */
+static void step_aside(struct session *session, const gl_uuid *account)
+{
+    struct waiting_op **at = &session->waiting, **tail = &session->aside;
+    while (!gl_uuid_equal(&(*at)->account, account))
+        at = &(*at)->next;
+    while (*tail)
+        tail = &(*tail)->next;
+    *tail = *at;
+    *at = (*at)->next;
+    (*tail)->next = NULL;
+    words_set_aside(session); /* the others of the account, and the list's end */
+}
+
 /* ---- what the store has of it */
 
-static struct judge_words *take_words(const struct store_rows *rows)
+static void on_words(void *ctx, enum gl_code code, const struct store_rows *rows);
+
+static void ask_page(struct words_asking *asking, const struct judge_words *words)
 {
-    struct judge_words *words = mem_alloc(sizeof *words);
-    words->as_of = store_u64(rows, 0, 0);
+    struct core *core = asking->session->core;
+    const bool is_full = words && words->count >= WORDS_MAX;
+    asking->after = words ? words->as_of : 0;
+    asking->page = is_full ? PAGE_OPS_ERASED : core->limits.words_page ? core->limits.words_page : PAGE_OPS;
+    store_query(core->store, STORE_Q_session_words, &asking->account,
+                (struct store_param[]){P_UUID(asking->session->id), P_BOOL(asking->is_of_named),
+                                       P_BYTES(asking->annotations, asking->annotation_count * sizeof *asking->annotations),
+                                       asking->is_of_one ? P_UUID(asking->whose) : P_NULL, P_TEXT(gl_buf_peek(&asking->enums)),
+                                       P_U64(asking->after), P_U64(asking->page), P_BOOL(!is_full)},
+                8, on_words, asking->session);
+}
+
+/* Behind those words that are there: a row says something, or that an erasure took what an earlier one says. */
+static void take_page(struct judge_words *words, const struct words_asking *asking, const struct store_rows *rows)
+{
+    const uint64_t head = store_u64(rows, 0, 0);
+    size_t count = 0;
+    uint64_t *taken = mem_array(store_rows_count(rows), sizeof *taken);
     for (size_t i = 0; i < store_rows_count(rows) && !store_is_null(rows, i, 1); i++) {
-        struct judge_word word = {store_u64(rows, i, 1), store_uuid(rows, i, 2), store_uuid(rows, i, 3)};
-        add(words, &word);
+        if (store_is_null(rows, i, 2)) {
+            taken[count++] = store_u64(rows, i, 1);
+        } else if (words->count < WORDS_MAX) {
+            struct judge_word word = {store_u64(rows, i, 1), store_uuid(rows, i, 2), store_uuid(rows, i, 3)};
+            add(words, &word);
+        }
     }
-    return words;
+    qsort(taken, count, sizeof *taken, by_seq);
+    keep_others(words, taken, count);
+    mem_free(&taken);
+    words->as_of = asking->after + asking->page < head ? asking->after + asking->page : head;
+}
+
+static struct waiting_op *find(struct waiting_op *op, const struct words_asking *asking)
+{
+    while (op && !(gl_uuid_equal(&op->id, &asking->op) && gl_uuid_equal(&op->account, &asking->account)))
+        op = op->next;
+    return op && submit_is_awaited(op->submit) ? op : NULL;
+}
+
+void words_forget(struct session *session)
+{
+    if (!session->asking)
+        return;
+    gl_buf_fini(&session->asking->enums);
+    mem_free(&session->asking->annotations);
+    mem_free(&session->asking);
+}
+
+static void finish(struct session *session)
+{
+    words_forget(session);
+    words_take_back(session);
+    session_heard(session, 0);
+    writer_kick(session->core); /* when the store is down it comes back here, until the ops expire */
+    session_release(session);
+}
+
+/* True: it goes on. */
+static bool take(struct words_asking *asking, struct waiting_op *op, const struct store_rows *rows)
+{
+    struct session *session = asking->session;
+    if (!op->words)
+        op->words = mem_alloc(sizeof *op->words);
+    take_page(op->words, asking, rows);
+    if (op->words->as_of < store_u64(rows, 0, 0)) {
+        op->since_ms = loop_now_ms(session->core->loop); /* the store answers, so nobody has waited for it in vain */
+        for (struct waiting_op *it = session->aside; it; it = it->next)
+            it->since_ms = op->since_ms;
+        ask_page(asking, op->words);
+        return true;
+    }
+    if (op->words->as_of > session->state->seq)
+        session_catch_up(session);
+    return false;
 }
 
 static void on_words(void *ctx, enum gl_code code, const struct store_rows *rows)
 {
-    struct asking *asking = ctx;
-    struct session *session = asking->session;
-    session->is_looking_up = false;
+    struct session *session = ctx;
+    struct words_asking *asking = session->asking;
+    struct waiting_op *aside = find(session->aside, asking), *op = aside ? aside : find(session->waiting, asking);
     if (code != GL_OK)
         session->not_before_ms = loop_now_ms(session->core->loop) + READ_BACK_OFF_MS;
     else if (store_rows_count(rows) == 0)
         project_refresh_account(session->project, &asking->account); /* hidden from that account */
-    for (struct waiting_op *op = session->waiting; code == GL_OK && store_rows_count(rows) > 0 && op; op = op->next) {
-        if (!gl_uuid_equal(&op->id, &asking->op) || !gl_uuid_equal(&op->account, &asking->account))
-            continue;
-        words_free(&op->words);
-        op->words = take_words(rows);
-        if (op->words->as_of > session->state->seq)
-            session_catch_up(session);
-    }
-    session_heard(session, 0);
-    writer_kick(session->core); /* when the store is down it comes back here, until the ops expire */
-    session_release(session);
-    gl_buf_fini(&asking->enums);
-    mem_free(&asking->annotations);
-    mem_free(&asking);
+    else if (op && session->phase == SESSION_READY && take(asking, op, rows))
+        return;
+    finish(session);
 }
 
 static void put_enums(struct gl_buf *buf, const struct gl_codebook *terms)
@@ -174,33 +319,34 @@ static void put_enums(struct gl_buf *buf, const struct gl_codebook *terms)
 
 static void ask(struct session *session, const struct waiting_op *op)
 {
-    struct asking *asking = mem_alloc(sizeof *asking);
+    struct words_asking *asking = mem_alloc(sizeof *asking);
     const json_t *list = json_object_get(op->change, "annotations");
-    const size_t count = json_array_size(list);
-    gl_uuid whose;
-    const bool has_account = read_id(json_object_get(op->change, "account"), &whose);
-    *asking = (struct asking){.session = session, .op = op->id, .account = op->account};
-    asking->annotations = mem_array(count + 1, sizeof *asking->annotations);
-    for (size_t i = 0; i < count; i++)
+    *asking = (struct words_asking){.session = session,
+                                    .op = op->id,
+                                    .account = op->account,
+                                    .is_of_named = list != NULL,
+                                    .annotation_count = json_array_size(list)};
+    asking->is_of_one = read_id(json_object_get(op->change, "account"), &asking->whose);
+    asking->annotations = mem_array(asking->annotation_count + 1, sizeof *asking->annotations);
+    for (size_t i = 0; i < asking->annotation_count; i++)
         (void)read_id(json_array_get(list, i), &asking->annotations[i]); /* the judge has read them */
     put_enums(&asking->enums, session->project->terms);
-    session->is_looking_up = true;
+    session->asking = asking;
     session->uses++;
-    store_query(session->core->store, STORE_Q_session_words, &asking->account,
-                (struct store_param[]){P_UUID(session->id), P_BOOL(list != NULL),
-                                       P_BYTES(asking->annotations, count * sizeof *asking->annotations),
-                                       has_account ? P_UUID(whose) : P_NULL, P_TEXT(gl_buf_peek(&asking->enums))},
-                5, on_words, asking);
+    ask_page(asking, op->words);
 }
 
 bool part_must_ask_words(struct part *part)
 {
     struct session *session = part->session;
     for (size_t i = 0; i < part->tried_count; i++) {
+        struct waiting_op *op = part->tried[i].op;
         if (!part->tried[i].wants_words)
             continue;
-        ask(session, part->tried[i].op);
         part_give_back(part);
+        step_aside(session, &op->account);
+        if (!session->asking)
+            ask(session, op);
         return true;
     }
     return false;

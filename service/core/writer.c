@@ -372,9 +372,13 @@ void writer_each_op(const struct project *project, void (*fn)(void *ctx, struct 
 {
     const struct core *core = project->core;
     struct session *session;
-    for (size_t at = 0; (session = map_next(&core->sessions, &at));)
-        for (struct waiting_op *op = session->project == project ? session->waiting : NULL; op; op = op->next)
+    for (size_t at = 0; (session = map_next(&core->sessions, &at));) {
+        if (session->project != project)
+            continue;
+        words_take_back(session);
+        for (struct waiting_op *op = session->waiting; op; op = op->next)
             fn(ctx, op);
+    }
     for (struct project_op *op = project->waiting; op; op = op->next)
         fn_of_project(ctx, op);
     for (const struct group *group = core->groups; group; group = group->next)
@@ -396,6 +400,7 @@ static void expire(struct waiting_op *op, enum gl_code code)
 
 static void expire_waiting(struct session *session, uint64_t before_ms)
 {
+    words_take_back(session);
     struct waiting_op **at = &session->waiting;
     while (*at) {
         struct waiting_op *op = *at;

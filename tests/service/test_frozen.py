@@ -14,6 +14,7 @@ import time
 
 import case
 from case import Client, Refused, Server, create, new_id, support, wait_until
+from client import redact
 from proxy import Proxy
 from test_methods import MethodCase, WIRE
 
@@ -286,6 +287,36 @@ class Frozen(Away):
             os.kill(pid, signal.SIGCONT)
         wait_until("it is accepted, or was", lambda: self.is_done("session.submit", ana, {"session": self.session, "ops": ops}), PATIENCE_S)
         return stuck
+
+    def test_words_are_looked_for_beside_the_session(self):
+        """Which ops hold somebody's words is asked of the log, page by page; while the database does not say, the session goes on, and the redact comes behind."""
+        ana, session = self.connect("ana"), self.new_session()
+        cora = self.beside(ana, "cora")
+        for client in (ana, cora):
+            client.join(session, pages=False)
+        for _ in range(8):
+            ana.one(session, create("beside", note="a word"))
+            if self.goes_beside(ana, cora, session):
+                self.assertEqual(self.server.check()[0], 0)
+                return
+        self.fail("what was asked for behind the redact came behind it every time")
+
+    def goes_beside(self, ana, cora, session):
+        readers = [pid for pid, role in self.server.backends().items() if role == "reader"]
+        ops = [redact(account=ana.account)]
+        for pid in readers:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            ana.send("session.submit", {"session": session, "ops": ops})
+            ana.call("session.presence", session=session, start=0, end=1)  # from memory, behind it
+            beside = cora.one(session, create("beside"))["seq"]
+        except Refused:
+            return False
+        finally:
+            for pid in readers:
+                os.kill(pid, signal.SIGCONT)
+        wait_until("the words are gone", lambda: self.is_done("session.submit", ana, {"session": session, "ops": ops}), PATIENCE_S)
+        return beside < ana.submit(session, ops)[0]["seq"]
 
     def is_done(self, method, client, params):
         """The same again: done now, or known to be done."""

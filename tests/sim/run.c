@@ -223,7 +223,8 @@ static size_t draw_append_max_ops(void)
 
 static void begin(const struct plan *plan)
 {
-    struct core_limits limits = {.frame_bytes = draw(DICE_PLAN, 2) ? 262144 : 8192, /* of pages and ops; what people send fits */
+    struct core_limits limits = {.words_page = 40,
+                                 .frame_bytes = draw(DICE_PLAN, 2) ? 262144 : 8192, /* of pages and ops; what people send fits */
                                  .ops_in_flight = 64,
                                  .requests_in_flight = 64,
                                  .bytes_in_flight = 1 << 21,

@@ -29,7 +29,7 @@ struct ask {
     uint64_t after, since_ms;
     size_t max_ops, count;
     gl_uuid *ids;
-    bool is_of_named, is_of_one; /* of session_words */
+    bool is_of_named, is_of_one, are_wanted; /* of session_words: after, and max_ops of them */
     gl_uuid whose;
     enum store_query_id query;
     struct append_stream *streams;
@@ -319,16 +319,39 @@ static bool is_asked_for(const struct ask *ask, const struct db_op *op, const gl
     return is_named && (!ask->is_of_one || gl_uuid_equal(&op->account, &ask->whose));
 }
 
+static void put_word(struct store_rows *rows, const struct db_op *op, const gl_uuid *annotation)
+{
+    if (rows->count == sizeof rows->ops / sizeof rows->ops[0])
+        return;
+    rows->annotations[rows->count] = *annotation;
+    rows->ops[rows->count++] = op;
+}
+
+/* What a redact took is told like a word without an annotation. */
+static void put_taken(const struct ask *ask, const struct db_op *op, struct store_rows *rows)
+{
+    json_t *payload;
+    if (gl_json_load(op->payload, &payload, NULL) != GL_OK)
+        return;
+    const json_t *ops = json_object_get(json_object_get(json_array_get(json_object_get(payload, "effects"), 0), "set"), "ops");
+    for (size_t i = 0; strcmp(json_string_value(json_object_get(payload, "kind")), "redact") == 0 && i < json_array_size(ops);
+         i++)
+        put_word(rows, &ask->log->ops[json_integer_value(json_array_get(ops, i)) - 1], &(gl_uuid){{0}});
+    json_decref(payload);
+}
+
 static void find_words(const struct ask *ask, struct store_rows *rows)
 {
-    for (uint64_t seq = 1; seq <= ask->head && rows->count < 512; seq++) {
+    for (uint64_t seq = ask->after + 1; seq <= ask->head && seq <= ask->after + ask->max_ops; seq++) {
         const struct db_op *op = &ask->log->ops[seq - 1];
         json_t *payload;
         const char *text = db_says_words(op, &payload);
-        gl_uuid *annotation = &rows->annotations[rows->count];
-        if (text && !db_is_erased(op, ask->head) && gl_uuid_parse(gl_slice_str(text), annotation) &&
-            is_asked_for(ask, op, annotation))
-            rows->ops[rows->count++] = op;
+        gl_uuid annotation;
+        if (text && ask->are_wanted && !db_is_erased(op, ask->head) && gl_uuid_parse(gl_slice_str(text), &annotation) &&
+            is_asked_for(ask, op, &annotation))
+            put_word(rows, op, &annotation);
+        if (!text)
+            put_taken(ask, op, rows);
         json_decref(payload);
     }
     rows->count += rows->count == 0;
@@ -630,6 +653,9 @@ void store_query(struct store *store, enum store_query_id query, const gl_uuid *
         ask->ids = (gl_uuid *)(void *)mem_copy(params[2].slice.data, params[2].slice.len);
         ask->is_of_one = params[3].type == STORE_UUID;
         ask->whose = params[3].uuid;
+        ask->after = params[5].u64;
+        ask->max_ops = (size_t)params[6].u64;
+        ask->are_wanted = params[7].u64;
     }
 }
 
@@ -651,6 +677,8 @@ struct gl_slice store_text(const struct store_rows *rows, size_t row, size_t col
 }
 bool store_is_null(const struct store_rows *rows, size_t row, size_t column)
 {
+    if (rows->ask->query == STORE_Q_session_words && column == 2)
+        return gl_uuid_equal(&rows->annotations[row], &(gl_uuid){{0}});
     return column > 0 && !rows->ops[row];
 }
 uint64_t store_u64(const struct store_rows *rows, size_t row, size_t column)
