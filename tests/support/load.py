@@ -35,19 +35,19 @@ def text_of(codepoints):
 
 
 class Load:
-    def __init__(self, server, workload, sessions, users=("admin",), codepoints=4096):
+    def __init__(self, server, workload, sessions, users=("admin",), codepoints=4096, dialect=None):
+        """dialect: of a server that is not Gloss; such a one has a port and a ca, and no tokens."""
         self.folder = tempfile.mkdtemp(prefix="gloss-load.", dir="/tmp")
         self.events, self.text = [], b""
         tokens = []
-        for user in users:
+        for user in () if dialect else users:
             with open(server.tokens[user]) as file:
                 tokens.append(file.read().strip())
+        command = [LOAD, "--port", server.port, "--ca", server.ca, "--codepoints", codepoints, *(("--dialect", dialect) if dialect else ())]
         for name, lines in (("workload", [workload]), ("sessions", sessions), ("tokens", tokens)):
             with open(f"{self.folder}/{name}", "w") as file:
                 file.writelines(line + "\n" for line in lines)
-        command = [LOAD, "--port", server.port, "--ca", server.ca, "--codepoints", codepoints]
-        for name in ("workload", "sessions", "tokens"):
-            command += ["--" + name, f"{self.folder}/{name}"]
+            command += ["--" + name, f"{self.folder}/{name}"] if lines else []
         self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def __enter__(self):

@@ -1,13 +1,8 @@
-/* client.c - one client of Gloss: it signs in, joins, checks what it is sent, and goes on after a loss. */
+/* client.c - one client: its connection, its state, and its coming back after a loss. What it says is the dialect's. */
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "service/base/mem.h"
-#include "tests/bench/load/load.h"
-#include "tests/bench/load/scan.h"
-
-#define ID_HELLO 1
-#define ID_JOIN  2
+#include "tests/bench/load/dialect.h"
 
 void client_say(struct client *client, const char *fmt, ...)
 {
@@ -19,139 +14,73 @@ void client_say(struct client *client, const char *fmt, ...)
     wire_send(&client->wire, gl_slice_of(text, (size_t)len));
 }
 
+struct room *client_room(const struct client *client)
+{
+    const struct load *load = client->group->load;
+    return &load->rooms[client->stream - load->streams];
+}
+
 /* ---- coming */
 
-static void set_state(struct client *client, enum client_state state)
+void client_set_state(struct client *client, enum client_state state)
 {
     struct group *group = client->group;
     group->live += (size_t)(state == CLIENT_LIVE) - (size_t)(client->state == CLIENT_LIVE);
     group->arriving += (size_t)(state > CLIENT_AWAY && state < CLIENT_LIVE);
     group->arriving -= (size_t)(client->state > CLIENT_AWAY && client->state < CLIENT_LIVE);
     client->state = state;
+    if (state == CLIENT_JOINING)
+        client->joining_us = load_now_us();
 }
 
 void client_start(struct client *client)
 {
+    char session[GL_UUID_TEXT + 1];
+    gl_uuid_format(&client->stream->id, session);
+    const char *path = client->group->load->dialect->path, *place = strstr(path, "%s");
+    snprintf(client->wire.path, sizeof client->wire.path, "%.*s%s", place ? (int)(place - path) : (int)strlen(path), path,
+             place ? session : "");
     client->wire.rcvbuf = (int)client->group->plan.rcvbuf;
     client->wire.keeps_ticket = client->group->plan.tickets;
     client->wire.allowance = client->group->plan.read ? client->group->plan.read : UINT64_MAX;
+    client->records = client->pages_asked = 0;
+    gl_buf_clear(&client->half);
     if (wire_connect(&client->wire))
-        set_state(client, CLIENT_ARRIVING);
+        client_set_state(client, CLIENT_ARRIVING);
 }
 
-static void on_open(struct wire *wire)
+void client_is_live(struct client *client)
 {
-    struct client *client = (struct client *)(void *)wire;
-    struct load *load = client->group->load;
-    set_state(client, CLIENT_SIGNING_IN);
-    client_say(client, "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"hello\",\"params\":{\"token\":\"%s\",\"client\":\"load\"}}",
-               ID_HELLO, load->tokens[client->number % load->token_count]);
-}
-
-static void join(struct client *client)
-{
-    char session[GL_UUID_TEXT + 1], since[CHAIN_TEXT + 64] = "";
-    gl_uuid_format(&client->stream->id, session);
-    if (client->has_joined)
-        snprintf(since, sizeof since, client->seq > 0 ? ",\"since\":%llu,\"chain\":\"%.*s\"" : ",\"since\":%llu",
-                 (unsigned long long)client->seq, CHAIN_TEXT, client->chain);
-    set_state(client, CLIENT_JOINING);
-    client_say(client, "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"session.join\",\"params\":{\"session\":\"%s\"%s}}", ID_JOIN,
-               session, since);
-}
-
-static void look_whether_live(struct client *client)
-{
-    if (client->state != CLIENT_BEHIND || client->seq < client->wanted_seq)
-        return;
-    set_state(client, CLIENT_LIVE);
+    struct group *group = client->group;
+    client_set_state(client, CLIENT_LIVE);
+    hist_add(&group->joined, load_now_us() - client->joining_us);
     if (client->away_since_us)
-        hist_add(&client->group->back, client->group->load->now_us - client->away_since_us);
+        hist_add(&group->back, group->load->now_us - client->away_since_us);
     client->away_since_us = 0;
     if (client->sent)
         writer_resume(client);
 }
 
-static void take_join(struct client *client, struct gl_slice result)
+void client_refused(struct client *client, struct gl_slice name, uint64_t wait_ms)
 {
-    struct gl_slice chain = scan_text(scan_member(result, "chain"));
-    if (!scan_number(scan_member(result, "seq"), &client->wanted_seq) || chain.len != CHAIN_TEXT) {
-        faults_note(&client->group->load->faults, &client->group->load->faults.unreadable, "an answer to session.join: %.120s",
-                    result.data);
-        return;
-    }
-    if (!client->has_joined) {
-        client->seq = client->wanted_seq;
-        memcpy(client->chain, chain.data, CHAIN_TEXT);
-    }
-    client->has_joined = true;
-    set_state(client, CLIENT_BEHIND);
-    look_whether_live(client);
-}
-
-/* ---- what it is sent */
-
-static void take_ops(struct client *client, struct gl_slice message)
-{
-    struct group *group = client->group;
-    struct faults *faults = &group->load->faults;
-    const struct stream_frame *frame = stream_take(client->stream, message);
-    uint64_t now_us = load_now_us();
-    if (!frame)
-        return;
-    if (frame->first <= client->seq)
-        faults_note(faults, &faults->twice, "client %u had op %llu and was sent %llu", client->number,
-                    (unsigned long long)client->seq, (unsigned long long)frame->first);
-    else if (frame->first > client->seq + 1)
-        faults_note(faults, &faults->lost, "client %u had op %llu and was sent %llu", client->number,
-                    (unsigned long long)client->seq, (unsigned long long)frame->first);
-    for (uint64_t seq = frame->first; seq <= frame->last; seq++) {
-        uint64_t due_us = client->state == CLIENT_LIVE ? stream_due(client->stream, seq) : 0;
-        if (due_us)
-            hist_add(&group->delivery, now_us - due_us);
-    }
-    group->deliveries += frame->last - frame->first + 1;
-    client->seq = frame->last;
-    memcpy(client->chain, frame->chain, CHAIN_TEXT);
-    look_whether_live(client);
-}
-
-static void take_refusal(struct client *client, uint64_t id, struct gl_slice error)
-{
-    struct gl_slice name = scan_text(scan_member(scan_member(error, "data"), "name"));
-    uint64_t wait_ms = 100;
     refusals_count(&client->group->refusals, name.data, name.len);
-    if (id != ID_HELLO && id != ID_JOIN)
-        return;
-    if (gl_slice_is(name, "resync"))
-        client->has_joined = false;
-    scan_number(scan_member(scan_member(error, "data"), "retry_after_ms"), &wait_ms);
     wire_drop(&client->wire); /* and from the beginning, when its turn comes */
-    set_state(client, CLIENT_AWAY);
+    client_set_state(client, CLIENT_AWAY);
     client->not_before_us = client->group->load->now_us + 1000 * wait_ms;
+}
+
+/* ---- what the wire tells */
+
+static void on_open(struct wire *wire)
+{
+    struct client *client = (struct client *)(void *)wire;
+    client->group->load->dialect->open(client);
 }
 
 static void on_message(struct wire *wire, struct gl_slice message)
 {
     struct client *client = (struct client *)(void *)wire;
-    uint64_t id = 0;
-    if (stream_is_ops(message)) {
-        take_ops(client, message);
-        return;
-    }
-    if (scan_member(message, "method").len > 0) {
-        client->group->notices += gl_slice_is(scan_text(scan_member(scan_member(message, "params"), "what")), "resynchronise");
-        return;
-    }
-    scan_number(scan_member(message, "id"), &id);
-    if (id > ID_JOIN && client->sent && writer_take_answer(client, id, message))
-        return;
-    if (scan_member(message, "error").len > 0)
-        take_refusal(client, id, scan_member(message, "error"));
-    else if (id == ID_HELLO)
-        join(client);
-    else if (id == ID_JOIN)
-        take_join(client, scan_member(message, "result"));
+    client->group->load->dialect->message(client, message);
 }
 
 static void on_closed(struct wire *wire, unsigned code)
@@ -162,7 +91,7 @@ static void on_closed(struct wire *wire, unsigned code)
     const bool was_in = client->state == CLIENT_LIVE || client->state == CLIENT_BEHIND;
     snprintf(name, sizeof name, "%u", code);
     refusals_count(&group->closes, name, strlen(name));
-    set_state(client, CLIENT_AWAY);
+    client_set_state(client, CLIENT_AWAY);
     if (client->stopped_us)
         report_said("closed", "\"group\":\"%s\",\"code\":%u,\"after_ms\":%.1f", group->plan.name, code,
                     (double)(load_now_us() - client->stopped_us) / 1000);

@@ -1,8 +1,9 @@
 /*
- * load.h - the generator: groups of clients of Gloss, what they were sent and what they asked for.
+ * load.h - the generator: groups of clients of a server, what they were sent and what they asked for.
  *
- * client.c  one client: signing in, joining, going on after a loss; checking what comes     writer.c  its ops, until each has an answer
- * report.c  what was measured, as lines of JSON                                             main.c    the loop, and commands
+ * client.c  one client: coming, going on after a loss      writer.c  its ops, until each has an answer
+ * dialect.h how a server is spoken to                      peer.h    what the dialects of servers other than Gloss share
+ * report.c  what was measured, as lines of JSON            main.c    the loop, and commands
  *
  * Owns      everything; there is one of it.
  * Thread    one.
@@ -23,12 +24,14 @@
 struct load;
 struct group;
 struct client;
+struct dialect;
 
 struct sent { /* an op of a client, at its number % SENT_KEPT */
     uint64_t due_us;
     uint64_t told_seq, seen_seq; /* by the answer, by the stream; 0: not yet */
     bool is_answered;
 };
+/* CLIENT_BEHIND: it has joined, and lacks what the answer said that there is. */
 enum client_state { CLIENT_AWAY, CLIENT_ARRIVING, CLIENT_SIGNING_IN, CLIENT_JOINING, CLIENT_BEHIND, CLIENT_LIVE };
 struct client {
     struct wire wire; /* first: what epoll tells is a wire */
@@ -38,11 +41,20 @@ struct client {
     enum client_state state;
     uint64_t seq, wanted_seq; /* what it has; what it must have to be live */
     char chain[CHAIN_TEXT];
-    bool has_joined; /* ever: seq and chain are its own */
+    bool has_joined;                               /* ever: seq and chain are its own */
+    uint64_t records, wanted_records, pages_asked; /* that came with the join, and must */
+    uint64_t joining_us;                           /* since when */
     uint64_t away_since_us, stopped_us;
     struct sent *sent; /* of a writer */
     uint64_t next_op, first_unanswered, in_flight;
     uint64_t not_before_us; /* it was told to wait */
+    uint64_t *seen;         /* of each writer of its session the ops it was sent: the number of the next; peer.c */
+    size_t rank;            /* among the writers of its session */
+    struct gl_buf half;     /* of a packet that came in two messages; mqtt.c */
+};
+struct room { /* the clients that write to one session */
+    struct client **writers;
+    size_t count;
 };
 struct refusals { /* by the error's name, or a close code */
     char names[REFUSALS_MAX][32];
@@ -56,18 +68,21 @@ struct group {
     uint64_t begun_us; /* to arrive, or to come back */
     size_t live, arriving, next_writer, look_at, lost_now;
     uint64_t due_us; /* of the next op */
+    uint64_t made;   /* ops, ever */
     /* since the measurement began */
     uint64_t deliveries, asked, answered, skipped, repeated, notices, lost_connections;
-    struct hist delivery, answer, back;
+    struct hist delivery, answer, back, first_page, joined;
     struct refusals refusals, closes;
 };
 struct load {
+    const struct dialect *dialect;
     struct wire_shared shared;
     struct workload workload;
     struct group groups[GROUPS_MAX];
     struct client **clients; /* by number */
     size_t client_count;
     struct stream *streams;
+    struct room *rooms; /* of each stream */
     size_t stream_count;
     char **tokens;
     size_t token_count;
@@ -86,12 +101,21 @@ extern const struct wire_events client_events;
 void client_start(struct client *client); /* opens its connection */
 void client_stop_reading(struct client *client);
 void client_say(struct client *client, const char *fmt, ...) GL_PRINTF(2, 3);
+void client_set_state(struct client *client, enum client_state state);
+void client_is_live(struct client *client);
+void client_refused(struct client *client, struct gl_slice name, uint64_t wait_ms); /* it goes, and comes again later */
+struct room *client_room(const struct client *client);
 
 /* writer.c */
-void writer_turn(struct group *group); /* sends what is due */
-bool writer_take_answer(struct client *client, uint64_t id, struct gl_slice message);
-void writer_resume(struct client *client); /* sends again what has no answer */
-uint64_t writer_due(void *load, const gl_uuid *op, uint64_t seq);
+void writer_turn(struct group *group);                                            /* sends what is due */
+void writer_answered(struct client *client, uint64_t number, uint64_t seq);       /* 0: refused, and not sent again */
+void writer_resume(struct client *client);                                        /* sends again what has no answer */
+gl_uuid writer_id(const struct client *client, uint64_t number);                  /* of an op */
+struct client *writer_of(struct load *load, const gl_uuid *id, uint64_t *number); /* NULL: nobody here made it */
+struct sent *writer_sent(struct client *client, uint64_t number);                 /* NULL: not known (any more) */
+void writer_put_note(struct gl_buf *buf, uint64_t number, size_t bytes);
+uint64_t writer_start_cp(const struct client *client, uint64_t number); /* where an op's annotation begins */
+#define SPAN_CP 24                                                      /* and how long it is */
 
 /* report.c */
 void report_said(const char *event, const char *fmt, ...) GL_PRINTF(2, 3); /* {"event":…, and what follows */

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "service/base/mem.h"
-#include "tests/bench/load/load.h"
+#include "tests/bench/load/peer.h"
 
 #define EVENTS     256
 #define GRANT_US   20000 /* between two allowances of those who read slowly */
@@ -18,9 +18,11 @@
 #define CODEPOINTS 4096 /* of the texts, unless told */
 
 static const char usage[] =
-    "usage: gloss_load --port N --ca FILE --tokens FILE --sessions FILE --workload FILE [--codepoints N]\n"
+    "usage: gloss_load --port N --ca FILE --sessions FILE --workload FILE [--tokens FILE] [--codepoints N] [--dialect NAME]\n"
     "  tokens and sessions: one a line. Commands on stdin, one a line; README.md in tests/bench tells them and what is printed.\n"
     "  keys of a group in the workload, with their usual values:\n";
+static const struct dialect *const dialects[] = {&dialect_gloss, &dialect_plain, &dialect_relay,
+                                                 &dialect_mqtt,  &dialect_yjs,   &dialect_sharedb};
 
 struct settling { /* waiting for everything to be answered and delivered */
     uint64_t begun_us, until_us;
@@ -68,14 +70,23 @@ static void make_streams(const char *path)
     char **lines;
     load.stream_count = read_lines(path, &lines);
     load.streams = mem_array(load.stream_count, sizeof *load.streams);
+    load.rooms = mem_array(load.stream_count, sizeof *load.rooms);
     for (size_t i = 0; i < load.stream_count; i++) {
         gl_uuid id;
         if (!gl_uuid_parse(gl_slice_str(lines[i]), &id))
             fail("not the id of a session:", lines[i]);
-        stream_init(&load.streams[i], &id, &load.faults, writer_due, &load);
+        stream_init(&load.streams[i], &id, &load.faults, gloss_due, &load);
         mem_free(&lines[i]);
     }
     mem_free(&lines);
+}
+
+static void enter_room(struct client *client)
+{
+    struct room *room = client_room(client);
+    room->writers = mem_realloc(room->writers, (room->count + 1) * sizeof(struct client *));
+    client->rank = room->count;
+    room->writers[room->count++] = client;
 }
 
 static void make_group(struct group *group, const struct group_plan *plan)
@@ -91,7 +102,10 @@ static void make_group(struct group *group, const struct group_plan *plan)
         client->stream = &load.streams[plan->first + i % plan->sessions];
         client->number = (uint32_t)load.client_count;
         client->sent = plan->rate > 0 ? mem_array(SENT_KEPT, sizeof *client->sent) : NULL;
+        if (client->sent)
+            enter_room(client);
         wire_init(&client->wire, &load.shared);
+        gl_buf_init(&client->half, 1024 * 1024);
         load.clients[load.client_count++] = client;
     }
 }
@@ -115,12 +129,17 @@ static void free_all(void)
 {
     for (size_t i = 0; i < load.client_count; i++) {
         wire_fini(&load.clients[i]->wire);
+        gl_buf_fini(&load.clients[i]->half);
+        mem_free(&load.clients[i]->seen);
         mem_free(&load.clients[i]->sent);
     }
     for (size_t i = 0; i < load.workload.count; i++)
         mem_free(&load.groups[i].clients);
-    for (size_t i = 0; i < load.stream_count; i++)
+    for (size_t i = 0; i < load.stream_count; i++) {
         stream_fini(&load.streams[i]);
+        mem_free(&load.rooms[i].writers);
+    }
+    mem_free(&load.rooms);
     for (size_t i = 0; i < load.token_count; i++)
         mem_free(&load.tokens[i]);
     mem_free(&load.clients);
@@ -267,6 +286,11 @@ static void take_commands(void)
     }
 }
 
+static bool lacks_ops(const struct client *client)
+{
+    return load.dialect->is_proved ? client->seq < client->stream->head : peer_is_behind(client);
+}
+
 /* Ops without an answer, and clients that have not got what others have. */
 static size_t count_behind(void)
 {
@@ -275,7 +299,7 @@ static size_t count_behind(void)
         const struct client *client = load.clients[i];
         if (!client->group->is_started || client->wire.is_stopped || (client->state == CLIENT_AWAY && !client->group->plan.back))
             continue;
-        behind += client->state != CLIENT_LIVE || client->seq < client->stream->head ||
+        behind += client->state != CLIENT_LIVE || lacks_ops(client) ||
                   (client->group->plan.in_flight > 0 && client->first_unanswered < client->next_op);
     }
     return behind;
@@ -301,7 +325,8 @@ static struct timespec how_long(void)
     for (size_t i = 0; i < load.workload.count; i++) {
         const struct group *group = &load.groups[i];
         uint64_t left_us = group->due_us > load.now_us ? group->due_us - load.now_us : 0;
-        if (group->is_started && group->plan.rate > 0 && group->live > 0 && left_us < wait_us)
+        const bool is_over = group->plan.total && group->made >= group->plan.total;
+        if (group->is_started && group->plan.rate > 0 && !is_over && group->live > 0 && left_us < wait_us)
             wait_us = left_us > 0 ? left_us : 200; /* it could not be sent: an answer wakes us */
     }
     return (struct timespec){0, (long)wait_us * 1000};
@@ -326,8 +351,27 @@ static void loop(void)
     }
 }
 
+static void print_dialects(void)
+{
+    printf("  dialects, the first unless told:\n");
+    for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++)
+        printf("%-10s %s\n", dialects[i]->name, dialects[i]->what);
+}
+
+static void choose_dialect(const char *name)
+{
+    load.dialect = dialects[0];
+    for (size_t i = 0; name && i < sizeof dialects / sizeof *dialects; i++)
+        if (strcmp(dialects[i]->name, name) == 0)
+            load.dialect = dialects[i];
+    if (name && strcmp(load.dialect->name, name) != 0)
+        fail("no such dialect:", name);
+    load.shared.subprotocol = load.dialect->subprotocol;
+    load.shared.is_binary = load.dialect->is_binary;
+}
+
 struct options {
-    const char *port, *ca, *tokens, *sessions, *workload, *codepoints;
+    const char *port, *ca, *tokens, *sessions, *workload, *codepoints, *dialect;
 };
 
 static void read_options(int argc, char **argv, struct options *options)
@@ -336,7 +380,8 @@ static void read_options(int argc, char **argv, struct options *options)
         const char *name, **value;
     } known[] = {{"--port", &options->port},         {"--ca", &options->ca},
                  {"--tokens", &options->tokens},     {"--sessions", &options->sessions},
-                 {"--workload", &options->workload}, {"--codepoints", &options->codepoints}};
+                 {"--workload", &options->workload}, {"--codepoints", &options->codepoints},
+                 {"--dialect", &options->dialect}};
     for (int i = 1; i < argc; i += 2) {
         size_t at = 0;
         while (at < sizeof known / sizeof *known && strcmp(known[at].name, argv[i]) != 0)
@@ -344,12 +389,13 @@ static void read_options(int argc, char **argv, struct options *options)
         if (at == sizeof known / sizeof *known || i + 1 == argc) {
             fputs(usage, stdout);
             workload_print_keys();
+            print_dialects();
             exit(strcmp(argv[i], "--help") == 0 ? 0 : 2);
         }
         *known[at].value = argv[i + 1];
     }
-    if (!options->port || !options->ca || !options->tokens || !options->sessions || !options->workload)
-        fail("port, ca, tokens, sessions and workload must be told;", "--help says more");
+    if (!options->port || !options->ca || !options->sessions || !options->workload)
+        fail("port, ca, sessions and workload must be told;", "--help says more");
 }
 
 int main(int argc, char **argv)
@@ -367,7 +413,11 @@ int main(int argc, char **argv)
         fail(why, "");
     if (!wire_shared_init(&load.shared, &address, options.ca, &client_events))
         fail("OpenSSL cannot be set up with", options.ca);
-    load.token_count = read_lines(options.tokens, &load.tokens);
+    choose_dialect(options.dialect);
+    if (load.dialect == &dialect_gloss && !options.tokens)
+        fail("tokens must be told;", "--help says more");
+    if (options.tokens)
+        load.token_count = read_lines(options.tokens, &load.tokens);
     make_streams(options.sessions);
     make_groups();
     loop();

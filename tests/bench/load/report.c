@@ -63,6 +63,8 @@ static void print_group(const struct group *group)
     print_hist("delivery_ms", &group->delivery);
     print_hist("answer_ms", &group->answer);
     print_hist("back_ms", &group->back);
+    print_hist("first_page_ms", &group->first_page);
+    print_hist("joined_ms", &group->joined);
     print_refusals("refused", &group->refusals);
     print_refusals("closed", &group->closes);
     printf("}");
@@ -105,6 +107,8 @@ void report_clear(struct load *load)
         hist_clear(&group->delivery);
         hist_clear(&group->answer);
         hist_clear(&group->back);
+        hist_clear(&group->first_page);
+        hist_clear(&group->joined);
         group->refusals = group->closes = (struct refusals){0};
     }
     load->shared.bytes_in = load->shared.bytes_out = load->shared.frames_in = 0;

@@ -16,7 +16,7 @@
 
 #include "proto/gl_uuid.h"
 
-#define STREAM_FRAMES 16    /* distinct ones that are kept */
+#define STREAM_FRAMES 256   /* distinct ones that are kept, each at a place that follows from its bytes */
 #define STREAM_OPS    16384 /* ops whose chain and time are kept */
 #define CHAIN_TEXT    64    /* hexadecimal digits */
 
@@ -43,7 +43,6 @@ struct stream_op {
 struct stream {
     gl_uuid id;
     struct stream_frame frames[STREAM_FRAMES];
-    size_t frame_at;
     struct stream_op *ops; /* ring: seq % STREAM_OPS */
     uint64_t head;         /* newest op seen by anybody */
     struct faults *faults;

@@ -13,6 +13,7 @@
 #define MOST_BYTES (16u * 1024 * 1024) /* of one message */
 #define HEADER_MAX 14
 #define TEXT       0x1
+#define BINARY     0x2
 #define CLOSE      0x8
 #define PING       0x9
 #define PONG       0xA
@@ -77,7 +78,7 @@ void wire_drop(struct wire *wire)
     wire->ssl = NULL;
     wire->fd = -1;
     wire->state = WIRE_CLOSED;
-    wire->is_watched = false;
+    wire->is_watched = wire->is_corked = false;
     gl_buf_fini(&wire->in);
     gl_buf_fini(&wire->out);
     gl_buf_init(&wire->in, MOST_BYTES);
@@ -195,13 +196,13 @@ static void put_frame(struct wire *wire, unsigned opcode, struct gl_slice payloa
     wire->shared->frames_out++;
 }
 
-void wire_send(struct wire *wire, struct gl_slice text)
+void wire_send(struct wire *wire, struct gl_slice message)
 {
     if (wire->state != WIRE_OPEN)
         return;
     bool was_full = wire_is_full(wire);
-    put_frame(wire, TEXT, text);
-    if (!was_full)
+    put_frame(wire, wire->shared->is_binary ? BINARY : TEXT, message);
+    if (!was_full && !wire->is_corked)
         flush(wire);
 }
 
@@ -211,7 +212,8 @@ static void take_control(struct wire *wire, unsigned opcode, struct gl_slice pay
 {
     if (opcode == PING) {
         put_frame(wire, PONG, payload);
-        flush(wire);
+        if (!wire->is_corked)
+            flush(wire);
     } else if (opcode == CLOSE) {
         const unsigned char *code = (const unsigned char *)payload.data;
         end(wire, payload.len >= 2 ? (unsigned)(code[0] << 8 | code[1]) : 1005);
@@ -241,7 +243,7 @@ static size_t take_frames(struct wire *wire, const unsigned char *bytes, size_t 
         struct gl_slice content = gl_slice_of(frame + header, (size_t)payload);
         at += header + (size_t)payload;
         wire->shared->frames_in++;
-        if ((frame[0] & 0xf) == TEXT)
+        if ((frame[0] & 0xf) == TEXT || (frame[0] & 0xf) == BINARY)
             wire->shared->events->on_message(wire, content);
         else
             take_control(wire, frame[0] & 0xf, content);
@@ -274,7 +276,7 @@ static size_t take(struct wire *wire, const unsigned char *bytes, size_t len)
 }
 
 /* What was read: whole messages are taken from where they are, half of one is kept. */
-static void take_bytes(struct wire *wire, const unsigned char *bytes, size_t len)
+static void take_whole(struct wire *wire, const unsigned char *bytes, size_t len)
 {
     if (wire->in.len == 0) {
         size_t used = take(wire, bytes, len);
@@ -292,6 +294,17 @@ static void take_bytes(struct wire *wire, const unsigned char *bytes, size_t len
         gl_buf_fini(&wire->in);
         gl_buf_init(&wire->in, MOST_BYTES);
     }
+}
+
+/* Whatever is said in answer to one reading leaves in one write. */
+static void take_bytes(struct wire *wire, const unsigned char *bytes, size_t len)
+{
+    bool was_full = wire_is_full(wire);
+    wire->is_corked = true;
+    take_whole(wire, bytes, len);
+    wire->is_corked = false;
+    if (wire->state == WIRE_OPEN && !was_full && wire->out.len > 0)
+        flush(wire);
 }
 
 void wire_read(struct wire *wire)
@@ -335,9 +348,12 @@ static void send_upgrade(struct wire *wire)
     wire->shared->handshakes_resumed += (uint64_t)SSL_session_reused(wire->ssl);
     wire->state = WIRE_UPGRADING;
     gl_buf_printf(&wire->out,
-                  "GET /ws HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY
-                  "\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: gloss.v1\r\n\r\n",
-                  wire->shared->host);
+                  "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY
+                  "\r\nSec-WebSocket-Version: 13\r\n",
+                  wire->path, wire->shared->host);
+    if (wire->shared->subprotocol)
+        gl_buf_printf(&wire->out, "Sec-WebSocket-Protocol: %s\r\n", wire->shared->subprotocol);
+    gl_buf_str(&wire->out, "\r\n");
     flush(wire);
 }
 

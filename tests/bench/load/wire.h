@@ -20,8 +20,8 @@
 
 struct wire;
 struct wire_events {
-    void (*on_open)(struct wire *wire);                          /* messages may be sent */
-    void (*on_message)(struct wire *wire, struct gl_slice text); /* a whole one; the bytes are lent */
+    void (*on_open)(struct wire *wire);                             /* messages may be sent */
+    void (*on_message)(struct wire *wire, struct gl_slice message); /* a whole one, text or binary; the bytes are lent */
     void (*on_closed)(struct wire *wire, unsigned code);
 };
 struct wire_shared { /* by all wires of a process */
@@ -29,8 +29,10 @@ struct wire_shared { /* by all wires of a process */
     int epoll;
     struct sockaddr_in address;
     const struct wire_events *events;
-    char host[64];       /* as in the Host header */
-    unsigned char *room; /* where bytes are read */
+    const char *subprotocol; /* that is offered; NULL: none */
+    bool is_binary;          /* what is sent */
+    char host[64];           /* as in the Host header */
+    unsigned char *room;     /* where bytes are read */
     uint64_t bytes_in, bytes_out, frames_in, frames_out;
     uint64_t handshakes, handshakes_resumed; /* TLS */
 };
@@ -47,9 +49,11 @@ struct wire {
     SSL_SESSION *ticket; /* of the last connection, for the next one; NULL when none is wanted or there */
     bool keeps_ticket;
     int rcvbuf;       /* what the kernel may receive for us; 0: as it likes */
+    char path[64];    /* that is asked for */
     uint32_t watched; /* by epoll */
     bool is_watched;
     bool is_stopped;       /* not read from */
+    bool is_corked;        /* what is sent waits until everything that was read is taken */
     uint64_t allowance;    /* bytes that may still be read; UINT64_MAX: any */
     struct gl_buf in, out; /* half a message; what the socket did not take */
     uint64_t mask;         /* of a generator: what is sent is masked */
@@ -61,7 +65,7 @@ void wire_ready(struct wire *wire, uint32_t events); /* of epoll */
 void wire_read(struct wire *wire);                   /* what is there, as far as the allowance goes */
 void wire_stop_reading(struct wire *wire, bool is_stopped);
 bool wire_is_full(const struct wire *wire); /* the socket takes nothing now */
-void wire_send(struct wire *wire, struct gl_slice text);
+void wire_send(struct wire *wire, struct gl_slice message);
 void wire_drop(struct wire *wire); /* as a cable does; on_closed is not called */
 
 #endif

@@ -1,0 +1,326 @@
+"""workloads.py - the workloads of the numbers to reach, each driven against one server; README.md has them in words.
+
+    measured = Workloads(peer, SIZES["quick"], tell).run("A1")     # a dict of figures
+
+Every workload ends by waiting until everybody has everything, and fails when anything was lost, doubled or changed. Times in milliseconds, CPU in
+microseconds, memory in bytes. What is wrong with a figure, but not with the server, is told in `remarks`.
+"""
+import math
+import time
+
+import gauge
+import load as loads
+import server as support
+
+RATE_NO_LIMIT = 10000000
+P99_LIMIT_MS = 250
+SETTLE_S = 120
+
+# How many sessions a workload is about; a server has some for each, since it is used for all of them in turn.
+OF_ONE = ("A1", "A2", "C1", "C2", "E", "E100", "F")
+ALL = ("D", "A1", "A2", "B1", "B2", "C1", "C2", "E", "F")  # D first: what a server has in memory before nobody else was there
+
+SIZES = {
+    "all": {"readers": 1000, "a1_s": 10, "step_s": 2.5, "bisections": 2, "b_sessions": 200, "b1_s": 8, "tags": 20000, "idle": (5000, 10000), "annotations": 10000,
+            "joins": 7, "many": 100000, "f_s": 8, "d_sessions": 100},
+    "quick": {"readers": 1000, "a1_s": 3, "step_s": 1.2, "bisections": 1, "b_sessions": 200, "b1_s": 3, "tags": 10000, "idle": (2000,), "annotations": 10000,
+              "joins": 3, "many": 0, "f_s": 2, "d_sessions": 100},
+    "smoke": {"readers": 20, "a1_s": 0.2, "step_s": 0.2, "bisections": 0, "b_sessions": 4, "b1_s": 0.2, "tags": 200, "idle": (20,), "annotations": 200,
+              "joins": 2, "many": 0, "f_s": 0.2, "d_sessions": 2, "most_steps": 1, "is_smoke": True},
+}
+# Where the search for the highest rate begins, in ops a second: not far below what is expected.
+BEGIN = {"A2": {"gloss": 200, "hocuspocus": 400, "nchan": 50, "mosquitto": 25, "sharedb": 50, "relay": 25, "echo": 200},
+         "B2": {"sharedb": 250}}
+BATCH = 64
+
+
+def sessions_of(sizes):
+    """The first session of each workload, and how many there are together."""
+    first = {name: number for number, name in enumerate(OF_ONE)}
+    first["B"] = len(OF_ONE)
+    first["D"] = first["B"] + sizes["b_sessions"]
+    return first, first["D"] + sizes["d_sessions"]
+
+
+class Lost(AssertionError):
+    """A server did not keep its promise."""
+
+
+class Workloads:
+    def __init__(self, peer, sizes, tell):
+        self.peer, self.sizes, self.tell = peer, sizes, tell
+        self.first, _ = sessions_of(sizes)
+        self.remarks, self.noise = [], []
+        self.load = None
+
+    def run(self, name):
+        """The figures of one workload; None when the server has nothing for it."""
+        if name in self.peer.lacks:
+            return None
+        act = getattr(self, name.lower())
+        self.cpu = self.make_cpu()
+        if self.sizes.get("is_smoke"):
+            return act()
+        with gauge.Noise() as noise:
+            figures, spent = act(), self.cpu_all.spent()
+        noise.said.update(others=spent["others"], seconds=spent["seconds"], stolen=spent["stolen"])
+        self.noise.append(noise.said)
+        return {**figures, "noise": noise.said}
+
+    # ---- what they have in common
+
+    def make_cpu(self):
+        of = {"server": self.peer.pids, "database": self.peer.database_pids, "generator": lambda: [self.load.process.pid] if self.load else []}
+        self.cpu_all = gauge.Cpu(**of)
+        self.cpu_all.mark()
+        return gauge.Cpu(**of)
+
+    def begin(self, workload):
+        self.load = self.peer.load(workload)
+        return self.load
+
+    def measured(self, seconds):
+        """(the generator's report, CPU spent) of this time."""
+        self.cpu.mark()
+        self.load.say("measure")
+        time.sleep(seconds)
+        return self.load.report(), self.cpu.spent()
+
+    def settle(self, writers):
+        """Everything is answered and has come to everybody, once and in order."""
+        try:
+            report = self.load.settle(SETTLE_S, writers)
+        except AssertionError as error:
+            raise Lost(f"{self.peer.name}: {error}") from None
+        lost = sum(group["lost_connections"] for group in report["groups"].values())
+        if lost:
+            self.remark(f"{lost} connections were lost")
+        return report
+
+    def remark(self, words):
+        self.remarks.append(f"{self.peer.name}: {words}")
+        self.tell(f"    {words}")
+
+    @staticmethod
+    def latency(hist):
+        return {name: hist.get(name) for name in ("p50", "p99", "p999", "max", "count")}
+
+    def costs(self, spent, unit, count):
+        """CPU a unit, in microseconds, and how busy the generator was: above nine tenths of a core it is the limit itself."""
+        if not count:
+            return {}
+        busy = spent["generator"] / spent["seconds"]
+        return {f"server_us_{unit}": 1e6 * spent["server"] / count, f"database_us_{unit}": 1e6 * spent["database"] / count, "generator_cores": busy,
+                "server_cores": spent["server"] / spent["seconds"], "database_cores": spent["database"] / spent["seconds"]}
+
+    # ---- A: one session, one writer, many who read
+
+    def a_workload(self, name, rate):
+        first, readers = self.first[name], self.sizes["readers"]
+        return f"group readers clients={readers} first={first}\ngroup writer first={first} rate={rate} in_flight=250"
+
+    def a1(self):
+        with self.begin(self.a_workload("A1", 50)) as load:
+            load.start("readers", "writer")
+            time.sleep(min(1, self.sizes["a1_s"]))
+            report, spent = self.measured(self.sizes["a1_s"])
+            self.settle(["writer"])
+        readers, writer = report["groups"]["readers"], report["groups"]["writer"]
+        return {"delivery": self.latency(readers["delivery_ms"]), "answer": self.latency(writer["answer_ms"]), "deliveries_s": readers["deliveries"] / report["seconds"],
+                "bytes_delivery": report["bytes_in"] / max(1, readers["deliveries"]), **self.costs(spent, "delivery", readers["deliveries"])}
+
+    def a2(self):
+        begin = BEGIN["A2"].get(self.peer.name, 50)
+        with self.begin(self.a_workload("A2", begin)) as load:
+            load.start("readers", "writer")
+            best = self.highest_rate("writer", "readers", begin, self.sizes["readers"])
+        return best
+
+    # ---- B: many sessions, everybody writes
+
+    def b_workload(self, rate):
+        return f"group all clients={10 * self.sizes['b_sessions']} first={self.first['B']} sessions={self.sizes['b_sessions']} rate={rate}"
+
+    def b1(self):
+        rate = 10 * self.sizes["b_sessions"]
+        with self.begin(self.b_workload(rate)) as load:
+            self.start_silent(load, "all")
+            load.say("set all", f"rate={rate}")
+            time.sleep(min(1, self.sizes["b1_s"]))
+            report, spent = self.measured(self.sizes["b1_s"])
+            self.settle(["all"])
+        everybody = report["groups"]["all"]
+        return {"delivery": self.latency(everybody["delivery_ms"]), "answer": self.latency(everybody["answer_ms"]), "offered": rate,
+                "ops_s": everybody["answered"] / report["seconds"], "deliveries_s": everybody["deliveries"] / report["seconds"],
+                **self.costs(spent, "op", everybody["answered"])}
+
+    def b2(self):
+        begin = BEGIN["B2"].get(self.peer.name, 1000)
+        with self.begin(self.b_workload(begin)) as load:
+            self.start_silent(load, "all")
+            return self.highest_rate("all", "all", begin, 10 if self.peer.dialect != "sharedb" else 9)
+
+    # ---- the highest rate that is kept up
+
+    def highest_rate(self, writers, readers, begin, copies):
+        """Doubles the rate until it is not kept up, halves the way back, and gives the best that was. Kept up: p99 of delivery below the limit, and what is due comes."""
+        good, bad, best, steps = None, None, None, 0
+        rate = begin
+        while rate <= 100000:
+            figures = self.try_rate(writers, readers, rate, copies)
+            steps += 1
+            is_good = figures["delivery"]["p99"] is not None and figures["delivery"]["p99"] < P99_LIMIT_MS and figures["kept_up"] > 0.85
+            p99 = figures["delivery"]["p99"]
+            self.tell(f"    {rate:>6} ops/s: {figures['deliveries_s']:>9.0f} deliveries/s, p99 {'-' if p99 is None else format(p99, '.1f')} ms{'' if is_good else '  too much'}")
+            if is_good:
+                good, best = rate, figures
+            else:
+                bad = rate
+            if steps >= self.sizes.get("most_steps", 14) or (good and bad and bad / good < 2 ** (1 / 2 ** self.sizes["bisections"]) * 1.01):
+                break
+            if bad and not good:
+                if rate <= 4:
+                    break
+                rate = max(1, rate // 3)
+                continue
+            rate = round(math.sqrt(good * bad)) if bad else rate * 2
+        if best is None:
+            self.remark("no rate was kept up")
+            return {"rate": 0, "deliveries_s": 0, "ops_s": 0}
+        if best.get("generator_cores", 0) > 0.9:
+            self.remark(f"the generator itself took {best['generator_cores']:.2f} cores at {good} ops/s")
+        return best
+
+    def try_rate(self, writers, readers, rate, copies):
+        self.load.say("set", writers, f"rate={rate}")
+        time.sleep(min(0.5, self.sizes["step_s"]))
+        report, spent = self.measured(self.sizes["step_s"])
+        self.settle([writers])
+        group, writing = report["groups"][readers], report["groups"][writers]
+        return {"rate": rate, "delivery": self.latency(group["delivery_ms"]), "deliveries_s": group["deliveries"] / report["seconds"],
+                "ops_s": writing["answered"] / report["seconds"], "kept_up": group["deliveries"] / report["seconds"] / (rate * copies),
+                "bytes_delivery": report["bytes_in"] / max(1, group["deliveries"]), **self.costs(spent, "delivery", group["deliveries"])}
+
+    # ---- C: one script
+
+    def script(self, name, batch, in_flight, apart):
+        tags = self.sizes["tags"] if self.peer.name != "sharedb" or batch > 1 else self.sizes["tags"] // 20
+        workload = (f"group readers clients=10 first={self.first[name]}\n"
+                    f"group script first={self.first[name]} rate=1 batch={batch} in_flight={in_flight} total={tags} apart={apart}")
+        with self.begin(workload) as load:
+            load.start("readers")
+            settled, report, spent = self.at_once(load, "script")
+        seconds = max(settled["ms"], 0.001) / 1000
+        return {"ops_s": tags / seconds, "seconds": seconds, "tags": tags, **self.costs(spent, "op", tags), "bytes_op": report["bytes_in"] / tags}
+
+    @staticmethod
+    def start_silent(load, group):
+        """Everybody is there before anybody says anything."""
+        load.say("start", group + "\nset", group, "rate=0")
+        load.event("live", group=group)
+
+    def at_once(self, load, group):
+        """The group makes all of its ops as fast as it may, and everybody has them: (the event, the report, CPU)."""
+        self.start_silent(load, group)
+        self.cpu.mark()
+        load.say("measure\nset", group, f"rate={RATE_NO_LIMIT}\nsettle", 1000 * SETTLE_S)
+        settled, spent = load.event("settled", SETTLE_S + 30), self.cpu.spent()
+        report = load.report()
+        if settled["behind"] or any(report[fault] for fault in loads.FAULTS):
+            raise Lost(f"{self.peer.name}: {settled['behind']} clients lack something: {report['fault']} {report}")
+        return settled, report, spent
+
+    def c1(self):
+        return self.script("C1", 1, 64, 1)
+
+    def c2(self):
+        return self.script("C2", BATCH, 4 * BATCH, 0)
+
+    # ---- D: many who only listen
+
+    def d(self):
+        steps, before = [], 0
+        for count in self.sizes["idle"]:
+            steps.append((f"idle{count}", count, count - before))
+            before = count
+        workload = "\n".join(f"group {name} clients={more} first={self.first['D']} sessions={self.sizes['d_sessions']} tickets=0 at_once=32"
+                             for name, _, more in steps)
+        figures = {}
+        with self.begin(workload) as load:
+            begun, database_begun = gauge.rss(self.peer.pids()), gauge.rss(self.peer.database_pids())
+            for name, count, more in steps:
+                self.cpu.mark()
+                live = load.start(name)
+                spent = self.cpu.spent()
+                time.sleep(1 if count > 100 else 0)
+                figures[str(count)] = {"bytes_connection": (gauge.rss(self.peer.pids()) - begun) / count, "handshake_us": 1e6 * spent["server"] / more,
+                                       "database_us": 1e6 * spent["database"] / more, "arrivals_s": 1000 * more / max(live["ms"], 0.001),
+                                       "database_bytes_connection": (gauge.rss(self.peer.database_pids()) - database_begun) / count}
+            self.settle([])
+        return {**figures, "bytes_connection": figures[str(before)]["bytes_connection"], "handshake_us": figures[str(before)]["handshake_us"],
+                "database_us": figures[str(before)]["database_us"]}
+
+    # ---- E: a session that has much in it
+
+    def e(self):
+        figures = self.join("E", self.sizes["annotations"])
+        if self.sizes["many"] and self.peer.name == "gloss":
+            figures["many"] = self.join("E100", self.sizes["many"])
+        return figures
+
+    def join(self, name, count):
+        first = self.first[name]
+        is_mqtt = self.peer.dialect == "mqtt"
+        with self.begin(f"group script first={first} rate=1 batch={1 if is_mqtt else BATCH} in_flight=192 total={count} retained={int(is_mqtt)}\n"
+                        f"group joiners clients={self.sizes['joins']} first={first} at_once=1 page=1 records={count}") as load:
+            self.at_once(load, "script")
+            self.cpu.mark()
+            load.say("measure")
+            load.start("joiners")
+            spent, report = self.cpu.spent(), load.report()
+            self.settle([])
+        joiners = report["groups"]["joiners"]
+        return {"annotations": count, "all": self.latency(joiners["joined_ms"]), "first": self.latency(joiners["first_page_ms"]),
+                "bytes_annotation": report["bytes_in"] / self.sizes["joins"] / count, **self.costs(spent, "join", self.sizes["joins"])}
+
+    # ---- F: one op on a quiet server
+
+    def f(self):
+        with self.begin(f"group other first={self.first['F']}\ngroup one first={self.first['F']} rate=20") as load:
+            load.start("other", "one")
+            time.sleep(min(0.5, self.sizes["f_s"]))
+            report, spent = self.measured(self.sizes["f_s"])
+            self.settle(["one"])
+        one, other = report["groups"]["one"], report["groups"]["other"]
+        return {"answer": self.latency(one["answer_ms"]), "delivery": self.latency(other["delivery_ms"]), **self.costs(spent, "op", one["answered"])}
+
+
+def commit_floor(cluster, seconds):
+    """One row, one commit, one after the other, in this cluster: milliseconds (p50 and p99), by pgbench; None without it."""
+    import glob
+    import os
+    import shutil
+    import subprocess
+    import tempfile
+    program = shutil.which("pgbench") or next(iter(sorted(glob.glob("/usr/lib/postgresql/*/bin/pgbench"), reverse=True)), None)
+    if not program or not hasattr(cluster, "socket"):
+        return None
+    with tempfile.TemporaryDirectory(prefix="gloss-bench-commit.") as folder:
+        with open(folder + "/one.sql", "w") as file:
+            file.write("insert into one_commit (body) values (repeat('x', 300));\n")
+        cluster.sql("create table if not exists one_commit (n bigint generated always as identity primary key, body text)")
+        done = subprocess.run([program, "-n", "-h", cluster.socket, "-U", "postgres", "-M", "prepared", "-c", "1", "-T", str(max(1, int(seconds))), "-f", folder + "/one.sql",
+                               "-l", "postgres"], cwd=folder, capture_output=True, text=True, timeout=60 + seconds)
+        times = []
+        for name in os.listdir(folder):
+            if name.startswith("pgbench_log"):
+                with open(f"{folder}/{name}") as file:
+                    times += [int(line.split()[2]) / 1000 for line in file if line.strip()]
+    if done.returncode or not times:
+        return None
+    times.sort()
+    return {"p50": times[len(times) // 2], "p99": times[len(times) * 99 // 100], "count": len(times)}
+
+
+def missing():
+    return support.missing() or loads.missing()
