@@ -61,7 +61,12 @@ static int check_settings(const struct settings *settings)
     if (!is_readable(settings, "tls_certificate", settings->tls_certificate) ||
         !is_readable(settings, "tls_key", settings->tls_key))
         return ADMIN_CERTIFICATE;
-    return serve_metrics_check(settings);
+    struct gl_err err = {0};
+    if (serve_metrics_check(settings, &err)) {
+        serve_fail(settings, "%s", err.detail);
+        return ADMIN_SETTINGS;
+    }
+    return ADMIN_OK;
 }
 
 static void raise_limits(const struct settings *settings)

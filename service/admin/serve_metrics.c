@@ -81,16 +81,13 @@ void serve_metrics_beat(struct serve_metrics *metrics, uint64_t every_ms)
 
 /* ---- telling them */
 
-int serve_metrics_check(const struct settings *settings)
+enum gl_code serve_metrics_check(const struct settings *settings, struct gl_err *err)
 {
     struct network network;
-    struct gl_err err = {0};
-    for (size_t i = 0; i < settings->metrics_from.count; i++)
-        if (network_parse(settings->metrics_from.items[i], "metrics_from", &network, &err)) {
-            serve_fail(settings, "%s", err.detail);
-            return ADMIN_SETTINGS;
-        }
-    return ADMIN_OK;
+    enum gl_code code = GL_OK;
+    for (size_t i = 0; i < settings->metrics_from.count && !code; i++)
+        code = network_parse(settings->metrics_from.items[i], "metrics_from", &network, err);
+    return code;
 }
 
 static bool may_ask(const struct settings *settings, const char *address)

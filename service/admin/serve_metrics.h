@@ -28,6 +28,7 @@ struct serve_metrics {
 void serve_metrics_open(struct serve_metrics *metrics,
                         struct http *http); /* adds the route; the pointers above are set before the loop runs */
 void serve_metrics_beat(struct serve_metrics *metrics, uint64_t every_ms); /* takes the numbers; to be called by a timer */
-int serve_metrics_check(const struct settings *settings); /* of the setting metrics_from: an exit code, once it was said */
+enum gl_code serve_metrics_check(const struct settings *settings,
+                                 struct gl_err *err) GL_MUST_USE; /* of the setting metrics_from */
 
 #endif

@@ -104,6 +104,28 @@ static void on_alone(void *ctx)
 
 /* ---- SIGHUP */
 
+static struct core_limits core_limits(const struct settings *settings)
+{
+    return (struct core_limits){
+        .frame_bytes = settings->max_frame_bytes,
+        .ops_in_flight = (size_t)settings->ops_in_flight,
+        .requests_in_flight = (size_t)settings->requests_in_flight,
+        .bytes_in_flight = (size_t)settings->bytes_in_flight,
+        .document_bytes = settings->max_document_bytes,
+        .uploads_bytes = settings->max_uploads_bytes,
+        .append_max_ops = (size_t)settings->append_max_ops,
+        .recent_ops = (size_t)settings->recent_ops,
+        .recent_bytes = settings->recent_bytes,
+        .sessions = (size_t)settings->max_sessions,
+        .account_sessions = (size_t)settings->max_account_sessions,
+        .sessions_bytes = settings->sessions_memory,
+        .hello_ms = settings->hello_timeout_ms,
+        .stall_ms = settings->stall_timeout_ms,
+        .append_ms = settings->append_timeout_ms,
+        .idle_session_ms = settings->idle_session_ms,
+    };
+}
+
 static void reload(struct worker *worker)
 {
     struct settings fresh;
@@ -111,10 +133,14 @@ static void reload(struct worker *worker)
     enum log_level level;
     settings_init(&fresh);
     enum gl_code code = settings_load_again(&fresh, worker->settings, environ, &err);
+    if (!code)
+        code = serve_metrics_check(&fresh, &err);
     size_t changed = code ? 0 : settings_reload(worker->settings, &fresh);
     settings_fini(&fresh);
     if (!code && log_level_parse(worker->settings->log_level, &level))
         log_set_level(level);
+    const struct core_limits limits = core_limits(worker->settings);
+    core_set_limits(worker->core, &limits);
     /* Also when no setting has changed: the files may have. */
     if (!code)
         code = net_server_reload_tls(worker->net, worker->settings->tls_certificate, worker->settings->tls_key, &err);
@@ -187,28 +213,6 @@ static int check_database(const struct settings *settings)
     }
     serve_fail(settings, "%s", err.detail);
     return is_schema ? ADMIN_SCHEMA : ADMIN_SETTINGS;
-}
-
-static struct core_limits core_limits(const struct settings *settings)
-{
-    return (struct core_limits){
-        .frame_bytes = settings->max_frame_bytes,
-        .ops_in_flight = (size_t)settings->ops_in_flight,
-        .requests_in_flight = (size_t)settings->requests_in_flight,
-        .bytes_in_flight = (size_t)settings->bytes_in_flight,
-        .document_bytes = settings->max_document_bytes,
-        .uploads_bytes = settings->max_uploads_bytes,
-        .append_max_ops = (size_t)settings->append_max_ops,
-        .recent_ops = (size_t)settings->recent_ops,
-        .recent_bytes = settings->recent_bytes,
-        .sessions = (size_t)settings->max_sessions,
-        .account_sessions = (size_t)settings->max_account_sessions,
-        .sessions_bytes = settings->sessions_memory,
-        .hello_ms = settings->hello_timeout_ms,
-        .stall_ms = settings->stall_timeout_ms,
-        .append_ms = settings->append_timeout_ms,
-        .idle_session_ms = settings->idle_session_ms,
-    };
 }
 
 static int open_network(struct worker *worker)

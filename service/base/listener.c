@@ -129,8 +129,19 @@ static bool process_has(const char *pid, const char *link)
     return has;
 }
 
-/* "nginx (process 123)", or nothing when /proc does not say (another user's process). */
-static void describe_holder(uint16_t port, char *who, size_t room)
+static void read_name(const char *pid, char name[32])
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
+    FILE *comm = fopen(path, "re");
+    snprintf(name, 32, "a process");
+    if (comm && fgets(name, 32, comm))
+        name[strcspn(name, "\n")] = '\0';
+    if (comm)
+        fclose(comm);
+}
+
+pid_t listener_holder(uint16_t port, const char *wanted, char name[32])
 {
     unsigned long inode = listening_inode("/proc/net/tcp", port);
     if (!inode)
@@ -138,21 +149,27 @@ static void describe_holder(uint16_t port, char *who, size_t room)
     char link[64];
     snprintf(link, sizeof(link), "socket:[%lu]", inode);
     DIR *processes = inode ? opendir("/proc") : NULL;
-    *who = '\0';
-    for (struct dirent *entry; processes && !*who && (entry = readdir(processes));) {
+    pid_t found = 0;
+    for (struct dirent *entry; processes && !found && (entry = readdir(processes));) {
         if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || !process_has(entry->d_name, link))
             continue;
-        char path[64], name[32] = "a process";
-        snprintf(path, sizeof(path), "/proc/%.20s/comm", entry->d_name);
-        FILE *comm = fopen(path, "re");
-        if (comm && fgets(name, sizeof(name), comm))
-            name[strcspn(name, "\n")] = '\0';
-        if (comm)
-            fclose(comm);
-        snprintf(who, room, " by %s (process %.20s)", name, entry->d_name);
+        read_name(entry->d_name, name);
+        if (!wanted || !strcmp(name, wanted))
+            found = (pid_t)strtol(entry->d_name, NULL, 10);
     }
     if (processes)
         closedir(processes);
+    return found;
+}
+
+/* "nginx (process 123)", or nothing when /proc does not say (another user's process). */
+static void describe_holder(uint16_t port, char *who, size_t room)
+{
+    char name[32];
+    pid_t pid = listener_holder(port, NULL, name);
+    *who = '\0';
+    if (pid)
+        snprintf(who, room, " by %s (process %d)", name, (int)pid);
 }
 
 static enum gl_code explain(int error, const char *address, uint16_t port, struct gl_err *err)

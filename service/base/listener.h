@@ -13,6 +13,7 @@
 #define LISTENER_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "proto/gl_err.h"
 
@@ -27,6 +28,8 @@ struct listener {
 
 enum gl_code listener_open(struct listener *listener, char *const *addresses, size_t address_count, uint16_t port, size_t sets,
                            struct gl_err *err) GL_MUST_USE;
+/* Who listens on port: its process, and what it is called; wanted, unless NULL, is how it must be called. 0: nobody, or another user's. */
+pid_t listener_holder(uint16_t port, const char *wanted, char name[32]);
 const int *listener_set(const struct listener *listener, size_t set); /* per_set descriptors, non-blocking */
 void listener_keep(struct listener *listener, size_t set);            /* closes all others */
 void listener_close(struct listener *listener);

@@ -95,12 +95,12 @@ enum gl_code settings_read_file(struct settings *settings, const char *path, str
 
 /* ---- the environment */
 
-/* Names that begin with GLOSS_ and belong to others: the client, the tests, ./run. One that ends with _ stands for all that begin so. */
+/* Names that begin with GLOSS_ and belong to others: the client, the tests, ./run, the image. One that ends with _ stands for all that begin so. */
 static bool is_for_others(const char *name)
 {
-    static const char *const others[] = {"CONFIG", "USER",    "BUILD_ROOT", "URL",      "TOKEN",      "TOKEN_FILE",
-                                         "CA",     "PROJECT", "HOME",       "CACHE",    "SOURCE_DIR", "BUILD_DIR",
-                                         "TEST_",  "DEPS_",   "RUN_",       "PACKAGED_"};
+    static const char *const others[] = {"CONFIG", "USER",    "BUILD_ROOT", "URL",       "TOKEN",      "TOKEN_FILE",
+                                         "CA",     "PROJECT", "HOME",       "CACHE",     "SOURCE_DIR", "BUILD_DIR",
+                                         "TEST_",  "DEPS_",   "RUN_",       "PACKAGED_", "IMAGE_"};
     for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
         size_t len = strlen(others[i]);
         if (others[i][len - 1] == '_' ? !strncmp(name, others[i], len) : !strcmp(name, others[i]))

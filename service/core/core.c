@@ -188,6 +188,11 @@ enum gl_code core_check_kind(const struct core *core, enum gl_op_kind kind, stru
     return gl_fail(err, GL_E_UPGRADE, "a server of this installation is still of an older version");
 }
 
+void core_set_limits(struct core *core, const struct core_limits *limits)
+{
+    core->limits = *limits;
+}
+
 const struct core_limits *core_get_limits(const struct core *core)
 {
     return &core->limits;

@@ -56,6 +56,7 @@ struct core_counts {
     size_t peers, signed_in, sessions, projects, appends_in_flight;
     uint64_t ops_accepted, ops_refused, ops_repeated, deliveries, fence_losses, holds, resyncs;
 };
+void core_set_limits(struct core *core, const struct core_limits *limits); /* from the next request on */
 void core_counts(const struct core *core, struct core_counts *counts);
 
 #endif

@@ -42,7 +42,16 @@ PGconn *pg_connect(const char *text, const char *user, const char *application, 
         char said[256];
         snprintf(said, sizeof(said), "%s", PQerrorMessage(pg));
         trim(said);
-        gl_fail(err, GL_E_STORE_DOWN, "the database cannot be reached%s%s: %s", user ? " as " : "", user ? user : "", said);
+        /* libpq has no SQLSTATE for this. A server that speaks another language is one that cannot be reached. */
+        if (PQconnectionNeedsPassword(pg) || strstr(said, "password authentication failed")) {
+            gl_fail(
+                err, GL_E_SETTING,
+                "the database refuses%s%s: %s; name a password file that has the right one (PGPASSFILE, or passfile= in the setting "
+                "database; nobody else may read it), or set it anew with `glossd init --password-file`",
+                user ? " " : "", user ? user : "", said);
+        } else {
+            gl_fail(err, GL_E_STORE_DOWN, "the database cannot be reached%s%s: %s", user ? " as " : "", user ? user : "", said);
+        }
         PQfinish(pg);
         return NULL;
     }

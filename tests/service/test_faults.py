@@ -5,7 +5,9 @@ import os
 import signal
 import socket
 import ssl
+import struct
 import subprocess
+import threading
 import time
 import unittest
 import urllib.error
@@ -413,6 +415,51 @@ class Database(FaultCase):
             return False
 
 
+class PasswordGate:
+    """What a PostgreSQL says to whoever has no password, or another one, up to its refusal."""
+
+    def __enter__(self):
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.listening.shutdown(socket.SHUT_RDWR)
+        self.listening.close()
+        self.thread.join()
+
+    def serve(self):
+        while True:
+            try:
+                taken, _ = self.listening.accept()
+            except OSError:
+                return
+            with taken:
+                taken.settimeout(60)
+                try:
+                    self.refuse(taken)
+                except (OSError, struct.error):
+                    pass  # it has hung up
+
+    def refuse(self, taken):
+        stream = taken.makefile("rb")
+
+        def take(header):
+            length = struct.unpack("!I", stream.read(header + 4)[header:])[0]
+            return stream.read(length - 4)
+        said = take(0)
+        while said[:4] != struct.pack("!I", 3 << 16):  # it asks for encryption first
+            taken.sendall(b"N")
+            said = take(0)
+        user = said[4:].split(b"\0")[1]
+        taken.sendall(b"R" + struct.pack("!II", 8, 3))  # a password, as it is
+        take(1)
+        fields = b"SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user \"" + user + b"\"\0\0"
+        taken.sendall(b"E" + struct.pack("!I", len(fields) + 4) + fields)
+
+
 class Starting(unittest.TestCase):
     """What keeps glossd from serving. One database for all; glossd is started by each test, with settings of its own."""
 
@@ -522,6 +569,21 @@ class Starting(unittest.TestCase):
             self.server.sql("delete from schema_version")
             self.server.sql("insert into schema_version select * from kept")
             self.server.sql("drop table kept")
+
+    def test_a_password_that_is_wrong_or_missing(self):
+        """It is refused at the start, and told what to do; a database that is not there is waited for."""
+        with PasswordGate() as gate:
+            where = f"host=127.0.0.1 port={gate.port} dbname={self.server.name}"
+            path = self.server.folder + "/pgpass"
+            with open(path, "w") as file:
+                os.chmod(path, 0o600)
+                file.write("*:*:*:*:not this one\n")
+            said = self.refuse(3, "password authentication failed", self.server.name + "_append", "PGPASSFILE", options=["--database", f"{where} passfile={path}"])
+            self.assertNotIn("not this one", said)
+            self.refuse(3, "no password supplied", "PGPASSFILE", options=["--database", f"{where} passfile=/nowhere"])
+            done = self.server.glossd("user", "list", "--database", f"{where} passfile={path}", check=False)
+            self.assertEqual(done.status, 3, done)
+            self.assertIn("password authentication failed", done.err)
 
     def test_a_database_that_was_never_made(self):
         empty = self.server.cluster.conninfo.split(" user=")[0] + " dbname=template1"

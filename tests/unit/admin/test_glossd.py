@@ -274,6 +274,27 @@ class Processes(unittest.TestCase):
         self.assertEqual(server.get("/healthz")[0], 200)
         self.assertEqual(server.stop(), 0)
 
+    def test_reload_tells_the_server_of_these_settings(self):
+        path = HOME + "/reload-verb.conf"
+
+        def write(text):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        write("")
+        server = Server(self, "--config", path)
+        write("log_level = debug\nmax_sessions = 7\nmetrics_from = 10.0.0.0/8\nworkers = 9\n")
+        done = run("reload", "--port", str(server.port))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn(f"process {server.process.pid} ", done.stdout)
+        server.await_said("service.reloaded", "changed=3")
+        write("metrics_from = everybody\n")
+        self.assertEqual(run("reload", "--port", str(server.port)).returncode, 0)
+        server.await_said("service.reloaded", "everybody")
+        self.assertEqual(server.stop(), 0)
+        done = run("reload", "--port", str(server.port))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(str(server.port), done.stderr)
+
     def test_systemd_is_told(self):
         path = HOME + "/notify"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
