@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+"""The systemd units: sound, closed to what a service does not need, and a port that systemd holds is taken over, with whoever waits there."""
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import unittest
+import urllib.request
+
+SOURCE, GLOSSD = os.environ["GLOSS_SOURCE_DIR"], os.environ["GLOSSD"]
+UNITS = os.path.join(SOURCE, "docker", "systemd")
+EXPOSURE = 20  # tenths, of 100: what systemd-analyze thinks that somebody who has taken over the service could do
+
+
+def missing():
+    for program in ("systemd-analyze", "systemd-socket-activate", "openssl"):
+        if not shutil.which(program):
+            return f"the program {program} is missing"
+    return None
+
+
+class Units(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="gloss-units.")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        for unit in os.listdir(UNITS):
+            with open(os.path.join(UNITS, unit), encoding="utf-8") as given, open(os.path.join(self.folder, unit), "w", encoding="utf-8") as placed:
+                placed.write(given.read().replace("/usr/bin/glossd", GLOSSD))
+
+    def analyze(self, *words):
+        return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, timeout=120, cwd=self.folder, env={**os.environ, "LC_ALL": "C.UTF-8"})
+
+    def test_are_sound(self):
+        done = self.analyze("verify", "--man=no", self.folder + "/gloss.service", self.folder + "/gloss.socket")
+        ours = [line for line in done.stderr.splitlines() if "gloss" in line]
+        self.assertEqual((done.returncode, ours), (0, []), done.stderr)
+
+    def test_are_closed(self):
+        done = self.analyze("security", "--no-pager", "--offline=true", f"--threshold={EXPOSURE}", self.folder + "/gloss.service")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_what_ends_the_service_for_good_is_not_tried_again(self):
+        """The exit statuses that the handbook says are the same the next time."""
+        with open(UNITS + "/gloss.service", encoding="utf-8") as file:
+            unit = file.read()
+        self.assertEqual(re.search("^RestartPreventExitStatus=(.*)$", unit, re.M).group(1).split(), ["2", "3", "5", "6", "7"])
+
+    def test_a_port_that_is_held_for_it_is_taken_over(self):
+        subprocess.run([SOURCE + "/service/deps/certificate", self.folder], check=True, capture_output=True)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        serving = ["serve", "--tls-certificate", self.folder + "/tls/server.crt", "--tls-key", self.folder + "/tls/server.key", "--database", "host=/nowhere", "--port", "1",
+                   "--workers", "2"]
+        env = {name: value for name, value in os.environ.items() if not name.startswith("GLOSS")}
+        passed = [word for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS") if name in env for word in ("-E", name)]
+        with open(self.folder + "/log", "w+", encoding="utf-8") as log:
+            process = subprocess.Popen(["systemd-socket-activate", "-l", f"127.0.0.1:{port}", *passed, GLOSSD, *serving], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            try:
+                for _ in range(600):  # until somebody listens there; then whoever connects starts it, and waits for its answer
+                    try:
+                        socket.create_connection(("127.0.0.1", port), timeout=60).close()
+                        break
+                    except ConnectionRefusedError:
+                        self.assertIsNone(process.poll())
+                        subprocess.run(["sleep", "0.1"], check=True)
+                context = ssl.create_default_context(cafile=self.folder + "/ca/ca.crt")
+                with urllib.request.urlopen(f"https://127.0.0.1:{port}/healthz", timeout=120, context=context) as answer:
+                    self.assertEqual(answer.read(), b"ok\n")
+                process.send_signal(signal.SIGTERM)
+                self.assertEqual(process.wait(60), 0)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+            log.seek(0)
+            said = log.read()
+        self.assertRegex(said, rf"service.started .* workers=2 .* port={port}\n")
+
+
+if __name__ == "__main__":
+    reason = missing()
+    if reason:
+        print("skipped:", reason)
+        sys.exit(77)
+    unittest.main(verbosity=2)
