@@ -101,6 +101,11 @@ class Load:
         time.sleep(seconds)
         return self.report()
 
+    def histogram(self, group):
+        """Of its deliveries since the measurement began: at most so many microseconds -> how many."""
+        self.say("histogram", group)
+        return {most: count for most, count in self.event("histogram", group=group)["delivery_us"]}
+
     def report(self):
         self.say("report")
         return self.event("report")

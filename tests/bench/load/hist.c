@@ -14,7 +14,7 @@ static uint32_t step_of(uint64_t us)
     return step < HIST_STEPS ? step : HIST_STEPS - 1;
 }
 
-static uint64_t end_of(uint32_t step)
+uint64_t hist_end_of(uint32_t step)
 {
     if (step < STEPS_EACH)
         return step;
@@ -42,7 +42,7 @@ uint64_t hist_at(const struct hist *hist, uint64_t millionths)
     for (uint32_t step = 0; step < HIST_STEPS && hist->count > 0; step++) {
         seen += hist->steps[step];
         if (seen >= wanted)
-            return end_of(step) < hist->largest_us ? end_of(step) : hist->largest_us;
+            return hist_end_of(step) < hist->largest_us ? hist_end_of(step) : hist->largest_us;
     }
     return hist->largest_us;
 }

@@ -23,5 +23,7 @@ void hist_add(struct hist *hist, uint64_t us);
 void hist_clear(struct hist *hist);
 /* What so many of a million values are not above, as it was at most; 0 when there is none. */
 uint64_t hist_at(const struct hist *hist, uint64_t millionths);
+/* The largest value that is counted in a step. */
+uint64_t hist_end_of(uint32_t step);
 
 #endif

@@ -120,6 +120,7 @@ uint64_t writer_start_cp(const struct client *client, uint64_t number); /* where
 /* report.c */
 void report_said(const char *event, const char *fmt, ...) GL_PRINTF(2, 3); /* {"event":…, and what follows */
 void report_groups(struct load *load, const char *name);
+void report_histogram(const struct group *group); /* of its deliveries */
 void report_clear(struct load *load);
 
 #endif

@@ -261,6 +261,8 @@ static void command(char *line)
         stop_group(group);
     else if (!strcmp(verb, "read"))
         read_group(group);
+    else if (!strcmp(verb, "histogram"))
+        report_histogram(group);
     else if (!strcmp(verb, "set"))
         set_group(group, more);
     else

@@ -98,6 +98,20 @@ void report_groups(struct load *load, const char *name)
     fflush(stdout);
 }
 
+void report_histogram(const struct group *group)
+{
+    const char *comma = "";
+    printf("{\"event\":\"histogram\",\"group\":\"%s\",\"delivery_us\":[", group->plan.name);
+    for (uint32_t step = 0; step < HIST_STEPS; step++) {
+        if (group->delivery.steps[step] == 0)
+            continue;
+        printf("%s[%llu,%u]", comma, (unsigned long long)hist_end_of(step), group->delivery.steps[step]);
+        comma = ",";
+    }
+    printf("]}\n");
+    fflush(stdout);
+}
+
 void report_clear(struct load *load)
 {
     for (size_t i = 0; i < load->workload.count; i++) {
