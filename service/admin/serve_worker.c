@@ -231,6 +231,9 @@ static int open_network(struct worker *worker)
         .max_frame_bytes = settings->max_frame_bytes,
         .hello_ms = settings->hello_timeout_ms,
         .stall_ms = settings->stall_timeout_ms,
+        .ping_ms = settings->ping_interval_ms,
+        .gone_ms =
+            settings->ping_interval_ms * 7 / 4, /* with what the sweep takes: two pings' time, which is what was promised */
         .http = worker->http,
     };
     struct gl_err err = {0};

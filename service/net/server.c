@@ -20,7 +20,7 @@ static const struct net_config defaults = {
     .hello_ms = 10000,
     .stall_ms = 8000,
     .ping_ms = 30000,
-    .gone_ms = 40000,
+    .gone_ms = 52500,
 };
 
 static void fill_in_defaults(struct net_config *config)

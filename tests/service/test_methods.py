@@ -6,6 +6,7 @@ import json
 import time
 
 import case
+import wire
 from case import Client, Refused, ServiceCase, TEXT, create, delete, new_id, support
 from wiredef import Wire, wrong_values
 
@@ -549,6 +550,22 @@ class SigningIn(MethodCase):
         closed = self.connect("somebody", hello=False).wait_closed()
         self.assertEqual((closed.code, closed.reason), (1008, "sign_in_timeout"))
         self.assertGreater(time.monotonic() - begun, 1)
+
+    def test_nobody_answers_pings(self):
+        """A peer that is there no more, as when its machine lost its current: nothing says so. Others, who answer, see that it is gone."""
+        self.addCleanup(self.restart_with)
+        self.restart_with(ping_interval_ms=1000)
+        host = wire.Server(self.server.port, self.server.ca)
+        with wire.open_ws(host) as conn:
+            begun = time.monotonic()
+            conn.text(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "hello", "params": {"token": self.secret("ana"), "client": "silent"}}))
+            frames = []
+            with self.assertRaises(wire.Closed):
+                while True:
+                    frames.append(conn.recv_frame())
+            took = time.monotonic() - begun
+        self.assertEqual([first & 0xF for first, _ in frames], [wire.TEXT, wire.PING])
+        self.assertTrue(1.7 < took < 40, took)  # with the usual interval it is 52 s
 
     def test_secrets_are_not_in_the_log(self):
         self.hello(account="pia", password=PASSWORD)
