@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """/metrics, /healthz and /readyz, and what `glossd metrics` and `glossd health` make of them: two workers count as one service."""
 import os
+import re
 import signal
 import ssl
 import subprocess
@@ -117,6 +118,21 @@ class Metrics(ServiceCase):
             if row.startswith("| `"):
                 name, kind = row.split("`")[1], row.split(" | ")[1]
                 self.assertIn(name + "_count" if kind == "histogram" else name, told)
+
+    def test_alerts_are_about_what_is_counted(self):
+        folder = os.path.join(os.environ["GLOSS_SOURCE_DIR"], "docker")
+        with open(os.path.join(folder, "alerts.yaml")) as file:
+            alerts = file.read()
+        with open(os.path.join(folder, "README.md")) as file:
+            handbook = file.read()
+        samples = self.numbers().samples
+        told = {sample.split("{")[0] for sample in samples}
+        for rule in alerts.split("- alert: ")[1:]:
+            self.assertIn(f"| {rule.split()[0]} |", handbook)
+            for name in re.findall(r"gloss_[a-z_]+", rule):
+                self.assertTrue({name, name + "_count"} & told, name)
+            for event in "|".join(re.findall(r'event=~"([^"]+)"', rule)).split("|"):
+                self.assertTrue(not event or f'gloss_events_total{{event="{event}"}}' in samples, event)
 
 
 class Health(unittest.TestCase):
