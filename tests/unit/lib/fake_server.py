@@ -805,7 +805,7 @@ async def serve_nothing(reader, writer):
 
 
 async def listen(server, directory):
-    options = {"compression": None, "ping_interval": None, "max_size": 1 << 20}
+    options = {"compression": None, "ping_interval": None, "max_size": 1 << 20, "open_timeout": 180}
 
     async def ws(name, host="127.0.0.1", **more):
         made = await websockets.serve(server.on_connection, host, 0, ssl=context(directory, name), **dict(options, subprotocols=["gloss.v1"], **more))
