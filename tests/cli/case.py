@@ -29,7 +29,7 @@ class CliCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.server = support.Server(workers=cls.workers, settings=cls.settings, own_cluster=cls.own_cluster)
+        cls.server = support.Server(workers=cls.workers, settings=support.patient(cls.settings, cls.own_cluster), own_cluster=cls.own_cluster)
         cls.server.__enter__()
         try:
             cls.prepare()

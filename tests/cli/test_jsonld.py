@@ -4,7 +4,7 @@ import copy
 import json
 import unittest
 
-from case import CliCase, MIXED, PLAIN, main
+from case import CliCase, MIXED, PLAIN, main, support
 from client import Client, create
 import jsonld_rules
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from case import CliCase, main
+from case import CliCase, main, support
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from client import Client, mode  # noqa: E402

@@ -52,7 +52,7 @@ class ServiceCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.server = cls.kind_of_server(workers=cls.workers, settings=cls.settings, own_cluster=cls.own_cluster)
+        cls.server = cls.kind_of_server(workers=cls.workers, settings=support.patient(cls.settings, cls.own_cluster), own_cluster=cls.own_cluster)
         cls.server.__enter__()
         try:
             for name, role in cls.users.items():

@@ -110,7 +110,7 @@ class Workers(FaultCase):
         os.kill(worker, signal.SIGCONT)
         moment = time.monotonic() - begun
         self.finish_writing()
-        if moment < 2:  # watchdog_ms is 5000: this machine may have made it longer
+        if moment < 20:  # watchdog_ms is 60000: this machine may have made it longer
             self.assertEqual(sorted(self.server.workers()), before)
 
     def test_a_locked_stream(self):

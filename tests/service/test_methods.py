@@ -538,7 +538,7 @@ class SigningIn(MethodCase):
             self.assertError(refused, "sign_in_first")
 
     def restart_with(self, **settings):
-        self.server.extra = settings
+        self.server.extra = support.patient(settings, False)
         self.server.write_settings()
         self.server.restart()
 

@@ -38,6 +38,15 @@ PROJECT = "briefs"
 LIMIT_S = 180  # for what must come or end: a bound for what hangs, not for what is slow
 
 
+PATIENCE = {"hello_timeout_ms": 60000, "stall_timeout_ms": 60000, "watchdog_ms": 60000}
+STORE_PATIENCE = {"statement_timeout_ms": 60000, "append_timeout_ms": 60000}
+
+
+def patient(settings, own_cluster):
+    """Settings with which a slow machine ends nobody, where they do not say otherwise; who stops a cluster of his own waits for the store's deadlines."""
+    return {**PATIENCE, **({} if own_cluster else STORE_PATIENCE), **(settings or {})}
+
+
 def missing():
     """Why these tests cannot run here; None when they can."""
     for program in (GLOSSD, GLOSS):
@@ -239,6 +248,7 @@ class Server:
             "listen": "127.0.0.1",
             "port": self.port,
             "workers": self.workers_wanted,
+            "drain_timeout_ms": 60000,
             "tls_certificate": self.folder + "/cert/tls/server.crt",
             "tls_key": self.folder + "/cert/tls/server.key",
             **self.extra,
