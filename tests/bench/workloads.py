@@ -121,7 +121,8 @@ class Workloads:
 
     def a1(self):
         with self.begin(self.a_workload("A1", 50)) as load:
-            load.start("readers", "writer")
+            load.start("readers")
+            load.start("writer")
             time.sleep(min(1, self.sizes["a1_s"]))
             report, spent = self.measured(self.sizes["a1_s"])
             self.settle(["writer"])
@@ -132,7 +133,8 @@ class Workloads:
     def a2(self):
         begin = BEGIN["A2"].get(self.peer.name, 50)
         with self.begin(self.a_workload("A2", begin)) as load:
-            load.start("readers", "writer")
+            load.start("readers")
+            load.start("writer")
             best = self.highest_rate("writer", "readers", begin, self.sizes["readers"])
         return best
 
@@ -287,7 +289,8 @@ class Workloads:
 
     def f(self):
         with self.begin(f"group other first={self.first['F']}\ngroup one first={self.first['F']} rate=20") as load:
-            load.start("other", "one")
+            load.start("other")
+            load.start("one")
             time.sleep(min(0.5, self.sizes["f_s"]))
             report, spent = self.measured(self.sizes["f_s"])
             self.settle(["one"])
