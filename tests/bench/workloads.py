@@ -15,6 +15,7 @@ import server as support
 RATE_NO_LIMIT = 10000000
 P99_LIMIT_MS = 250
 SETTLE_S = 120
+ARRIVE_S = 600  # thousands
 
 # How many sessions a workload is about; a server has some for each, since it is used for all of them in turn.
 OF_ONE = ("A1", "A2", "C1", "C2", "E", "E100", "F")
@@ -91,7 +92,7 @@ class Workloads:
         try:
             report = self.load.settle(SETTLE_S, writers)
         except AssertionError as error:
-            raise Lost(f"{self.peer.name}: {error}") from None
+            raise Lost(f"{self.peer.name}: {str(error)[:600]}") from None
         lost = sum(group["lost_connections"] for group in report["groups"].values())
         if lost:
             self.remark(f"{lost} connections were lost")
@@ -252,7 +253,8 @@ class Workloads:
             begun, database_begun = gauge.rss(self.peer.pids()), gauge.rss(self.peer.database_pids())
             for name, count, more in steps:
                 self.cpu.mark()
-                live = load.start(name)
+                load.say("start", name)
+                live = load.event("live", ARRIVE_S, group=name)
                 spent = self.cpu.spent()
                 time.sleep(1 if count > 100 else 0)
                 figures[str(count)] = {"bytes_connection": (gauge.rss(self.peer.pids()) - begun) / count, "handshake_us": 1e6 * spent["server"] / more,
