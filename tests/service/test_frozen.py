@@ -257,8 +257,14 @@ class Frozen(Away):
                 wait_until("it is accepted, or was", lambda: self.is_done(method, client, params), PATIENCE_S)  # pylint: disable=cell-var-from-loop
         self.assertEqual(self.server.check()[0], 0)
 
+    def open_codebook(self):
+        """Whoever asked every method may have closed it, or not: what became of that is settled when the database is back."""
+        with Client(self.server, "olga") as olga:
+            olga.call("codebook.policy", project=self.project, open=True)
+
     def test_one_backend_that_stands_still_keeps_only_its_own(self):
         """An op whose append meets it waits, others go on over the other connections; one lost connection later it still waits, for what became of it."""
+        self.open_codebook()
         ana, session = self.connect("ana"), self.new_session()
         olga = self.beside(ana, "olga")
         olga.join(session, pages=False)
@@ -290,6 +296,7 @@ class Frozen(Away):
 
     def test_words_are_looked_for_beside_the_session(self):
         """Which ops hold somebody's words is asked of the log, page by page; while the database does not say, the session goes on, and the redact comes behind."""
+        self.open_codebook()
         ana, session = self.connect("ana"), self.new_session()
         cora = self.beside(ana, "cora")
         for client in (ana, cora):
