@@ -102,6 +102,17 @@
     X(joined_keep_role, "who has joined keeps a role")                                                                           \
     X(base_beyond_head, "a base may be one beyond the log")                                                                      \
     X(others_not_told, "other workers are not told of an append")                                                                \
+    X(restore_not_looked_at, "restoring does not look at what others set")                                                       \
+    X(stale_names_note, "a refusal as stale names the note, whatever it was")                                                    \
+    X(step_not_written, "the ops of a step do not say that they belong together")                                                \
+    X(repeated_not_said, "a repetition is answered like a new op")                                                               \
+    X(page_misses_deleted, "what is deleted is on no page")                                                                      \
+    X(erased_to_not_moved, "who lacks an op that was erased goes on from where it is")                                           \
+    X(anybody_erases, "an annotator erases the words of others")                                                                 \
+    X(second_answer_is_first, "the second op of a request is answered with the seq of the first")                                \
+    X(mode_not_loaded, "a state is read without its mode")                                                                       \
+    X(reply_to_deleted, "what is deleted can be replied to")                                                                     \
+    X(sum_of_another, "a frame says a state sum that is not its own")                                                            \
     /* proto/model */                                                                                                            \
     X(old_op_over_new_page, "an op is applied to a record that is newer")                                                        \
     X(author_not_kept, "a field keeps the author that it had before")                                                            \
@@ -110,7 +121,11 @@
     X(replica_keeps_old, "a replica's sum keeps what was replaced")                                                              \
     X(second_seq_lost, "a field keeps the seq of its first change")                                                              \
     X(attributes_replaced, "setting one attribute removes the others")                                                           \
+    X(null_keeps, "setting nothing leaves what was there")                                                                       \
+    X(who_kept, "a field that its creator sets again keeps the author that it had")                                              \
+    X(hash_without_base, "an op id with another base is taken for a repetition")                                                 \
     /* clients/lib */                                                                                                            \
+    X(since_with_sum, "a client resumes with the state sum in place of the chain")                                               \
     X(retry_with_new_id, "what is sent again has another id")                                                                    \
     X(step_sent_in_parts, "a step is sent one by one")                                                                           \
     X(overtaken_op_lost, "of the ops that overtook a page the next one is not applied to it")                                    \

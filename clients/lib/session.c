@@ -243,7 +243,8 @@ void lg_session_up(struct gloss_session *session)
         params.has_since = true;
         params.since = session->seq - (MUTATION(since_before) && session->seq > 0);
         params.has_chain = session->seq > 0;
-        memcpy(params.chain, session->chain.bytes, 32);
+        memcpy(params.chain, MUTATION(since_with_sum) && session->replica ? session->replica->sum.bytes : session->chain.bytes,
+               32);
     }
     gl_buf_init(&buf, SIZE_MAX);
     gl_session_join_params_write(&buf, &params);

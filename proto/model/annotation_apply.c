@@ -47,7 +47,7 @@ static void sign(struct draft *draft, const char *field)
     if (!MUTATION(second_seq_lost) || !json_object_get(draft->seqs, field))
         keep(draft, json_object_set_new_nocheck(draft->seqs, field, json_integer((json_int_t)draft->seq)));
     if (gl_uuid_equal(draft->account, &draft->creator) || MUTATION(author_not_kept)) {
-        json_object_del(draft->who, field);
+        (void)(MUTATION(who_kept) || json_object_del(draft->who, field));
     } else {
         keep(draft, json_object_set_new_nocheck(draft->who, field, json_of_uuid(draft->account)));
     }
@@ -57,7 +57,9 @@ static void put_member(struct draft *draft, const char *name, const json_t *valu
 {
     /* Absent, never null; and "deleted" is there only while it is true. */
     if (json_is_null(value) || (json_is_false(value) && strcmp(name, "deleted") == 0)) {
-        json_object_del(draft->record, name);
+        if (!MUTATION(null_keeps)) {
+            json_object_del(draft->record, name);
+        }
     } else {
         keep(draft, json_object_set_nocheck(draft->record, name, mutable(value)));
     }

@@ -1,6 +1,8 @@
 /* op.c - the payload of an op, written and read. */
 #include "proto/model/op.h"
 
+#include "proto/gl_mutation.h"
+
 static const char *const kind_names[GL_OP_KIND_COUNT] = {
     [GL_OP_ANNOTATION_CREATE] = "annotation.create", [GL_OP_ANNOTATION_UPDATE] = "annotation.update",
     [GL_OP_ANNOTATION_DELETE] = "annotation.delete", [GL_OP_ANNOTATION_RESTORE] = "annotation.restore",
@@ -198,7 +200,7 @@ gl_hash gl_op_request_hash(const gl_uuid *account, const json_t *base, const jso
     struct gl_buf buf;
     gl_buf_init(&buf, SIZE_MAX);
     write_uuid(&buf, "{\"account\":", account);
-    if (base && !json_is_null(base)) {
+    if (base && !json_is_null(base) && !MUTATION(hash_without_base)) {
         gl_buf_str(&buf, ",\"base\":");
         gl_canon_write(&buf, base);
     }

@@ -96,7 +96,8 @@ static struct frame *recent_frame(const struct session *session, uint64_t seq, u
     }
     assert(op); /* the caller looked */
     *last = seq + count - 1 - (MUTATION(cursor_one_behind) && count > 2);
-    return ops_frame("session.ops", "session", &session->id, seq, &op->chain, op->has_sum ? &op->sum : NULL, logged, count);
+    return ops_frame("session.ops", "session", &session->id, seq, &op->chain,
+                     op->has_sum ? MUTATION(sum_of_another) ? &op->chain : &op->sum : NULL, logged, count);
 }
 
 static void send_ops(struct subscription *subscription, struct frame *frame, uint64_t last, const gl_hash *chain)
@@ -142,7 +143,8 @@ void deliver_live(struct session *session, uint64_t from_seq)
         struct frame *frame = recent_frame(session, from_seq, &last);
         for (struct subscription *it = session->subscriptions, *next; it; it = next) {
             next = it->next_of_session;
-            if (it->is_live && it->cursor == from_seq - 1 && !it->reading && !it->peer->outbox && peer_has_room(it->peer))
+            if (it->is_live && (it->cursor == from_seq - 1 || (MUTATION(first_of_group_untold) && it->cursor + 2 == from_seq)) &&
+                !it->reading && !it->peer->outbox && peer_has_room(it->peer))
                 send_ops(it, frame, last, &session_recent_find(session, last)->chain);
         }
         frame_unref(&frame);
@@ -287,7 +289,7 @@ static size_t fill_page(struct gl_buf *records, const struct gl_state *state, co
 {
     for (; at < state->count; at++) {
         struct gl_slice record = state->items[at]->canonical;
-        if (range && !stands_in(state->items[at], range))
+        if ((range && !stands_in(state->items[at], range)) || (MUTATION(page_misses_deleted) && state->items[at]->is_deleted))
             continue;
         if (records->len > 1 && records->len + record.len > most)
             break;

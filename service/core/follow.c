@@ -165,7 +165,7 @@ static void follow_all(struct session *session, const struct store_tail *tail)
         session_went_back(session);
         return;
     }
-    if (has_erased(tail)) {
+    if (has_erased(tail) && !MUTATION(erased_op_followed)) {
         renew(session);
         return;
     }

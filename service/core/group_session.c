@@ -168,7 +168,7 @@ static void settle_repetition(const struct waiting_op *op, const gl_hash *reques
                               struct op_outcome *outcome)
 {
     if ((gl_hash_equal(request_hash, &op->request_hash) || MUTATION(reuse_not_seen)) && gl_uuid_equal(account, &op->account)) {
-        *outcome = (struct op_outcome){.code = GL_OK, .seq = seq, .is_repeated = true};
+        *outcome = (struct op_outcome){.code = GL_OK, .seq = seq + MUTATION(repetition_with_next_seq), .is_repeated = true};
         return;
     }
     *outcome = (struct op_outcome){.code = GL_E_ID_REUSED};
@@ -212,7 +212,7 @@ static enum gl_code append_row(struct part *part, const struct tried *tried, con
                        .kind = verdict->kind,
                        .effects = verdict->effects,
                        .intent = intent_of(tried->op)};
-    if ((op.has_step = step != NULL))
+    if ((op.has_step = step && !MUTATION(step_not_written)))
         op.step = *step;
     struct append_op row = {.id = op.id,
                             .account = op.account,

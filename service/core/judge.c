@@ -217,6 +217,8 @@ enum gl_code judge_refuse_stale(struct trial *trial)
     const json_t *first = json_array_get(trial->conflicts, 0);
     const char *field = json_string_value(json_object_get(first, "field"));
     long long seq = json_integer_value(json_object_get(first, "seq"));
+    if (MUTATION(stale_names_note))
+        json_object_set_new((json_t *)(uintptr_t)first, "field", json_string("note"));
     *trial->data = json_pack("{s:O, s:O, s:O, s:O, s:O}", "field", json_object_get(first, "field"), "author",
                              json_object_get(first, "author"), "seq", json_object_get(first, "seq"), "current",
                              trial->before->record, "fields", trial->conflicts);
@@ -321,7 +323,8 @@ static enum gl_code try_delete_or_restore(struct trial *trial, const json_t *cha
                           "too much hangs below what this request deletes; send it in parts");
     json_object_set_new(trial->set, "deleted", json_boolean(is_delete));
     trial_note_field(trial, "deleted");
-    depend_on_all(trial);
+    if (is_delete || !MUTATION(restore_not_looked_at))
+        depend_on_all(trial);
     if (is_delete && !MUTATION(replies_not_looked_at))
         judge_depend_on_replies(trial);
     return json_array_size(trial->conflicts) > 0 ? judge_refuse_stale(trial) : GL_OK;

@@ -17,7 +17,7 @@ static enum gl_code check_named(struct trial *trial, const gl_uuid *id, const ch
     const struct gl_annotation *named = judge_find(trial->view, id);
     if (!named)
         return gl_fail_at(trial->err, GL_E_NOT_FOUND, member, "this session has no such annotation");
-    if (!named->is_deleted)
+    if (!named->is_deleted || MUTATION(reply_to_deleted))
         return GL_OK;
     *trial->data = judge_deleted(named);
     return gl_fail_at(trial->err, GL_E_GONE, member, "the annotation was deleted; restore it first");

@@ -61,7 +61,7 @@ static void take_op(struct session *session, const struct store_state *from, con
 static enum gl_code take_place(struct loading *loading, struct gl_err *err)
 {
     const struct store_state *from = loading->from;
-    if (from->mode_seq > 0) {
+    if (from->mode_seq > 0 && !MUTATION(mode_not_loaded)) {
         char mode[sizeof loading->state->mode];
         snprintf(mode, sizeof mode, "%.*s", (int)from->mode.len, from->mode.data);
         gl_state_set_mode(loading->state, mode, from->mode_seq);

@@ -71,7 +71,7 @@ static void forget_words(struct session *session, const json_t *seqs)
     for (size_t i = 0; i < json_array_size(seqs); i++) {
         const uint64_t seq = (uint64_t)json_integer_value(json_array_get(seqs, i));
         struct recent_op *op = (struct recent_op *)(uintptr_t)session_recent_find(session, seq);
-        if (seq > session->erased_to)
+        if (seq > session->erased_to && !MUTATION(erased_to_not_moved))
             session->erased_to = seq;
         if (!op)
             continue;

@@ -32,7 +32,7 @@ static void write_outcome(struct gl_buf *buf, const gl_uuid *id, const struct op
     gl_write_uuid(buf, "id", id);
     if (outcome->code == GL_OK && outcome->has_made)
         gl_write_uuid(buf, "made", &outcome->made);
-    if (outcome->is_repeated)
+    if (outcome->is_repeated && !MUTATION(repeated_not_said))
         gl_write_bool(buf, "repeated", true);
     if (outcome->code == GL_OK)
         gl_write_u64(buf, "seq", outcome->seq);
@@ -46,6 +46,8 @@ void outcomes_send(struct request *request, const gl_uuid *ids, struct op_outcom
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             gl_buf_byte(buf, ',');
+        if (MUTATION(second_answer_is_first) && i == 1)
+            outcomes[i].seq = outcomes[0].seq;
         write_outcome(buf, &ids[i], &outcomes[i]);
         json_decref(outcomes[i].data);
     }

@@ -152,6 +152,9 @@ static void check_words(const struct db_log *log, const struct db_op *op, const 
     }
     if (!json_equal(json_object_get(it->op, "change"), json_object_get(json_object_get(payload, "intent"), "change")))
         broken(3, "op %" PRIu64 " of %zu does not say what its author asked", op->seq, n);
+    const char *step = json_string_value(json_object_get(payload, "step"));
+    if (it->count > 1 ? !step || strcmp(step, asked[it->first].text) != 0 : step != NULL)
+        broken(3, "op %" PRIu64 " of %zu does not say with which others it was asked for, or says what was not", op->seq, n);
     enum gl_role needed = op->kind == GL_OP_SESSION_MODE ? GL_CURATOR : GL_ANNOTATOR;
     if (op->role < needed)
         broken(7, "op %" PRIu64 " of %zu was accepted when its author was %s", op->seq, n, gl_role_name(op->role));
@@ -243,8 +246,31 @@ static bool may_be_hidden(const struct asked *it)
     return project->role_since_ms[it->person] > 1000000 && (it->code == GLOSS_E_NOT_FOUND || it->code == GLOSS_E_FORBIDDEN);
 }
 
+/* The op that is named did set what it is said to have set. */
+static bool has_set(const struct db_op *op, const char *annotation, const char *field)
+{
+    json_t *payload = NULL, *effect;
+    size_t i;
+    bool has = false;
+    if (strcmp(field, "replies") == 0 || gl_json_load(op->payload, &payload, NULL) != GL_OK)
+        return true; /* looked at in the model, when a deletion is accepted */
+    json_array_foreach(json_object_get(payload, "effects"), i, effect)
+    {
+        const json_t *set = json_object_get(effect, "set");
+        const char *id = json_string_value(json_array_get(json_object_get(effect, "ids"), 0));
+        const bool is_attribute = strncmp(field, "attributes.", 11) == 0;
+        if (id && annotation && strcmp(id, annotation) == 0)
+            has |= is_attribute ? json_object_get(json_object_get(set, "attributes"), field + 11) != NULL
+                                : json_object_get(set, field) != NULL;
+    }
+    json_decref(payload);
+    return has;
+}
+
 static void check_stale(const struct asked *it)
 {
+    const char *field = json_string_value(json_object_get(it->data, "field"));
+    const json_t *change = json_object_get(it->op, "change");
     const struct db_log *log = &database.logs[it->log];
     uint64_t seq = (uint64_t)json_integer_value(json_object_get(it->data, "seq"));
     const json_t *base = json_object_get(it->op, "base");
@@ -258,6 +284,10 @@ static void check_stale(const struct asked *it)
         broken(4, "op %s was refused as stale for a change of its own author", it->text);
     else if (json_is_integer(base) && (json_int_t)seq <= json_integer_value(base))
         broken(4, "op %s was refused as stale for op %" PRIu64 ", which it had seen", it->text, seq);
+    else if (json_object_get(change, "annotation") && strcmp(json_string_value(json_object_get(change, "kind")), "redact") != 0 &&
+             (!field || !has_set(&log->ops[seq - 1], json_string_value(json_object_get(change, "annotation")), field)))
+        broken(4, "op %s was refused as stale for %s, which op %" PRIu64 " had not set", it->text, field ? field : "nothing",
+               seq);
 }
 
 /* What it builds on was accepted: then it cannot have been refused for that. */

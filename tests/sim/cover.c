@@ -30,12 +30,24 @@ static const struct machine machines[COVER_MACHINES] = {
                        {"away", "reading", "synced", "failed"},
                        {"joined", "resumed", "synced", "lost", "failed", "joined anew", "read anew"},
                        {"xx..xox", "oxxxxoo", "oo.xxoo", ".....x."}},
+    [COVER_HELD] = {"a session in a worker, by what came",
+                    {"absent", "loading", "idle", "followed", "behind", "appending", "reading", "looking up", "held"},
+                    {"opened", "loaded", "not loaded", "told", "tail", "no tail", "committed", "fence lost", "locked",
+                     "not appended", "looked up", "not looked up", "held", "not held", "asked", "left", "turn", "time", "killed"},
+                    {"x..xoo...o...ooooox", "xxox.........ooooxo", "xooxooooooooooooxxx", "xooxxoooooooooxxxxx",
+                     "oooxxoooooooooxoxxo", "xooxxoxxxooooooooox", "xxoxxxoooooooooooox", "xooxxoooooxoooooxox",
+                     "xoooooooooooxoooxoo"}},
+    [COVER_MOVED] = {"a session in a worker, from where to where",
+                     {"absent", "loading", "idle", "followed", "behind", "appending", "reading", "looking up", "held"},
+                     {"absent", "loading", "idle", "followed", "behind", "appending", "reading", "looking up", "held"},
+                     {".x.......", "o.xx..o..", "xo.xooooo", "oox.xxxxo", "ooox.xxxo", "ooxxx.xox", "oooxxo.ox", "oooxxox.x",
+                      "oooooxxx."}},
 };
 
 static size_t place(const char *const *names, size_t max, const char *name)
 {
     for (size_t i = 0; i < max && names[i]; i++)
-        if (strcmp(names[i], name) == 0)
+        if (*names[i] == *name && strcmp(names[i], name) == 0)
             return i;
     return max;
 }

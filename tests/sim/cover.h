@@ -1,5 +1,5 @@
 /*
- * cover.h - which transitions a range of seeds went through: of annotations, of judge's verdicts, of a client's session.
+ * cover.h - which transitions a range of seeds went through: of annotations, of judge's verdicts, of a client's session, of a session in a worker.
  *
  * Owns      nothing: the counts are in the tally. What is possible is said here, once, so that what was never seen can be named.
  */
@@ -10,10 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define COVER_MACHINES 3
-#define COVER_STATES   7
-#define COVER_EVENTS   14
-enum cover_machine { COVER_ANNOTATION, COVER_VERDICT, COVER_SESSION };
+#define COVER_MACHINES 5
+#define COVER_STATES   9
+#define COVER_EVENTS   20
+enum cover_machine { COVER_ANNOTATION, COVER_VERDICT, COVER_SESSION, COVER_HELD, COVER_MOVED };
 
 struct cover {
     uint64_t seen[COVER_MACHINES][COVER_STATES][COVER_EVENTS];

@@ -1,7 +1,7 @@
 /* loop.c - base/loop.h for a worker of the simulator: turns are events of the world, timers too, and a frozen worker has neither. */
 #include "service/base/loop.h"
 #include "service/base/mem.h"
-#include "tests/sim/worker.h"
+#include "tests/sim/watch.h"
 
 struct deferred {
     struct deferred *next;
@@ -42,6 +42,7 @@ static void run_one(struct loop *loop)
         loop->last = &loop->first;
     it->fn(it->ctx);
     mem_free(&it);
+    watch_came(loop->worker, NULL, "turn");
 }
 
 static struct loop *loop_of(struct worker *worker, uint64_t life)
@@ -138,6 +139,7 @@ static void wake(void *ctx, uint64_t life)
         timer->fn(timer->ctx);
         if (loop_of(worker, life) != loop)
             return;
+        watch_came(worker, NULL, "time");
     }
     ask_to_be_woken(loop);
 }

@@ -45,6 +45,7 @@ struct gloss_session *person_session(size_t person, size_t which);              
 void post_by_hand(size_t person);
 void op_arrives_again(void);
 void stranger_knocks(void);
+void lurk(size_t person); /* joins by hand, and stays there whatever becomes of its rights */
 /* Everything asked for is answered, and everybody who may is at the end of each log. false: why says what is missing. */
 bool people_are_done(char *why, size_t size);
 void people_check_converged(void);

@@ -9,6 +9,7 @@
 
 #define LONGEST_MS 120000 /* of asking: workers may be away most of the time */
 #define HEAL_MS    40000  /* then everybody must have everything */
+#define LURK_MS    300    /* long enough to join by hand */
 #define NOTICE_MS  1500
 #define PROMPT_MS  450  /* the poll comes every 500 */
 #define FORGET_MS  6000 /* after which who lost a right must not hear of the session any more */
@@ -137,6 +138,14 @@ static void fault_comes(void *ctx, uint64_t arg)
 
 static size_t revoked; /* who lost the right to see project 0, for good; PEOPLE_MAX: nobody */
 
+/* Then it goes on being connected, as a program may that is not ours. */
+static void loses_its_right(void *ctx, uint64_t person)
+{
+    (void)ctx;
+    if (!world.is_over)
+        db_set_role(&database.projects[0], (size_t)person, GL_NOBODY);
+}
+
 static void heal(void)
 {
     trace("everything heals");
@@ -150,10 +159,13 @@ static void heal(void)
         db_set_open(&database.projects[0], true);
     revoked = (world.plan.without >> FAULT_role & 1) || draw(DICE_PLAN, 4) ? PEOPLE_MAX : 2;
     for (size_t i = 1; i <= 2; i++) {
-        enum gl_role role = i == revoked ? GL_NOBODY : i == 1 ? GL_CURATOR : GL_ANNOTATOR;
-        db_set_role(&database.projects[0], i, role);
+        db_set_role(&database.projects[0], i, i == 1 ? GL_CURATOR : GL_ANNOTATOR);
         if (i != revoked && person_is_lost(i))
             person_rejoins(i);
+    }
+    if (revoked < PEOPLE_MAX) {
+        lurk(revoked);
+        world_at(LURK_MS, loses_its_right, NULL, revoked);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "service/base/loop.h"
 #include "service/base/mem.h"
 #include "tests/sim/database.h"
+#include "tests/sim/watch.h"
 #include "tests/sim/wire.h"
 
 #define HOLD_WAIT_MS 2000 /* for the row */
@@ -393,11 +394,8 @@ static void answer_append(struct ask *ask)
     free_found(ask, found);
 }
 
-static void answer_now(void *ctx)
+static void answer(struct ask *ask)
 {
-    struct ask *ask = ctx;
-    if (ask->store)
-        unlink_ask(ask);
     switch (ask->kind) {
     case ASK_APPEND: answer_append(ask); break;
     case ASK_HOLD: ((store_hold_fn)(uintptr_t)ask->fn)(ask->ctx, ask->code); break;
@@ -410,7 +408,36 @@ static void answer_now(void *ctx)
         break;
     case ASK_QUERY: answer_query(ask); break;
     }
+}
+
+/* What the answer is to a session; NULL: nothing. */
+static const char *event_of(const struct ask *ask)
+{
+    static const char *const outcomes[] = {"committed", "fence lost", "locked", "fence lost", "not appended", "not appended"};
+    const bool is_good = ask->code == GL_OK;
+    switch (ask->kind) {
+    case ASK_APPEND: return is_good ? outcomes[ask->streams[0].outcome] : "not appended";
+    case ASK_HOLD: return is_good ? "held" : "not held";
+    case ASK_OPEN: return "opened";
+    case ASK_LOAD: return is_good ? "loaded" : "not loaded";
+    case ASK_TAIL: return is_good ? "tail" : "no tail";
+    case ASK_QUERY: return ask->query != STORE_Q_ops_by_id ? NULL : is_good ? "looked up" : "not looked up";
+    default: return NULL;
+    }
+}
+
+static void answer_now(void *ctx)
+{
+    struct ask *ask = ctx;
+    const struct worker *worker = ask->store ? ask->store->worker : NULL;
+    const char *event = event_of(ask);
+    const gl_uuid of = ask->kind == ASK_APPEND ? ask->streams[0].stream : ask->id;
+    if (ask->store)
+        unlink_ask(ask);
+    answer(ask);
     ask_free(ask);
+    if (worker)
+        watch_came(worker, event ? &of : NULL, event ? event : "turn");
 }
 
 static void arrive(void *ctx, uint64_t arg)
@@ -582,7 +609,7 @@ bool store_hold(struct store *store, const gl_uuid *stream, store_hold_fn fn, vo
     if (store->holding)
         return false;
     store->holding = db_log_of(stream);
-    ask_new(store, ASK_HOLD, NULL, NULL, (void (*)(void))fn, ctx);
+    ask_new(store, ASK_HOLD, NULL, stream, (void (*)(void))fn, ctx);
     if (!store->is_severed)
         world_at(HOLD_WAIT_MS + HOLD_IDLE_MS, end_hold, store->worker, store->hold_number);
     return true;
@@ -716,6 +743,7 @@ static void hear(void *ctx)
     struct store *store = notice->to->store;
     if (store && store->moved && !store->is_severed)
         store->moved(store->moved_ctx, notice->moved, notice->count);
+    watch_came(notice->to, notice->count == 1 ? &notice->moved[0].stream : NULL, "told");
     mem_free(&notice);
 }
 

@@ -12,6 +12,7 @@
 #include "proto/gl_wire.h"
 #include "service/base/mem.h"
 #include "service/core/handler.h"
+#include "tests/sim/watch.h"
 
 #define FRAME_BYTES (256 * 1024)
 
@@ -402,6 +403,7 @@ static void worker_end_gone(struct conn *conn)
     conn->peer_gone_ms = world.now_ms;
     if (peer)
         peer_closed(peer);
+    watch_came(conn->worker, NULL, "left");
 }
 
 static void worker_notices(void *ctx, uint64_t life)
@@ -531,6 +533,7 @@ static void to_worker(void *ctx, uint64_t arg)
             SAW(frames_lost);
         else if (!is_hello(conn, packet))
             peer_receive(conn->peer, gl_slice_of(packet->text, packet->len));
+        watch_came(conn->worker, NULL, "asked");
         packet_free(packet);
     }
 }

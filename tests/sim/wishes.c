@@ -61,7 +61,7 @@ static void put_field(json_t *change, size_t log)
         json_object_set_new(change, "target",
                             json_pack("{s:s, s:[{s:s}]}", "type", "spans", "spans", "exact", QUOTES[draw(DICE_PEOPLE, 5)]));
         break;
-    default: json_object_set_new(change, "note", words(log)); break;
+    default: json_object_set_new(change, "note", draw(DICE_PEOPLE, 6) ? words(log) : json_null()); break;
     }
 }
 
@@ -159,6 +159,8 @@ static void on_repeated(void *ctx, const json_t *message)
     /* whose right went meanwhile is refused for whatever reason comes first */
     is_later |= db_project_of(&database.logs[it->log])->role_since_ms[it->person] >= visit->sent_ms;
     const bool is_new = visit->is_other_words || visit->is_somebody_else;
+    if (!is_new && seq > 0 && !json_is_true(json_object_get(result, "repeated")))
+        broken(3, "op %s was sent again, and answered as if it were new", it->text);
     if (is_new && seq > 0)
         broken(3, "op %s was accepted with other words or from somebody else, and answered %" PRIu64, it->text, seq);
     else if (!is_new && seq > 0 && seq != it->seq)
@@ -184,7 +186,9 @@ void op_arrives_again(void)
     visit->is_somebody_else = it->log == FIRST_SESSION && draw(DICE_FAULT, 5) == 0;
     visit->conn = wire_dial(worker, visit->is_somebody_else ? (it->person + 1) % WORKERS_OF_P : it->person, on_repeated, visit);
     json_t *op = json_deep_copy(it->op);
-    if (visit->is_other_words)
+    if (visit->is_other_words && json_is_integer(json_object_get(op, "base")) && draw(DICE_FAULT, 2))
+        json_object_set_new(op, "base", json_integer(json_integer_value(json_object_get(op, "base")) + 1));
+    else if (visit->is_other_words)
         json_object_set_new(json_object_get(op, "change"), "note", json_string("other words of p"));
     trace("person %zu  sends op %s to worker %zu again%s", it->person, it->text, worker->index,
           visit->is_other_words ? ", with other words" : "");
@@ -250,6 +254,24 @@ void post_by_hand(size_t person)
     post->conn = wire_dial(worker, person, on_posted, post);
     trace("person %zu  posts %s to worker %zu", person, it->text, worker->index);
     wire_send(post->conn, request(1, log, json_pack("[O]", it->op)));
+}
+
+/* Somebody who has joined, and hears everything, and never does what it is told. */
+static void on_heard(void *ctx, const json_t *message)
+{
+    (void)ctx;
+    (void)message;
+}
+
+void lurk(size_t person)
+{
+    struct worker *worker = &workers[draw(DICE_PEOPLE, worker_count)];
+    char session[GL_UUID_TEXT + 1];
+    if (!worker->core || worker->is_draining)
+        return;
+    gl_uuid_format(&database.logs[FIRST_SESSION].id, session);
+    wire_send(wire_dial(worker, person, on_heard, NULL), json_pack("{s:s, s:i, s:s, s:{s:s}}", "jsonrpc", "2.0", "id", 1,
+                                                                   "method", "session.join", "params", "session", session));
 }
 
 static void on_refused(void *ctx, const json_t *message)

@@ -2,6 +2,7 @@
 #include "tests/sim/worker.h"
 
 #include "service/base/mem.h"
+#include "tests/sim/watch.h"
 #include "tests/sim/wire.h"
 
 struct worker workers[WORKERS_MAX];
@@ -19,6 +20,7 @@ void worker_start(struct worker *worker)
     worker->core = core_new(worker->loop, worker->store, &worker_limits, NULL, "glossd sim");
     trace("worker %zu  starts", worker->index);
     SAW(workers_started);
+    watch_begin(worker);
 }
 
 static void count(const struct core *core)
@@ -31,6 +33,7 @@ static void count(const struct core *core)
 /* The process is gone: nobody hears what it still does on its way out of memory. */
 static void bury(struct worker *worker)
 {
+    watch_end(worker);
     wire_worker_gone(worker);
     sim_store_sever(worker->store);
     core_end_drain(worker->core);
