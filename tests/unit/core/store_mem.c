@@ -78,6 +78,8 @@ struct store {
     unsigned readable_until; /* so many questions; 0: all */
     int64_t clock_ms;
     struct pending *late;
+    bool holds_tail;
+    struct question *late_tail;
 };
 
 /* ---- the database */
@@ -508,6 +510,8 @@ void store_release(struct store *store)
     store->holding = NULL;
 }
 
+static void tail_now(void *question);
+
 void store_mem_answer(struct store *store)
 {
     while (store->late) {
@@ -515,6 +519,14 @@ void store_mem_answer(struct store *store)
         store->late = pending->next;
         answer(pending);
     }
+    if (store->late_tail)
+        loop_defer(store->loop, tail_now, store->late_tail);
+    store->late_tail = NULL;
+}
+
+void store_mem_hold_tail(struct store *store)
+{
+    store->holds_tail = true;
 }
 
 struct store *store_mem_new(struct db *db, struct loop *loop)
@@ -707,7 +719,7 @@ struct question {
     struct store *store;
     gl_uuid account, id;
     bool is_unreadable;
-    uint64_t after;
+    uint64_t after, head; /* head: where the log ended when it was read; 0: when it is answered */
     size_t max;
     void *fn, *ctx;
     gl_uuid *ids, *sessions; /* sessions: of annotation_ends */
@@ -828,10 +840,10 @@ static void tail_now(void *ctx)
 {
     struct question *q = ctx;
     struct log *log = log_of(q->store->db, &q->id);
-    struct store_tail tail = {.head = log->head};
+    struct store_tail tail = {.head = q->head > 0 ? q->head : log->head};
     tail.chain_before = q->after == 0 ? log->chain_start : q->after <= log->head ? log->ops[q->after - 1].chain : log->chain;
     tail.ops = mem_array(q->max + 1, sizeof *tail.ops);
-    while (tail.count < q->max && q->after + tail.count < log->head) {
+    while (tail.count < q->max && q->after + tail.count < tail.head) {
         tail.ops[tail.count] = tail_op(&log->ops[q->after + tail.count]);
         tail.count++;
     }
@@ -848,7 +860,13 @@ void store_tail_read(struct store *store, const gl_uuid *account, const gl_uuid 
     (void)max_bytes;
     question->after = after;
     question->max = max_ops;
-    loop_defer(store->loop, tail_now, question);
+    if (!store->holds_tail) {
+        loop_defer(store->loop, tail_now, question);
+        return;
+    }
+    store->holds_tail = false;
+    store->late_tail = question;
+    question->head = log_of(store->db, stream)->head;
 }
 
 static void project_now(void *ctx)

@@ -102,6 +102,24 @@ START_TEST(notification__of_what_never_was__asks_once)
 }
 END_TEST
 
+START_TEST(join__while_the_log_is_read__has_what_came_after_that_read_began)
+{
+    submit(ana, op_create("one", "harbour", NULL));
+    store_mem_hold_tail(bench.stores[1]);
+    submit(ana, op_create("two", "quay", NULL)); /* ben's worker reads it; the answer is on its way */
+    store_mem_lose_notifications(bench.stores[0], true);
+    submit(ana, op_create("three", "harbour", NULL));
+    const json_t *third = json_object_get(client_notice(ana, "session.ops", 2), "params");
+    struct client *cem = client_new(&bench, 1, "cem", GL_VIEWER);
+    uint64_t join = client_join(cem, json_pack("{s:i, s:O}", "since", 3, "chain", json_object_get(third, "chain")));
+    ck_assert_ptr_null(client_answer(cem, join));
+    store_mem_answer(bench.stores[1]);
+    turn();
+    ck_assert_int_eq(json_integer_value(json_object_get(client_result(cem, join), "seq")), 3);
+    client_free(&cem);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core, notifications");
@@ -115,6 +133,7 @@ int main(void)
     tcase_add_test(two, notification__while_an_append_is_under_way__is_followed_when_it_is_over);
     tcase_add_test(two, notification__of_what_is_there__asks_for_nothing);
     tcase_add_test(two, notification__of_what_never_was__asks_once);
+    tcase_add_test(two, join__while_the_log_is_read__has_what_came_after_that_read_began);
     suite_add_tcase(suite, two);
     return run_suite(suite);
 }
