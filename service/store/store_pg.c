@@ -228,14 +228,25 @@ static struct conn *pick_reader(struct store *store, bool is_big)
     return is_big && busy_with_big >= big_max ? NULL : best;
 }
 
+/* Behind everything that is there already, without looking at each. */
+static void append_all(struct request_list *list, struct request_list *more)
+{
+    if (more->first) {
+        *list->last = more->first;
+        list->last = more->last;
+        list_init(more);
+    }
+}
+
+/* It ends where nothing can be taken any more, since a thousand may wait: then each of them would be looked at whenever one of them comes or goes. A reader that
+ * has no room for a small one has none for a big one. */
 static void dispatch_readers(struct store *store)
 {
-    struct request_list waiting = store->reads;
-    if (!waiting.first) {
-        return;
-    }
-    list_init(&store->reads);
-    for (struct request *request; (request = list_take(&waiting));) {
+    struct request_list waiting;
+    list_init(&waiting);
+    append_all(&waiting, &store->reads);
+    while (waiting.first && pick_reader(store, false)) {
+        struct request *request = list_take(&waiting);
         struct conn *conn = pick_reader(store, request->is_big);
         if (conn) {
             conn_submit(conn, request);
@@ -243,6 +254,7 @@ static void dispatch_readers(struct store *store)
             list_append(&store->reads, request);
         }
     }
+    append_all(&store->reads, &waiting);
 }
 
 void store_dispatch(struct store *store)

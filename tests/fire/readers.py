@@ -241,19 +241,20 @@ class Readers:
     # ---- all of them at once: their worker is gone
 
     def resume(self, server):
-        times, resumed = [], 0
+        times, costs, resumed = [], [], 0
         with loads.Load(server, f"group readers clients={self.count} at_once=100000\ngroup writer clients=4 rate=20 kept=16\n", self.sessions()[:1]) as load:
             load.start("readers", "writer")
             for _ in range(self.form["rounds"]):
                 load.measure(0.2)
                 gone = server.kill_worker(0)
                 live = load.event("live", ONCE_S, group="readers")
-                server.wait_new_worker(gone, ONCE_S)
+                costs.append(1e6 * sum(cpu_s(worker) for worker in server.wait_new_worker(gone, ONCE_S)) / self.count)
                 times.append(live["ms"] / 1000)
                 resumed += live["handshakes_resumed"]
             report = load.settle(ONCE_S, ["writer"])
         expect(resumed > 0, f"no TLS session was resumed: {report}")
         self.tell(f"clients of {self.count} that lost their worker were back after", ", ".join(f"{t:.2f}" for t in times) + " s")
+        self.tell("processor time of the new worker for each of them, its start included", ", ".join(f"{us:.0f}" for us in costs) + " us")
         self.promise(statistics.median(times) <= 2, f"back after {times} s")
 
     # ---- no descriptors left
