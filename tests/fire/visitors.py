@@ -293,6 +293,7 @@ class Poster(Client):
                 break
             assert done.status in (2, 5), done
             assert time.monotonic() < end, f"not posted in five minutes: {done}"
+            self.history.word("failed", self.session, what=f"gloss post: {done.status}, {done.err.strip()[-300:]}")
             for line in lines:
                 self.history.word("unknown", self.session, op=line["id"])
             self.unknown += 0 if is_unknown else len(lines)
