@@ -5,6 +5,7 @@
  * after an error the rest up to the sync is PGRES_PIPELINE_ABORTED. Name lookup inside PQconnectStart blocks: names are looked up before (resolve.h).
  */
 #include <assert.h>
+#include <poll.h>
 #include <string.h>
 
 #include "service/store/store_priv.h"
@@ -450,7 +451,8 @@ static void on_io(void *ctx, int events)
 
 /* ---- time */
 
-#define BIG_TIMES 6 /* what brings megabytes may take so many times as long, while it goes on */
+#define UNHEARD_MS 1000 /* without the machine's answer: asked anew, long before the kernel would ask a third time */
+#define BIG_TIMES  6    /* what brings megabytes may take so many times as long, while it goes on */
 
 /* Something comes now and then, and still the first one waits too long: its server is too slow, or it stands behind too many. */
 static bool is_overdue(const struct conn *conn, uint64_t now_ms)
@@ -460,6 +462,15 @@ static bool is_overdue(const struct conn *conn, uint64_t now_ms)
            now_ms > first->expires_at_ms + conn->store->statement_ms * (first->is_big ? BIG_TIMES : 1);
 }
 
+/* Whoever could be reached has answered by now: what was sent is lost, and so is what follows, until the line is whole again. */
+static bool is_unheard(const struct conn *conn, uint64_t now_ms)
+{
+    if (now_ms - conn->since_ms <= UNHEARD_MS || !conn->pg || PQstatus(conn->pg) != CONNECTION_STARTED)
+        return false;
+    struct pollfd there = {.fd = PQsocket(conn->pg), .events = POLLOUT}; /* it may have come while we were busy */
+    return poll(&there, 1, 0) == 0;
+}
+
 void conn_tick(struct conn *conn, uint64_t now_ms)
 {
     const struct store *store = conn->store;
@@ -467,7 +478,9 @@ void conn_tick(struct conn *conn, uint64_t now_ms)
     case CONN_DOWN: break;
     case CONN_CONNECTING:
     case CONN_SETTING_UP:
-        if (now_ms - conn->since_ms > servers_patience_ms(store)) {
+        if (is_unheard(conn, now_ms)) {
+            lose(conn, "nobody answers there");
+        } else if (now_ms - conn->since_ms > servers_patience_ms(store)) {
             lose(conn, "connecting took too long");
         }
         break;

@@ -20,7 +20,7 @@ struct script script;
 
 struct pg_conn {
     int fd; /* readable while there is something to fetch, always writable */
-    bool is_broken;
+    bool is_broken, is_unreached;
     const char *sent[QUEUE_MAX]; /* not flushed yet */
     size_t sent_count;
     PGresult *answers[QUEUE_MAX]; /* NULL: the end of one statement's results */
@@ -276,6 +276,11 @@ PGconn *PQconnectStartParams(const char *const *keywords, const char *const *val
     conn->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     conn->partial = script.partial_flush;
     script.connections++;
+    if (script.unreached > 0) {
+        uint64_t full = UINT64_MAX - 1; /* nothing can be written */
+        script.unreached--;
+        conn->is_unreached = write(conn->fd, &full, sizeof(full)) == (ssize_t)sizeof(full);
+    }
     works(conn);
     return conn;
 }
@@ -287,7 +292,7 @@ PostgresPollingStatusType PQconnectPoll(PGconn *conn)
 
 ConnStatusType PQstatus(const PGconn *conn)
 {
-    return conn->is_broken ? CONNECTION_BAD : CONNECTION_OK;
+    return conn->is_broken ? CONNECTION_BAD : conn->is_unreached ? CONNECTION_STARTED : CONNECTION_OK;
 }
 
 int PQsocket(const PGconn *conn)

@@ -31,6 +31,7 @@ struct script {
     unsigned lookup_ms;       /* so long the look-up of a name takes; made less meanwhile, it ends by then */
     const char *unknown_host; /* is not found; all others are */
     unsigned promotions;      /* of the server: its timeline */
+    unsigned unreached;       /* so many connections get no answer of any machine */
     bool is_deaf;             /* nothing is ever answered any more */
     /* What happened: */
     unsigned calls, connections, appends, settles;

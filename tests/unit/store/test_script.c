@@ -248,6 +248,25 @@ START_TEST(connection__to_a_server_that_will_not_do__is_never_up)
 }
 END_TEST
 
+/* Long before its time is over: what is sent to a machine behind a broken line is lost, and only what is sent anew arrives. */
+START_TEST(connection__to_a_machine_that_does_not_answer__is_tried_again)
+{
+    script.unreached = 3;
+    const struct store_pg_config patient = {.conninfo = "host=127.0.0.1",
+                                            .append_role = "a",
+                                            .reader_role = "r",
+                                            .writers = 1,
+                                            .readers = 1,
+                                            .statement_ms = NEVER_MS,
+                                            .connect_ms = NEVER_MS};
+    store = store_pg_new(loop, &patient);
+    wait_up();
+    ck_assert_uint_gt(script.connections, 3);
+    append_and_wait();
+    expect_truth("", 0);
+}
+END_TEST
+
 START_TEST(connection__to_a_server_that_became_a_standby__is_made_anew)
 {
     start(NEVER_MS);
@@ -468,6 +487,7 @@ int main(void)
                         (int)(sizeof(errors) / sizeof(errors[0])));
     tcase_add_test(tcase, append__whose_commit_fails__was_not_written);
     tcase_add_loop_test(tcase, connection__to_a_server_that_will_not_do__is_never_up, 0, 3);
+    tcase_add_test(tcase, connection__to_a_machine_that_does_not_answer__is_tried_again);
     tcase_add_test(tcase, connection__to_a_server_that_became_a_standby__is_made_anew);
     tcase_add_test(tcase, connection__to_the_promoted_server__ends_those_to_the_former_primary_for_good);
     tcase_add_test(tcase, append__whose_streams_are_freed_in_the_callback_or_before_the_store__touches_them_no_more);
