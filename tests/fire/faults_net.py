@@ -242,11 +242,18 @@ class Cable(Fault):
                 meanwhile = far.count("acked") - before
             finally:
                 self.heal(stage.lab)
+        wait_until("the line is whole", lambda: self.passes(stage.lab), 60)  # the kernel asks for the other's Ethernet address once a second
         healed = time.monotonic()
         wait_until("it is ready again", lambda: self.status(stage, "b") == 200, 60)
         assert meanwhile == 0, f"{meanwhile} ops were acknowledged without the database"
         return {"bit": waiting, "unready_ms": int(unready * 1000), "ready_ms": int((time.monotonic() - healed) * 1000), "near": near.count("acked") - first,
                 "healed": healed}
+
+    @staticmethod
+    def passes(lab):
+        """Does the database's machine take a plain connection from the second one?"""
+        connect = f"exec 3<>/dev/tcp/{lab.address('db')}/5432"
+        return subprocess.run([*lab.on("b"), "timeout", "0.25", "bash", "-c", connect], capture_output=True, timeout=30).returncode == 0
 
     @staticmethod
     def status(stage, host):

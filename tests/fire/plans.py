@@ -17,7 +17,7 @@ SHORT_SIZES = {"herd": 24, "visitors": 6, "posters": 6, "rate": 1.5, "in_flight"
 PROMISED = {"worker kills": 200, "PostgreSQL kills": 30, "kills at the first delivery": 200, "acknowledged ops": 200_000, "unknown outcomes": 50, "failovers": 10}
 LIMIT_MS = 2000  # until everybody has everything again: asserted in the long run only
 ACKNOWLEDGED = {"one": 46_000, "nodes": 46_000, "pair": 0, "lines": 20_000}  # ops of a leg of the long run, at least; the failovers need none
-SOON = {"statement_timeout_ms": 1500, "append_timeout_ms": 2000}  # where lines fail, and deadlines are waited for
+SOON = {"statement_timeout_ms": 1500, "append_timeout_ms": 2000}  # where lines fail and cables are cut, and deadlines are waited for
 
 # name, or the words with which names begin -> how often in the short run, and in each leg of the long one: on one server, on two machines, with a primary and its
 # standby, on two servers whose lines can fail
@@ -96,5 +96,5 @@ def leg(arguments, sizes, which, workers):
     name = {"one": f"{workers} workers", "nodes": "two machines", "pair": "failover", "lines": "lines"}[which]
     column = COLUMNS[which] if arguments.long or which in ("pair", "lines") else 0
     limit_ms, acknowledged = (LIMIT_MS, 0 if arguments.only else ACKNOWLEDGED[which]) if arguments.long else (None, 0)
-    more = {"nodes": {"nodes": True}, "pair": {"pair": True}, "lines": {"settings": SOON, "kind": LinedGround if small.missing() else small.SmallGround}}.get(which, {})
+    more = {"nodes": {"nodes": True, "settings": SOON}, "pair": {"pair": True}, "lines": {"settings": SOON, "kind": LinedGround if small.missing() else small.SmallGround}}.get(which, {})
     return Leg(name, draw(arguments, column, name), sizes, acknowledged, limit_ms, workers=workers, **more)
