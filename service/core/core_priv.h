@@ -200,7 +200,8 @@ struct session {
     enum session_phase phase;
     size_t uses;
     uint64_t idle_since_ms;
-    gl_uuid charged; /* memory.c: the account on whose behalf it is here */
+    gl_uuid charged;   /* memory.c: the account on whose behalf it is here */
+    uint64_t expected; /* annotations that it was said to have, until they are there */
     struct project *project;
     struct gl_document_info document; /* strings owned by document_text */
     char *document_text;
@@ -283,9 +284,10 @@ void subscription_rejoin(struct subscription *subscription); /* tells its peer t
 const struct recent_op *session_recent_find(const struct session *session, uint64_t seq);
 
 /* memory.c: how many sessions there may be in memory. */
-enum gl_code memory_make_room(struct core *core, const gl_uuid *account) GL_MUST_USE; /* for one more, which it asks for */
-void memory_joined_or_left(struct session *session);                                  /* its subscriptions are others now */
-void memory_refuse(struct request *request, enum gl_code code);                       /* answers what session_acquire said */
+/* For one more, which it asks for. GL_E_LIMIT: it has its share; GL_E_BUSY: the worker is full. */
+enum gl_code memory_make_room(struct core *core, const gl_uuid *account, const struct store_session *wanted) GL_MUST_USE;
+void memory_joined_or_left(struct session *session);            /* its subscriptions are others now */
+void memory_refuse(struct request *request, enum gl_code code); /* answers what session_acquire said */
 
 /* deliver.c: from the recent ops, or from the store, to everybody subscribed. */
 void deliver_live(struct session *session, uint64_t from_seq); /* to all whose cursor is at from_seq - 1 and who have room */

@@ -105,12 +105,28 @@ static enum gl_code prove(struct session *session, const struct store_tail *tail
 static void answer_catch_waiters(struct session *session, enum gl_code code, const gl_uuid *account);
 static void tail_failed(struct session *session, enum gl_code code);
 
+static void renewed(struct session *session, enum gl_code code)
+{
+    struct gl_err err = {0};
+    session->is_catching_up = false;
+    session->must_prove = session->is_proving = false; /* the sum was compared */
+    if (code != GL_OK) {
+        gl_fail(&err, code, "what was read anew does not hold together");
+        give_up(session, &err);
+    }
+    answer_catch_waiters(session, code == GL_OK ? code : GL_E_RESYNC, NULL);
+    session_heard(session, 0);
+    session_refresh_if_free(session);
+    writer_kick(session->core);
+    session_release(session);
+}
+
+/* Piece by piece, as any session: until the last one what is in memory stays, and nobody is let in. */
 static void on_renewed(void *ctx, enum gl_code code, const struct store_state *from)
 {
     struct session *session = ctx;
-    struct gl_err err = {0};
-    session->is_catching_up = false;
     if (code != GL_OK) {
+        session->is_catching_up = false;
         tail_failed(session, code); /* the poll sees it again */
         session_release(session);
         return;
@@ -118,17 +134,7 @@ static void on_renewed(void *ctx, enum gl_code code, const struct store_state *f
     while (session->subscriptions)
         subscription_rejoin(session->subscriptions);
     session_forget_recent(session);
-    gl_state_free(&session->state);
-    gl_text_free(&session->text);
-    code = loading_at_once(session, from, &err);
-    session->must_prove = session->is_proving = false; /* the sum was compared */
-    if (code != GL_OK)
-        give_up(session, &err);
-    answer_catch_waiters(session, code == GL_OK ? code : GL_E_RESYNC, NULL);
-    session_heard(session, 0);
-    session_refresh_if_free(session);
-    writer_kick(session->core);
-    session_release(session);
+    session->loading = loading_start(session, from, renewed);
 }
 
 static void renew(struct session *session)

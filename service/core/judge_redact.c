@@ -86,11 +86,16 @@ static enum gl_code read_request(struct redaction *redaction)
 
 /* ---- whose words they are */
 
+/* A text that the codebook offers is no person's. That there is such a list today says nothing of what was written before, or beside it. */
 bool judge_is_word(const struct gl_codebook *terms, const char *attribute, const json_t *value)
 {
     const struct gl_term *term = terms ? gl_codebook_by_name(terms, GL_TERM_ATTRIBUTE, gl_slice_str(attribute)) : NULL;
     const char *type = term ? json_string_value(json_object_get(term->record, "type")) : NULL;
-    return json_is_string(value) && !(type && strcmp(type, "enum") == 0); /* one of the codebook's words, not a person's */
+    const json_t *offered = type && strcmp(type, "enum") == 0 ? json_object_get(term->record, "values") : NULL;
+    for (size_t i = 0; i < json_array_size(offered); i++)
+        if (json_equal(json_array_get(offered, i), value))
+            return false;
+    return json_is_string(value);
 }
 
 static enum gl_code check_owner(const struct redaction *redaction, const gl_uuid *author)

@@ -78,6 +78,8 @@ static void hand_over(struct loading *loading)
 {
     struct session *session = loading->session;
     const struct store_state *from = loading->from;
+    gl_text_free(&session->text); /* of before it was read anew */
+    gl_state_free(&session->state);
     session->text = loading->text;
     session->state = loading->state;
     loading->text = NULL;
@@ -138,20 +140,6 @@ static void on_turn(void *ctx)
         finish(loading, code, &err);
     else
         loop_timer_start(loading->turn, 0, 0);
-}
-
-enum gl_code loading_at_once(struct session *session, const struct store_state *lent, struct gl_err *err)
-{
-    struct loading loading = {.session = session, .from = (struct store_state *)(uintptr_t)lent};
-    enum gl_code code;
-    do
-        code = take_piece(&loading, err);
-    while (code == GL_OK && !is_over(&loading));
-    if (code == GL_OK)
-        hand_over(&loading);
-    gl_text_free(&loading.text);
-    gl_state_free(&loading.state);
-    return code;
 }
 
 struct loading *loading_start(struct session *session, const struct store_state *lent,

@@ -111,6 +111,7 @@ static struct session *session_start(struct core *core, const gl_uuid *account, 
     session->core = core;
     session->id = from->session;
     session->charged = *account;
+    session->expected = from->live;
     session->phase = SESSION_LOADING;
     session->uses = 1;
     session->waiting_tail = &session->waiting;
@@ -146,7 +147,7 @@ static void say_ready(void *ctx)
 void session_acquire(struct core *core, const gl_uuid *account, const struct store_session *from, session_fn fn, void *ctx)
 {
     struct session *session = map_get(&core->sessions, &from->session);
-    const enum gl_code code = session ? GL_OK : memory_make_room(core, account);
+    const enum gl_code code = session ? GL_OK : memory_make_room(core, account, from);
     if (code != GL_OK || (session && session->phase == SESSION_READY)) {
         struct ready *ready = mem_alloc(sizeof *ready);
         *ready = (struct ready){session, code, fn, ctx};

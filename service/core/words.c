@@ -19,7 +19,7 @@ struct words_asking {
     bool is_of_named, is_of_one; /* which words */
     gl_uuid *annotations, whose;
     size_t annotation_count;
-    struct gl_buf enums; /* a JSON list of attributes whose texts are the codebook's */
+    struct gl_buf enums; /* a JSON object of attributes, each with the texts that the codebook offers */
     uint64_t after;
     size_t page;
 };
@@ -305,16 +305,16 @@ static void on_words(void *ctx, enum gl_code code, const struct store_rows *rows
 
 static void put_enums(struct gl_buf *buf, const struct gl_codebook *terms)
 {
-    json_t *names = json_array();
+    json_t *offered = json_object();
     for (size_t i = 0; i < gl_codebook_count(terms, GL_TERM_ATTRIBUTE); i++) {
         const struct gl_term *term = gl_codebook_any(terms, GL_TERM_ATTRIBUTE, i);
         const char *type = json_string_value(json_object_get(term->record, "type"));
         if (type && strcmp(type, "enum") == 0)
-            json_array_append_new(names, json_stringn(term->name.data, term->name.len));
+            json_object_setn_new(offered, term->name.data, term->name.len, json_incref(json_object_get(term->record, "values")));
     }
     gl_buf_init(buf, SIZE_MAX);
-    gl_canon_write(buf, names);
-    json_decref(names);
+    gl_canon_write(buf, offered);
+    json_decref(offered);
 }
 
 static void ask(struct session *session, const struct waiting_op *op)

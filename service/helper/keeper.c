@@ -16,7 +16,8 @@ enum {
     LOOK_MS = 1000,         /* between two looks when nothing was due */
     CONNECT_FIRST_MS = 500, /* before the next attempt to connect, doubled each time */
     CONNECT_LAST_MS = 15000,
-    SHARE = 4 /* a job may go on for this part of its time, then it lets others go first */
+    SHARE = 4, /* a job may go on for this part of its time, then it lets others go first */
+    PRUNED_AT_ONCE = 1000
 };
 
 struct keeper {
@@ -38,12 +39,32 @@ struct kind {
 
 /* ---- the kinds of jobs */
 
+/* The rest comes with the next scan. */
+static enum gl_code prune_inboxes(struct keeper *keeper, struct gl_err *err)
+{
+    const struct store_param params[] = {P_U64((uint64_t)keeper->settings->inbox_days), P_U64(PRUNED_AT_ONCE)};
+    const uint64_t until = clock_monotonic_ms() + keeper->settings->job_timeout_ms / SHARE;
+    enum gl_code code = GL_OK;
+    for (uint64_t gone = PRUNED_AT_ONCE; code == GL_OK && gone == PRUNED_AT_ONCE && clock_monotonic_ms() < until;) {
+        struct store_rows *rows;
+        if (keeper->settings->inbox_days == 0)
+            break;
+        code = admin_db_query(keeper->db, STORE_Q_inbox_prune, params, 2, &rows, err);
+        if (code != GL_OK)
+            break;
+        gone = store_rows_count(rows) > 0 ? store_u64(rows, 0, 0) : 0;
+        admin_rows_free(&rows);
+    }
+    return code;
+}
+
 static enum gl_code scan_retention(struct keeper *keeper, const struct taken *job, bool *again, struct gl_err *err)
 {
     const struct retention_limits *limits = &keeper->retention;
     const struct store_param params[] = {P_U64(limits->keep_ops), P_U64(limits->keep_days), P_U64(limits->snapshot_ops)};
     (void)job, (void)again;
-    return admin_db_query(keeper->db, STORE_Q_retention_scan, params, 3, NULL, err);
+    enum gl_code code = admin_db_query(keeper->db, STORE_Q_retention_scan, params, 3, NULL, err);
+    return code == GL_OK ? prune_inboxes(keeper, err) : code;
 }
 
 static enum gl_code archive_stream(struct keeper *keeper, const struct taken *job, bool *again, struct gl_err *err)

@@ -145,6 +145,7 @@ struct store_session {
     uint64_t epoch;
     uint64_t head;
     uint64_t retained_from;           /* ops below are archived */
+    uint64_t live;                    /* annotations that are not deleted */
     struct gl_document_info document; /* without seq, annotations, role */
 };
 typedef void (*store_session_fn)(void *ctx, enum gl_code code, const struct store_session *session);

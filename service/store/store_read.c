@@ -184,6 +184,7 @@ static bool session_result(struct request *request, unsigned statement, PGresult
         session->session = read->stream;
         session->project = session->document.project;
         session->head = row_u64(result, 0, 10);
+        session->live = row_u64(result, 0, 11);
         session->epoch = row_u64(result, 0, 20);
         session->retained_from = row_u64(result, 0, 21);
         read->is_found = gl_role_parse(row_slice(result, 0, 12), &session->role);

@@ -216,6 +216,18 @@ class Words(RedactCase):
         self.assertEqual(self.fresh(session).records[one]["attributes"], {"mood": "good"})
         self.assertEqual(self.erased(ana, session), [1])
 
+    def test_a_choice_that_is_not_offered_is_a_word(self):
+        """What somebody wrote before there was a list of choices is theirs, though there is one today."""
+        session = self.new_session()
+        ana, cora = self.people("ana", "cora")
+        one = ana.one(session, create("claim", exact="Nobody", attributes={"tone": "my own words"}))["annotation"]
+        two = ana.one(session, create("claim", exact="Nobody", attributes={"tone": "calm"}))["annotation"]
+        cora.call("project.submit", project=self.project, ops=[{"id": new_id(), "change": {"kind": "attribute.create", "name": "tone", "type": "enum", "values": ["calm", "loud"]}}])
+        ana.one(session, redact(2, annotations=[one]))
+        self.assertEqual(self.erased(ana, session), [1])
+        self.assertFalse(self.fresh(session).records[one].get("attributes"))
+        self.assertError(ana.refused(session, redact(3, annotations=[two])), "not_found", "change.annotations")
+
     def test_who_was_away_gets_the_state(self):
         """What lies below an erased op cannot be gone on from."""
         session = self.new_session()
@@ -363,6 +375,26 @@ class Archived(RedactCase):
         at_it = f"select count(*) from pg_locks l join job on l.objid = job.id where l.locktype = 'advisory' and l.classid = 7827314 and l.database = (select oid from pg_database where datname = current_database()) and {job[6:]}"
         wait_until("nobody is at it any more", lambda: self.server.sql(at_it) == [["0"]])
         self.server.sql(f"update job set attempts = 20, done_at = clock_timestamp() - interval '25 hours' {job}")
+
+    def test_words_in_a_snapshot_are_not_forgotten_while_a_row_is_missing(self):
+        session, canary = self.new_session(), "canary" + new_id().replace("-", "")
+        ana = self.connect("ana")
+        one = ana.one(session, create("claim", exact="Nobody", note=canary))["annotation"]
+        ana.one(session, create("claim", exact="Nobody", note="stays"))
+        self.server.sql(f"select gloss_snapshot_make('{session}', 1)")
+
+        def work():
+            ana.one(session, redact(2, annotations=[one]))
+            self.server.sql(f"delete from annotation where stream = '{session}' and id = '{one}'")
+
+        self.failing(session, "snapshot_part", work)
+        with self.assertRaisesRegex(AssertionError, "glossd check --repair"):
+            self.server.sql(f"select gloss_erase_more('{session}')")
+        self.assertIn(canary, self.dump())
+        self.server.glossd("check", "--repair", check=False)
+        self.server.sql(f"update job set due_at = clock_timestamp() where stream = '{session}' and kind = 'erase'")
+        self.clean(session)
+        self.assertNotIn(canary, self.dump())
 
     def test_an_erasure_whose_job_was_given_up_is_taken_up_again(self):
         session, canary = self.new_session(), "canary" + new_id().replace("-", "")

@@ -447,5 +447,23 @@ class CommandLine(RetentionCase):
         self.assertEqual(self.server.gloss("verify", brief, "--json", status=0).json["ok"], True)
 
 
+class Inbox(ServiceCase):
+    """What inboxes have is dropped when it is old; the rest stays."""
+    settings = {"inbox_days": 30, "retention_every_ms": 100}
+
+    def test_what_is_old_goes(self):
+        session = self.new_session()
+        ana, ben = self.people("ana", "ben")
+        made = [ana.one(session, create("claim", start=0, end=4, note=f"@ben {i}"))["annotation"] for i in range(3)]
+        listed = lambda: sorted(item["annotation"] for item in ben.call("inbox.list")["items"] if item["session"] == session)
+        self.assertEqual(listed(), sorted(made))
+        for annotation, days in zip(made[1:], (31, 400)):
+            self.server.sql(f"update inbox set at = clock_timestamp() - interval '{days} days' where annotation = '{annotation}'")
+        wait_until("the old ones are gone", lambda: listed() == made[:1], 60)
+        self.assertEqual(self.server.check()[0], 1, "their ops are young")
+        self.server.sql("update inbox_since set at = clock_timestamp()")
+        self.assertEqual(self.server.check()[0], 0, "what is older may have been dropped")
+
+
 if __name__ == "__main__":
     case.main()

@@ -51,6 +51,7 @@ struct db {
     size_t role_count;
     gl_uuid disabled;
     struct store *listeners[LISTENERS_MAX];
+    uint64_t live; /* said of every session */
 };
 struct pending { /* an answer on its way */
     struct pending *next;
@@ -178,6 +179,11 @@ void db_set_open(struct db *db, bool is_open)
 {
     db->is_open = is_open;
     db->epoch++;
+}
+
+void db_say_live(struct db *db, uint64_t live)
+{
+    db->live = live;
 }
 
 void db_disable(struct db *db, const gl_uuid *account)
@@ -773,6 +779,7 @@ static void open_now(void *ctx)
                                     .epoch = db->epoch,
                                     .head = log->head,
                                     .retained_from = 1,
+                                    .live = q->store->db->live,
                                     .document = info_of(db, log)};
     if (may_read(q) != GL_OK || !gl_uuid_equal(&q->id, &log->id) || log == &db->project)
         fn(q->ctx, q->is_unreadable ? GL_E_STORE_DOWN : GL_E_NOT_FOUND, NULL);

@@ -23,6 +23,7 @@ void db_set_role(struct db *db, const gl_uuid *account, enum gl_role role); /* m
 void db_set_open(struct db *db, bool is_open);                              /* likewise */
 void db_put_label(struct db *db, const char *id, const char *name); /* likewise; of an earlier version, whatever its name */
 void db_disable(struct db *db, const gl_uuid *account);             /* and every later question says so */
+void db_say_live(struct db *db, uint64_t live); /* before a session is read it is said to have so many annotations */
 uint64_t db_head(const struct db *db);
 void db_flip_sum(struct db *db); /* what the session's stream says of its records is wrong; flipped again: right */
 size_t db_count_op(const struct db *db, const gl_uuid *op); /* how often it is in the session's log */

@@ -149,6 +149,72 @@ START_TEST(account__that_has_more_than_a_quarter__gets_no_more)
 }
 END_TEST
 
+static const json_t *error_data(struct client *client, uint64_t request)
+{
+    return json_object_get(json_object_get(client_answer(client, request), "error"), "data");
+}
+
+/* 400 annotations take 1.8 MB, and a quarter is one. */
+START_TEST(account__with_a_large_session__has_others_beside_it)
+{
+    struct core_limits limits = bench_limits();
+    limits.sessions_bytes = 4 << 20;
+    teardown();
+    setup_with(1, &limits);
+    for (int i = 0; i < 4; i++) {
+        json_t *ops = json_array();
+        for (int n = 0; n < 100; n++) {
+            char name[16];
+            snprintf(name, sizeof name, "op %d", 100 * i + n);
+            json_array_append_new(ops, op_create(name, "harbour", NULL));
+        }
+        client_submit(ana, ops, false);
+        turn();
+    }
+    ck_assert_uint_eq(db_head(bench.db), 400);
+    join(ana, 0);
+    join(ana, 1);
+    ck_assert_uint_eq(in_memory(), 3);
+}
+END_TEST
+
+START_TEST(account__with_a_large_session__has_no_second_one)
+{
+    struct core_limits limits = bench_limits();
+    limits.sessions_bytes = 4 << 20;
+    teardown();
+    setup_with(1, &limits);
+    db_say_live(bench.db, 400); /* of each */
+    char ids[2][GL_UUID_TEXT + 1];
+    uint64_t asked[2];
+    for (size_t i = 0; i < 2; i++) {
+        gl_uuid_format(db_other_session(bench.db, i), ids[i]);
+        asked[i] = client_send(ben, "session.join", json_pack("{s:s}", "session", ids[i]));
+    }
+    turn();
+    client_result(ben, asked[0]);
+    expect_refusal(ben, asked[1], "limit"); /* before the first was there: it counts from when it is asked for */
+}
+END_TEST
+
+START_TEST(refusal__names_the_limit_that_it_is_for)
+{
+    uint64_t refused = ask(ana, "session.join", 0);
+    expect_refusal(ana, refused, "limit");
+    ck_assert_int_eq(json_integer_value(json_object_get(error_data(ana, refused), "limit_bytes")), 190000 / 4);
+    ck_assert_ptr_null(json_object_get(error_data(ana, refused), "limit"));
+    struct core_limits limits = bench_limits();
+    limits.account_sessions = SHARE;
+    teardown();
+    setup_with(1, &limits);
+    join(ana, 0);
+    refused = ask(ana, "session.join", 1);
+    expect_refusal(ana, refused, "limit");
+    ck_assert_int_eq(json_integer_value(json_object_get(error_data(ana, refused), "limit")), SHARE);
+    ck_assert_ptr_null(json_object_get(error_data(ana, refused), "limit_bytes"));
+}
+END_TEST
+
 START_TEST(session__read_anew_while_all_are_compared__is_not_compared)
 {
     join(ana, 0);
@@ -182,6 +248,9 @@ int main(void)
     tcase_add_checked_fixture(ceiling, setup_ceiling, teardown);
     tcase_add_test(ceiling, memory__that_is_full_of_joined_sessions__is_told_as_busy);
     tcase_add_test(ceiling, account__that_has_more_than_a_quarter__gets_no_more);
+    tcase_add_test(ceiling, account__with_a_large_session__has_others_beside_it);
+    tcase_add_test(ceiling, account__with_a_large_session__has_no_second_one);
+    tcase_add_test(ceiling, refusal__names_the_limit_that_it_is_for);
     suite_add_tcase(suite, ceiling);
     return run_suite(suite);
 }
