@@ -96,8 +96,11 @@ static bool is_conflict(const struct lg_op *op, const struct gloss_error *error)
 }
 
 /* Whether it is sent again without a word to the program. */
-static bool must_repeat(const struct gloss_session *session, struct lg_op *op, const struct gloss_error *error)
+static bool must_repeat(struct gloss_session *session, struct lg_op *op, const struct gloss_error *error)
 {
+    if (error->code == GLOSS_E_ID_REUSED && op->original) { /* it had got there before its base was lowered */
+        return lg_op_restore(session, op) == GLOSS_OK;
+    }
     bool is_early = error->code != GLOSS_E_ATOMIC_REFUSED && base_still_waits(session, op);
     bool is_later = lg_error_is_later(error) && !(MUTATION(unknown_taken_for_refused) && error->code == GLOSS_E_UNKNOWN_OUTCOME);
     if (is_later && error->code == GLOSS_E_INTERNAL && ++op->failures >= FAILURES_MAX) {
@@ -141,6 +144,7 @@ static void take_result(struct gloss_session *session, struct lg_op *op, json_t 
     op->seq = (uint64_t)json_integer_value(json_object_get(result, "seq")) + (MUTATION(told_next_seq) && op->group);
     op->is_repeated = json_is_true(json_object_get(result, "repeated"));
     (void)snprintf(op->annotation, sizeof(op->annotation), "%s", annotation ? annotation : "");
+    lg_accepted_add(session, op);
     answered(op, NULL);
 }
 
@@ -157,7 +161,7 @@ static bool fits(const struct lg_batch *batch, const json_t *results)
 }
 
 /* In an atomic step one "later" sends all of it again, not only the ops that say so. */
-static bool must_repeat_group(const struct gloss_session *session, const struct lg_batch *batch, const json_t *results)
+static bool must_repeat_group(struct gloss_session *session, const struct lg_batch *batch, const json_t *results)
 {
     for (size_t i = 0; batch->ops[0]->group && i < batch->count; i++) {
         struct gloss_error error = {0};

@@ -121,6 +121,9 @@ struct lg_op {
     bool is_on_disk;
     bool is_left_over; /* of an earlier run: there is no callback, but an event */
     bool is_answered;  /* done, and will not be sent again: it leaves the disk */
+    bool is_doubted;   /* its base may be of a log that is not there any more */
+    char *original;    /* as it was before its base was lowered because of that; NULL: it was not */
+    size_t original_len;
     gloss_result_fn fn;
     void *arg;
     struct gloss_error error; /* the last answer to it */
@@ -128,6 +131,18 @@ struct lg_op {
     uint64_t seq;
     bool is_repeated;
     char annotation[GLOSS_ID];
+};
+
+/* One that was accepted, for as long as accepted.c remembers it. */
+struct lg_accepted {
+    struct lg_accepted *next;
+    char id[GLOSS_ID], subject[GLOSS_ID];
+    uint64_t seq;
+    char *request;
+    size_t len;
+    uint64_t group;
+    size_t index;
+    int64_t since_ms, at_ms; /* asked for; accepted */
 };
 
 int64_t lg_time_ms(void); /* since 1970 */
@@ -138,6 +153,8 @@ void lg_op_free(struct lg_op *op);
 void lg_ops_free(struct lg_op *list);
 void lg_op_done(struct lg_op *op, const struct gloss_error *error);
 const json_t *lg_op_asked(struct lg_op *op); /* NULL: out of memory */
+/* What lg_op_renew has replaced, once more: the server has it like that. */
+int lg_op_restore(struct gloss_session *session, struct lg_op *op);
 /* Another base and change (NULL: the same) under the same id, on disk too. */
 int lg_op_renew(struct gloss_session *session, struct lg_op *op, const json_t *base, const json_t *change);
 struct lg_op *lg_op_find(const struct gloss_session *session, const char *id);
@@ -217,6 +234,22 @@ struct gloss_session {
     size_t kept;             /* ops that are LG_OP_KEPT */
     struct lg_op *looked_at; /* gloss_pending_at: the last one that was looked at, and its index */
     size_t looked_at_index;
+
+    struct lg_accepted *accepted, **accepted_end; /* by seq */
+    size_t accepted_count, accepted_bytes;
+    uint64_t accepted_newest; /* the largest seq that was among them */
+    bool has_forgotten;       /* some that were accepted before these */
+    struct lg_doubt {
+        bool is_there;          /* it is not known whether they are in the server's log: nothing is sent before it is */
+        bool has_chain;         /* the log here was at seq, with this chain */
+        bool went_back;         /* it is not the same any more */
+        bool is_searching;      /* those before low are there, those from high on are not */
+        uint64_t seq, same_seq; /* same_seq: up to there the log is the same, as far as is known */
+        gl_hash chain;
+        size_t low, high, asked;
+        uint64_t not_before_ms;
+    } doubt;
+
     bool no_queue;
     bool wants_cache;
     bool is_cached;      /* at cached_seq */
@@ -279,6 +312,26 @@ void lg_answers_call_back(struct gloss_session *session); /* what is done, in or
 void lg_pending_ask(struct gloss_session *session);    /* on_conflict for what was refused */
 void lg_pending_hold(struct gloss_session *session);   /* what builds on kept ops is kept, too */
 bool lg_pending_forget(struct gloss_session *session); /* what was erased, where a refusal told it; true: something was there */
+
+/* accepted.c: what was accepted is remembered for a while, since a database may go back in time */
+void lg_accepted_add(struct gloss_session *session, struct lg_op *op); /* takes its text; the newest */
+bool lg_accepted_put(struct gloss_session *session,
+                     struct lg_accepted *accepted); /* as it is; false: it was too old, and is gone */
+struct lg_accepted *lg_accepted_take(struct gloss_session *session, const char *id); /* out of the list; NULL: not there */
+struct lg_accepted *lg_accepted_of(struct lg_op *op, uint64_t seq, int64_t at_ms);   /* NULL: out of memory */
+enum gl_code lg_accepted_op(const struct lg_accepted *accepted, struct lg_op **out);
+/* Back among those without an answer, with its step; NULL: it is not there, or (code) could not be. */
+struct lg_op *lg_accepted_recall(struct gloss_session *session, const char *id, enum gl_code *code);
+void lg_ops_count(struct lg_op *list); /* group_left of ops that have their groups */
+/* What was erased: the annotations that a redact names (NULL: none), and those whose record says so. True: something was there. */
+bool lg_accepted_erase(struct gloss_session *session, const json_t *redact);
+void lg_accepted_free(struct lg_accepted *accepted);
+void lg_accepted_drop(struct gloss_session *session); /* all */
+
+/* lost.c: whether it is still there */
+void lg_lost_doubt(struct gloss_session *session, bool has_chain);  /* the server's log may be another one than that of here */
+void lg_lost_joined(struct gloss_session *session, bool is_proven); /* proven: the server has the chain of here at session->seq */
+void lg_lost_pump(struct gloss_session *session, uint64_t now);
 
 /* queue.c: the ops on disk. Without queue_dir all of this does nothing. */
 bool lg_queue_is_wanted(const struct gloss_session *session);

@@ -200,6 +200,7 @@ enum gl_code lg_op_read(const json_t *asked, struct lg_op **out)
 void lg_op_free(struct lg_op *op)
 {
     free(op->request);
+    free(op->original);
     json_decref(op->asked);
     gloss_error_clear(&op->error);
     free(op);
@@ -267,6 +268,21 @@ int lg_op_renew(struct gloss_session *session, struct lg_op *op, const json_t *b
     return GLOSS_OK;
 }
 
+int lg_op_restore(struct gloss_session *session, struct lg_op *op)
+{
+    struct gl_err err = {0};
+    json_t *asked = NULL;
+    enum gl_code code = gl_json_load(gl_slice_of(op->original, op->original_len), &asked, &err);
+    int result = code == GL_OK ? lg_op_renew(session, op, json_object_get(asked, "base"), json_object_get(asked, "change"))
+                               : lg_fail_gl(session->g, &err);
+    json_decref(asked);
+    if (result == GLOSS_OK) {
+        free(op->original);
+        op->original = NULL;
+    }
+    return result;
+}
+
 struct lg_op *lg_op_find(const struct gloss_session *session, const char *id)
 {
     struct lg_op *op = session->ops;
@@ -282,6 +298,16 @@ void lg_ops_group(struct gloss *g, struct lg_op *list, size_t count)
     for (struct lg_op *op = list; op; op = op->next) {
         op->group = group;
         op->group_left = count--;
+    }
+}
+
+void lg_ops_count(struct lg_op *list)
+{
+    for (struct lg_op *op = list; op; op = op->next) {
+        op->group_left = 0;
+        for (const struct lg_op *at = op; at && op->group && at->group == op->group; at = at->next) {
+            op->group_left++;
+        }
     }
 }
 

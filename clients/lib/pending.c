@@ -62,7 +62,8 @@ static uint64_t shown(const struct lg_op *op, const json_t *current)
  * had, or it would overwrite what nobody was shown. */
 static bool is_about_content(const struct gloss_error *error)
 {
-    return error->code == GLOSS_E_STALE || error->code == GLOSS_E_CONFLICT || error->code == GLOSS_E_GONE;
+    return error->code == GLOSS_E_STALE || error->code == GLOSS_E_CONFLICT || error->code == GLOSS_E_GONE ||
+           error->code == GLOSS_E_LOST;
 }
 
 /* What a refusal told of an annotation goes with the words that were erased from it. Whoever was told may have kept the answer: a copy loses them. */

@@ -5,8 +5,9 @@
  *   {"account","session","url"}                        the first one
  *   {"at","ops":[{"base"?,"change","id"}],"step"?}     asked for; step: all or none
  *   {"renewed":{"base"?,"change","id"}}                to be sent like this instead
- *   {"error","kept":[id]}                              refused, and kept
- *   {"answered":[id]}                                  over
+ *   {"error","kept":[id],"renewed"?}                   refused, and kept; to be sent like this
+ *   {"answered":[id]}                                  over: refused, or given up
+ *   {"accepted":[{"at","id","seq"}]}                   over, and remembered (accepted.c); {"forgotten":true}: not all of them
  * When most of a journal is over it is written anew.
  */
 #include <dirent.h>
@@ -77,7 +78,22 @@ static void write_kept(struct gl_buf *buf, const struct lg_op *op)
     write_str(buf, "message", op->error.message);
     gl_buf_str(buf, "},\"kept\":[\"");
     gl_buf_str(buf, op->id);
-    gl_buf_str(buf, "\"]}");
+    gl_buf_str(buf, "\"]");
+    if (op->original || op->error.code == GLOSS_E_LOST) {
+        gl_buf_str(buf, ",\"renewed\":");
+        gl_buf_put(buf, op->request, op->len);
+    }
+    gl_buf_byte(buf, '}');
+}
+
+static void write_accepted(struct gl_buf *buf, const char *comma, const char *id, uint64_t seq, int64_t at_ms)
+{
+    gl_buf_str(buf, comma);
+    gl_buf_byte(buf, '{');
+    gl_write_u64(buf, "at", (uint64_t)at_ms);
+    write_str(buf, "id", id);
+    gl_write_u64(buf, "seq", seq);
+    gl_buf_byte(buf, '}');
 }
 
 /* ---- reading */
@@ -117,25 +133,63 @@ static enum gl_code read_ops(struct gloss_session *session, const json_t *record
     return GL_OK;
 }
 
-static void forget(struct gloss_session *session, const json_t *ids)
+/* Out of the list; NULL: it is not there. */
+static struct lg_op *take(struct gloss_session *session, const char *id)
 {
-    size_t i;
-    json_t *id;
-    json_array_foreach((json_t *)(uintptr_t)ids, i, id)
-    {
-        struct lg_op **at = &session->ops;
-        while (*at && strcmp((*at)->id, json_string_value(id) ? json_string_value(id) : "") != 0) {
-            at = &(*at)->next;
-        }
-        struct lg_op *op = *at;
+    struct lg_op **at = &session->ops;
+    while (*at && strcmp((*at)->id, id) != 0) {
+        at = &(*at)->next;
+    }
+    struct lg_op *op = *at;
+    if (op) {
+        *at = op->next;
+        session->ops_end = op->next ? session->ops_end : at;
+        session->unanswered--;
+        session->kept -= op->state == LG_OP_KEPT;
+    }
+    return op;
+}
+
+/* One of those that wait, or were accepted and turned out to be lost. */
+static struct lg_op *find(struct gloss_session *session, const json_t *id, enum gl_code *code)
+{
+    const char *text = json_string_value(id) ? json_string_value(id) : "";
+    struct lg_op *op = lg_op_find(session, text);
+    return op ? op : lg_accepted_recall(session, text, code);
+}
+
+static enum gl_code forget(struct gloss_session *session, const json_t *ids)
+{
+    enum gl_code code = GL_OK;
+    for (size_t i = 0; i < json_array_size(ids) && code == GL_OK; i++) {
+        struct lg_op *op = find(session, json_array_get(ids, i), &code);
         if (op) {
-            *at = op->next;
-            session->ops_end = op->next ? session->ops_end : at;
-            session->unanswered--;
-            session->kept -= op->state == LG_OP_KEPT;
-            lg_op_free(op);
+            lg_op_free(take(session, op->id));
         }
     }
+    return code;
+}
+
+static enum gl_code read_accepted(struct gloss_session *session, const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *told = json_array_get(list, i);
+        const char *id = json_string_value(json_object_get(told, "id"));
+        struct lg_op *op = id ? take(session, id) : NULL;
+        struct lg_accepted *accepted = op ? lg_accepted_of(op, (uint64_t)json_integer_value(json_object_get(told, "seq")),
+                                                           (int64_t)json_integer_value(json_object_get(told, "at")))
+                                          : NULL;
+        if (op) {
+            lg_op_free(op);
+        }
+        if (op && !accepted) {
+            return GL_E_NOMEM;
+        }
+        if (accepted) {
+            (void)lg_accepted_put(session, accepted);
+        }
+    }
+    return GL_OK;
 }
 
 /* A step is kept, or waits, as a whole, even if the program ended before each of its ops had its record. */
@@ -153,8 +207,11 @@ static enum gl_code read_renewed(struct gloss_session *session, const json_t *as
 {
     struct lg_op *renewed = NULL;
     enum gl_code code = lg_op_read(asked, &renewed);
-    struct lg_op *op = code == GL_OK ? lg_op_find(session, renewed->id) : NULL;
+    struct lg_op *op = code == GL_OK ? find(session, json_object_get(asked, "id"), &code) : NULL;
     if (code != GL_OK) {
+        if (renewed) {
+            lg_op_free(renewed);
+        }
         return gl_fail(err, code, "a record of the queue cannot be read");
     }
     if (op) {
@@ -171,10 +228,11 @@ static enum gl_code read_renewed(struct gloss_session *session, const json_t *as
     return GL_OK;
 }
 
-static void read_kept(struct gloss_session *session, const json_t *record)
+static enum gl_code read_kept(struct gloss_session *session, const json_t *record, struct gl_err *err)
 {
-    const char *id = json_string_value(json_array_get(json_object_get(record, "kept"), 0));
-    struct lg_op *op = id ? lg_op_find(session, id) : NULL;
+    const json_t *renewed = json_object_get(record, "renewed");
+    enum gl_code code = renewed ? read_renewed(session, renewed, err) : GL_OK;
+    struct lg_op *op = find(session, json_array_get(json_object_get(record, "kept"), 0), &code);
     for (struct lg_op *at = op ? session->ops : NULL; at; at = at->next) {
         if (lg_op_shares_step(op, at) && at->state != LG_OP_KEPT) {
             session->kept++;
@@ -185,6 +243,17 @@ static void read_kept(struct gloss_session *session, const json_t *record)
     if (op) {
         lg_error_take_json(&op->error, json_object_get(record, "error"));
     }
+    return code;
+}
+
+static enum gl_code read_over(struct gloss_session *session, const json_t *record, struct gl_err *err)
+{
+    enum gl_code code = read_accepted(session, json_object_get(record, "accepted"));
+    session->has_forgotten |= json_is_true(json_object_get(record, "forgotten"));
+    if (code == GL_OK) {
+        code = forget(session, json_object_get(record, "answered"));
+    }
+    return code == GL_OK ? code : gl_fail(err, code, "a record of the queue cannot be read");
 }
 
 static enum gl_code read_record(void *arg, struct gl_slice payload, struct gl_err *err)
@@ -203,18 +272,59 @@ static enum gl_code read_record(void *arg, struct gl_slice payload, struct gl_er
         code = gl_fail(err, GL_E_CHECKSUM, "the queue belongs to somebody else");
     } else if (json_object_get(record, "ops")) {
         code = read_ops(session, record, err);
+    } else if (json_object_get(record, "kept")) {
+        code = read_kept(session, record, err);
     } else if (json_object_get(record, "renewed")) {
         code = read_renewed(session, json_object_get(record, "renewed"), err);
-    } else if (json_object_get(record, "kept")) {
-        read_kept(session, record);
     } else {
-        forget(session, json_object_get(record, "answered"));
+        code = read_over(session, record, err);
     }
     json_decref(record);
     return code;
 }
 
 /* ---- opened, written anew, closed */
+
+/* A step, or one that stands for itself. Gives what follows it. */
+static const struct lg_accepted *write_remembered(struct gl_buf *buf, const struct lg_accepted *first)
+{
+    const struct lg_accepted *at = first;
+    gl_buf_byte(buf, '{');
+    gl_write_u64(buf, "at", (uint64_t)first->since_ms);
+    gl_write_name(buf, "ops");
+    gl_buf_byte(buf, '[');
+    do {
+        gl_buf_str(buf, at == first ? "" : ",");
+        gl_buf_put(buf, at->request, at->len);
+        at = at->next;
+    } while (at && first->group && at->group == first->group);
+    gl_buf_byte(buf, ']');
+    if (first->group) {
+        gl_write_bool(buf, "step", true);
+    }
+    gl_buf_byte(buf, '}');
+    return at;
+}
+
+/* What was accepted: as if it had been asked for and answered. */
+static void fill_accepted(const struct gloss_session *session, struct lg_journal_writer *writer, struct gl_buf *buf)
+{
+    for (const struct lg_accepted *at = session->accepted; at;) {
+        gl_buf_clear(buf);
+        at = write_remembered(buf, at);
+        lg_journal_add(writer, gl_buf_peek(buf));
+    }
+    if (!session->accepted && !session->has_forgotten) {
+        return;
+    }
+    gl_buf_clear(buf);
+    gl_buf_str(buf, "{\"accepted\":[");
+    for (const struct lg_accepted *at = session->accepted; at; at = at->next) {
+        write_accepted(buf, at == session->accepted ? "" : ",", at->id, at->seq, at->at_ms);
+    }
+    gl_buf_str(buf, session->has_forgotten ? "],\"forgotten\":true}" : "]}");
+    lg_journal_add(writer, gl_buf_peek(buf));
+}
 
 /* What is not over, in order. An atomic step is one record. */
 static void fill(void *arg, struct lg_journal_writer *writer)
@@ -225,6 +335,7 @@ static void fill(void *arg, struct lg_journal_writer *writer)
     gl_buf_init(&buf, SIZE_MAX);
     write_head(session, &buf);
     lg_journal_add(writer, gl_buf_peek(&buf));
+    fill_accepted(session, writer, &buf);
     for (const struct lg_op *op = session->ops; op && buf.code == GL_OK; op = op->next) {
         if (op->is_answered || !op->is_on_disk) {
             continue;
@@ -235,7 +346,8 @@ static void fill(void *arg, struct lg_journal_writer *writer)
             lg_journal_add(writer, gl_buf_peek(&buf));
         }
         group = op->group;
-        if (op->state == LG_OP_KEPT) {
+        bool is_to_ask = op->state == LG_OP_REFUSED && op->error.code == GLOSS_E_LOST; /* not sent before */
+        if (op->state == LG_OP_KEPT || is_to_ask) {
             gl_buf_clear(&buf);
             write_kept(&buf, op);
             lg_journal_add(writer, gl_buf_peek(&buf));
@@ -288,10 +400,7 @@ int lg_queue_open(struct gloss_session *session)
     memcpy(session->queue_account, g->account_id, GLOSS_ID);
     name_of(session->queue_account, session->id, name);
     if (lg_journal_open(g->queue_dir, name, fill, read_record, &reading, &session->journal, &err) != GL_OK) {
-        lg_ops_free(session->ops);
-        session->ops = NULL;
-        session->ops_end = &session->ops;
-        session->unanswered = session->kept = 0;
+        lg_submit_free(session);
         return lg_fail_gl(g, &err);
     }
     set_limit(session);
@@ -361,23 +470,29 @@ void lg_queue_keep(struct gloss_session *session, const struct lg_op *op)
  * might be taken then, after the program was told that they were not. */
 static size_t write_answered(const struct gloss_session *session, struct gl_buf *buf, bool *has_refused)
 {
-    size_t count = 0;
-    gl_buf_str(buf, "{\"answered\":[");
+    size_t accepted = 0, refused = 0;
+    gl_buf_str(buf, "{\"accepted\":[");
     for (const struct lg_op *op = session->ops; op; op = op->next) {
-        if (op->is_on_disk && op->is_answered) {
-            gl_buf_str(buf, count++ > 0 ? ",\"" : "\"");
+        if (op->is_on_disk && op->is_answered && op->error.code == 0) {
+            write_accepted(buf, accepted++ > 0 ? "," : "", op->id, op->seq, lg_time_ms());
+        }
+    }
+    gl_buf_str(buf, "],\"answered\":[");
+    for (const struct lg_op *op = session->ops; op; op = op->next) {
+        if (op->is_on_disk && op->is_answered && op->error.code != 0) {
+            gl_buf_str(buf, refused++ > 0 ? ",\"" : "\"");
             gl_buf_str(buf, op->id);
             gl_buf_byte(buf, '"');
-            *has_refused |= op->error.code != 0;
         }
     }
     gl_buf_str(buf, "]}");
-    return count;
+    *has_refused = refused > 0;
+    return accepted + refused;
 }
 
 static void compact(struct gloss_session *session)
 {
-    bool is_idle = true;
+    bool is_idle = !session->accepted;
     for (const struct lg_op *op = session->ops; op && is_idle; op = op->next) {
         is_idle = op->is_answered || !op->is_on_disk;
     }
@@ -489,7 +604,7 @@ struct counting {
         char id[GLOSS_ID];
         int64_t since_ms;
     } * ops;
-    size_t count;
+    size_t count, accepted;
     json_t *head;
 };
 
@@ -510,16 +625,28 @@ static enum gl_code count_ops(struct counting *counting, const json_t *record, s
     return GL_OK;
 }
 
+static bool uncount_one(struct counting *counting, const char *id)
+{
+    for (size_t at = 0; id && at < counting->count; at++) {
+        if (strcmp(counting->ops[at].id, id) == 0) {
+            memmove(&counting->ops[at], &counting->ops[at + 1], (--counting->count - at) * sizeof(*counting->ops));
+            return true;
+        }
+    }
+    return false;
+}
+
 static void uncount(struct counting *counting, const json_t *ids)
 {
     for (size_t i = 0; i < json_array_size(ids); i++) {
-        const char *id = json_string_value(json_array_get(ids, i));
-        for (size_t at = 0; id && at < counting->count; at++) {
-            if (strcmp(counting->ops[at].id, id) == 0) {
-                memmove(&counting->ops[at], &counting->ops[at + 1], (--counting->count - at) * sizeof(*counting->ops));
-                break;
-            }
-        }
+        (void)uncount_one(counting, json_string_value(json_array_get(ids, i)));
+    }
+}
+
+static void count_accepted(struct counting *counting, const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        counting->accepted += uncount_one(counting, json_string_value(json_object_get(json_array_get(list, i), "id")));
     }
 }
 
@@ -533,6 +660,7 @@ static enum gl_code count_record(void *arg, struct gl_slice payload, struct gl_e
     } else if (code == GL_OK && json_object_get(record, "ops")) {
         code = count_ops(counting, record, err);
     } else if (code == GL_OK) {
+        count_accepted(counting, json_object_get(record, "accepted"));
         uncount(counting, json_object_get(record, "answered"));
     }
     json_decref(record);
@@ -555,6 +683,7 @@ static enum gl_code list_one(const char *dir, const char *name, gloss_queue_fn f
                                           .session = text_of(counting.head, "session"),
                                           .url = text_of(counting.head, "url"),
                                           .pending = counting.count,
+                                          .accepted = counting.accepted,
                                           .since_ms = counting.count > 0 ? counting.ops[0].since_ms : 0,
                                           .is_open = lg_journal_is_open(dir, name)};
         fn(&queue, arg);

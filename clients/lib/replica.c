@@ -81,7 +81,8 @@ void lg_replica_arrived(struct gloss_session *session)
     session->is_synced = true;
     session->is_unconfirmed = false;
     lg_cache_keep(session, true);
-    if (lg_pending_forget(session)) {
+    bool has_told = lg_pending_forget(session), has_made = lg_accepted_erase(session, NULL);
+    if (has_told || has_made) {
         lg_queue_forget(session);
     }
     const struct gloss_event event = {.type = GLOSS_EV_SYNCED, .session = session, .seq = session->seq};
@@ -161,7 +162,7 @@ static void go_blind(struct gloss_session *session)
 }
 
 /* What is on disk has the words, too. */
-static void forget_words(struct gloss_session *session)
+static void forget_words(struct gloss_session *session, const json_t *redact)
 {
     bool was_cached = session->is_cached;
     lg_cache_keep(session, was_cached);
@@ -169,6 +170,7 @@ static void forget_words(struct gloss_session *session)
         lg_cache_drop(session); /* it could not be written anew */
     }
     (void)lg_pending_forget(session);
+    (void)lg_accepted_erase(session, redact);
     lg_queue_forget(session);
 }
 
@@ -204,7 +206,7 @@ static enum gl_code take_op(struct gloss_session *session, json_t *logged)
         session->seq++;
         session->chain = session->replica ? session->replica->chain : chain;
         if (is_redact(payload)) {
-            forget_words(session);
+            forget_words(session, payload);
         }
         if (!session->is_paging) {
             tell(session, logged, before, has_id ? &id : NULL);

@@ -69,6 +69,7 @@ int gloss_join(struct gloss *g, const char *id, const struct gloss_join *given, 
     session->chain = chain;
     session->frames_end = &session->frames;
     session->ops_end = &session->ops;
+    session->accepted_end = &session->accepted;
     session->no_queue = options.no_queue;
     session->wants_cache = options.cache;
     if (g->account_id[0]) { /* otherwise when it is known */
@@ -286,6 +287,7 @@ void lg_session_read_anew(struct gloss_session *session, const struct gloss_erro
         lg_session_fail(session, why); /* what was told of the log cannot be taken back */
         return;
     }
+    lg_lost_doubt(session, session->has_position && session->seq > 0);
     session->has_position = session->is_unconfirmed = false;
     session->seq = 0;
     lg_cache_drop(session);
@@ -362,7 +364,7 @@ static bool take_names(struct gloss_session *session, const struct gl_session_jo
 static void joined(struct gloss_session *session, json_t *result, const struct gl_session_join_result *read)
 {
     struct gl_err err = {0};
-    bool is_look = looks_first(session);
+    bool is_look = looks_first(session), is_proven = resumes(session);
     if (take_position(session, read, &err) != GL_OK) {
         lg_session_fail_gl(session, &err);
         return;
@@ -379,6 +381,7 @@ static void joined(struct gloss_session *session, json_t *result, const struct g
     }
     session->state = LG_JOINED;
     session->join_failures = 0;
+    lg_lost_joined(session, is_proven);
     const struct gloss_event event = {
         .type = GLOSS_EV_JOINED, .session = session, .seq = session->seq, .resumed = session->was_joined && !session->is_paging};
     session->was_joined = true;
@@ -471,6 +474,7 @@ void lg_session_pump(struct gloss_session *session, uint64_t now)
     }
     lg_cache_keep(session, false);
     lg_presence_pump(session, now);
+    lg_lost_pump(session, now);
     lg_submit_pump(session, now);
 }
 

@@ -235,7 +235,7 @@ void lg_submit_pump(struct gloss_session *session, uint64_t now)
 {
     struct gloss *g = session->g;
     struct lg_op *op;
-    if (session->is_left || lg_is_over(g) || session->state != LG_JOINED) {
+    if (session->is_left || lg_is_over(g) || session->state != LG_JOINED || session->doubt.is_there) {
         return;
     }
     lg_pending_hold(session);
@@ -301,6 +301,7 @@ void lg_submit_fail(struct gloss_session *session, const struct gloss_error *err
 void lg_submit_free(struct gloss_session *session)
 {
     lg_submit_down(session);
+    lg_accepted_drop(session);
     lg_ops_free(session->ops);
     session->ops = NULL;
     session->ops_end = &session->ops;

@@ -101,7 +101,8 @@ enum gloss_code {
     GLOSS_E_DISCONNECTED = 1603,
     GLOSS_E_TIMED_OUT = 1604,
     GLOSS_E_SETTING = 1605,
-    GLOSS_E_SYSTEM = 1606
+    GLOSS_E_SYSTEM = 1606,
+    GLOSS_E_LOST = 1607
 };
 
 /* One error. A plain value but for data, which is lent; where a function hands the error over: gloss_error_clear it. */
@@ -147,7 +148,11 @@ enum gloss_event_type {
     /* session, begin, end, seq: what stands there is in the replica, before the rest is (gloss_page_around). */
     GLOSS_EV_PAGE,
     /* session, peer: somebody came, moved or went (peer->gone). After a loss of the connection everybody comes anew. */
-    GLOSS_EV_PRESENCE
+    GLOSS_EV_PRESENCE,
+    /* session, op, seq, kind, payload (the op as asked), error: an op of yours that had been accepted as `seq` is not in the server's
+     * log any more. It waits again, refused as GLOSS_E_LOST, and on_conflict is asked about it next; see "Lost work". With op NULL: what
+     * was accepted before `seq` may be lost as well, and is not remembered here. */
+    GLOSS_EV_LOST
 };
 
 struct gloss_event {
@@ -360,6 +365,18 @@ void gloss_new_id(char id[GLOSS_ID]); /* a new UUID, version 7 */
  * showed: what others do after that is not overwritten, but refused again. After any other refusal it is sent as it was. What builds on
  * a kept op that is given up has the base of that one.
  */
+/*
+ * Lost work. A database that was replaced by a copy which lagged behind (an asynchronous standby that was promoted, a backup) has lost what it had
+ * acknowledged last. Of each session the ops that were accepted last are remembered, with a queue_dir on disk as well: 1000 of them, 1 MiB, a week, whichever
+ * is reached first (not those whose words were erased since). When the log turns out to be another one (GLOSS_EV_RESYNC), and whenever the session is joined
+ * without a chain to compare, the server is asked whether they are there; until that is answered nothing is sent. Each one that is not is told by GLOSS_EV_LOST
+ * and then is as an op of an earlier run that was refused as GLOSS_E_LOST: on_conflict is asked, without it the op is kept; GLOSS_SEND_ANEW and
+ * gloss_pending_send send it under the id that it had, GLOSS_EV_RESULT tells what becomes of it. GLOSS_EV_LOST without an op says that older ones may be lost, too.
+ *
+ * A base that is a seq of the lost past is lowered to where both pasts are known to be the same, in whatever has no answer yet, so that nothing that others
+ * did meanwhile is overwritten: it is stale then, and asked about. Who reads the log (GLOSS_FROM_LOG) is told GLOSS_EV_ERROR with GLOSS_E_RESYNC instead of all
+ * this; with a queue_dir the next gloss_join of the session tells what was lost.
+ */
 struct gloss_conflict {
     const char *op;
     const char *annotation;          /* what it is about; NULL: nothing in particular */
@@ -387,6 +404,8 @@ struct gloss_pending {
     const struct gloss_error *error; /* the last answer to it, "busy" included; NULL: none yet */
 };
 size_t gloss_pending_count(const struct gloss_session *session);
+/* Joined, and nothing that was accepted and is remembered is in doubt: what is lost was told. */
+bool gloss_session_is_proven(const struct gloss_session *session);
 /* In the order in which they were asked for; everything is lent until the next gloss_process or change. False: there are no more
  * (or no memory to look). Going through them by growing index is cheap. */
 bool gloss_pending_at(struct gloss_session *session, size_t index, struct gloss_pending *pending);
@@ -404,6 +423,8 @@ struct gloss_queue {
     size_t pending;   /* ops without an answer */
     int64_t since_ms; /* of the oldest one; 0: none */
     bool is_open;     /* a process works with it */
+    /* What follows came after 0.1. */
+    size_t accepted; /* ops that were accepted and are remembered: about so many */
 };
 /* What waits in a queue_dir, without opening or changing anything; lent. GLOSS_E_NOT_FOUND: there is no such directory. A queue that
  * cannot be read does not hide the others: the first such error is returned when all were looked at. */

@@ -35,8 +35,8 @@ struct client {
     struct fake *fake;
     struct gloss *g;
     struct gloss_session *session;
-    unsigned seen[GLOSS_EV_PRESENCE + 1]; /* events of each type */
-    uint64_t last_seq;                    /* of the last op told; each must be the next one */
+    unsigned seen[GLOSS_EV_LOST + 1]; /* events of each type */
+    uint64_t last_seq;                /* of the last op told; each must be the next one */
     uint64_t synced_seq;
     bool follows; /* the first op told must be the one after last_seq */
     char last_note[64], last_label[64], last_author[64], last_kind[64];

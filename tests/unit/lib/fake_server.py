@@ -454,7 +454,10 @@ class Peer:
 
     async def on_session_log(self, params):
         stream, after = self.server.store.session, params["after"]
-        return {"first": after + 1, "ops": stream.logged[after:after + 7], "chain_before": stream.chain(after).hex(), "head": stream.seq}
+        if after > stream.seq:
+            raise Refused("invalid_params", path="after")
+        most = min(params.get("limit", 7), 7)
+        return {"first": after + 1, "ops": stream.logged[after:after + most], "chain_before": stream.chain(after).hex(), "head": stream.seq}
 
     async def on_session_leave(self, params):
         self.cursor, self.joined = None, False
