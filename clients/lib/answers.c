@@ -101,12 +101,13 @@ static bool must_repeat(struct gloss_session *session, struct lg_op *op, const s
     if (error->code == GLOSS_E_ID_REUSED && op->original) { /* it had got there before its base was lowered */
         return lg_op_restore(session, op) == GLOSS_OK;
     }
+    bool is_of_past = error->code == GLOSS_E_RESYNC && !error->path[0]; /* the log went back while it waited; "rejoin" follows */
     bool is_early = error->code != GLOSS_E_ATOMIC_REFUSED && base_still_waits(session, op);
     bool is_later = lg_error_is_later(error) && !(MUTATION(unknown_taken_for_refused) && error->code == GLOSS_E_UNKNOWN_OUTCOME);
     if (is_later && error->code == GLOSS_E_INTERNAL && ++op->failures >= FAILURES_MAX) {
         is_later = false;
     }
-    return is_later || (is_early && !MUTATION(early_is_final));
+    return is_later || is_of_past || (is_early && !MUTATION(early_is_final));
 }
 
 /* Nobody has a callback for what an earlier run left: whatever the reason, it is somebody's work, and stays until it is given up. A role that was taken for a

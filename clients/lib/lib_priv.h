@@ -76,6 +76,7 @@ struct lg_names {
     struct gl_codebook *book;
     json_t *members;     /* account -> name */
     uint64_t version;    /* what is known of the project's stream */
+    uint64_t asked;      /* a version of it that was asked for in vain */
     uint64_t stream_seq; /* of the last op that came on this connection; 0: none */
     bool is_loaded;      /* both were read on this connection (or cannot be) */
     bool is_reading_labels, is_reading_members, reads_labels_again, reads_members_again;
@@ -87,6 +88,7 @@ int lg_names_get(struct gloss *g, const char *project, struct lg_names **names);
 void lg_names_unref(struct lg_names **names);
 void lg_names_up(struct lg_names *names);                         /* a session of it was joined: read what is not known */
 int lg_names_recall(struct lg_names *names, const json_t *saved); /* {"members","open","terms","version"} */
+void lg_names_anew(struct lg_names *names);                       /* the project's stream may be another one */
 void lg_names_down(struct gloss *g);
 void lg_names_timers(struct gloss *g, uint64_t now);
 void lg_names_on_ops(struct gloss *g, const json_t *params);

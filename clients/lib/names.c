@@ -118,9 +118,7 @@ static void all_terms(struct lg_names *names, const json_t *result)
     names->book = names->next_book;
     names->next_book = NULL;
     gl_codebook_set_open(names->book, json_is_true(json_object_get(result, "open")));
-    if (names->version < names->next_version) {
-        names->version = names->next_version;
-    }
+    names->version = names->stream_seq > names->next_version ? names->stream_seq : names->next_version;
 }
 
 /* The end of one reading of the codebook; what could not be read is not waited for. */
@@ -238,13 +236,22 @@ void lg_names_up(struct lg_names *names)
     }
 }
 
+/* What comes next may have seqs that there were before. */
+void lg_names_anew(struct lg_names *names)
+{
+    names->is_loaded = false;
+    names->version = names->stream_seq = names->asked = 0;
+    read_labels(names, (struct gl_slice){NULL, 0});
+    read_members(names);
+}
+
 void lg_names_down(struct gloss *g)
 {
     for (struct lg_names *names = g->names; names; names = names->next) {
         gl_codebook_free(&names->next_book);
         names->is_loaded = names->is_reading_labels = names->is_reading_members = false;
         names->reads_labels_again = names->reads_members_again = false;
-        names->stream_seq = names->hold_until_ms = 0;
+        names->stream_seq = names->hold_until_ms = names->asked = 0;
     }
 }
 
@@ -349,7 +356,7 @@ bool lg_names_know(struct lg_names *names, const json_t *payload)
         note_loaded(names);
         return false;
     }
-    if (codebook <= names->version) {
+    if (codebook <= names->version || codebook <= names->asked) {
         names->hold_until_ms = 0;
         return true;
     }
@@ -357,7 +364,7 @@ bool lg_names_know(struct lg_names *names, const json_t *payload)
         names->hold_until_ms = lg_now_ms() + HOLD_MS;
         lg_wake_at(names->g, names->hold_until_ms);
     } else if (names->hold_until_ms <= lg_now_ms()) {
-        names->version = codebook; /* if this does not bring it nothing does */
+        names->asked = codebook; /* if this does not bring it nothing does */
         read_labels(names, (struct gl_slice){NULL, 0});
         note_loaded(names);
     }

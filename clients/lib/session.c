@@ -512,6 +512,9 @@ void lg_session_on_notice(struct gloss *g, const json_t *params)
     }
     struct gloss_error error = {0};
     if (strcmp(what, "rejoin") == 0) {
+        if (session->names) {
+            lg_names_anew(session->names);
+        }
         lg_session_rejoin(session);
     } else if (strcmp(what, "upgrade") == 0) {
         lg_error_set(&error, GLOSS_E_UPGRADE, "%s", "");

@@ -506,9 +506,9 @@ class Peer:
         if server.fault("lose_request"):
             raise Break
         held = []
-        for name in ("op_busy", "internal"):
+        for name, says in (("op_busy", "busy"), ("internal", "internal"), ("op_resync", "resync")):
             if server.fault(name):
-                held = [{"id": ops[0]["id"], "error": error("busy" if name == "op_busy" else name)}]
+                held = [{"id": ops[0]["id"], "error": error(says)}]
                 ops = ops[1:]
         server.batches.append(len(params["ops"]))
         results = held + store.submit(self.account, ops, params.get("atomic", False))
@@ -693,6 +693,19 @@ class Server:
     async def do_rewind(self, asked):
         self.store.rewind(asked["to"], asked.get("then", 1))
         await self.do_drop(asked)
+
+    async def do_rewind_project(self, asked):
+        """Its stream loses its end; the connections stay, and everybody is told to join anew."""
+        store = self.store
+        store.project.cut(asked["to"])
+        there = {logged["payload"]["intent"]["change"]["label"] for logged in store.project.logged}
+        store.labels = {name: label for name, label in store.labels.items() if label in there}
+        store.codebook = store.project.seq
+        for name in asked.get("then", ()):
+            store.add_label(BEN, name)
+        for peer in list(self.peers):
+            peer.project_cursor = store.project.seq
+        await self.do_notice({"do": "notice", "what": "rejoin"})
 
     async def do_stats(self, asked):
         return {"connections": self.connections, "open": len(self.peers), "counts": self.counts, "batches": self.batches[-50:], "faults": self.faults,

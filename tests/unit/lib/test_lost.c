@@ -317,6 +317,48 @@ START_TEST(op__of_unknown_outcome_that_is_there_after_all__is_found_by_its_id)
 }
 END_TEST
 
+/* A worker that finds that the log went back answers so what it had not judged yet, before it says "rejoin". */
+START_TEST(op__that_waited_while_the_log_went_back__is_sent_again)
+{
+    struct fake fake;
+    struct client ana;
+    start(&ana, &fake, NULL, false);
+    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"op_resync\"}");
+    submit(&ana, creates(2, "anas"), false);
+    WAIT_FOR(&ana, ana.results == 2);
+    ck_assert_uint_eq(ana.accepted, 2);
+    stop(&ana, &fake);
+}
+END_TEST
+
+/* On a connection that stays: the same seqs of the project's stream, other labels. */
+START_TEST(names__of_a_past_that_is_lost__are_read_anew)
+{
+    struct fake fake;
+    struct client ana;
+    fake_start(&fake);
+    begin(&ana, &fake, NULL, false);
+    fake_do(&fake, "{\"do\":\"label\",\"name\":\"kept\"}");
+    client_join(&ana, NULL);
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED]);
+    for (int i = 0; i < 3; i++) {
+        fake_do(&fake, "{\"do\":\"label\",\"name\":\"lost %d\"}", i);
+    }
+    WAIT_FOR(&ana, gloss_label_id(ana.session, "lost 2"));
+    fake_do(&fake, "{\"do\":\"rewind_project\",\"to\":1,\"then\":[\"new\"]}");
+    WAIT_FOR(&ana, gloss_label_id(ana.session, "new"));
+    ck_assert_ptr_null(gloss_label_id(ana.session, "lost 0"));
+    ck_assert_ptr_nonnull(gloss_label_id(ana.session, "kept"));
+    ck_assert_uint_eq(gloss_codebook_version(ana.session), 2);
+    fake_do(&fake, "{\"do\":\"label\",\"name\":\"newer\"}"); /* a seq that there was before */
+    WAIT_FOR(&ana, gloss_label_id(ana.session, "newer"));
+    ck_assert_uint_eq(gloss_codebook_version(ana.session), 3);
+    somebody(&fake, "goes on");
+    WAIT_FOR(&ana, ana.last_seq == 1);
+    stop(&ana, &fake);
+}
+END_TEST
+
 START_TEST(submit_only__and_lost__is_told_when_it_is_joined_again)
 {
     struct fake fake;
@@ -367,4 +409,5 @@ RUN("lost", accepted__and_lost__is_told_one_by_one__and_sent_again_under_its_id,
     accepted__and_still_there__is_not_told, accepted__in_a_step__is_asked_about_once__and_sent_as_a_whole,
     accepted__and_lost__is_kept_over_a_restart, accepted__and_lost_while_the_program_did_not_run__is_told_by_the_next_one,
     base__of_a_past_that_is_lost__overwrites_nothing, op__of_unknown_outcome_that_is_there_after_all__is_found_by_its_id,
+    op__that_waited_while_the_log_went_back__is_sent_again, names__of_a_past_that_is_lost__are_read_anew,
     submit_only__and_lost__is_told_when_it_is_joined_again, what_is_remembered__is_bounded__and_says_where_it_ends)
