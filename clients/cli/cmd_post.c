@@ -16,6 +16,7 @@
 #include "clients/cli/lines.h"
 #include "clients/cli/link.h"
 #include "clients/cli/post_line.h"
+#include "clients/cli/post_lost.h"
 #include "clients/cli/say.h"
 
 #define BATCH_LINES     64
@@ -35,6 +36,7 @@ struct post {
     uint64_t under_way_most;
     uint64_t accepted, repeated, refused, seq;
     bool is_stopped; /* nothing more would be accepted */
+    struct post_lost lost;
     int status;
 };
 
@@ -247,6 +249,7 @@ static int run_stream(struct post *post)
                               &post->cli->link.final_error),
                    EXIT_COULD_NOT;
         }
+        post_lost_send(&post->lost, post->session);
         take_lines(post);
         has_more = !post->is_stopped && (!post->lines.is_over || post->lines.begin < post->lines.end || post->lines.is_skipping);
         show_progress(post);
@@ -311,6 +314,7 @@ static int run_atomic(struct post *post)
                               &post->cli->link.final_error),
                    EXIT_COULD_NOT;
         }
+        post_lost_send(&post->lost, post->session);
         show_progress(post);
     }
     if (post->refused > 0 && post->status == 0) {
@@ -346,6 +350,29 @@ static int join(struct post *post, const struct brief *brief)
     return 0;
 }
 
+static void on_event(struct gloss *g, const struct gloss_event *event, void *arg)
+{
+    struct post *post = arg;
+    (void)g;
+    if (event->type == GLOSS_EV_LOST) {
+        progress_end(&post->progress);
+    }
+    post_lost_event(&post->lost, event);
+}
+
+static void tell_count(struct post *post)
+{
+    uint64_t head = gloss_session_head(post->session);
+    json_t *count =
+        json_pack("{s:I, s:I, s:I, s:I}", "accepted", (json_int_t)post->accepted, "repeated", (json_int_t)post->repeated,
+                  "refused", (json_int_t)(post->refused + post->lost.refused), "seq", (json_int_t)(post->seq ? post->seq : head));
+    if (post->lost.lost > 0) {
+        json_object_set_new(count, "lost", json_integer((json_int_t)post->lost.lost));
+        json_object_set_new(count, "sent_again", json_integer((json_int_t)post->lost.again));
+    }
+    out_json(post->cli, count);
+}
+
 static int post_all(struct post *post, const struct brief *brief)
 {
     struct cli *cli = post->cli;
@@ -360,22 +387,20 @@ static int post_all(struct post *post, const struct brief *brief)
     progress_begin(&post->progress, &cli->err, "posting");
     status = cli_flag(cli, OPT_atomic) ? run_atomic(post) : run_stream(post);
     progress_end(&post->progress);
-    uint64_t head = gloss_session_head(post->session);
-    out_json(cli,
-             json_pack("{s:I, s:I, s:I, s:I}", "accepted", (json_int_t)post->accepted, "repeated", (json_int_t)post->repeated,
-                       "refused", (json_int_t)post->refused, "seq", (json_int_t)(post->seq ? post->seq : head)));
-    return status ? status : post->refused ? EXIT_SOME_REFUSED : EXIT_DONE;
+    tell_count(post);
+    return post_lost_status(&post->lost, status ? status : post->refused ? EXIT_SOME_REFUSED : EXIT_DONE);
 }
 
 int cmd_post(struct cli *cli)
 {
     struct brief brief = {0};
-    struct post post = {.cli = cli, .run = {.run = cli_option(cli, OPT_run), .agent = cli_option(cli, OPT_agent)}};
+    struct post post = {
+        .cli = cli, .run = {.run = cli_option(cli, OPT_run), .agent = cli_option(cli, OPT_agent)}, .lost = {.cli = cli}};
     tally_init(&post.run.tally);
     lines_init(&post.lines, STDIN_FILENO, POST_LINE_MAX);
     json_t *asked = json_object();
     int status = fields_attributes(cli, asked, false);
-    status = status ? status : link_open(cli, NULL, NULL);
+    status = status ? status : link_open(cli, on_event, &post);
     status = status ? status : brief_find(cli, cli_word(cli, 0), &brief);
     status = status ? status : fields_settle(cli, brief.project, asked);
     post.run.attributes = json_object_get(asked, "attributes");
@@ -385,5 +410,6 @@ int cmd_post(struct cli *cli)
     lines_fini(&post.lines);
     tally_fini(&post.run.tally);
     brief_fini(&brief);
-    return status ? status == EXIT_SOME_REFUSED ? status : EXIT_COULD_NOT : EXIT_DONE;
+    bool is_told = status == EXIT_SOME_REFUSED || status == EXIT_LOST;
+    return status ? is_told ? status : EXIT_COULD_NOT : EXIT_DONE;
 }

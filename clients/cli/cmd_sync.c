@@ -36,11 +36,14 @@ struct answered {
 
 struct sync {
     struct cli *cli;
-    json_t *sessions; /* ids of those with a queue of ours */
+    json_t *sessions;   /* ids of those with a queue of ours */
+    json_t *remembered; /* of these, in which ops are remembered that were accepted */
     struct named named;
-    json_t *changes; /* op -> change, of the session that is worked on, without what was given up */
-    json_t *anew;    /* of these, what was refused before and is to be sent again */
-    size_t others;   /* ops of other accounts */
+    json_t *changes;      /* op -> change, of the session that is worked on, without what was given up */
+    json_t *anew;         /* of these, what was refused before and is to be sent again */
+    size_t others;        /* ops of other accounts */
+    size_t waiting, lost; /* queues in which something waits; ops that the server had accepted */
+    bool is_more_lost;    /* perhaps, and not remembered */
     struct answered *answered;
     size_t answered_count, answered_cap;
     size_t sent, left;
@@ -61,8 +64,12 @@ static void take_queue(const struct gloss_queue *queue, void *arg)
     const char *who = known_who(sync->cli);
     char *its = queue->url ? servers_url_key(queue->url) : NULL, *here = servers_url_key(sync->cli->settings.url);
     bool is_here = its && here && strcmp(its, here) == 0, is_ours = who && strcmp(queue->account, who) == 0;
-    if (queue->pending > 0 && is_here && is_ours) {
+    if (queue->pending + queue->accepted > 0 && is_here && is_ours) {
         json_array_append_new(sync->sessions, json_string(queue->session));
+        sync->waiting += queue->pending > 0;
+        if (queue->accepted > 0) {
+            json_object_set_new(sync->remembered, queue->session, json_true());
+        }
     } else if (queue->pending > 0) {
         sync->others += queue->pending;
     }
@@ -117,6 +124,10 @@ static void on_event(struct gloss *g, const struct gloss_event *event, void *arg
     struct sync *sync = arg;
     (void)g;
     sync->is_closed_to_us |= event->type == GLOSS_EV_ERROR && event->session;
+    if (event->type == GLOSS_EV_LOST && !event->op) {
+        say(sync->cli, "%s", event->error->message);
+        sync->is_more_lost = true;
+    }
     if (event->type != GLOSS_EV_RESULT) {
         return;
     }
@@ -228,8 +239,10 @@ static void tell_refused(struct sync *sync, struct gloss_session *session, const
         out_json(cli, json_pack("{s:s, s:s, s:b, s:O, s:o}", "op", op, "session", gloss_session_id(session), "kept", is_kept,
                                 "change", change, "error", refused_json(session, error)));
     }
+    bool is_lost = error->code == GLOSS_E_LOST;
     offline_put_words(&words, change);
-    say(cli, "not done: %s", gl_buf_cstr(&words));
+    say(cli, "%s: %s", is_lost ? "lost" : "not done", gl_buf_cstr(&words));
+    sync->lost += is_lost;
     refused_tell(cli, session, NULL, error);
     if (is_kept) {
         refused_choices(cli, op, error);
@@ -297,6 +310,18 @@ static void tell_kept(struct sync *sync, struct gloss_session *session)
     }
 }
 
+/* The same, and all that was sent to it was accepted. */
+static int tell_unknown(struct sync *sync, const char *id)
+{
+    struct link *link = &sync->cli->link;
+    const char *title = known_title(sync->cli, id);
+    say(sync->cli, "`%s` is not there for you any more: whether all that was accepted there is still in it cannot be known",
+        title ? title : id);
+    gloss_error_clear(&link->final_error);
+    link->final_code = 0;
+    return 0;
+}
+
 /* The session cannot be joined any more: that is no reason not to send what waits for others. */
 static int tell_closed(struct sync *sync, const char *id, size_t left)
 {
@@ -317,7 +342,7 @@ static int send_waiting(struct sync *sync, struct gloss_session *session)
     size_t left = sync->left;
     int status = 0;
     sync->is_closed_to_us = false;
-    while (!gloss_session_is_synced(session) && cli->link.final_code == 0 && !caught) {
+    while (!(gloss_session_is_synced(session) && gloss_session_is_proven(session)) && cli->link.final_code == 0 && !caught) {
         (void)!link_step(cli, STEP_MS, LINK_PATIENCE_MS);
     }
     if (cli->link.final_code == 0 && !caught) {
@@ -327,6 +352,9 @@ static int send_waiting(struct sync *sync, struct gloss_session *session)
     tell_answers(sync, session);
     if (caught) {
         sync->left += count_under_way(session);
+    }
+    if (cli->link.final_code && sync->is_closed_to_us && json_object_size(sync->changes) == 0) {
+        return tell_unknown(sync, gloss_session_id(session));
     }
     if (cli->link.final_code && sync->is_closed_to_us) {
         return tell_closed(sync, gloss_session_id(session), sync->left - left);
@@ -349,7 +377,7 @@ static int send_session(struct sync *sync, const char *id)
     }
     int status = drop_named(sync, session); /* before anything is sent: nothing has been processed since */
     take_changes(sync, session);
-    if (json_object_size(sync->changes) > 0) {
+    if (json_object_size(sync->changes) > 0 || json_object_get(sync->remembered, id)) {
         int sent = send_waiting(sync, session);
         status = first_of(status, sent);
     }
@@ -403,15 +431,21 @@ static void end_by_signal(struct sync *sync)
     (void)raise(caught);
 }
 
+static int end_status(const struct sync *sync)
+{
+    return sync->lost || sync->is_more_lost ? EXIT_LOST : sync->left ? EXIT_SOME_REFUSED : EXIT_DONE;
+}
+
 int cmd_sync(struct cli *cli)
 {
-    struct sync sync = {.cli = cli, .sessions = json_array(), .changes = json_object(), .anew = json_object()};
+    struct sync sync = {
+        .cli = cli, .sessions = json_array(), .remembered = json_object(), .changes = json_object(), .anew = json_object()};
     bool is_list = cli_flag(cli, OPT_list_waiting);
     int status = is_list ? list_all(&sync) : send_all(&sync);
     if (caught) {
         end_by_signal(&sync);
     }
-    if (status == 0 && json_array_size(sync.sessions) == 0 && !cli->is_json) {
+    if (status == 0 && sync.waiting == 0 && sync.left == 0 && !cli->is_json) {
         say(cli, "nothing waits%s", sync.others ? " for this account on this server" : "");
     }
     if (sync.others) {
@@ -423,5 +457,6 @@ int cmd_sync(struct cli *cli)
     json_decref(sync.changes);
     json_decref(sync.anew);
     json_decref(sync.sessions);
-    return status == 0 && !is_list && sync.left ? EXIT_SOME_REFUSED : status;
+    json_decref(sync.remembered);
+    return status == 0 && !is_list ? end_status(&sync) : status;
 }

@@ -73,6 +73,17 @@ static void on_event(struct gloss *g, const struct gloss_event *event, void *arg
     }
 }
 
+/* What was shown cannot be taken back. */
+static int tell_went_back(struct follow *follow)
+{
+    struct cli *cli = follow->cli;
+    (void)fail_error(cli, "the log cannot be followed any further", &cli->link.final_error);
+    say_more(cli, "the server's database went back in time: of the ops shown here, up to %llu, the newest may not exist any more",
+             (unsigned long long)gloss_session_seq(follow->session));
+    say_more(cli, "begin again to see what there is; `gloss sync` tells what was lost of what it had sent for you");
+    return EXIT_LOST;
+}
+
 int follow_open(struct follow *follow)
 {
     return link_open(follow->cli, on_event, follow);
@@ -99,6 +110,9 @@ int follow_run(struct follow *follow)
     }
     if (follow->is_over) {
         return 0;
+    }
+    if (cli->link.final_code == GLOSS_E_RESYNC && !follow->is_quiet) {
+        return tell_went_back(follow);
     }
     return follow->is_quiet ? (int)error_status(cli->link.final_code)
                             : fail_error(cli, "the log cannot be read", &cli->link.final_error);

@@ -53,7 +53,7 @@ int waiting_list(struct cli *cli, const char *id, size_t *count)
         return status;
     }
     const char *title = known_title(cli, id);
-    if (!cli->is_json) {
+    if (!cli->is_json && gloss_pending_count(session) > 0) {
         out_line(cli, "%s", title ? title : id);
     }
     for (size_t i = 0; gloss_pending_at(session, i, &pending); i++) {
