@@ -276,6 +276,8 @@ static bool take(struct words_asking *asking, struct waiting_op *op, const struc
     struct session *session = asking->session;
     if (!op->words)
         op->words = mem_alloc(sizeof *op->words);
+    if (op->words->as_of != asking->after) /* it was judged meanwhile, and memory had what follows: the page would say it twice */
+        return false;
     take_page(op->words, asking, rows);
     if (op->words->as_of < store_u64(rows, 0, 0)) {
         op->since_ms = loop_now_ms(session->core->loop); /* the store answers, so nobody has waited for it in vain */
