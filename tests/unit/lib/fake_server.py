@@ -12,6 +12,7 @@ It ends when its input does. Judging, hashing and applying come from proto/vecto
 """
 import asyncio
 import base64
+import inspect
 import json
 import logging
 import os
@@ -821,7 +822,9 @@ async def serve_nothing(reader, writer):
 
 
 async def listen(server, directory):
-    options = {"compression": None, "ping_interval": None, "max_size": 1 << 20, "open_timeout": 180}
+    options = {"compression": None, "ping_interval": None, "max_size": 1 << 20}
+    if "open_timeout" in inspect.signature(websockets.serve.__init__).parameters:  # before 13 it waits for the handshake as long as it takes
+        options["open_timeout"] = 180
 
     async def ws(name, host="127.0.0.1", **more):
         made = await websockets.serve(server.on_connection, host, 0, ssl=context(directory, name), **dict(options, subprotocols=["gloss.v1"], **more))
