@@ -556,6 +556,7 @@ class Starting(unittest.TestCase):
             columns = ", ".join(row[0] for row in self.server.sql(
                 "select column_name from information_schema.columns where table_name = 'schema_version' and column_name <> 'version' order by ordinal_position"))
             self.server.sql(f"insert into schema_version (version, {columns}) select version + 1, {columns} from schema_version where version = {newest}")
+            self.server.sql(f"update schema_version set oldest = {newest + 1} where version = {newest + 1}")  # made for newer programs only
             self.refuse(5, "newer")
             done = self.server.glossd("user", "list", check=False)
             self.assertEqual(done.status, 5, done)
