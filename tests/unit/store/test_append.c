@@ -69,8 +69,8 @@ static uint64_t count_of_session(const char *what)
 START_TEST(append__that_erases__takes_the_words_and_keeps_the_leaf)
 {
     /* given */
-    struct append_erased erased[] = {{2, bench.ana, 0}, {3, bench.ben, 0}};
     scribe_write(&ana, 4);
+    struct append_erased erased[] = {{2, gl_op_annotation_id(&ana.ops[1].id), 0}, {3, gl_op_annotation_id(&ana.ops[2].id), 0}};
     append_wait(&bench, bench.store, &ana.stream, 1);
     scribe_committed(&ana);
     /* when  */
