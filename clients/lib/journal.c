@@ -77,6 +77,9 @@ static bool put_in_place(const char *dir, const char *name, struct gl_slice byte
                 path_of(to, dir, name, "") && rename(from, to) == 0;
     bool is_lasting = *is_there && fsync(dir_fd) == 0;
     int reason = errno;
+    if (fd >= 0 && !*is_there && path_of(from, dir, name, ".new")) {
+        (void)unlink(from); /* a full disk would stay so */
+    }
     if (dir_fd >= 0) {
         (void)close(dir_fd);
     }

@@ -349,6 +349,12 @@ void gloss_new_id(char id[GLOSS_ID]); /* a new UUID, version 7 */
  * same ids, so that each is applied once; what becomes of them is told by GLOSS_EV_RESULT. There is one journal for an account
  * and session; while one process has it open another gets GLOSS_E_BUSY from gloss_join.
  *
+ * A disk that is full, or fails, is GLOSS_E_SYSTEM from gloss_submit: that op is nowhere, all others are where they were, and the next one is
+ * taken as soon as there is room. What is answered meanwhile is told when the disk has it, if it was refused, and at once otherwise.
+ *
+ * Only ops of sessions wait here. What changes a project (codebook, documents, members) goes through gloss_call, and needs a connection; a label that an
+ * annotation names, and that is not there yet, is made when its op is sent, if the codebook is open.
+ *
  * No connection is needed to begin: join, look at what the cache had, submit, leave. An op may name an earlier one as base, and
  * the annotation that an earlier one makes (gloss_pending.annotation). A change that has no base, of an annotation that a waiting
  * op makes, gets that op as base.

@@ -1,9 +1,11 @@
 /* The queue of unsent ops on disk, through any end of the program. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -359,6 +361,52 @@ START_TEST(submit__when_the_disk_is_full__keeps_nothing_and_goes_on_later)
 }
 END_TEST
 
+/* A small one of its own; the mount goes with the test's process. */
+static bool small_disk(const char *dir)
+{
+    return geteuid() == 0 && unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("tmpfs", dir, "tmpfs", 0, "size=65536") == 0;
+}
+
+START_TEST(disk__that_is_really_full__is_an_error__loses_nothing__and_leaves_nothing_behind)
+{
+    char dir[64], path[512], left[520];
+    make_dir(dir);
+    if (!small_disk(dir)) {
+        printf("skipped: a file system of one's own needs root\n");
+        drop_dir(dir);
+        return;
+    }
+    struct gloss *g = offline(dir);
+    struct gloss_session *session = join(g);
+    unsigned kept = 0;
+    int code = GLOSS_OK;
+    while (code == GLOSS_OK && kept < 10000) {
+        code = submit_numbers(session, kept, 1, false);
+        kept += code == GLOSS_OK;
+    }
+    ck_assert_int_eq(code, GLOSS_E_SYSTEM);
+    ck_assert_ptr_nonnull(strstr(gloss_last_error(g)->message, "No space"));
+    ck_assert_uint_gt(kept, 10);
+    ck_assert_uint_eq(gloss_pending_count(session), kept);
+    journal_path(dir, path);
+    snprintf(left, sizeof(left), "%s.new", path);
+    ck_assert_int_ne(access(left, F_OK), 0);
+    leave(g, &session);
+    session = join(g); /* also while there is no room */
+    ck_assert_uint_eq(gloss_pending_count(session), kept);
+    ck_assert_int_eq(submit_numbers(session, kept, 1, false), GLOSS_E_SYSTEM);
+    ck_assert_int_eq(mount(NULL, dir, NULL, MS_REMOUNT, "size=1m"), 0);
+    ck_assert_int_eq(submit_numbers(session, kept, 1, false), 0);
+    leave(g, &session);
+    session = join(g);
+    ck_assert_uint_eq(gloss_pending_count(session), kept + 1);
+    gloss_free(&g);
+    ck_assert_int_eq(umount(dir), 0);
+    drop_dir(dir);
+}
+END_TEST
+
 START_TEST(journal__whose_directory_cannot_be_synced__takes_nothing_until_it_can)
 {
     char dir[64], id[GLOSS_ID];
@@ -553,5 +601,6 @@ END_TEST
 RUN("queue", queue__killed_at_every_byte__loses_nothing_and_makes_nothing_up,
     journal__cut_at_every_byte__has_what_stands_before_the_cut, journal__that_is_damaged__is_refused_and_left_alone,
     queue__open_in_one_place__is_busy_in_another, submit__when_the_disk_is_full__keeps_nothing_and_goes_on_later,
+    disk__that_is_really_full__is_an_error__loses_nothing__and_leaves_nothing_behind,
     journal__whose_directory_cannot_be_synced__takes_nothing_until_it_can, queues__of_a_directory__are_listed,
     ops__of_a_run_without_a_connection__are_sent_by_the_next, ops__of_many_killed_runs__are_applied_once)
