@@ -103,6 +103,12 @@ class Lab:
         """What a command begins with that runs there."""
         return ["nsenter", f"--net={self.path(host)}", "--"]
 
+    def readyz(self, host):
+        """The status with which the server on that host answers; 0: it does not."""
+        script = ("import ssl,sys,urllib.request,urllib.error as e\ntry: print(urllib.request.urlopen(sys.argv[1],timeout=5,context=ssl._create_unverified_context()).status)\n"
+                  "except e.HTTPError as x: print(x.code)\nexcept OSError: print(0)")
+        return int(run(*self.on(host), "/usr/bin/python3", "-c", script, f"https://127.0.0.1:{PORT}/readyz"))
+
     def cut(self, host):
         """Its port is none of the switch any more, which drops what comes and goes and says nothing: the host's cable looks well."""
         run("ip", "-n", self.space("switch"), "link", "set", f"port-{host}", "nomaster")
