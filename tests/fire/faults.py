@@ -63,7 +63,7 @@ class KillAtDelivery(Fault):
         before = stage.herd.unknown
         pids = self.pids(stage)
         said = stage.herd.kill_at_delivery(pids)
-        wait_until(f"{pids} are gone", lambda: all(is_gone(pid) for pid in pids), 30)
+        wait_until(f"{pids} are gone", lambda: all(is_gone(pid) for pid in pids))
         healed = self.heal(stage, pids)
         bite(said["in_flight"] + stage.herd.unknown - before, f"nothing was in flight when {self.name} fell")
         return {"bit": said["in_flight"], "killed": len(pids), "op": said["killed"], "s": said["s"], "seq": said["seq"], "healed": healed}
@@ -98,7 +98,7 @@ class KillSupervisor(KillAtDelivery):
 
     def heal(self, stage, pids):
         self.server.process.wait()
-        wait_until("what the supervisor had started is gone", lambda: not self.server.running(), 20)
+        wait_until("what the supervisor had started is gone", lambda: not self.server.running())
         self.server.start(wait=False)
         return time.monotonic()
 
@@ -146,7 +146,7 @@ class KillHelper(Fault):
             send(gone, signal.SIGKILL)
             names = [asker.answer(number)["results"][0]["error"]["data"]["name"] for number in numbers]
         assert set(names) == {"quote_not_found"}, names
-        wait_until("new helpers", lambda: len(server.helpers()) >= len(gone) and not set(gone) & set(server.helpers()), 30)
+        wait_until("new helpers", lambda: len(server.helpers()) >= len(gone) and not set(gone) & set(server.helpers()))
         return {"bit": bite(len(gone), "there was no helper"), "killed": len(gone)}
 
 
@@ -162,7 +162,7 @@ class KillKeeper(Fault):
             send(gone, signal.SIGKILL)
         acked = stage.herd.acked
         stage.herd.wait("ops are acknowledged without it", lambda: stage.herd.acked > acked)
-        wait_until("another keeper", lambda: server.keepers() and not set(gone) & set(server.keepers()), 30)
+        wait_until("another keeper", lambda: server.keepers() and not set(gone) & set(server.keepers()))
         assert stage.herd.total("cuts") == cuts, "a client lost its connection for it"
         return {"bit": bite(len(gone), "there was no keeper"), "killed": len(gone)}
 
@@ -179,7 +179,7 @@ class Stop(Fault):
         with stage.herd.rush():
             pids = self.choose(stage)
             bite(send(pids, signal.SIGSTOP), "there was nothing to stop")
-            wait_until("they stand still", lambda: all(is_gone(pid) or support.stat_of(pid)[0] == "T" for pid in pids), 10)
+            wait_until("they stand still", lambda: all(is_gone(pid) or support.stat_of(pid)[0] == "T" for pid in pids))
         try:
             acked = stage.herd.acked
             if self.holds_all:

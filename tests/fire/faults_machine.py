@@ -80,7 +80,7 @@ class Asker:
 
     def accepted(self, session, op):
         """Until it is; or one of the sixty has changed the same meanwhile, which nobody may overwrite."""
-        return wait_until("it is taken", lambda: (lambda result: result if "seq" in result or refusal(result) in FASTER else None)(self.ask(session, op)), 60)
+        return wait_until("it is taken", lambda: (lambda result: result if "seq" in result or refusal(result) in FASTER else None)(self.ask(session, op)))
 
     def finish(self):
         for session, op in list(self.open.values()):
@@ -281,7 +281,7 @@ class DiskFull(Fault):
             stage.cluster.use_up()
             time.sleep(0.5)
             return stage.herd.acked == before
-        wait_until("nothing is acknowledged any more", is_still, 120)
+        wait_until("nothing is acknowledged any more", is_still)
         return stage.herd.acked
 
     @staticmethod
