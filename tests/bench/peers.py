@@ -5,7 +5,10 @@
 
 missing() of each says what must be installed, and how.
 """
+import contextlib
+import filecmp
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -32,6 +35,20 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def begin_of_each(pids):
+    """When each process began: with it an id names nobody else."""
+    return {pid: fields[19] for pid in pids if (fields := support.stat_of(pid))}
+
+
+def end_what_is_left(started):
+    """The children of a server that did not end them, or could not any more."""
+    for pid, begun in started.items():
+        if begin_of_each([pid]).get(pid) == begun and not support.is_gone(pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    support.wait_until("a server's processes are gone", lambda: all(support.is_gone(pid) or begin_of_each([pid]).get(pid) != begun for pid, begun in started.items()))
 
 
 class Ended(AssertionError):
@@ -166,12 +183,15 @@ class Peer:
 
     def end(self):
         if self.process and self.process.poll() is None:
+            started = begin_of_each(self.pids())
             self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
+                started |= begin_of_each(self.pids())
                 self.process.kill()
                 self.process.wait()
+            end_what_is_left(started)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def load(self, workload):
@@ -237,7 +257,7 @@ class Mosquitto(Peer):
         # 2.0.11 gives up when all its listeners are for WebSockets: so there is one that nobody uses.
         lines = [f"listener {free_port()} 127.0.0.1", f"listener {self.port} 127.0.0.1", "protocol websockets", f"cafile {self.ca}", f"certfile {certificate}", f"keyfile {key}", "tls_version tlsv1.3",
                  "allow_anonymous true", "persistence false", "max_inflight_messages 0", "max_queued_messages 0", "max_queued_bytes 0",
-                 "set_tcp_nodelay true", "log_type error", "log_type warning", "connection_messages false", f"user {'root' if os.getuid() == 0 else os.getlogin()}"]
+                 "set_tcp_nodelay true", "log_type error", "log_type warning", "connection_messages false", f"user {pwd.getpwuid(os.getuid()).pw_name}"]
         with open(self.folder + "/mosquitto.conf", "w") as file:
             file.write("\n".join(lines) + "\n")
         return [shutil.which("mosquitto", path="/usr/sbin:/usr/bin"), "-c", self.folder + "/mosquitto.conf"]
@@ -293,7 +313,12 @@ class Node(Peer):
     def missing(cls):
         if not shutil.which("node"):
             return "apt-get install nodejs npm"
-        return None if os.path.isdir(MODULES + "/node_modules/pg") else NPM
+        return None if os.path.isdir(MODULES + "/node_modules/pg") and cls.has_modules_of_the_checkout() else NPM
+
+    @staticmethod
+    def has_modules_of_the_checkout():
+        lock = "/package-lock.json"
+        return os.path.exists(MODULES + lock) and filecmp.cmp(HERE + "/peers" + lock, MODULES + lock, shallow=False)
 
     def prepare_database(self):
         pass

@@ -1,4 +1,4 @@
-// INSERT-then-relay: what one writes in an afternoon. Durable before visible, one order a session, the author's own copy is the answer. node relay.mjs PORT CERTIFICATE KEY CONNINFO
+// INSERT-then-relay: what one writes in an afternoon. Durable before visible, one order a session, the author's own copy is the answer. node relay.mjs PORT CERTIFICATE KEY SOCKETS DATABASE
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import pg from 'pg'
