@@ -1,6 +1,6 @@
 # libraries.cmake - the libraries that Debian packages, each as one target:
 #   Gloss::openssl Gloss::uv Gloss::pq Gloss::jansson Gloss::utf8proc, and Gloss::check for tests.
-# Only the rooms that DESIGN allows link Gloss::pq (service/store) and Gloss::lws (service/net, clients/lib).
+# Only the rooms that need them (service/README.md) link Gloss::pq (service/store) and Gloss::lws (service/net, clients/lib).
 
 find_package(PkgConfig REQUIRED)
 

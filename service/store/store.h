@@ -9,7 +9,7 @@
  * Errors    callbacks get GL_OK or: GL_E_STORE_DOWN (not connected, or the deadline passed), GL_E_NOT_FOUND (nothing that this account may see;
  *           store_query gives GL_OK with no rows instead), GL_E_EXISTS (a unique name is taken), GL_E_UNKNOWN_OUTCOME (only of a query that writes:
  *           the connection was lost before the answer), GL_E_INTERNAL.
- * Source    DESIGN "The database is the sequencer"; queries.def has every statement.
+ * Source    service/store/README.md; queries.def has every statement.
  */
 #ifndef STORE_H
 #define STORE_H

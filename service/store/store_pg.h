@@ -6,7 +6,7 @@
  * Thread    the loop thread; store_pg_preflight() blocks, for the time before there is a loop.
  * Units     milliseconds.
  * Errors    store_pg_new() never fails: it connects for as long as it lives. The codes of store_pg_preflight() stand beside it.
- * Source    DESIGN "The database is the sequencer"; service/store/README.md.
+ * Source    service/store/README.md.
  */
 #ifndef STORE_PG_H
 #define STORE_PG_H

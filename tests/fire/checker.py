@@ -1,4 +1,4 @@
-"""checker.py - the promises of DESIGN, held against what each client saw and what PostgreSQL holds. Nothing else is looked at.
+"""checker.py - the promises of README.md, held against what each client saw and what PostgreSQL holds. Nothing else is looked at.
 
     violations = check(Record(folder))
 
