@@ -12,7 +12,7 @@ static const char *const MODE_MEMBERS[] = {"kind", "mode", NULL};
 static enum gl_code refuse_member(struct gl_err *err, const char *member, const char *why)
 {
     char path[GL_ERR_PATH_MAX];
-    snprintf(path, sizeof path, "change.%s", member);
+    snprintf(path, sizeof path, "change.%.*s", (int)sizeof path - 8, member);
     return gl_fail_at(err, GL_E_INVALID_PARAMS, path, "change.%s %s", member, why);
 }
 

@@ -28,7 +28,7 @@ struct redaction {
 static enum gl_code refuse(const struct trial *trial, const char *member, const char *why)
 {
     char path[GL_ERR_PATH_MAX];
-    snprintf(path, sizeof path, "change.%s", member);
+    snprintf(path, sizeof path, "change.%.*s", (int)sizeof path - 8, member);
     return gl_fail_at(trial->err, GL_E_INVALID_PARAMS, path, "change.%s %s", member, why);
 }
 

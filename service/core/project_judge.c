@@ -64,7 +64,7 @@ bool project_judge_made(const gl_uuid *op, const json_t *change, gl_uuid *made)
 enum gl_code refuse_change(const struct deciding *it, const char *member, const char *why)
 {
     char path[GL_ERR_PATH_MAX];
-    snprintf(path, sizeof path, "change.%s", member);
+    snprintf(path, sizeof path, "change.%.*s", (int)sizeof path - 8, member);
     return gl_fail_at(it->err, GL_E_INVALID_PARAMS, path, "change.%s %s", member, why);
 }
 
