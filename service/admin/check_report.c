@@ -64,7 +64,7 @@ size_t report_count_repairable(const struct report *report)
 {
     size_t count = 0;
     for (int kind = 0; kind < CHECK_KIND_COUNT; kind++) {
-        count += check_kind_is_repaired(kind) ? report->counts[kind] : 0;
+        count += check_kind_is_repaired((enum check_kind)kind) ? report->counts[kind] : 0;
     }
     return count;
 }

@@ -15,7 +15,11 @@ if(GLOSS_HARDEN)
     include(CheckPIESupported)
     check_pie_supported() # executables are PIE because POSITION_INDEPENDENT_CODE is on
     add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection
-        -fno-strict-overflow -ftrivial-auto-var-init=zero)
+        -fno-strict-overflow)
+    check_c_compiler_flag(-ftrivial-auto-var-init=zero GLOSS_HAS_ZERO_INIT) # clang before 16 wants to be told that this is perilous
+    if(GLOSS_HAS_ZERO_INIT)
+        add_compile_options(-ftrivial-auto-var-init=zero)
+    endif()
     check_c_compiler_flag(-fcf-protection GLOSS_HAS_CF_PROTECTION) # x86 only
     if(GLOSS_HAS_CF_PROTECTION)
         add_compile_options(-fcf-protection)
