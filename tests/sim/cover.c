@@ -35,7 +35,7 @@ static const struct machine machines[COVER_MACHINES] = {
                     {"opened", "loaded", "not loaded", "told", "tail", "no tail", "committed", "fence lost", "locked",
                      "not appended", "looked up", "not looked up", "held", "not held", "asked", "left", "turn", "time", "killed"},
                     {"x..xoo...o...ooooox", "xxox.........ooooxo", "xooxooooooooooooxxx", "xooxxoooooooooxxxxx",
-                     "oooxxoooooooooxoxxo", "xooxxoxxxooooooooox", "xxoxxxoooooooooooox", "xooxxoooooxoooooxox",
+                     "oooxxoooooooooxoxxo", "xooxxoxxxooooooooox", "xxoxxxoooooooooooox", "xooxxoooooxooooooox",
                      "xoooooooooooxoooxoo"}},
     [COVER_MOVED] = {"a session in a worker, from where to where",
                      {"absent", "loading", "idle", "followed", "behind", "appending", "reading", "looking up", "held"},
