@@ -436,7 +436,7 @@ static void judge_waiting(struct part *part, size_t budget)
     bool must_wait = false;
     size_t steps = 0;
     while (part->session->waiting && part->tried_count < budget && steps < JUDGE_GROUP_STEPS) {
-        if (part->tried_count > 0 && is_redact(part->session->waiting) && !is_redact(part->tried[0].op))
+        if (part->tried_count > 0 && is_redact(part->session->waiting))
             break; /* it begins the next group */
         part->view.steps = 0;
         try_block(part, &block);

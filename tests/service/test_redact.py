@@ -181,6 +181,17 @@ class Words(RedactCase):
         self.assertEqual([result["error"]["data"]["name"] for result in step], ["atomic_refused", "not_found"])
         self.assertEqual(self.erased(cora, session), [1])
 
+    def test_erasures_behind_each_other_are_judged_as_if_each_were_alone(self):
+        """Whatever stands between them, and though both wait for the log to be looked through."""
+        session = self.new_session()
+        ana = self.connect("ana")
+        one, two = (ana.one(session, create("claim", exact="Nobody", note=note))["annotation"] for note in ("one", "two"))
+        between = create("claim", exact="Nobody", note="between")
+        results = ana.submit(session, [redact(2, annotations=[one]), between, redact(2, annotations=[two]), redact(2, annotations=[one])])
+        self.assertEqual([result.get("seq") for result in results], [3, 4, 5, None])
+        self.assertEqual(results[3]["error"]["data"]["name"], "not_found")
+        self.assertEqual(self.erased(ana, session), [1, 2])
+
     def test_everything_of_an_account(self):
         """Also what others have written over since; asked again until nothing is left."""
         session = self.new_session()
