@@ -21,8 +21,9 @@ struct core_limits {
     size_t document_bytes;
     size_t uploads_bytes;  /* all uploads of this worker together */
     size_t append_max_ops; /* in one statement */
-    size_t words_page;     /* ops of a log that are read at once, to find somebody's words; 0: as many as is right */
-    size_t recent_ops;     /* kept per session for catching up */
+    size_t
+        words_page; /* ops of a log that are read at once, to find somebody's words; 0: as many as is right. No setting: a test reads less */
+    size_t recent_ops; /* kept per session for catching up */
     size_t recent_bytes;
     size_t sessions;          /* joined by one connection */
     size_t account_sessions;  /* in memory on one account's behalf; 0: any */

@@ -47,7 +47,7 @@ struct core {
     struct group *groups; /* the appends in flight, of streams that are in no other */
     struct hold *hold;    /* the stream that is appended to under its lock; NULL: none is */
     size_t gather_at;     /* where in sessions the next group begins, so that everybody's turn comes */
-    size_t alone_at[2];   /* likewise in projects and sessions, for those that are appended to by themselves */
+    size_t alone_at[2];   /* likewise in sessions and projects, for those that are appended to by themselves */
     struct share share;
     struct loop_timer *merge; /* of presence: runs while somebody's place has changed */
     size_t merge_at;          /* where in sessions the next saying begins, likewise */

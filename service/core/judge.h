@@ -65,6 +65,7 @@ struct judge_word {
 };
 struct judge_words {
     uint64_t as_of;
+    bool was_cut; /* there may be later ones that the list has no room for */
     struct judge_word *list;
     size_t count, cap;
 };

@@ -234,7 +234,10 @@ static enum gl_code decide(struct redaction *redaction)
     if (!is_named)
         take_found(redaction);
     enum gl_code code = redact_all(redaction, is_named);
-    if (code == GL_OK && json_array_size(redaction->effects) == 0)
+    if (code == GL_OK && json_array_size(redaction->effects) == 0 && words->was_cut)
+        code = gl_fail(trial->err, GL_E_TOO_LARGE,
+                       "there are more words than one atomic request can erase: ask for each erasure by itself");
+    else if (code == GL_OK && json_array_size(redaction->effects) == 0)
         code = gl_fail_at(trial->err, GL_E_NOT_FOUND, is_named ? "change.annotations" : "change.account",
                           "there are no words left to erase");
     return code == GL_OK ? erase_ops(redaction) : code;

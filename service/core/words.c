@@ -22,10 +22,15 @@ struct words_asking {
     struct gl_buf enums; /* a JSON object of attributes, each with the texts that the codebook offers */
     uint64_t after;
     size_t page;
+    bool is_full; /* the list was when the page was asked for, which so tells only what erasures took */
 };
 
 static void add(struct judge_words *words, const struct judge_word *word)
 {
+    if (words->count >= WORDS_MAX) {
+        words->was_cut = true;
+        return;
+    }
     words->list = mem_grow(words->list, &words->cap, words->count + 1, sizeof *words->list);
     words->list[words->count++] = *word;
 }
@@ -73,6 +78,7 @@ struct judge_words *words_left(const struct judge_words *words, const struct app
         seqs[i] = erased[i].seq;
     qsort(seqs, count, sizeof *seqs, by_seq);
     left->as_of = words->as_of;
+    left->was_cut = words->was_cut;
     for (size_t i = 0; i < words->count; i++)
         add(left, &words->list[i]);
     keep_others(left, seqs, count);
@@ -126,7 +132,7 @@ static void add_recent(const struct session *session, const struct recent_op *re
         struct judge_word word = {.seq = recent->seq, .account = recent->account};
         if (read_id(json_array_get(json_object_get(effect, "ids"), 0), &word.annotation) &&
             says_words(session->project->terms, json_object_get(effect, "set")) &&
-            is_asked_for(change, &word.annotation, &word.account) && words->count < WORDS_MAX)
+            is_asked_for(change, &word.annotation, &word.account))
             add(words, &word);
         drop(words, json_object_get(json_object_get(effect, "set"), "ops"));
     }
@@ -142,6 +148,10 @@ const struct judge_words *words_now(const struct session *session, struct waitin
             return NULL;
         add_recent(session, recent, op->change, words);
         words->as_of++;
+    }
+    if (words && words->was_cut && words->count < WORDS_MAX) { /* some of them are erased since, and those behind were left out */
+        words_free(&op->words);
+        return NULL;
     }
     return words;
 }
@@ -189,8 +199,6 @@ void words_take_back(struct session *session)
         session->waiting_tail = tail;
     session->waiting = session->aside;
     session->aside = NULL;
-    if (session->waiting_tail == &session->aside)
-        session->waiting_tail = &session->waiting;
 }
 
 /* Nothing of that account stands aside yet, and something waits. */
@@ -214,14 +222,14 @@ static void on_words(void *ctx, enum gl_code code, const struct store_rows *rows
 static void ask_page(struct words_asking *asking, const struct judge_words *words)
 {
     struct core *core = asking->session->core;
-    const bool is_full = words && words->count >= WORDS_MAX;
+    asking->is_full = words && words->count >= WORDS_MAX;
     asking->after = words ? words->as_of : 0;
-    asking->page = is_full ? PAGE_OPS_ERASED : core->limits.words_page ? core->limits.words_page : PAGE_OPS;
+    asking->page = asking->is_full ? PAGE_OPS_ERASED : core->limits.words_page ? core->limits.words_page : PAGE_OPS;
     store_query(core->store, STORE_Q_session_words, &asking->account,
                 (struct store_param[]){P_UUID(asking->session->id), P_BOOL(asking->is_of_named),
                                        P_BYTES(asking->annotations, asking->annotation_count * sizeof *asking->annotations),
                                        asking->is_of_one ? P_UUID(asking->whose) : P_NULL, P_TEXT(gl_buf_peek(&asking->enums)),
-                                       P_U64(asking->after), P_U64(asking->page), P_BOOL(!is_full)},
+                                       P_U64(asking->after), P_U64(asking->page), P_BOOL(!asking->is_full)},
                 8, on_words, asking->session);
 }
 
@@ -234,7 +242,7 @@ static void take_page(struct judge_words *words, const struct words_asking *aski
     for (size_t i = 0; i < store_rows_count(rows) && !store_is_null(rows, i, 1); i++) {
         if (store_is_null(rows, i, 2)) {
             taken[count++] = store_u64(rows, i, 1);
-        } else if (words->count < WORDS_MAX) {
+        } else {
             struct judge_word word = {store_u64(rows, i, 1), store_uuid(rows, i, 2), store_uuid(rows, i, 3)};
             add(words, &word);
         }
@@ -242,6 +250,7 @@ static void take_page(struct judge_words *words, const struct words_asking *aski
     qsort(taken, count, sizeof *taken, by_seq);
     keep_others(words, taken, count);
     mem_free(&taken);
+    words->was_cut |= asking->is_full; /* nobody knows whether this page had any */
     words->as_of = asking->after + asking->page < head ? asking->after + asking->page : head;
 }
 

@@ -1,7 +1,7 @@
 /* test_judge.c - the judge by itself, beside a codebook: labels, attributes and the ends of relations, alone and merged with what others did. */
 #include <check.h>
 
-#include "service/core/judge.h"
+#include "service/core/group_priv.h"
 #include "tests/support/suite.h"
 
 static const char brief[] = "The harbour is loud. The quay is long.";
@@ -194,6 +194,35 @@ START_TEST(redact__of_an_account__takes_its_words_only)
     expect(redact_as("ana", GL_ANNOTATOR, &words, "{'kind':'redact','account':'<ana>'}"), GL_OK);
     expect_effects("[{'ids':[],'prev':{},'set':{'ops':[1]}},"
                    "{'ids':['<one>'],'prev':{'attributes.free':1},'set':{'attributes':{'free':null},'redacted':true}}]");
+}
+END_TEST
+
+/* The oldest words of a list that had no room for the others, and an erasure before it in the same atomic request has taken those. */
+START_TEST(redact__of_words_that_were_left_out__does_not_say_that_there_are_none)
+{
+    const struct judge_words cut = {.was_cut = true}, none = {.was_cut = false};
+    expect(redact_as("ana", GL_ANNOTATOR, &cut, "{'kind':'redact','account':'<ana>'}"), GL_E_TOO_LARGE);
+    expect(redact_as("ana", GL_ANNOTATOR, &none, "{'kind':'redact','account':'<ana>'}"), GL_E_NOT_FOUND);
+}
+END_TEST
+
+static struct waiting_op with_words(size_t count, bool was_cut)
+{
+    struct waiting_op op = {.words = mem_alloc(sizeof *op.words)};
+    op.words->list = mem_array(count, sizeof *op.words->list);
+    op.words->count = op.words->cap = count;
+    op.words->was_cut = was_cut;
+    return op;
+}
+
+START_TEST(words__that_erasures_have_thinned__are_looked_for_anew_when_some_were_left_out)
+{
+    const struct session session = {.state = state};
+    struct waiting_op cut = with_words(3, true), whole = with_words(3, false);
+    ck_assert_ptr_null(words_now(&session, &cut));
+    ck_assert_ptr_null(cut.words); /* so that it begins at the log's beginning */
+    ck_assert_ptr_eq(words_now(&session, &whole), whole.words);
+    words_free(&whole.words);
 }
 END_TEST
 
@@ -461,6 +490,8 @@ static void add(TCase *tcase)
     tcase_add_loop_test(tcase, annotation__is_what_the_codebook_allows, 0, 12);
     tcase_add_test(tcase, redact__takes_words_from_record_and_log__and_leaves_what_is_none);
     tcase_add_test(tcase, redact__of_an_account__takes_its_words_only);
+    tcase_add_test(tcase, redact__of_words_that_were_left_out__does_not_say_that_there_are_none);
+    tcase_add_test(tcase, words__that_erasures_have_thinned__are_looked_for_anew_when_some_were_left_out);
     tcase_add_test(tcase, codebook__that_is_closed__knows_all_attributes);
     tcase_add_test(tcase, what_is_there__stays_when_the_codebook_changes);
     tcase_add_test(tcase, attribute__beside_a_label_that_somebody_changed__is_a_conflict);
