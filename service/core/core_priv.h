@@ -85,7 +85,8 @@ struct peer {
     char account_name[GL_LABEL_MAX_BYTES + 1];
     uint64_t since_ms; /* connected */
     size_t requests_in_flight, bytes_in_flight, ops_in_flight;
-    size_t refs; /* requests in flight, and one for the link */
+    size_t ops_most; /* as its hello was told: no request that fits is too large, whatever the setting has become since */
+    size_t refs;     /* requests in flight, and one for the link */
     struct outgoing *outbox, **outbox_tail;
     struct subscription *subscriptions;
     size_t subscription_count;
@@ -322,6 +323,7 @@ void outcome_note(struct request *request, const gl_uuid *id,
                   const struct op_outcome *outcome); /* counts it; a refusal is remembered */
 /* Answers a request for ops: one op_result each. Takes the outcomes' data; the ops are in flight no more. */
 void outcomes_send(struct request *request, const gl_uuid *ids, struct op_outcome *outcomes, size_t count);
+bool submit_is_too_large(struct request *request); /* and so answered: more ops than its hello was told that one may send */
 bool submit_has_room(struct request *request, size_t count);           /* answers the request when there is none */
 void submit_settle(struct waiting_op *op, struct op_outcome *outcome); /* the op is free to be freed */
 void submit_flush(struct peer *peer, const gl_uuid *session); /* answers what can be: in order, and behind the ops themselves */

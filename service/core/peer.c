@@ -165,6 +165,7 @@ void peer_sign_in(struct peer *peer, const gl_uuid *account, struct gl_slice nam
     peer->is_signing_in = false;
     peer->is_signed_in = true;
     peer->is_admin = is_admin;
+    peer->ops_most = peer->core->limits.ops_in_flight;
     peer->account = *account;
     if ((peer->has_token = token != NULL))
         peer->token = *token;

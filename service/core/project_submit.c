@@ -81,9 +81,6 @@ static void on_project(void *ctx, enum gl_code code, struct project *project)
 
 void handle_project_submit(struct request *request)
 {
-    const size_t count = json_array_size(json_object_get(request->params, "ops")), limit = request->core->limits.ops_in_flight;
-    if (count > limit)
-        request_fail_at(request, GL_E_TOO_LARGE, "ops", "%zu ops in one request; at most %zu are taken", count, limit);
-    else
+    if (!submit_is_too_large(request))
         project_acquire(request->core, &request->account, &request->project, on_project, request);
 }

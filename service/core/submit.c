@@ -259,12 +259,21 @@ static struct waiting_op *wait_for(struct session *session, struct submit *submi
     return op;
 }
 
+bool submit_is_too_large(struct request *request)
+{
+    const size_t count = json_array_size(json_object_get(request->params, "ops")), limit = request->peer->ops_most;
+    if (count <= limit)
+        return false;
+    request_fail_at(request, GL_E_TOO_LARGE, "ops", "%zu ops in one request; at most %zu are taken", count, limit);
+    return true;
+}
+
 bool submit_has_room(struct request *request, size_t count)
 {
     const struct peer *peer = request->peer;
     const size_t limit = request->core->limits.ops_in_flight;
     struct gl_err err = {0};
-    if (peer->ops_in_flight + count <= limit)
+    if (peer->ops_in_flight == 0 || peer->ops_in_flight + count <= limit) /* by itself it fits: it is not too large */
         return true;
     gl_fail(&err, GL_E_BUSY, "%zu ops of this connection wait for their results; at most %zu may", peer->ops_in_flight, limit);
     request_fail_data(request, &err, json_pack("{s:i, s:I}", "retry_after_ms", 20, "limit", (json_int_t)limit));
@@ -322,13 +331,8 @@ static void on_opened(void *ctx, enum gl_code code, struct session *session)
 
 void handle_session_submit(struct request *request)
 {
-    const struct core_limits *limits = &request->core->limits;
-    size_t count = json_array_size(json_object_get(request->params, "ops"));
-    if (count > limits->ops_in_flight) {
-        request_fail_at(request, GL_E_TOO_LARGE, "ops", "%zu ops in one request; at most %zu are taken", count,
-                        limits->ops_in_flight);
+    if (submit_is_too_large(request))
         return;
-    }
     const struct subscription *joined = request->scope_is_joined;
     if (joined)
         enqueue(request, joined->session, joined->role);

@@ -89,6 +89,23 @@ START_TEST(ops_in_flight__are_bounded_also_for_who_has_not_joined)
 }
 END_TEST
 
+/* Who waits with 256 ops would be refused for good, though its hello said that so many may be sent. */
+START_TEST(limit__that_is_lowered__refuses_no_request_that_fitted_before)
+{
+    struct core_limits limits = bench_limits();
+    limits.ops_in_flight = 2;
+    core_set_limits(bench.cores[0], &limits);
+    uint64_t large = client_submit(ana,
+                                   json_pack("[o, o, o]", op_create("one", "harbour", NULL), op_create("two", "quay", NULL),
+                                             op_create("three", "long", NULL)),
+                                   false);
+    uint64_t behind = send_op(ana, op_create("four", "harbour", NULL));
+    turn();
+    ck_assert_uint_eq(seq_of(ana, large, 2), 3);
+    expect_refusal(ana, behind, "busy");
+}
+END_TEST
+
 START_TEST(time__of_ops__never_goes_back_when_another_workers_clock_is_ahead)
 {
     store_mem_set_clock(bench.stores[1], 3000);
@@ -315,6 +332,7 @@ int main(void)
     tcase_add_test(one, op__twice_in_one_group__once_in_an_atomic_request_that_is_refused__keeps_its_seq);
     tcase_add_test(one, base__that_names_somebody_elses_op_of_the_same_group__is_no_base);
     tcase_add_test(one, ops_in_flight__are_bounded_also_for_who_has_not_joined);
+    tcase_add_test(one, limit__that_is_lowered__refuses_no_request_that_fitted_before);
     tcase_add_test(one, bytes_in_flight__are_bounded__and_free_again_when_answered);
     tcase_add_test(one, project_ops__are_not_lost_when_a_reader_with_a_full_socket_joins_again);
     tcase_add_test(one, project_ops__come_once_to_who_has_left_one_of_two_sessions);
