@@ -225,6 +225,7 @@ static void connect_step(struct conn *conn)
 
 static void connect_start(struct conn *conn)
 {
+    conn->dialled_ms = loop_now_ms(conn->store->loop);
     conn->pg =
         PQconnectStartParams((const char *const *)conn->conninfo->keywords, (const char *const *)conn->conninfo->values, 0);
     conninfo_free(&conn->conninfo);
@@ -308,10 +309,11 @@ void conn_send_account(struct conn *conn, struct request *request, const gl_uuid
 
 void conn_submit(struct conn *conn, struct request *request)
 {
-    request->sent_us = clock_monotonic_us();
-    if (request->queued_us > 0) {
-        metric_observe(database_wait, request->sent_us - request->queued_us);
+    const uint64_t now_us = clock_monotonic_us();
+    if (request->queued_us > 0 && request->sent_us == 0) { /* once, however often it is sent */
+        metric_observe(database_wait, now_us - request->queued_us);
     }
+    request->sent_us = now_us;
     request->statements = 0;
     request->streamed = 0;
     request->sqlstate[0] = '\0';
@@ -465,7 +467,7 @@ static bool is_overdue(const struct conn *conn, uint64_t now_ms)
 /* Whoever could be reached has answered by now: what was sent is lost, and so is what follows, until the line is whole again. */
 static bool is_unheard(const struct conn *conn, uint64_t now_ms)
 {
-    if (now_ms - conn->since_ms <= UNHEARD_MS || !conn->pg || PQstatus(conn->pg) != CONNECTION_STARTED)
+    if (!conn->pg || now_ms - conn->dialled_ms <= UNHEARD_MS || PQstatus(conn->pg) != CONNECTION_STARTED)
         return false;
     struct pollfd there = {.fd = PQsocket(conn->pg), .events = POLLOUT}; /* it may have come while we were busy */
     return poll(&there, 1, 0) == 0;

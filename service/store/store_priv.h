@@ -105,6 +105,7 @@ struct conn {
     struct loop_watch *watch;
     struct loop_timer *timer; /* to connect again, or to end it outside of the call that found it broken */
     uint64_t since_ms;        /* in this state */
+    uint64_t dialled_ms;      /* libpq was told to connect */
     uint64_t heard_at_ms;     /* last sign of life, or when it was first asked something */
     uint64_t asked_clock_at_ms;
     unsigned host, failures;
