@@ -39,12 +39,13 @@ struct kind {
 
 /* ---- the kinds of jobs */
 
-/* The rest comes with the next scan. */
-static enum gl_code prune_inboxes(struct keeper *keeper, struct gl_err *err)
+/* The rest comes with the next job. */
+static enum gl_code prune_inboxes(struct keeper *keeper, const struct taken *job, bool *again, struct gl_err *err)
 {
     const struct store_param params[] = {P_U64((uint64_t)keeper->settings->inbox_days), P_U64(PRUNED_AT_ONCE)};
     const uint64_t until = clock_monotonic_ms() + keeper->settings->job_timeout_ms / SHARE;
     enum gl_code code = GL_OK;
+    (void)job, (void)again;
     for (uint64_t gone = PRUNED_AT_ONCE; code == GL_OK && gone == PRUNED_AT_ONCE && clock_monotonic_ms() < until;) {
         struct store_rows *rows;
         if (keeper->settings->inbox_days == 0)
@@ -63,8 +64,7 @@ static enum gl_code scan_retention(struct keeper *keeper, const struct taken *jo
     const struct retention_limits *limits = &keeper->retention;
     const struct store_param params[] = {P_U64(limits->keep_ops), P_U64(limits->keep_days), P_U64(limits->snapshot_ops)};
     (void)job, (void)again;
-    enum gl_code code = admin_db_query(keeper->db, STORE_Q_retention_scan, params, 3, NULL, err);
-    return code == GL_OK ? prune_inboxes(keeper, err) : code;
+    return admin_db_query(keeper->db, STORE_Q_retention_scan, params, 3, NULL, err);
 }
 
 static enum gl_code archive_stream(struct keeper *keeper, const struct taken *job, bool *again, struct gl_err *err)
@@ -99,6 +99,7 @@ static enum gl_code erase_stream(struct keeper *keeper, const struct taken *job,
 
 static const struct kind kinds[] = {
     {"retention.scan", scan_retention, true},
+    {"inbox.prune", prune_inboxes, true},
     {"retention", archive_stream, false},
     {"erase", erase_stream, false},
 };
