@@ -1,5 +1,5 @@
 -- Why: an erasure was called through although the row was missing that a snapshot's line should become; the words stayed in the snapshot. And inboxes only grew.
--- Locks: none on tables.
+-- Locks: inbox, against writing, while the index is made; ops that tell somebody wait meanwhile.
 -- Works with programs from 0014 on.
 
 -- As before (0013), but an annotation without a row keeps its place in `erasing`, and the others go first.
