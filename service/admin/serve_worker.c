@@ -126,28 +126,33 @@ static struct core_limits core_limits(const struct settings *settings)
     };
 }
 
+static void take_settings(struct worker *worker, const struct settings *fresh)
+{
+    const size_t changed = settings_reload(worker->settings, fresh);
+    const struct core_limits limits = core_limits(worker->settings);
+    enum log_level level;
+    if (log_level_parse(worker->settings->log_level, &level))
+        log_set_level(level);
+    core_set_limits(worker->core, &limits);
+    log_event(LOG_INFO, EV_service_reloaded, F_U64("changed", changed));
+}
+
+/* All of it, or nothing. The certificate comes first: only that can still fail once the settings were read. */
 static void reload(struct worker *worker)
 {
     struct settings fresh;
     struct gl_err err = {0};
-    enum log_level level;
     settings_init(&fresh);
     enum gl_code code = settings_load_again(&fresh, worker->settings, environ, &err);
     if (!code)
         code = serve_metrics_check(&fresh, &err);
-    size_t changed = code ? 0 : settings_reload(worker->settings, &fresh);
-    settings_fini(&fresh);
-    if (!code && log_level_parse(worker->settings->log_level, &level))
-        log_set_level(level);
-    const struct core_limits limits = core_limits(worker->settings);
-    core_set_limits(worker->core, &limits);
-    /* Also when no setting has changed: the files may have. */
-    if (!code)
-        code = net_server_reload_tls(worker->net, worker->settings->tls_certificate, worker->settings->tls_key, &err);
+    if (!code) /* also when no setting has changed: the files may have */
+        code = net_server_reload_tls(worker->net, fresh.tls_certificate, fresh.tls_key, &err);
     if (code)
         log_event(LOG_ERROR, EV_service_reloaded, F_STR("detail", err.detail));
     else
-        log_event(LOG_INFO, EV_service_reloaded, F_U64("changed", changed));
+        take_settings(worker, &fresh);
+    settings_fini(&fresh);
 }
 
 static void on_signal(void *ctx, int events)
