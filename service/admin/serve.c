@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "service/base/log.h"
@@ -14,6 +15,8 @@
 #include "service/base/supervisor.h"
 #include "service/helper/helper.h"
 #include "service/helper/keeper.h"
+
+extern char **environ;
 
 enum { OTHER_FDS = 256 /* of a worker, beside its connections */ };
 
@@ -137,6 +140,33 @@ static void say_ready(void *ctx)
     (void)ignored;
 }
 
+/* In a process of its own, since no library is initialised in this one. */
+static bool is_pair_usable(const struct settings *settings)
+{
+    const pid_t pid = fork();
+    int status;
+    if (pid == 0)
+        _exit(net_check_tls(settings->tls_certificate, settings->tls_key, NULL) ? EXIT_FAILURE : EXIT_SUCCESS);
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+/* As every worker does, which says so, too: whoever is started again begins with what the others have. */
+static void reload(void *ctx)
+{
+    const struct serve *serve = ctx;
+    struct settings fresh;
+    struct gl_err err = {0};
+    enum log_level level;
+    settings_init(&fresh);
+    if (!settings_load_again(&fresh, serve->settings, environ, &err) && !serve_metrics_check(&fresh, &err) &&
+        is_pair_usable(&fresh)) {
+        settings_reload(serve->settings, &fresh);
+        if (log_level_parse(serve->settings->log_level, &level))
+            log_set_level(level);
+    }
+    settings_fini(&fresh);
+}
+
 static int supervise(struct serve *serve)
 {
     const struct settings *settings = serve->settings;
@@ -151,6 +181,7 @@ static int supervise(struct serve *serve)
         .helper_main = run_helper,
         .keeper_main = run_keeper,
         .ready = say_ready,
+        .reload = reload,
         .ctx = serve,
         .final_first = ADMIN_USAGE,
         .final_last = ADMIN_CERTIFICATE,

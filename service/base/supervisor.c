@@ -184,6 +184,8 @@ static void take_signals(struct supervisor *sup, uint64_t now)
     while (read(sup->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGHUP) {
             log_event(LOG_INFO, EV_service_reload);
+            if (sup->plan->reload)
+                sup->plan->reload(sup->plan->ctx);
             each_worker(sup, SIGHUP);
         } else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
             /* Asked twice: at once. */

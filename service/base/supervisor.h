@@ -3,7 +3,8 @@
  *
  * Owns      the processes, their control sockets, the counters by which workers show that they live.
  * Lifetime  supervisor_run() returns when every process has ended.
- * Thread    one, and no library is initialised in it: children are forked from it at any time. It allocates nothing once it runs.
+ * Thread    one, and no library is initialised in it: children are forked from it at any time. It allocates nothing once it runs, but
+ *           for what reload does.
  * Units     milliseconds.
  * Errors    the exit code for the whole program; what happened stands in the log.
  *
@@ -30,6 +31,8 @@ struct supervisor_plan {
                        int fd);    /* fd is blocking; its end means that the worker is gone. INT, TERM and HUP are ignored. */
     int (*keeper_main)(void *ctx); /* INT and HUP are ignored; TERM ends it as it would any process */
     void (*ready)(void *ctx);      /* once, when every worker has said that it takes connections */
+    void (*reload)(
+        void *ctx); /* at each HUP, before the workers have it: what is started again begins with the same. May be NULL */
     void *ctx;
     /* Exit codes of workers that would be the same next time: before the service was ready they end it, later they are like a crash. */
     int final_first, final_last;

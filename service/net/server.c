@@ -189,6 +189,16 @@ struct net_server *net_server_new(struct loop *loop, struct core *core, const st
     return server;
 }
 
+enum gl_code net_check_tls(const char *certificate_path, const char *key_path, struct gl_err *err)
+{
+    struct tls_pair pair;
+    struct gl_err local;
+    enum gl_code code = tls_load(&pair, certificate_path, key_path, err ? err : &local);
+    if (code == GL_OK)
+        tls_free(&pair);
+    return code;
+}
+
 enum gl_code net_server_reload_tls(struct net_server *server, const char *certificate_path, const char *key_path,
                                    struct gl_err *err)
 {

@@ -39,6 +39,8 @@ struct net_server;
 
 /* config is copied; the lists in it are not. */
 struct net_server *net_server_new(struct loop *loop, struct core *core, const struct net_config *config, struct gl_err *err);
+/* Whether they could be served. Initialises libraries. */
+enum gl_code net_check_tls(const char *certificate_path, const char *key_path, struct gl_err *err) GL_MUST_USE;
 /* Certificate and key are read again, from there. A good pair serves every handshake from now on; when it is bad, the old pair
  * stays. */
 enum gl_code net_server_reload_tls(struct net_server *server, const char *certificate_path, const char *key_path,

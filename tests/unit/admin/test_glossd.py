@@ -39,7 +39,8 @@ def run(*words, **more):
     return subprocess.run([GLOSSD, *words], env=environment(**more), capture_output=True, text=True, timeout=WAIT)
 
 
-SERVING = ["--tls-certificate", HOME + "/tls/server.crt", "--tls-key", HOME + "/tls/server.key", "--database", "host=/nowhere", "--port", "0"]
+BARE = ["--database", "host=/nowhere", "--port", "0"]
+SERVING = ["--tls-certificate", HOME + "/tls/server.crt", "--tls-key", HOME + "/tls/server.key", *BARE]
 
 
 def children(pid):
@@ -76,8 +77,8 @@ def until(what, is_true):
 class Server:
     """glossd serve, ready. It ends with the test."""
 
-    def __init__(self, test, *more):
-        self.process = subprocess.Popen([GLOSSD, "serve", *SERVING, *more], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def __init__(self, test, *more, serving=SERVING):
+        self.process = subprocess.Popen([GLOSSD, "serve", *serving, *more], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         test.addCleanup(self.end)
         self.said = b""
         line = self.process.stdout.readline().decode()
@@ -294,6 +295,35 @@ class Processes(unittest.TestCase):
         done = run("reload", "--port", str(server.port))
         self.assertEqual(done.returncode, 1)
         self.assertIn(str(server.port), done.stderr)
+
+    def test_what_was_reloaded_holds_for_a_worker_that_is_started_again(self):
+        path = HOME + "/reload-again.conf"
+
+        def write(readers, key="tls/server.key"):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(f"tls_certificate = {HOME}/tls/server.crt\ntls_key = {HOME}/{key}\nmetrics_from = {readers}\n")
+
+        def start_again():
+            worker = server.children()["glossd-w0"]
+            os.kill(worker, signal.SIGKILL)
+            until("there is another worker", lambda: server.children().get("glossd-w0", worker) != worker)
+        write("127.0.0.1, ::1")
+        server = Server(self, "--config", path, serving=BARE)
+        self.assertEqual(server.get("/metrics")[0], 200)
+        write("10.0.0.0/8")
+        server.process.send_signal(signal.SIGHUP)
+        server.await_said("service.reloaded", "changed=1")
+        self.assertEqual(server.get("/metrics")[0], 403)
+        start_again()
+        self.assertEqual(server.get("/metrics")[0], 403)
+        # What is refused is refused as a whole, and by everybody.
+        write("127.0.0.1, ::1", key="ca/ca.key")
+        server.process.send_signal(signal.SIGHUP)
+        server.await_said("service.reloaded", "does not belong to")
+        self.assertEqual(server.get("/metrics")[0], 403)
+        start_again()
+        self.assertEqual(server.get("/metrics")[0], 403)
+        self.assertEqual(server.stop(), 0)
 
     def test_systemd_is_told(self):
         path = HOME + "/notify"
