@@ -327,9 +327,15 @@ static int tell_closed(struct sync *sync, const char *id, size_t left)
 {
     struct link *link = &sync->cli->link;
     const char *title = known_title(sync->cli, id);
-    int status = fail_error(sync->cli, "what waits for a brief cannot be sent", &link->final_error);
-    say_more(sync->cli, "%zu op%s for `%s` %s kept here: `gloss sync --list` shows them, `gloss sync --drop OP` gives one up",
-             left, left == 1 ? "" : "s", title ? title : id, left == 1 ? "is" : "are");
+    bool is_kept = left > 0;
+    int status = fail_error(sync->cli,
+                            is_kept ? "what waits for a brief cannot be sent"
+                                    : "whether all that was accepted for a brief is still there cannot be known",
+                            &link->final_error);
+    if (is_kept) {
+        say_more(sync->cli, "%zu op%s for `%s` %s kept here: `gloss sync --list` shows them, `gloss sync --drop OP` gives one up",
+                 left, left == 1 ? "" : "s", title ? title : id, left == 1 ? "is" : "are");
+    }
     gloss_error_clear(&link->final_error);
     link->final_code = 0;
     return status;
@@ -353,7 +359,8 @@ static int send_waiting(struct sync *sync, struct gloss_session *session)
     if (caught) {
         sync->left += count_under_way(session);
     }
-    if (cli->link.final_code && sync->is_closed_to_us && json_object_size(sync->changes) == 0) {
+    bool is_not_there = cli->link.final_code == GLOSS_E_NOT_FOUND || cli->link.final_code == GLOSS_E_FORBIDDEN;
+    if (is_not_there && sync->is_closed_to_us && json_object_size(sync->changes) == 0) {
         return tell_unknown(sync, gloss_session_id(session));
     }
     if (cli->link.final_code && sync->is_closed_to_us) {

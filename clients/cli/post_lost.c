@@ -49,9 +49,15 @@ void post_lost_send(struct post_lost *lost, struct gloss_session *session)
     char op[GLOSS_ID];
     bool is_lost = lost->lost > 0;
     while (is_lost && next_kept(session, op, &why)) {
-        if (why.code != GLOSS_E_LOST || gloss_pending_send(session, op) != 0) {
+        if (why.code != GLOSS_E_LOST) {
             say_error(lost->cli, "what the server had lost is refused now", &why);
-            (void)gloss_pending_drop(session, op);
+            is_lost = gloss_pending_drop(session, op) == 0;
+        } else if (gloss_pending_send(session, op) != 0) {
+            is_lost = false; /* the next turn tries again */
+            if (!lost->is_stuck) {
+                say_error(lost->cli, "what the server had lost cannot be sent again yet", gloss_last_error(lost->cli->gloss));
+            }
+            lost->is_stuck = true;
         }
     }
 }

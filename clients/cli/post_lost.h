@@ -15,6 +15,7 @@ struct post_lost {
     struct cli *cli;
     uint64_t lost, again; /* told; accepted once more */
     uint64_t refused;     /* then */
+    bool is_stuck;        /* one could not be sent again, which was told: it is tried again */
     bool is_more;         /* some may be lost that are not remembered */
 };
 

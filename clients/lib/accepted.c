@@ -62,7 +62,7 @@ static void forget_first(struct gloss_session *session)
     do {
         lg_accepted_free(unlink_at(session, &session->accepted));
     } while (group && session->accepted && session->accepted->group == group);
-    session->has_forgotten = true;
+    session->has_forgotten = session->is_evicted = true;
 }
 
 static bool is_too_much(const struct gloss_session *session)
@@ -71,9 +71,22 @@ static bool is_too_much(const struct gloss_session *session)
     return is_old || session->accepted_count > COUNT_MAX || session->accepted_bytes > BYTES_MAX;
 }
 
-bool lg_accepted_put(struct gloss_session *session, struct lg_accepted *accepted)
+/* Asked for twice under one id it is one op, with one seq. */
+static bool is_repeated(const struct gloss_session *session, const struct lg_accepted *accepted)
 {
-    bool is_kept = true;
+    const struct lg_accepted *at = accepted->seq <= session->accepted_newest ? session->accepted : NULL;
+    while (at && !(at->seq == accepted->seq && strcmp(at->id, accepted->id) == 0)) {
+        at = at->next;
+    }
+    return at != NULL;
+}
+
+void lg_accepted_put(struct gloss_session *session, struct lg_accepted *accepted)
+{
+    if (is_repeated(session, accepted)) {
+        lg_accepted_free(accepted);
+        return;
+    }
     struct lg_accepted **at = place_of(session, accepted);
     accepted->next = *at;
     *at = accepted;
@@ -84,10 +97,8 @@ bool lg_accepted_put(struct gloss_session *session, struct lg_accepted *accepted
     session->accepted_bytes += accepted->len;
     session->doubt.is_searching = false;
     while (session->accepted && is_too_much(session)) {
-        is_kept = is_kept && session->accepted != accepted;
         forget_first(session);
     }
-    return is_kept;
 }
 
 struct lg_accepted *lg_accepted_of(struct lg_op *op, uint64_t seq, int64_t at_ms)
@@ -115,7 +126,7 @@ void lg_accepted_add(struct gloss_session *session, struct lg_op *op)
 {
     struct lg_accepted *accepted = lg_accepted_of(op, op->seq, lg_time_ms());
     if (accepted) {
-        (void)lg_accepted_put(session, accepted);
+        lg_accepted_put(session, accepted);
     } else {
         session->has_forgotten = true;
     }
@@ -162,6 +173,20 @@ static struct lg_accepted **step_of(struct gloss_session *session, const char *i
     return *at ? first : at;
 }
 
+/* In front of what builds on it, and of what has no answer yet. */
+static void put_back(struct gloss_session *session, struct lg_op *list, struct lg_op **end)
+{
+    struct lg_op **at = &session->ops;
+    while (*at && (*at)->seq > 0 && (*at)->seq < list->seq) {
+        at = &(*at)->next;
+    }
+    *end = *at;
+    if (!*at) {
+        session->ops_end = end;
+    }
+    *at = list;
+}
+
 struct lg_op *lg_accepted_recall(struct gloss_session *session, const char *id, enum gl_code *code)
 {
     struct lg_accepted **at = step_of(session, id);
@@ -170,17 +195,17 @@ struct lg_op *lg_accepted_recall(struct gloss_session *session, const char *id, 
     for (bool is_more = *at != NULL; is_more && *code == GL_OK; is_more = *at && group && (*at)->group == group) {
         struct lg_accepted *accepted = unlink_at(session, at);
         *code = lg_accepted_op(accepted, end);
-        lg_accepted_free(accepted);
         if (*end) {
+            (*end)->seq = accepted->seq;
             (*end)->is_on_disk = true;
             end = &(*end)->next;
             session->unanswered++;
         }
+        lg_accepted_free(accepted);
     }
     if (list) {
         lg_ops_count(list);
-        *session->ops_end = list;
-        session->ops_end = end;
+        put_back(session, list, end);
     }
     return *code == GL_OK && list ? lg_op_find(session, id) : NULL;
 }

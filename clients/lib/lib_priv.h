@@ -241,11 +241,13 @@ struct gloss_session {
     size_t accepted_count, accepted_bytes;
     uint64_t accepted_newest; /* the largest seq that was among them */
     bool has_forgotten;       /* some that were accepted before these */
+    bool is_evicted;          /* of those that the journal has */
     struct lg_doubt {
         bool is_there;          /* it is not known whether they are in the server's log: nothing is sent before it is */
         bool has_chain;         /* the log here was at seq, with this chain */
         bool went_back;         /* it is not the same any more */
         bool is_searching;      /* those before low are there, those from high on are not */
+        bool is_told;           /* what is lost is known; the bases of its past are still to be lowered */
         uint64_t seq, same_seq; /* same_seq: up to there the log is the same, as far as is known */
         gl_hash chain;
         size_t low, high, asked;
@@ -311,14 +313,15 @@ void lg_answers_refuse(struct gloss_session *session, struct lg_op *op, const st
 void lg_answers_call_back(struct gloss_session *session); /* what is done, in order */
 
 /* pending.c */
-void lg_pending_ask(struct gloss_session *session);    /* on_conflict for what was refused */
-void lg_pending_hold(struct gloss_session *session);   /* what builds on kept ops is kept, too */
+void lg_pending_ask(struct gloss_session *session);  /* on_conflict for what was refused */
+void lg_pending_hold(struct gloss_session *session); /* what builds on kept ops is kept, too */
+void lg_pending_unshow(struct gloss_session *session, struct lg_op *op,
+                       uint64_t same);                 /* what a refusal told of a log that is lost behind `same` */
 bool lg_pending_forget(struct gloss_session *session); /* what was erased, where a refusal told it; true: something was there */
 
 /* accepted.c: what was accepted is remembered for a while, since a database may go back in time */
-void lg_accepted_add(struct gloss_session *session, struct lg_op *op); /* takes its text; the newest */
-bool lg_accepted_put(struct gloss_session *session,
-                     struct lg_accepted *accepted); /* as it is; false: it was too old, and is gone */
+void lg_accepted_add(struct gloss_session *session, struct lg_op *op);               /* takes its text; the newest */
+void lg_accepted_put(struct gloss_session *session, struct lg_accepted *accepted);   /* as it is; what is too old goes */
 struct lg_accepted *lg_accepted_take(struct gloss_session *session, const char *id); /* out of the list; NULL: not there */
 struct lg_accepted *lg_accepted_of(struct lg_op *op, uint64_t seq, int64_t at_ms);   /* NULL: out of memory */
 enum gl_code lg_accepted_op(const struct lg_accepted *accepted, struct lg_op **out);

@@ -9,6 +9,8 @@
 
 #include "clients/lib/lib_priv.h"
 
+#define LOWER_AGAIN_MS 1000 /* after the disk would not take a base */
+
 static void on_log(struct gloss *g, json_t *result, const struct gloss_error *error, void *arg);
 
 /* ---- doubts */
@@ -17,7 +19,7 @@ void lg_lost_doubt(struct gloss_session *session, bool has_chain)
 {
     struct lg_doubt *doubt = &session->doubt;
     if (doubt->is_there && doubt->went_back) { /* and once more */
-        doubt->is_searching = false;
+        doubt->is_searching = doubt->is_told = false;
         doubt->same_seq = 0;
     } else if (!doubt->is_there || (has_chain && !doubt->has_chain)) {
         *doubt = (struct lg_doubt){.is_there = true, .has_chain = has_chain, .seq = session->seq, .chain = session->chain};
@@ -49,16 +51,19 @@ static struct lg_accepted *at_index(const struct gloss_session *session, size_t 
     return at;
 }
 
-static void tell(struct gloss_session *session, const struct lg_op *op)
+/* The program may leave, and with the session goes the op: nothing is lent from it. */
+static void tell(struct gloss_session *session, struct lg_op *op)
 {
-    json_t *asked = json_incref((json_t *)(uintptr_t)lg_op_asked((struct lg_op *)(uintptr_t)op));
+    json_t *asked = json_incref((json_t *)(uintptr_t)lg_op_asked(op));
     const json_t *change = json_object_get(asked, "change");
     struct gloss_error error = {0};
+    char id[GLOSS_ID];
+    memcpy(id, op->id, sizeof(id));
     lg_error_set(&error, GLOSS_E_LOST, "it was accepted as op %llu, and the server has lost it", (unsigned long long)op->seq);
     const struct gloss_event event = {.type = GLOSS_EV_LOST,
                                       .session = session,
                                       .seq = op->seq,
-                                      .op = op->id,
+                                      .op = id,
                                       .kind = json_string_value(json_object_get(change, "kind")),
                                       .payload = asked,
                                       .error = &error};
@@ -82,6 +87,9 @@ static bool lower_base(struct gloss_session *session, struct lg_op *op, uint64_t
 {
     bool is_waiting = op->state == LG_OP_WAITING, is_on_disk = op->is_on_disk;
     const json_t *base = op->request ? json_object_get(lg_op_asked(op), "base") : NULL;
+    if (op->request && !lg_op_asked(op)) {
+        return false;
+    }
     if (!json_is_integer(base) || (uint64_t)json_integer_value(base) <= same) {
         return true;
     }
@@ -169,19 +177,41 @@ static void tell_all(struct gloss_session *session, size_t count, bool is_all)
 {
     struct lg_op *op = session->ops;
     uint64_t first = op->seq;
-    for (size_t i = 0; i < count && goes_on(session); i++, op = op->next) {
+    for (size_t i = 0; i < count && goes_on(session); i++) {
+        struct lg_op *next = op->next;
         tell(session, op);
+        op = next;
     }
     if (is_all && session->has_forgotten && goes_on(session)) {
         tell_forgotten(session, first);
     }
 }
 
+/* Nothing is sent before all are lowered: what cannot be written now is tried again. */
+static void lower_all(struct gloss_session *session)
+{
+    struct lg_doubt *doubt = &session->doubt;
+    bool is_lower = true;
+    for (struct lg_op *op = session->ops; op; op = op->next) {
+        if (op->is_doubted && op->state != LG_OP_DONE) {
+            lg_pending_unshow(session, op, doubt->same_seq);
+            op->is_doubted = !lower_base(session, op, doubt->same_seq);
+            is_lower &= !op->is_doubted;
+        }
+    }
+    if (is_lower) {
+        memset(doubt, 0, sizeof(*doubt));
+        return;
+    }
+    doubt->is_told = true;
+    doubt->not_before_ms = lg_now_ms() + LOWER_AGAIN_MS;
+    lg_wake_at(session->g, doubt->not_before_ms);
+}
+
 /* Those from `first` on are not there. */
 static void lose(struct gloss_session *session, size_t first)
 {
     size_t count;
-    bool is_lower = true;
     struct lg_op *list = make_ops(session, first, &count);
     if (count > 0 && !list) {
         lg_drop_nomem(session->g);
@@ -191,13 +221,7 @@ static void lose(struct gloss_session *session, size_t first)
     if (list) {
         put_in_front(session, list, first, count);
     }
-    for (struct lg_op *op = session->ops; op && is_lower; op = op->next) {
-        is_lower = !op->is_doubted || lower_base(session, op, session->doubt.same_seq);
-    }
-    if (!is_lower && session->g->last_error.code == GLOSS_E_NOMEM) {
-        lg_drop_nomem(session->g);
-    }
-    memset(&session->doubt, 0, sizeof(session->doubt));
+    lower_all(session);
     if (count > 0) {
         tell_all(session, count, first == 0);
     }
@@ -247,6 +271,10 @@ void lg_lost_pump(struct gloss_session *session, uint64_t now)
     }
     if (now < doubt->not_before_ms) {
         lg_wake_at(session->g, doubt->not_before_ms);
+        return;
+    }
+    if (doubt->is_told) {
+        lower_all(session);
         return;
     }
     if (!doubt->has_chain && !doubt->is_searching) {

@@ -66,6 +66,17 @@ static bool is_about_content(const struct gloss_error *error)
            error->code == GLOSS_E_LOST;
 }
 
+void lg_pending_unshow(struct gloss_session *session, struct lg_op *op, uint64_t same)
+{
+    if (op->state != LG_OP_DONE && is_about_content(&op->error) && shown(op, NULL) > same) {
+        json_decref(op->error.data);
+        op->error.data = NULL;
+        if (op->state == LG_OP_KEPT) {
+            lg_queue_keep(session, op);
+        }
+    }
+}
+
 /* What a refusal told of an annotation goes with the words that were erased from it. Whoever was told may have kept the answer: a copy loses them. */
 static bool forget_told(const struct gloss_session *session, struct lg_op *op)
 {
@@ -116,6 +127,7 @@ static void rebase(struct gloss_session *session, struct lg_op *given_up)
     for (struct lg_op *at = base ? session->ops : NULL; at; at = at->next) {
         bool builds_on_it = strcmp(at->base, given_up->id) == 0 && !lg_op_shares_step(given_up, at);
         if (builds_on_it && at->state == LG_OP_KEPT && lg_op_renew(session, at, base, NULL) == GLOSS_OK) {
+            at->is_doubted = given_up->is_doubted;
             lg_queue_keep(session, at); /* renewed does not mean that it is to be sent */
         }
     }
@@ -172,6 +184,7 @@ static int renew(struct gloss_session *session, struct lg_op *op, uint64_t base,
         return lg_fail_nomem(session->g);
     }
     int code = lg_op_renew(session, op, seq ? seq : old, instead);
+    op->is_doubted = op->is_doubted && !(seq && code == GLOSS_OK);
     json_decref(seq);
     return code;
 }

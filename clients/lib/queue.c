@@ -186,7 +186,7 @@ static enum gl_code read_accepted(struct gloss_session *session, const json_t *l
             return GL_E_NOMEM;
         }
         if (accepted) {
-            (void)lg_accepted_put(session, accepted);
+            lg_accepted_put(session, accepted);
         }
     }
     return GL_OK;
@@ -404,11 +404,15 @@ int lg_queue_open(struct gloss_session *session)
         return lg_fail_gl(g, &err);
     }
     set_limit(session);
+    if (session->is_evicted) {
+        lg_queue_forget(session); /* what is too old to be remembered does not stay on disk either */
+    }
     return GLOSS_OK;
 }
 
 void lg_queue_close(struct gloss_session *session)
 {
+    session->must_forget = false; /* there is nothing any more to write to */
     lg_journal_close(&session->journal);
 }
 
@@ -603,10 +607,17 @@ struct counting {
     struct counted {
         char id[GLOSS_ID];
         int64_t since_ms;
+        bool is_accepted;
     } * ops;
-    size_t count, accepted;
+    size_t count;
     json_t *head;
 };
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "";
+}
 
 static enum gl_code count_ops(struct counting *counting, const json_t *record, struct gl_err *err)
 {
@@ -621,33 +632,51 @@ static enum gl_code count_ops(struct counting *counting, const json_t *record, s
         struct counted *op = &counting->ops[counting->count++];
         (void)snprintf(op->id, sizeof(op->id), "%s", id ? id : "");
         op->since_ms = (int64_t)json_integer_value(json_object_get(record, "at"));
+        op->is_accepted = false;
     }
     return GL_OK;
 }
 
-static bool uncount_one(struct counting *counting, const char *id)
+static struct counted *counted_of(struct counting *counting, const char *id)
 {
     for (size_t at = 0; id && at < counting->count; at++) {
         if (strcmp(counting->ops[at].id, id) == 0) {
-            memmove(&counting->ops[at], &counting->ops[at + 1], (--counting->count - at) * sizeof(*counting->ops));
-            return true;
+            return &counting->ops[at];
         }
     }
-    return false;
+    return NULL;
 }
 
 static void uncount(struct counting *counting, const json_t *ids)
 {
     for (size_t i = 0; i < json_array_size(ids); i++) {
-        (void)uncount_one(counting, json_string_value(json_array_get(ids, i)));
+        struct counted *op = counted_of(counting, json_string_value(json_array_get(ids, i)));
+        if (op) {
+            memmove(op, op + 1, (size_t)(&counting->ops[--counting->count] - op) * sizeof(*op));
+        }
     }
 }
 
-static void count_accepted(struct counting *counting, const json_t *list)
+/* Accepted; or not any more, when it was lost. */
+static void count_accepted(struct counting *counting, const char *id, bool is_accepted)
 {
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        counting->accepted += uncount_one(counting, json_string_value(json_object_get(json_array_get(list, i), "id")));
+    struct counted *op = counted_of(counting, id);
+    if (op) {
+        op->is_accepted = is_accepted;
     }
+}
+
+static void count_over(struct counting *counting, const json_t *record)
+{
+    const json_t *list = json_object_get(record, "accepted"), *kept = json_object_get(record, "kept");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        count_accepted(counting, text_of(json_array_get(list, i), "id"), true);
+    }
+    for (size_t i = 0; i < json_array_size(kept); i++) {
+        count_accepted(counting, json_string_value(json_array_get(kept, i)), false);
+    }
+    count_accepted(counting, text_of(json_object_get(record, "renewed"), "id"), false);
+    uncount(counting, json_object_get(record, "answered"));
 }
 
 static enum gl_code count_record(void *arg, struct gl_slice payload, struct gl_err *err)
@@ -660,17 +689,10 @@ static enum gl_code count_record(void *arg, struct gl_slice payload, struct gl_e
     } else if (code == GL_OK && json_object_get(record, "ops")) {
         code = count_ops(counting, record, err);
     } else if (code == GL_OK) {
-        count_accepted(counting, json_object_get(record, "accepted"));
-        uncount(counting, json_object_get(record, "answered"));
+        count_over(counting, record);
     }
     json_decref(record);
     return code;
-}
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text ? text : "";
 }
 
 static enum gl_code list_one(const char *dir, const char *name, gloss_queue_fn fn, void *arg)
@@ -679,12 +701,18 @@ static enum gl_code list_one(const char *dir, const char *name, gloss_queue_fn f
     struct gl_err err = {0};
     enum gl_code code = lg_journal_look(dir, name, count_record, &counting, &err);
     if (code == GL_OK && counting.head) {
+        size_t waiting = 0;
+        int64_t since_ms = 0;
+        for (size_t i = 0; i < counting.count; i++) {
+            since_ms = waiting == 0 && !counting.ops[i].is_accepted ? counting.ops[i].since_ms : since_ms;
+            waiting += !counting.ops[i].is_accepted;
+        }
         const struct gloss_queue queue = {.account = text_of(counting.head, "account"),
                                           .session = text_of(counting.head, "session"),
                                           .url = text_of(counting.head, "url"),
-                                          .pending = counting.count,
-                                          .accepted = counting.accepted,
-                                          .since_ms = counting.count > 0 ? counting.ops[0].since_ms : 0,
+                                          .pending = waiting,
+                                          .accepted = counting.count - waiting,
+                                          .since_ms = since_ms,
                                           .is_open = lg_journal_is_open(dir, name)};
         fn(&queue, arg);
     }

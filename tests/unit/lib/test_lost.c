@@ -11,6 +11,7 @@ static unsigned asked;
 static char asked_name[32], asked_note[64], lost_ops[LOST_MAX][GLOSS_ID];
 static unsigned lost, forgotten;
 static uint64_t lost_seq, result_seq;
+static bool leaves; /* when one is told */
 
 static enum gloss_choice on_conflict(struct gloss_session *session, struct gloss_conflict *conflict, void *arg)
 {
@@ -25,7 +26,6 @@ static enum gloss_choice on_conflict(struct gloss_session *session, struct gloss
 
 static void on_event(struct client *client, const struct gloss_event *event)
 {
-    (void)client;
     if (event->type == GLOSS_EV_RESULT) {
         result_seq = event->seq;
     }
@@ -41,6 +41,10 @@ static void on_event(struct client *client, const struct gloss_event *event)
     ck_assert_str_eq(json_string_value(json_object_get(json_object_get(event->payload, "change"), "kind")), event->kind);
     snprintf(lost_ops[lost++ % LOST_MAX], GLOSS_ID, "%s", event->op);
     lost_seq = event->seq;
+    if (leaves) {
+        gloss_leave(&client->session);
+        ck_assert_str_eq(event->op, lost_ops[0]);
+    }
 }
 
 static void begin(struct client *ana, struct fake *fake, const char *dir, bool asks)
@@ -51,6 +55,7 @@ static void begin(struct client *ana, struct fake *fake, const char *dir, bool a
     ana->on_event = on_event;
     asked = lost = forgotten = 0;
     lost_seq = result_seq = 0;
+    leaves = false;
 }
 
 static void start(struct client *ana, struct fake *fake, const char *dir, bool asks)
@@ -119,6 +124,69 @@ START_TEST(accepted__and_lost__is_told_one_by_one__and_sent_again_under_its_id)
     ck_assert_uint_eq(gloss_pending_count(ana.session), 0);
     expect_same(&ana);
     stop(&ana, &fake);
+}
+END_TEST
+
+START_TEST(session__left_while_it_is_told_what_is_lost__tells_no_more)
+{
+    struct fake fake;
+    struct client ana;
+    start(&ana, &fake, NULL, false);
+    make(&ana, 5, "anas", false);
+    leaves = true;
+    go_back(&fake, 2, 7);
+    WAIT_FOR(&ana, !ana.session);
+    pass(&ana, 50);
+    ck_assert_uint_eq(lost, 1);
+    stop(&ana, &fake);
+}
+END_TEST
+
+START_TEST(accepted__twice_under_one_id__is_lost_once)
+{
+    struct fake fake;
+    struct client ana;
+    start(&ana, &fake, NULL, true);
+    json_t *ops = creates(2, "anas");
+    char id[GLOSS_ID];
+    gloss_new_id(id);
+    for (size_t i = 0; i < 2; i++) {
+        json_t *op = json_array_get(ops, i);
+        json_object_set_new(op, "id", json_string(id));
+        json_object_set_new(json_object_get(op, "change"), "note", json_string("the same"));
+    }
+    submit(&ana, ops, false);
+    WAIT_FOR(&ana, ana.results == 2);
+    ck_assert_uint_eq(ana.accepted, 2);
+    ck_assert_uint_eq(ana.repeated, 1);
+    choice = GLOSS_SEND_ANEW;
+    go_back(&fake, 0, 3);
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_RESULT] >= 1 && gloss_pending_count(ana.session) == 0);
+    ck_assert_uint_eq(lost, 1);
+    ck_assert(log_has(&fake, id));
+    stop(&ana, &fake);
+}
+END_TEST
+
+/* What cannot be forgotten for want of room when it is left is no reason to fall. */
+START_TEST(session__left_on_a_full_disk_after_a_resync__is_left)
+{
+    char dir[64];
+    struct fake fake;
+    struct client ana;
+    make_dir(dir);
+    start(&ana, &fake, dir, false);
+    make(&ana, 2, "anas", false);
+    is_disk_full = true;
+    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"resync\"}");
+    fake_do(&fake, "{\"do\":\"drop\"}");
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_RESYNC] == 1 && ana.seen[GLOSS_EV_SYNCED] == 2);
+    gloss_leave(&ana.session);
+    pass(&ana, 20);
+    is_disk_full = false;
+    stop(&ana, &fake);
+    empty_dir(dir);
+    drop_dir(dir);
 }
 END_TEST
 
@@ -247,14 +315,14 @@ static const char *note_of(struct client *ana, const char *annotation)
 }
 
 /* ana has seen op 6, of which the server knows nothing any more. Meanwhile ben has changed what she changes. */
-START_TEST(base__of_a_past_that_is_lost__overwrites_nothing)
+static void have_base_of_lost_past(const char *dir)
 {
     struct fake fake;
     struct client ana;
     char annotation[GLOSS_ID];
     fake_start(&fake);
     somebody(&fake, "first");
-    begin(&ana, &fake, NULL, true);
+    begin(&ana, &fake, dir, true);
     client_join(&ana, NULL);
     WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED]);
     gloss_annotation_id(gloss_annotation_at(ana.session, 0), annotation);
@@ -267,6 +335,7 @@ START_TEST(base__of_a_past_that_is_lost__overwrites_nothing)
     ck_assert_int_eq(gloss_submit_change(ana.session, change, NULL, NULL, client_on_result, &ana), 0);
     json_decref(change);
     choice = GLOSS_DROP;
+    is_disk_full = dir != NULL;
     fake_do(&fake, "{\"do\":\"rewind\",\"to\":1,\"then\":1}");
     fake_do(&fake, "{\"do\":\"op\",\"change\":{\"kind\":\"annotation.update\",\"annotation\":\"%s\",\"note\":\"bens\"}}",
             annotation);
@@ -275,11 +344,32 @@ START_TEST(base__of_a_past_that_is_lost__overwrites_nothing)
     }
     fake_do(&fake, "{\"do\":\"clear\"}");
     fake_do(&fake, "{\"do\":\"drop\"}");
+    if (dir) { /* the other base cannot be written: until it can, nothing is sent */
+        WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED] == 2);
+        pass(&ana, 300);
+        ck_assert_uint_eq(ana.results, 0);
+        is_disk_full = false;
+    }
     WAIT_FOR(&ana, ana.results == 1);
     ck_assert_uint_eq(ana.accepted, 0);
     ck_assert_str_eq(asked_name, "stale");
     ck_assert_str_eq(note_of(&ana, annotation), "bens");
     stop(&ana, &fake);
+}
+
+START_TEST(base__of_a_past_that_is_lost__overwrites_nothing)
+{
+    have_base_of_lost_past(NULL);
+}
+END_TEST
+
+START_TEST(base__of_a_past_that_is_lost__is_not_sent_before_the_disk_has_the_other)
+{
+    char dir[64];
+    make_dir(dir);
+    have_base_of_lost_past(dir);
+    empty_dir(dir);
+    drop_dir(dir);
 }
 END_TEST
 
@@ -406,8 +496,11 @@ START_TEST(what_is_remembered__is_bounded__and_says_where_it_ends)
 END_TEST
 
 RUN("lost", accepted__and_lost__is_told_one_by_one__and_sent_again_under_its_id, accepted__and_lost__may_be_given_up,
-    accepted__and_still_there__is_not_told, accepted__in_a_step__is_asked_about_once__and_sent_as_a_whole,
-    accepted__and_lost__is_kept_over_a_restart, accepted__and_lost_while_the_program_did_not_run__is_told_by_the_next_one,
-    base__of_a_past_that_is_lost__overwrites_nothing, op__of_unknown_outcome_that_is_there_after_all__is_found_by_its_id,
-    op__that_waited_while_the_log_went_back__is_sent_again, names__of_a_past_that_is_lost__are_read_anew,
-    submit_only__and_lost__is_told_when_it_is_joined_again, what_is_remembered__is_bounded__and_says_where_it_ends)
+    session__left_while_it_is_told_what_is_lost__tells_no_more, accepted__twice_under_one_id__is_lost_once,
+    session__left_on_a_full_disk_after_a_resync__is_left, accepted__and_still_there__is_not_told,
+    accepted__in_a_step__is_asked_about_once__and_sent_as_a_whole, accepted__and_lost__is_kept_over_a_restart,
+    accepted__and_lost_while_the_program_did_not_run__is_told_by_the_next_one, base__of_a_past_that_is_lost__overwrites_nothing,
+    base__of_a_past_that_is_lost__is_not_sent_before_the_disk_has_the_other,
+    op__of_unknown_outcome_that_is_there_after_all__is_found_by_its_id, op__that_waited_while_the_log_went_back__is_sent_again,
+    names__of_a_past_that_is_lost__are_read_anew, submit_only__and_lost__is_told_when_it_is_joined_again,
+    what_is_remembered__is_bounded__and_says_where_it_ends)
