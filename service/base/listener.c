@@ -19,7 +19,8 @@
 
 enum {
     ADDRESSES_MAX = 16,
-    BACKLOG = 1024,
+    /* All who lost a worker come at once; beyond it the kernel drops their SYNs, and they wait for seconds. net.core.somaxconn (4096) bounds it. */
+    BACKLOG = 65535,
     SYSTEMD_FIRST_FD = 3,
     SYSTEMD_FDS_MAX = 64,
     /* The workers of a supervisor that was killed this moment may hold the port a little longer. */

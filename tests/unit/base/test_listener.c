@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,6 +53,37 @@ START_TEST(listener_open__for_several_workers__each_has_a_queue_on_the_same_port
     }
     ck_assert_int_eq(reached, 4);
     for (int i = 0; i < 64; i++)
+        close(fds[i]);
+    listener_close(&listener);
+}
+END_TEST
+
+/* As many as lost their worker, while nobody takes them; where the kernel and the descriptors allow it. */
+START_TEST(listener_open__a_crowd_while_its_worker_is_dead__waits_in_the_queue)
+{
+    enum { CROWD = 1500 };
+    static int fds[CROWD];
+    unsigned most = 0;
+    FILE *file = fopen("/proc/sys/net/core/somaxconn", "re");
+    ck_assert_msg(file && fscanf(file, "%u", &most) == 1, "somaxconn cannot be read");
+    fclose(file);
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max < CROWD + 100 ? limit.rlim_max : CROWD + 100;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    size_t count = limit.rlim_cur < CROWD + 100 || most < CROWD ? 100 : CROWD;
+    struct listener listener;
+    char *list[] = {addresses("127.0.0.1")};
+    ck_assert_msg(!listener_open(&listener, list, 1, 0, 1, &err), "%s", err.detail);
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(listener.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_int_ge(fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), 0);
+        connect(fds[i], (struct sockaddr *)&address, sizeof(address));
+        struct pollfd there = {.fd = fds[i], .events = POLLOUT};
+        ck_assert_msg(poll(&there, 1, 60000) == 1, "connection %zu of %zu waits", i + 1, count);
+    }
+    for (size_t i = 0; i < count; i++)
         close(fds[i]);
     listener_close(&listener);
 }
@@ -148,6 +180,7 @@ END_TEST
 static void add(TCase *tests)
 {
     tcase_add_test(tests, listener_open__for_several_workers__each_has_a_queue_on_the_same_port);
+    tcase_add_test(tests, listener_open__a_crowd_while_its_worker_is_dead__waits_in_the_queue);
     tcase_add_test(tests, listener_keep__closes_what_belongs_to_others);
     tcase_add_test(tests, listener_open__port_that_is_taken__says_by_whom_and_what_to_do);
     tcase_add_loop_test(tests, listener_open__address_that_is_wrong__is_named, 0, sizeof(wrong) / sizeof(*wrong));
