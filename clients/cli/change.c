@@ -60,10 +60,25 @@ static struct gl_annotation *wait_for(struct cli *cli, struct gloss_session *ses
     return gloss_annotation_find(session, id);
 }
 
+/* It is printed as it is here: as of the op, and as of now if nobody has changed it since. */
+static void remember(struct cli *cli, const struct gloss_session *session, const struct gl_annotation *annotation, uint64_t seq,
+                     const char *id)
+{
+    const char *session_id = gloss_session_id(session);
+    uint64_t now = gloss_session_seq(session);
+    char chain[GLOSS_HASH];
+    if (annotation && now >= seq && annotation->changed_seq <= seq) {
+        gloss_session_chain(session, chain);
+        known_chain(cli, session_id, now, chain, false);
+        seq = now;
+    }
+    known_annotation(cli, session_id, id, seq);
+}
+
 void change_print(struct cli *cli, struct gloss_session *session, const char *done, const char *op, uint64_t seq, const char *id)
 {
     const struct gl_annotation *annotation = wait_for(cli, session, seq, id);
-    known_annotation(cli, gloss_session_id(session), id, seq);
+    remember(cli, session, annotation, seq, id);
     if (cli->is_json) {
         json_t *line = json_pack("{s:s, s:I, s:s}", "op", op, "seq", (json_int_t)seq, "annotation", id);
         if (annotation) {

@@ -140,6 +140,7 @@ static int print_sheet(struct cli *cli, const struct brief *brief, const struct 
 /* What was looked at, and as of when: so that it may be changed without the server, and nothing that somebody else did since is overwritten. */
 static void remember(struct cli *cli, const struct brief *brief, const struct moment *moment)
 {
+    known_chain(cli, brief->session, moment->seq, moment->chain, true);
     for (size_t i = 0; i < moment->count; i++) {
         char id[GLOSS_ID];
         gloss_annotation_id(moment->items[i], id);

@@ -8,6 +8,7 @@
 #include "proto/model/hash.h"
 
 #define KEY_CHARS      16
+#define CHAINS_MAX     1000
 #define ANNOTATION_MAX 200000 /* above that the oldest are forgotten: all of a session at once */
 
 static const char *string_of(const json_t *object, const char *name)
@@ -16,7 +17,7 @@ static const char *string_of(const json_t *object, const char *name)
     return text ? text : "";
 }
 
-/* One file for a server and a token: {"account","briefs":{document:info},"seen":{session:{annotation:seq}}}. NULL: there is no place for it. */
+/* One file for a server and a token: {"account","briefs":{document:info},"seen":{session:{annotation:seq}},"chains":{session:{seq:chain}}}. NULL: there is no place for it. */
 static char *path_of(const struct cli *cli)
 {
     char *folder = file_folder("XDG_CACHE_HOME", ".cache"), *url = cli->settings.url ? servers_url_key(cli->settings.url) : NULL;
@@ -91,6 +92,35 @@ void known_annotation(struct cli *cli, const char *session, const char *id, uint
         json_object_clear(seen);
     }
     set(cli, seen, id, json_integer((json_int_t)seq));
+}
+
+/* What was seen at the same seq of another log was not seen in this one. */
+static void forget_seen(struct cli *cli, const char *session, uint64_t seq)
+{
+    json_t *seen = part(part(known_of(cli), "seen"), session), *value;
+    const char *id;
+    void *next;
+    json_object_foreach_safe(seen, next, id, value)
+    {
+        if ((uint64_t)json_integer_value(value) == seq) {
+            json_object_set_new(seen, id, json_integer(0));
+        }
+    }
+}
+
+void known_chain(struct cli *cli, const char *session, uint64_t seq, const char *chain, bool is_all)
+{
+    json_t *chains = part(part(known_of(cli), "chains"), session);
+    char number[24];
+    snprintf(number, sizeof number, "%llu", (unsigned long long)seq);
+    const char *old = json_string_value(json_object_get(chains, number));
+    if (old && strcmp(old, chain) != 0) {
+        forget_seen(cli, session, seq);
+    }
+    if ((is_all && !(old && json_object_size(chains) == 1)) || json_object_size(chains) >= CHAINS_MAX) {
+        json_object_clear(chains);
+    }
+    set(cli, chains, number, json_string(chain));
 }
 
 void known_end(struct cli *cli)
@@ -193,6 +223,13 @@ int known_find_annotation(struct cli *cli, const char *word, struct place *place
 uint64_t known_seq(struct cli *cli, const char *session, const char *annotation)
 {
     return (uint64_t)json_integer_value(json_object_get(json_object_get(part(known_of(cli), "seen"), session), annotation));
+}
+
+const char *known_chain_at(struct cli *cli, const char *session, uint64_t seq)
+{
+    char number[24];
+    snprintf(number, sizeof number, "%llu", (unsigned long long)seq);
+    return json_string_value(json_object_get(json_object_get(part(known_of(cli), "chains"), session), number));
 }
 
 const char *known_title(struct cli *cli, const char *session)

@@ -17,6 +17,8 @@ void known_account(struct cli *cli, const char *account); /* signed in as this o
 void known_brief(struct cli *cli, const json_t *document_info);
 /* Somebody has looked at the annotation as it was after op seq. */
 void known_annotation(struct cli *cli, const char *session, const char *id, uint64_t seq);
+/* Where its log was then (64 hex digits): without that nobody knows of which log the seq is. is_all: everything that is there was looked at. */
+void known_chain(struct cli *cli, const char *session, uint64_t seq, const char *chain, bool is_all);
 void known_end(struct cli *cli); /* writes what is new */
 
 /* Without the server. */
@@ -25,6 +27,7 @@ int known_find_brief(struct cli *cli, const char *word, struct brief *brief) GL_
 /* seq: what had been seen of it, 0 when nothing is known; several or none is said. */
 int known_find_annotation(struct cli *cli, const char *word, struct place *place, bool is_quiet) GL_MUST_USE;
 uint64_t known_seq(struct cli *cli, const char *session, const char *annotation);
-const char *known_title(struct cli *cli, const char *session); /* of its brief; NULL: not known */
+const char *known_chain_at(struct cli *cli, const char *session, uint64_t seq); /* NULL: not known */
+const char *known_title(struct cli *cli, const char *session);                  /* of its brief; NULL: not known */
 
 #endif

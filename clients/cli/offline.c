@@ -147,16 +147,27 @@ static void take_queue(const struct gloss_queue *queue, void *arg)
     }
 }
 
-int offline_join(struct cli *cli, const char *id, struct gloss_session **session)
+/* chain: at seq, in view of which it is; NULL: not known. */
+static int join_at(struct cli *cli, const char *id, uint64_t seq, const char *chain, struct gloss_session **session)
 {
     struct gloss_join options;
     gloss_join_init(&options);
     options.replica = false;
     options.names = false;
     options.submit_only = true;
+    if (chain) {
+        options.from = GLOSS_FROM_LOG;
+        options.since = seq;
+        options.chain = chain;
+    }
     return gloss_join(cli->gloss, id, &options, session) == 0
                ? 0
                : fail_error(cli, "the queue cannot be opened", gloss_last_error(cli->gloss));
+}
+
+int offline_join(struct cli *cli, const char *id, struct gloss_session **session)
+{
+    return join_at(cli, id, 0, NULL, session);
 }
 
 /* Whether an op that waits there makes an annotation whose id begins so. */
@@ -221,6 +232,23 @@ static void set_base(struct cli *cli, const char *session, json_t *op)
     }
 }
 
+/* Where the log was at the one seq that the ops have as base; NULL: at none, at several, or it is not known. The library asks the server about it. */
+static const char *chain_of_bases(struct cli *cli, const char *session, const json_t *ops, uint64_t *seq)
+{
+    const json_t *op;
+    size_t i;
+    *seq = 0;
+    json_array_foreach(ops, i, op)
+    {
+        json_int_t base = json_integer_value(json_object_get(op, "base"));
+        if (base > 0 && *seq > 0 && (uint64_t)base != *seq) {
+            return NULL;
+        }
+        *seq = base > 0 ? (uint64_t)base : *seq;
+    }
+    return *seq > 0 ? known_chain_at(cli, session, *seq) : NULL;
+}
+
 static void tell(struct cli *cli, const json_t *op)
 {
     const json_t *change = json_object_get(op, "change");
@@ -247,12 +275,14 @@ int offline_keep(struct cli *cli, const char *session_id, json_t *ops)
 {
     struct gloss_session *session = NULL;
     json_t *op;
+    uint64_t seq;
     size_t i;
-    int status = offline_join(cli, session_id, &session);
     json_array_foreach(ops, i, op)
     {
         set_base(cli, session_id, op);
     }
+    const char *chain = chain_of_bases(cli, session_id, ops, &seq);
+    int status = join_at(cli, session_id, seq, chain, &session);
     if (status == 0 && gloss_submit(session, ops, json_array_size(ops) > 1, on_result, NULL) != 0) {
         status = fail_error(cli, "it could not be kept", gloss_last_error(cli->gloss));
     }

@@ -86,9 +86,11 @@ static enum gl_code write_cache(const struct gloss_session *session, struct gl_e
     return code;
 }
 
+/* One of another log would hide that it is another, until it is known what of it is lost. */
 static bool is_worth_it(const struct gloss_session *session)
 {
-    return session->wants_cache && session->g->account_id[0] && session->replica && session->has_position &&
+    bool is_hiding = session->doubt.is_there && (session->accepted || session->doubt.is_told);
+    return !is_hiding && session->wants_cache && session->g->account_id[0] && session->replica && session->has_position &&
            !session->is_paging && session->document && session->state != LG_FAILED;
 }
 

@@ -105,11 +105,20 @@ enum lg_op_state {
     LG_OP_DONE     /* to be called back */
 };
 
+struct lg_view { /* a place in a log that was seen */
+    bool is_there;
+    uint64_t seq;
+    gl_hash chain;
+};
+
 struct lg_op {
     struct lg_op *next;
     enum lg_op_state state;
     char id[GLOSS_ID];
     char base[GLOSS_ID];    /* the op that it builds on, or "" */
+    uint64_t base_seq;      /* its base, when that is a number */
+    struct lg_view view;    /* where the session was then (base.c) */
+    bool is_base_known;     /* the server has the log of the view; only of those that an earlier run has left */
     char subject[GLOSS_ID]; /* the annotation that it changes or makes, or "" */
     bool is_create;
     char *request; /* its JSON text; NULL when done */
@@ -254,6 +263,10 @@ struct gloss_session {
         uint64_t not_before_ms;
     } doubt;
 
+    bool has_bases; /* perhaps of another log: nothing is sent before it is known */
+    struct lg_view asked_view;
+    uint64_t bases_not_before_ms;
+
     bool no_queue;
     bool wants_cache;
     bool is_cached;      /* at cached_seq */
@@ -337,6 +350,17 @@ void lg_accepted_drop(struct gloss_session *session); /* all */
 void lg_lost_doubt(struct gloss_session *session, bool has_chain);  /* the server's log may be another one than that of here */
 void lg_lost_joined(struct gloss_session *session, bool is_proven); /* proven: the server has the chain of here at session->seq */
 void lg_lost_pump(struct gloss_session *session, uint64_t now);
+/* A base of a past that is not there any more; false: it cannot be written now. */
+bool lg_lost_lower(struct gloss_session *session, struct lg_op *op, uint64_t same);
+
+/* base.c: of which log a base is */
+void lg_base_see(const struct gloss_session *session,
+                 struct lg_op *op); /* asked for, or made anew, in view of what the session shows */
+void lg_base_keep(const struct gloss_session *session,
+                  struct lg_op *op); /* and what its refusal told, unless it is not known of which log it is */
+bool lg_base_is_same(const struct lg_view *a, const struct lg_view *b);
+void lg_base_joined(struct gloss_session *session); /* to another log, perhaps */
+void lg_base_pump(struct gloss_session *session, uint64_t now);
 
 /* queue.c: the ops on disk. Without queue_dir all of this does nothing. */
 bool lg_queue_is_wanted(const struct gloss_session *session);

@@ -35,6 +35,9 @@ void lg_lost_joined(struct gloss_session *session, bool is_proven)
     for (const struct lg_accepted *at = session->accepted; at; at = at->next) {
         newest = at->seq > newest ? at->seq : newest;
     }
+    if (!is_proven) {
+        lg_base_joined(session);
+    }
     if (!session->doubt.is_there && newest > (is_proven ? session->seq : 0)) {
         lg_lost_doubt(session, is_proven && session->seq > 0);
     }
@@ -83,7 +86,7 @@ static void tell_forgotten(struct gloss_session *session, uint64_t seq)
 }
 
 /* A base of a past that is not there any more. What is kept, or to be decided on, is written with that decision. False: out of memory, or the disk is full. */
-static bool lower_base(struct gloss_session *session, struct lg_op *op, uint64_t same)
+bool lg_lost_lower(struct gloss_session *session, struct lg_op *op, uint64_t same)
 {
     bool is_waiting = op->state == LG_OP_WAITING, is_on_disk = op->is_on_disk;
     const json_t *base = op->request ? json_object_get(lg_op_asked(op), "base") : NULL;
@@ -96,6 +99,9 @@ static bool lower_base(struct gloss_session *session, struct lg_op *op, uint64_t
     char *original = strndup(op->request, op->len);
     size_t len = op->len;
     json_t *lower = json_integer((json_int_t)same);
+    if (!op->is_left_over || op->is_base_known) {
+        lg_base_see(session, op);
+    }
     op->is_on_disk = is_on_disk && is_waiting;
     bool is_lower = original && lower && lg_op_renew(session, op, lower, NULL) == GLOSS_OK;
     op->is_on_disk = is_on_disk;
@@ -126,7 +132,8 @@ static struct lg_op *make_ops(struct gloss_session *session, size_t first, size_
         }
         (*place)->seq = at->seq;
         (*place)->is_on_disk = session->journal != NULL;
-        (*place)->is_doubted = true;
+        (*place)->is_doubted = (*place)->is_base_known = true;
+        lg_base_see(session, *place);
         (*place)->state = LG_OP_REFUSED;
         end = &(*place)->next;
     }
@@ -195,7 +202,7 @@ static void lower_all(struct gloss_session *session)
     for (struct lg_op *op = session->ops; op; op = op->next) {
         if (op->is_doubted && op->state != LG_OP_DONE) {
             lg_pending_unshow(session, op, doubt->same_seq);
-            op->is_doubted = !lower_base(session, op, doubt->same_seq);
+            op->is_doubted = !lg_lost_lower(session, op, doubt->same_seq);
             is_lower &= !op->is_doubted;
         }
     }
@@ -296,7 +303,7 @@ void lg_lost_pump(struct gloss_session *session, uint64_t now)
 
 bool gloss_session_is_proven(const struct gloss_session *session)
 {
-    return session->state == LG_JOINED && !session->doubt.is_there;
+    return session->state == LG_JOINED && !session->doubt.is_there && !session->has_bases;
 }
 
 /* An erased op does not say whose it was; it is ours, if nothing else says that the log is another one. */

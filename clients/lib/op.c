@@ -89,6 +89,8 @@ static enum gl_code write_request(struct lg_op *op, const json_t *base, const ui
     op->request = request;
     op->len = len;
     (void)snprintf(op->base, sizeof(op->base), "%s", !base_seq && base_text ? base_text : "");
+    json_int_t number = json_is_integer(base) ? json_integer_value(base) : 0;
+    op->base_seq = base_seq ? *base_seq : number > 0 ? (uint64_t)number : 0;
     return GL_OK;
 }
 
@@ -244,6 +246,7 @@ int lg_op_renew(struct gloss_session *session, struct lg_op *op, const json_t *b
     }
     change = change ? change : json_object_get(asked, "change");
     memcpy(copy.id, op->id, sizeof(copy.id));
+    copy.view = op->view;
     enum gl_code code = write_request(&copy, needs_base(change) ? base : NULL, NULL, change);
     if (code != GL_OK) {
         return could_not_write(session->g, code);
@@ -263,6 +266,7 @@ int lg_op_renew(struct gloss_session *session, struct lg_op *op, const json_t *b
     op->request = copy.request;
     op->len = copy.len;
     memcpy(op->base, copy.base, sizeof(op->base));
+    op->base_seq = copy.base_seq;
     op->is_create = copy.is_create;
     memcpy(op->subject, copy.subject, sizeof(op->subject));
     return GLOSS_OK;

@@ -114,6 +114,7 @@ static void keep(struct gloss_session *session, struct lg_op *op)
         if (lg_op_shares_step(op, at) && at->state != LG_OP_KEPT) {
             at->state = LG_OP_KEPT;
             session->kept++;
+            lg_base_keep(session, at);
             lg_queue_keep(session, at);
         }
     }
@@ -126,6 +127,10 @@ static void rebase(struct gloss_session *session, struct lg_op *given_up)
     const json_t *base = json_object_get(lg_op_asked(given_up), "base");
     for (struct lg_op *at = base ? session->ops : NULL; at; at = at->next) {
         bool builds_on_it = strcmp(at->base, given_up->id) == 0 && !lg_op_shares_step(given_up, at);
+        if (builds_on_it && at->state == LG_OP_KEPT) {
+            at->view = given_up->view;
+            at->is_base_known = !at->is_left_over || !given_up->is_left_over || given_up->is_base_known;
+        }
         if (builds_on_it && at->state == LG_OP_KEPT && lg_op_renew(session, at, base, NULL) == GLOSS_OK) {
             at->is_doubted = given_up->is_doubted;
             lg_queue_keep(session, at); /* renewed does not mean that it is to be sent */
@@ -182,6 +187,10 @@ static int renew(struct gloss_session *session, struct lg_op *op, uint64_t base,
     const json_t *old = json_object_get(lg_op_asked(op), "base");
     if (base > 0 && !seq) {
         return lg_fail_nomem(session->g);
+    }
+    if (seq) {
+        lg_base_see(session, op);
+        op->is_base_known = true;
     }
     int code = lg_op_renew(session, op, seq ? seq : old, instead);
     op->is_doubted = op->is_doubted && !(seq && code == GLOSS_OK);

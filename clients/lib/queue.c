@@ -3,9 +3,9 @@
  *
  * Its records are JSON, in the order in which things happened:
  *   {"account","session","url"}                        the first one
- *   {"at","ops":[{"base"?,"change","id"}],"step"?}     asked for; step: all or none
- *   {"renewed":{"base"?,"change","id"}}                to be sent like this instead
- *   {"error","kept":[id],"renewed"?}                   refused, and kept; to be sent like this
+ *   {"at","ops":[{"base"?,"change","id"}],"step"?,"view"?}  asked for; step: all or none; view: {"chain","seq"} of the session then (base.c)
+ *   {"renewed":{"base"?,"change","id"},"view"?}        to be sent like this instead
+ *   {"error","kept":[id],"renewed"?,"view"?}           refused, and kept; to be sent like this
  *   {"answered":[id]}                                  over: refused, or given up
  *   {"accepted":[{"at","id","seq"}]}                   over, and remembered (accepted.c); {"forgotten":true}: not all of them
  * When most of a journal is over it is written anew.
@@ -48,9 +48,23 @@ static void write_head(const struct gloss_session *session, struct gl_buf *buf)
     gl_buf_byte(buf, '}');
 }
 
+static void write_view(struct gl_buf *buf, const struct lg_view *view)
+{
+    char hex[GLOSS_HASH];
+    if (view->is_there) {
+        lg_hash_text(&view->chain, hex);
+        gl_write_name(buf, "view");
+        gl_buf_byte(buf, '{');
+        write_str(buf, "chain", hex);
+        gl_write_u64(buf, "seq", view->seq);
+        gl_buf_byte(buf, '}');
+    }
+}
+
 /* Ops from list on: a step, or one that stands for itself, or (many) all of them. */
 static void write_ops(struct gl_buf *buf, const struct lg_op *list, size_t count)
 {
+    bool is_one_view = true;
     gl_buf_byte(buf, '{');
     gl_write_u64(buf, "at", (uint64_t)list->since_ms);
     gl_write_name(buf, "ops");
@@ -58,10 +72,14 @@ static void write_ops(struct gl_buf *buf, const struct lg_op *list, size_t count
     for (const struct lg_op *op = list; op && count > 0; op = op->next, count--) {
         gl_buf_str(buf, op == list ? "" : ",");
         gl_buf_put(buf, op->request, op->len);
+        is_one_view = is_one_view && lg_base_is_same(&op->view, &list->view);
     }
     gl_buf_byte(buf, ']');
     if (list->group) {
         gl_write_bool(buf, "step", true);
+    }
+    if (is_one_view) {
+        write_view(buf, &list->view);
     }
     gl_buf_byte(buf, '}');
 }
@@ -83,6 +101,7 @@ static void write_kept(struct gl_buf *buf, const struct lg_op *op)
         gl_buf_str(buf, ",\"renewed\":");
         gl_buf_put(buf, op->request, op->len);
     }
+    write_view(buf, &op->view);
     gl_buf_byte(buf, '}');
 }
 
@@ -103,6 +122,14 @@ struct reading {
     bool has_head;
 };
 
+/* None: nothing is known. */
+static void read_view(const json_t *record, struct lg_view *view)
+{
+    const json_t *told = json_object_get(record, "view");
+    view->is_there = told && lg_json_hash(told, "chain", &view->chain);
+    view->seq = (uint64_t)json_integer_value(json_object_get(told, "seq"));
+}
+
 static enum gl_code read_ops(struct gloss_session *session, const json_t *record, struct gl_err *err)
 {
     const json_t *ops = json_object_get(record, "ops");
@@ -114,7 +141,8 @@ static enum gl_code read_ops(struct gloss_session *session, const json_t *record
         if (code == GL_OK) {
             (*end)->index = i;
             (*end)->since_ms = (int64_t)json_integer_value(json_object_get(record, "at"));
-            (*end)->is_on_disk = (*end)->is_left_over = true;
+            (*end)->is_on_disk = (*end)->is_left_over = session->has_bases = true;
+            read_view(record, &(*end)->view);
             end = &(*end)->next;
         }
     }
@@ -203,8 +231,9 @@ static void wait_again(struct gloss_session *session, const struct lg_op *op)
     }
 }
 
-static enum gl_code read_renewed(struct gloss_session *session, const json_t *asked, struct gl_err *err)
+static enum gl_code read_renewed(struct gloss_session *session, const json_t *record, struct gl_err *err)
 {
+    const json_t *asked = json_object_get(record, "renewed");
     struct lg_op *renewed = NULL;
     enum gl_code code = lg_op_read(asked, &renewed);
     struct lg_op *op = code == GL_OK ? find(session, json_object_get(asked, "id"), &code) : NULL;
@@ -219,6 +248,9 @@ static enum gl_code read_renewed(struct gloss_session *session, const json_t *as
         op->request = renewed->request;
         renewed->request = request;
         op->len = renewed->len;
+        op->base_seq = renewed->base_seq;
+        read_view(record, &op->view);
+        session->has_bases = true;
         op->is_create = renewed->is_create;
         memcpy(op->base, renewed->base, sizeof(op->base));
         memcpy(op->subject, renewed->subject, sizeof(op->subject));
@@ -231,7 +263,7 @@ static enum gl_code read_renewed(struct gloss_session *session, const json_t *as
 static enum gl_code read_kept(struct gloss_session *session, const json_t *record, struct gl_err *err)
 {
     const json_t *renewed = json_object_get(record, "renewed");
-    enum gl_code code = renewed ? read_renewed(session, renewed, err) : GL_OK;
+    enum gl_code code = renewed ? read_renewed(session, record, err) : GL_OK;
     struct lg_op *op = find(session, json_array_get(json_object_get(record, "kept"), 0), &code);
     for (struct lg_op *at = op ? session->ops : NULL; at; at = at->next) {
         if (lg_op_shares_step(op, at) && at->state != LG_OP_KEPT) {
@@ -242,6 +274,8 @@ static enum gl_code read_kept(struct gloss_session *session, const json_t *recor
     }
     if (op) {
         lg_error_take_json(&op->error, json_object_get(record, "error"));
+        read_view(record, &op->view);
+        session->has_bases = true;
     }
     return code;
 }
@@ -275,7 +309,7 @@ static enum gl_code read_record(void *arg, struct gl_slice payload, struct gl_er
     } else if (json_object_get(record, "kept")) {
         code = read_kept(session, record, err);
     } else if (json_object_get(record, "renewed")) {
-        code = read_renewed(session, json_object_get(record, "renewed"), err);
+        code = read_renewed(session, record, err);
     } else {
         code = read_over(session, record, err);
     }
@@ -454,6 +488,7 @@ int lg_queue_renew(struct gloss_session *session, const struct lg_op *op)
     gl_buf_init(&buf, SIZE_MAX);
     gl_buf_str(&buf, "{\"renewed\":");
     gl_buf_put(&buf, op->request, op->len);
+    write_view(&buf, &op->view);
     gl_buf_byte(&buf, '}');
     return append(session, &buf, true, &err) == GL_OK ? GLOSS_OK : lg_fail_gl(session->g, &err);
 }

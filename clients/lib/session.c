@@ -475,6 +475,7 @@ void lg_session_pump(struct gloss_session *session, uint64_t now)
     lg_cache_keep(session, false);
     lg_presence_pump(session, now);
     lg_lost_pump(session, now);
+    lg_base_pump(session, now);
     lg_submit_pump(session, now);
 }
 

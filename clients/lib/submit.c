@@ -68,6 +68,9 @@ int gloss_submit(struct gloss_session *session, json_t *ops, bool atomic, gloss_
     if (code == GLOSS_OK && atomic && list) {
         code = check_group(session, list, count);
     }
+    for (struct lg_op *op = list; op; op = op->next) {
+        lg_base_see(session, op);
+    }
     if (code == GLOSS_OK && list) {
         code = lg_queue_put(session, list);
     }
@@ -235,7 +238,7 @@ void lg_submit_pump(struct gloss_session *session, uint64_t now)
 {
     struct gloss *g = session->g;
     struct lg_op *op;
-    if (session->is_left || lg_is_over(g) || session->state != LG_JOINED || session->doubt.is_there) {
+    if (session->is_left || lg_is_over(g) || session->state != LG_JOINED || session->doubt.is_there || session->has_bases) {
         return;
     }
     lg_pending_hold(session);

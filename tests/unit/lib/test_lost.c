@@ -373,6 +373,69 @@ START_TEST(base__of_a_past_that_is_lost__is_not_sent_before_the_disk_has_the_oth
 }
 END_TEST
 
+/* Ana only reads, and edits without a connection in view of op 6; then the log goes back, and grows past it. is_same: it does not. */
+static void leave_an_edit(bool is_same)
+{
+    char dir[64], annotation[GLOSS_ID], chain[GLOSS_HASH];
+    struct fake fake;
+    struct client ana;
+    struct gloss_join options;
+    make_dir(dir);
+    fake_start(&fake);
+    for (int i = 0; i < 6; i++) {
+        somebody(&fake, "first");
+    }
+    begin(&ana, &fake, dir, true);
+    client_join(&ana, NULL);
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED]);
+    gloss_annotation_id(gloss_annotation_at(ana.session, 0), annotation);
+    gloss_session_chain(ana.session, chain);
+    client_free(&ana);
+    begin(&ana, &fake, dir, true);
+    gloss_join_init(&options);
+    options.from = GLOSS_FROM_LOG;
+    options.since = 6;
+    options.chain = chain;
+    options.submit_only = true;
+    options.replica = options.names = false;
+    ck_assert_int_eq(gloss_join(ana.g, fake_text(&fake, "session"), &options, &ana.session), 0);
+    json_t *change = json_pack("{s:s, s:s, s:s}", "kind", "annotation.update", "annotation", annotation, "note", "anas");
+    json_t *base = json_integer(6);
+    ck_assert_int_eq(gloss_submit_change(ana.session, change, base, NULL, client_on_result, &ana), 0);
+    json_decref(base);
+    json_decref(change);
+    client_free(&ana);
+    if (!is_same) {
+        fake_do(&fake, "{\"do\":\"rewind\",\"to\":1,\"then\":1}");
+        fake_do(&fake, "{\"do\":\"op\",\"change\":{\"kind\":\"annotation.update\",\"annotation\":\"%s\",\"note\":\"bens\"}}",
+                annotation);
+    }
+    for (int i = 0; i < 6; i++) {
+        somebody(&fake, "new");
+    }
+    begin(&ana, &fake, dir, true);
+    choice = GLOSS_DROP;
+    client_join(&ana, NULL);
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_RESULT] == 1 && ana.seen[GLOSS_EV_SYNCED]);
+    ck_assert_uint_eq(asked, is_same ? 0 : 1);
+    WAIT_FOR(&ana, strcmp(note_of(&ana, annotation), is_same ? "anas" : "bens") == 0);
+    stop(&ana, &fake);
+    empty_dir(dir);
+    drop_dir(dir);
+}
+
+START_TEST(base__that_waited_on_disk_while_the_log_went_back__overwrites_nothing)
+{
+    leave_an_edit(false);
+}
+END_TEST
+
+START_TEST(base__that_waited_on_disk__is_sent_as_it_is_over_the_same_log)
+{
+    leave_an_edit(true);
+}
+END_TEST
+
 /* Its answer was lost, and then the log; but not as far as that: it is found by its id, though it is sent with another base first. */
 START_TEST(op__of_unknown_outcome_that_is_there_after_all__is_found_by_its_id)
 {
@@ -501,6 +564,8 @@ RUN("lost", accepted__and_lost__is_told_one_by_one__and_sent_again_under_its_id,
     accepted__in_a_step__is_asked_about_once__and_sent_as_a_whole, accepted__and_lost__is_kept_over_a_restart,
     accepted__and_lost_while_the_program_did_not_run__is_told_by_the_next_one, base__of_a_past_that_is_lost__overwrites_nothing,
     base__of_a_past_that_is_lost__is_not_sent_before_the_disk_has_the_other,
+    base__that_waited_on_disk_while_the_log_went_back__overwrites_nothing,
+    base__that_waited_on_disk__is_sent_as_it_is_over_the_same_log,
     op__of_unknown_outcome_that_is_there_after_all__is_found_by_its_id, op__that_waited_while_the_log_went_back__is_sent_again,
     names__of_a_past_that_is_lost__are_read_anew, submit_only__and_lost__is_told_when_it_is_joined_again,
     what_is_remembered__is_bounded__and_says_where_it_ends)
