@@ -1,4 +1,4 @@
-/* glossd init: roles and database, through a connection that may make them. */
+/* glossd init: roles and database, through a connection that may make them. The owner can have another password than the roles that serve. */
 #include <stdio.h>
 
 #include "service/admin/database.h"
@@ -28,11 +28,45 @@ static void tell(const struct settings *settings, unsigned made, bool json)
     json_decref(list);
 }
 
+/* The password in file into *password, which mem_free ends; without a file it stays NULL. */
+static int read_password(const char *file, char **password)
+{
+    size_t len = 0;
+    if (!file) {
+        return ADMIN_OK;
+    }
+    *password = read_secret(file, PASSWORD_FILE_MAX, &len);
+    if (!*password) {
+        return ADMIN_FAILED;
+    }
+    (*password)[len] = '\0';
+    return ADMIN_OK;
+}
+
+static int make(const struct settings *settings, const char *owner_password, const char *password, bool json)
+{
+    const struct admin_roles roles = {.owner = settings->owner_role,
+                                      .append = settings->append_role,
+                                      .reader = settings->reader_role,
+                                      .owner_password = owner_password ? owner_password : password,
+                                      .append_password = password,
+                                      .reader_password = password};
+    struct gl_err err = {0};
+    unsigned made;
+    enum gl_code code = admin_db_init(settings->database_admin, settings->database, &roles, &made, &err);
+    if (code != GL_OK) {
+        return database_failed(&err);
+    }
+    tell(settings, made, json);
+    return ADMIN_OK;
+}
+
 static int run(struct settings *settings, int argc, char **argv)
 {
     bool json = false;
-    const char *file = NULL;
-    const struct admin_option options[] = {{"json", NULL, &json}, {"password-file", &file, NULL}, {0}};
+    const char *file = NULL, *owner_file = NULL;
+    const struct admin_option options[] = {
+        {"json", NULL, &json}, {"password-file", &file, NULL}, {"owner-password-file", &owner_file, NULL}, {0}};
     if (!admin_options(&admin_init, options, &argc, argv)) {
         return ADMIN_USAGE;
     }
@@ -44,30 +78,22 @@ static int run(struct settings *settings, int argc, char **argv)
             "the setting database_admin is empty; it must be the connection string of a role that may make roles and databases");
         return ADMIN_SETTINGS;
     }
-    size_t len = 0;
-    char *password = file ? read_secret(file, PASSWORD_FILE_MAX, &len) : NULL;
-    if (file && !password) {
-        return ADMIN_FAILED;
+    char *password = NULL, *owner_password = NULL;
+    int exit_code = read_password(file, &password);
+    if (exit_code == ADMIN_OK) {
+        exit_code = read_password(owner_file, &owner_password);
     }
-    struct admin_roles roles = {.owner = settings->owner_role, .append = settings->append_role, .reader = settings->reader_role};
-    struct gl_err err = {0};
-    unsigned made;
-    if (password) {
-        password[len] = '\0';
-        roles.owner_password = roles.append_password = roles.reader_password = password;
+    if (exit_code == ADMIN_OK) {
+        exit_code = make(settings, owner_password, password, json);
     }
-    enum gl_code code = admin_db_init(settings->database_admin, settings->database, &roles, &made, &err);
     mem_free(&password);
-    if (code != GL_OK) {
-        return database_failed(&err);
-    }
-    tell(settings, made, json);
-    return ADMIN_OK;
+    mem_free(&owner_password);
+    return exit_code;
 }
 
 const struct admin_verb admin_init = {
     .name = "init",
-    .usage = "[--password-file FILE] [--json]",
+    .usage = "[--password-file FILE] [--owner-password-file FILE] [--json]",
     .help = "make the roles and the database, where they are missing",
     .run = run,
 };

@@ -1,5 +1,8 @@
 #!/usr/bin/python3
 """glossd's verbs, with --json and without; and that glossd check finds what somebody changed in the database."""
+import base64
+import hashlib
+import hmac
 import unittest
 
 import case
@@ -139,6 +142,26 @@ class Verbs(ServiceCase):
         self.glossd("migrate", "--plan")
         self.assertEqual(self.server.sql("select * from schema_version order by 1"), before)
         self.assertEqual(self.server.sql(f"select rolname from pg_roles where rolname like '{self.server.name}%' order by 1"), roles)
+
+    def test_init_gives_the_owner_another_password(self):
+        def has(role, password):
+            """Is it the one that PostgreSQL compares with (SCRAM-SHA-256)?"""
+            kept = self.server.sql(f"select rolpassword from pg_authid where rolname = '{self.server.name}_{role}'")
+            _, salted, keys = str(kept[0][0]).split("$")
+            count, salt = salted.split(":")
+            client = hmac.digest(hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(count)), b"Client Key", "sha256")
+            return base64.b64decode(keys.split(":")[0]) == hashlib.sha256(client).digest()
+
+        all_three, owners = self.secret("served\n"), self.secret("owned\n")
+        self.glossd("init", "--password-file", all_three)
+        self.assertEqual([has(role, "served") for role in ("owner", "append", "reader")], [True, True, True])
+        self.glossd("init", "--password-file", all_three, "--owner-password-file", owners)
+        self.assertEqual([has(role, "served") for role in ("owner", "append", "reader")], [False, True, True])
+        self.assertTrue(has("owner", "owned"))
+        self.glossd("init", "--owner-password-file", all_three)
+        self.assertEqual([has(role, "served") for role in ("owner", "append", "reader")], [True, True, True])
+        self.refuse(1, "/nowhere", "init", "--password-file", all_three, "--owner-password-file", "/nowhere")
+        self.assertIn("[--owner-password-file FILE]", self.glossd("init", "--help").out)
 
     def test_settings(self):
         found = {line["setting"]: line for line in self.glossd("settings", "--json").lines}
