@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -117,18 +118,21 @@ static enum gl_code ask(struct asking *asking, const char *path)
     return code;
 }
 
-/* Every answer closes its connection: its end is the end. */
-static enum gl_code take_answer(struct asking *asking, struct gl_buf *all)
+/* Every answer closes its connection: its end is the end; *is_ended when the server has said so, for a connection can also break. */
+static enum gl_code take_answer(struct asking *asking, struct gl_buf *all, bool *is_ended)
 {
     char piece[16384];
     for (;;) {
         int got = SSL_read(asking->ssl, piece, sizeof(piece));
         if (got > 0) {
             gl_buf_put(all, piece, (size_t)got);
+            if (all->code)
+                return gone(asking, "the answer is too long");
             continue;
         }
         int why = SSL_get_error(asking->ssl, got);
         bool waits = why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE;
+        *is_ended = why == SSL_ERROR_ZERO_RETURN;
         if (!waits)
             return all->len > 0 ? GL_OK : gone(asking, "the connection was closed before the answer was there");
         enum gl_code code = again(asking, got);
@@ -137,14 +141,29 @@ static enum gl_code take_answer(struct asking *asking, struct gl_buf *all)
     }
 }
 
-static enum gl_code read_answer(struct asking *asking, struct gl_slice all, unsigned *status, struct gl_buf *body)
+/* What Content-Length says in head; false without one. */
+static bool told_length(struct gl_slice head, size_t *len)
+{
+    static const char name[] = "\r\nContent-Length:";
+    for (size_t at = 0; at + sizeof(name) <= head.len; at++)
+        if (!strncasecmp(head.data + at, name, sizeof(name) - 1)) {
+            *len = strtoul(head.data + at + sizeof(name) - 1, NULL, 10); /* the head's end stands behind it */
+            return true;
+        }
+    return false;
+}
+
+static enum gl_code read_answer(struct asking *asking, struct gl_slice all, bool is_ended, unsigned *status, struct gl_buf *body)
 {
     const char *end = memmem(all.data, all.len, "\r\n\r\n", 4);
     if (!end || all.len < 13 || memcmp(all.data, "HTTP/1.1 ", 9) != 0)
         return gone(asking, "the answer is not a Gloss server's");
+    size_t told, len = (size_t)(all.data + all.len - end - 4);
+    if (told_length(gl_slice_of(all.data, (size_t)(end - all.data)), &told) ? len != told : !is_ended)
+        return gone(asking, "the connection was closed within the answer");
     *status = (unsigned)strtoul(all.data + 9, NULL, 10);
-    gl_buf_put(body, end + 4, (size_t)(all.data + all.len - end - 4));
-    return body->code;
+    gl_buf_put(body, end + 4, len);
+    return body->code ? gone(asking, "the answer is too long") : GL_OK;
 }
 
 enum gl_code ask_server(const struct settings *settings, const char *path, uint64_t at_most_ms, unsigned *status,
@@ -153,6 +172,7 @@ enum gl_code ask_server(const struct settings *settings, const char *path, uint6
     struct asking asking = {.fd = -1, .until_ms = clock_monotonic_ms() + at_most_ms, .err = err};
     struct gl_buf all;
     char host[64], port[16];
+    bool is_ended = false;
     enum gl_code code = where_it_listens(settings, host, err);
     if (code)
         return code;
@@ -161,8 +181,8 @@ enum gl_code ask_server(const struct settings *settings, const char *path, uint6
     gl_buf_init(&all, body->max + HEAD_MAX);
     signal(SIGPIPE, SIG_IGN);
     if (!(code = reach(&asking, host, port)) && !(code = begin_tls(&asking)) && !(code = ask(&asking, path)) &&
-        !(code = take_answer(&asking, &all)))
-        code = read_answer(&asking, gl_buf_peek(&all), status, body);
+        !(code = take_answer(&asking, &all, &is_ended)))
+        code = read_answer(&asking, gl_buf_peek(&all), is_ended, status, body);
     gl_buf_fini(&all);
     SSL_free(asking.ssl);
     SSL_CTX_free(asking.ctx);

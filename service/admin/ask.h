@@ -3,7 +3,7 @@
  *
  * Thread    the main thread; blocks until the answer is there or the time is over.
  * Units     milliseconds.
- * Errors    GL_E_SETTING when the settings do not say where it listens; GL_E_GONE when nobody answers there, or not in time.
+ * Errors    GL_E_SETTING when the settings do not say where it listens; GL_E_GONE when nobody answers there, not in time or not the whole.
  *
  * The certificate is not looked at: nothing secret is asked or told, and whoever listens on a port of this machine is not told from another by a name.
  */

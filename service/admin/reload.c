@@ -18,10 +18,12 @@ static int run(struct settings *settings, int argc, char **argv)
         return ADMIN_USAGE;
     if (argc)
         return admin_usage(&admin_reload, "\"%s\" is one word too many", argv[0]);
-    pid_t pid = settings->port > 0 ? listener_holder((uint16_t)settings->port, supervisor, name) : 0;
+    const struct settings_list *listen = &settings->listen;
+    pid_t pid =
+        settings->port > 0 ? listener_holder(listen->items, listen->count, (uint16_t)settings->port, supervisor, name) : 0;
     if (!pid) {
         admin_complain(
-            "no glossd that is yours to tell listens on port %d; name its settings (--config, --port), or be the user it runs as",
+            "no glossd that is yours to tell listens on port %d; name its settings (--config, --listen, --port), or be the user it runs as",
             (int)settings->port);
         return ADMIN_FAILED;
     }

@@ -23,6 +23,7 @@ enum {
     BACKLOG = 65535,
     SYSTEMD_FIRST_FD = 3,
     SYSTEMD_FDS_MAX = 64,
+    HOLDERS_MAX = 1024,
     /* The workers of a supervisor that was killed this moment may hold the port a little longer. */
     TRIES = 20,
     TRY_EVERY_MS = 100,
@@ -93,25 +94,73 @@ static void write_host(const union address *address, char host[64])
 
 /* ---- who has a port */
 
-/* The inode of the socket that listens on port, from one of the tables of /proc/net; 0 when it is not there. */
-static unsigned long listening_inode(const char *table, uint16_t port)
+/* Sockets that take what is sent to one of some addresses and a port. */
+struct holders {
+    const union address *addresses;
+    size_t address_count;
+    uint16_t port;
+    unsigned long inodes[HOLDERS_MAX];
+    size_t count;
+};
+
+static bool is_everywhere(const union address *address)
+{
+    return address->any.sa_family == AF_INET ? !address->v4.sin_addr.s_addr : IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr);
+}
+
+/* Could not both be listened on at one port? "::" is every address of both families. */
+static bool are_in_the_way(const union address *a, const union address *b)
+{
+    if (a->any.sa_family != b->any.sa_family)
+        return is_everywhere(a->any.sa_family == AF_INET6 ? a : b);
+    if (is_everywhere(a) || is_everywhere(b))
+        return true;
+    return a->any.sa_family == AF_INET ? a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr
+                                       : IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr);
+}
+
+/* From the kernel's hexadecimal digits: words of 32 bits, each as a number of this machine. */
+static bool read_address(const char *digits, union address *address)
+{
+    uint32_t words[4];
+    size_t count = strlen(digits) / 8;
+    *address = (union address){.any.sa_family = count == 1 ? AF_INET : AF_INET6};
+    for (size_t i = 0; i < count; i++) {
+        char word[9] = "";
+        memcpy(word, digits + i * 8, 8);
+        words[i] = (uint32_t)strtoul(word, NULL, 16);
+    }
+    if (count == 1)
+        memcpy(&address->v4.sin_addr, words, 4);
+    else if (count == 4)
+        memcpy(&address->v6.sin6_addr, words, 16);
+    return count == 1 || count == 4;
+}
+
+/* Adds what listens there, from one of the tables of /proc/net. */
+static void find_sockets(struct holders *holders, const char *table)
 {
     FILE *file = fopen(table, "re");
-    char line[512];
-    unsigned long found = 0;
-    while (file && !found && fgets(line, sizeof(line), file)) {
+    char line[512], digits[33];
+    while (file && holders->count < HOLDERS_MAX && fgets(line, sizeof(line), file)) {
         unsigned local_port, state;
         unsigned long inode;
-        if (sscanf(line, " %*[^:]: %*[^:]:%x %*[^:]:%*x %x %*s %*s %*s %*s %*s %lu", &local_port, &state, &inode) == 3 &&
-            local_port == port && state == TCP_LISTEN)
-            found = inode;
+        union address address;
+        if (sscanf(line, " %*[^:]: %32[0-9A-Fa-f]:%x %*[^:]:%*x %x %*s %*s %*s %*s %*s %lu", digits, &local_port, &state,
+                   &inode) != 4 ||
+            local_port != holders->port || state != TCP_LISTEN || !read_address(digits, &address))
+            continue;
+        for (size_t i = 0; i < holders->address_count; i++)
+            if (are_in_the_way(&address, &holders->addresses[i])) {
+                holders->inodes[holders->count++] = inode;
+                break;
+            }
     }
     if (file)
         fclose(file);
-    return found;
 }
 
-static bool process_has(const char *pid, const char *link)
+static bool process_has_one(const char *pid, const struct holders *holders)
 {
     char folder[300];
     snprintf(folder, sizeof(folder), "/proc/%.20s/fd", pid);
@@ -119,11 +168,13 @@ static bool process_has(const char *pid, const char *link)
     bool has = false;
     for (struct dirent *entry; fds && !has && (entry = readdir(fds));) {
         char target[64];
+        unsigned long inode;
         ssize_t len = readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1);
-        if (len > 0) {
-            target[len] = '\0';
-            has = !strcmp(target, link);
-        }
+        target[len > 0 ? len : 0] = '\0';
+        if (sscanf(target, "socket:[%lu]", &inode) != 1)
+            continue;
+        for (size_t i = 0; i < holders->count; i++)
+            has = has || holders->inodes[i] == inode;
     }
     if (fds)
         closedir(fds);
@@ -142,17 +193,18 @@ static void read_name(const char *pid, char name[32])
         fclose(comm);
 }
 
-pid_t listener_holder(uint16_t port, const char *wanted, char name[32])
+pid_t listener_holder(char *const *addresses, size_t address_count, uint16_t port, const char *wanted, char name[32])
 {
-    unsigned long inode = listening_inode("/proc/net/tcp", port);
-    if (!inode)
-        inode = listening_inode("/proc/net/tcp6", port);
-    char link[64];
-    snprintf(link, sizeof(link), "socket:[%lu]", inode);
-    DIR *processes = inode ? opendir("/proc") : NULL;
+    union address parsed[ADDRESSES_MAX];
+    struct holders holders = {.addresses = parsed, .port = port};
+    for (size_t i = 0; i < address_count && holders.address_count < ADDRESSES_MAX; i++)
+        holders.address_count += parse_address(addresses[i], port, &parsed[holders.address_count]);
+    find_sockets(&holders, "/proc/net/tcp");
+    find_sockets(&holders, "/proc/net/tcp6");
+    DIR *processes = holders.count ? opendir("/proc") : NULL;
     pid_t found = 0;
     for (struct dirent *entry; processes && !found && (entry = readdir(processes));) {
-        if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || !process_has(entry->d_name, link))
+        if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || !process_has_one(entry->d_name, &holders))
             continue;
         read_name(entry->d_name, name);
         if (!wanted || !strcmp(name, wanted))
@@ -164,10 +216,10 @@ pid_t listener_holder(uint16_t port, const char *wanted, char name[32])
 }
 
 /* "nginx (process 123)", or nothing when /proc does not say (another user's process). */
-static void describe_holder(uint16_t port, char *who, size_t room)
+static void describe_holder(const char *address, uint16_t port, char *who, size_t room)
 {
-    char name[32];
-    pid_t pid = listener_holder(port, NULL, name);
+    char name[32], *one[] = {(char *)address};
+    pid_t pid = listener_holder(one, 1, port, NULL, name);
     *who = '\0';
     if (pid)
         snprintf(who, room, " by %s (process %d)", name, (int)pid);
@@ -177,7 +229,7 @@ static enum gl_code explain(int error, const char *address, uint16_t port, struc
 {
     char who[128];
     if (error == EADDRINUSE) {
-        describe_holder(port, who, sizeof(who));
+        describe_holder(address, port, who, sizeof(who));
         return gl_fail(err, GL_E_EXISTS,
                        "port %u on %s is taken%s; end that program, or choose another port with the setting port", port, address,
                        who);

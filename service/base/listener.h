@@ -28,8 +28,9 @@ struct listener {
 
 enum gl_code listener_open(struct listener *listener, char *const *addresses, size_t address_count, uint16_t port, size_t sets,
                            struct gl_err *err) GL_MUST_USE;
-/* Who listens on port: its process, and what it is called; wanted, unless NULL, is how it must be called. 0: nobody, or another user's. */
-pid_t listener_holder(uint16_t port, const char *wanted, char name[32]);
+/* Who listens on port at one of the addresses: its process, and what it is called; wanted, unless NULL, is how it must be called. 0: nobody, or
+   another user's. */
+pid_t listener_holder(char *const *addresses, size_t address_count, uint16_t port, const char *wanted, char name[32]);
 const int *listener_set(const struct listener *listener, size_t set); /* per_set descriptors, non-blocking */
 void listener_keep(struct listener *listener, size_t set);            /* closes all others */
 void listener_close(struct listener *listener);

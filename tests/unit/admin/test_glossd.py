@@ -9,6 +9,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 import urllib.error
@@ -82,8 +83,10 @@ class Server:
         test.addCleanup(self.end)
         self.said = b""
         line = self.process.stdout.readline().decode()
-        found = re.fullmatch(r"glossd ready: https://127\.0\.0\.1:(\d+)/\n", line)
-        test.assertTrue(found, line + self.process.stderr.read().decode() if not found else "")
+        found = re.fullmatch(r"glossd ready: https://127\.0\.0\.\d:(\d+)/\n", line)
+        if not found:
+            self.process.kill()  # so that what it says has an end
+            test.fail(line + self.process.stderr.read().decode())
         self.port = int(found.group(1))
 
     def end(self):
@@ -325,6 +328,22 @@ class Processes(unittest.TestCase):
         self.assertEqual(server.get("/metrics")[0], 403)
         self.assertEqual(server.stop(), 0)
 
+    def test_reload_finds_the_server_among_others_at_its_port(self):
+        strangers = [socket.create_server(("127.0.0.9", 0))]
+        self.addCleanup(lambda: [stranger.close() for stranger in strangers])
+        port = strangers[0].getsockname()[1]
+        first = Server(self, "--listen", "127.0.0.2", "--port", str(port))
+        second = Server(self, "--listen", "127.0.0.3", "--port", str(port))
+        strangers.append(socket.create_server(("127.0.0.10", port)))
+        for server, address in ((first, "127.0.0.2"), (second, "127.0.0.3")):
+            done = run("reload", "--listen", address, "--port", str(port))
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn(f"process {server.process.pid} ", done.stdout)
+            server.await_said("service.reloaded")
+        done = run("reload", "--listen", "127.0.0.9", "--port", str(port))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(str(port), done.stderr)
+
     def test_systemd_is_told(self):
         path = HOME + "/notify"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
@@ -336,6 +355,44 @@ class Processes(unittest.TestCase):
             process.terminate()
             self.assertEqual(notify.recv(100), b"STOPPING=1")
             self.assertEqual(process.wait(WAIT), 0)
+
+
+class Answers(unittest.TestCase):
+    """What glossd health and metrics take for an answer."""
+
+    def ask(self, verb, answer, in_order):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(HOME + "/tls/server.crt", HOME + "/tls/server.key")
+
+        def serve(door):
+            try:
+                with context.wrap_socket(door.accept()[0], server_side=True, suppress_ragged_eofs=False) as conn:
+                    conn.recv(4096)
+                    conn.sendall(answer)
+                    if in_order:
+                        conn.unwrap()
+            except OSError:
+                pass  # it has heard enough
+        with socket.create_server(("127.0.0.1", 0)) as door:
+            thread = threading.Thread(target=serve, args=(door,))
+            thread.start()
+            done = run(verb, "--port", str(door.getsockname()[1]))
+            thread.join()
+        return done
+
+    def test_half_of_one_is_none(self):
+        head = b"HTTP/1.1 200 OK\r\n"
+        told = head + b"content-length: 9\r\n\r\n"
+        for verb in ("health", "metrics"):
+            for answer, in_order, said in ((told + b"gloss_x 1", False, None), (told + b"gloss_x 1", True, None), (head + b"\r\ngloss_x 1", True, None),
+                                           (told + b"gloss", False, "within the answer"), (told + b"gloss", True, "within the answer"),
+                                           (head + b"\r\ngloss", False, "within the answer"), (head, True, "not a Gloss server's"),
+                                           (b"", True, "before the answer"), (head + b"\r\n" + b"x" * (1 << 26), True, "too long")):
+                with self.subTest(verb=verb, answer=answer[:60], in_order=in_order):
+                    done = self.ask(verb, answer, in_order)
+                    self.assertEqual(done.returncode, 1 if said else 0, done.stderr)
+                    self.assertIn(said or "", done.stderr)
+                    self.assertNotIn("Sanitizer", done.stderr)
 
 
 if __name__ == "__main__":
