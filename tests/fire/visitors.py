@@ -71,10 +71,14 @@ class Client(threading.Thread):
     def break_off(self):
         """The run has failed: nobody waits for anything more."""
 
+    def is_silent(self):
+        """Nothing more is to be asked for, and everything has its answer."""
+        return self.company.is_quiet
+
     def pause(self, asked, is_over=lambda: False):
         """Until the next ask is due, after so many; sooner when there is a rush."""
         end = time.monotonic() + asked * self.rng.uniform(0.5, 1.5) / self.company.rate
-        while not (self.over.is_set() or is_over()) and (self.company.is_quiet or (time.monotonic() < end and not self.company.is_eager)):
+        while not (self.over.is_set() or is_over()) and (self.is_silent() or (time.monotonic() < end and not self.company.is_eager)):
             self.over.wait(0.02)
 
 
@@ -86,6 +90,9 @@ class Visitor(Client):
         self.foreign, self.from_state = foreign, from_state
         self.waiting, self.lost = {}, set()  # op id -> op; those whose outcome is not known
         self.replica, self.connection, self.last = None, None, None
+
+    def is_silent(self):
+        return self.company.is_quiet and not self.waiting  # a request that was refused as a whole is sent again
 
     @property
     def seq(self):
@@ -157,7 +164,7 @@ class Visitor(Client):
 
     def round(self, connection):
         """What has no answer yet, and something new; sent in a few messages before the first answer is waited for."""
-        for op in [self.make() for _ in range(self.rng.randrange(1, 4))]:
+        for op in [self.make() for _ in range(0 if self.company.is_quiet else self.rng.randrange(1, 4))]:
             self.history.ask(self.session, op)
             self.waiting[op["id"]] = op
         again = self.again()
