@@ -11,6 +11,7 @@
 #define HEAL_MS    40000  /* then everybody must have everything */
 #define LURK_MS    300    /* long enough to join by hand */
 #define NOTICE_MS  1500
+#define SETTLED_MS 20000
 #define PROMPT_MS  450  /* the poll comes every 500 */
 #define FORGET_MS  6000 /* after which who lost a right must not hear of the session any more */
 
@@ -213,9 +214,21 @@ static void late(void)
     person_asks(1, 1);
 }
 
+/* An append whose answer was lost holds up its stream until it is known what became of it, and a project's holds up what names a newer codebook. */
+static void run_until_settled(void)
+{
+    const uint64_t end_ms = world.now_ms + SETTLED_MS;
+    for (size_t i = 0; i < worker_count; i++)
+        while (workers[i].core && !sim_store_is_settled(workers[i].store) && world.now_ms < end_ms && world_step())
+            continue;
+    if (world.now_ms >= end_ms)
+        broken(6, "%d s after everything healed nobody knows what became of an append", SETTLED_MS / 1000);
+}
+
 /* With nothing wrong, what is accepted is with everybody before any poll could have brought it. */
 static void check_prompt(void)
 {
+    run_until_settled();
     run_for(NOTICE_MS); /* for what is not waited for: notices, sockets that were full */
     char why[256];
     person_asks(0, 1);

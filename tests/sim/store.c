@@ -887,6 +887,14 @@ void sim_store_fail_all(struct store *store)
     }
 }
 
+bool sim_store_is_settled(const struct store *store)
+{
+    for (const struct ask *ask = store->asks; ask; ask = ask->next)
+        if (ask->is_unsettled)
+            return false;
+    return true;
+}
+
 bool sim_store_is_idle(const struct store *store)
 {
     return !store->asks;

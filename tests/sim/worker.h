@@ -45,5 +45,6 @@ void sim_store_sever(
     struct store *store); /* the worker is dead: the database hears nothing more of it, and what it asked fails */
 void sim_store_fail_all(struct store *store); /* answers whatever a dead worker waits for; until there is nothing */
 bool sim_store_is_idle(const struct store *store);
+bool sim_store_is_settled(const struct store *store); /* no append of it is of unknown outcome */
 
 #endif
