@@ -270,7 +270,9 @@ void session_refresh_if_free(struct session *session);
 void session_expire(struct session *session, uint64_t before_ms); /* whoever has waited for that too long */
 struct subscription *subscription_find(const struct peer *peer, const gl_uuid *session);
 struct subscription *subscription_new(struct peer *peer, struct session *session, enum gl_role role);
+/* Answers that came after an op which it has not been sent go out now (submit_flush); after subscription_end the caller sees to that. */
 void subscription_free(struct subscription *subscription);
+void subscription_end(struct subscription *subscription);
 const gl_uuid *session_any_account(const struct session *session); /* somebody who may read it, or NULL */
 
 void session_remember_op(struct session *session, const gl_uuid *op, const struct known_op *known);

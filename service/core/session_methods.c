@@ -67,7 +67,7 @@ static void subscribe(struct join *join, uint64_t cursor, const gl_hash *chain)
     enum gl_role role = joined ? joined->role : request->role;
     const uint64_t told = joined && joined->is_live ? joined->project_cursor : project_cursor(peer, session->project);
     if (joined)
-        subscription_free(joined); /* joined again: from the new place */
+        subscription_end(joined); /* joined again: from the new place, and what was not answered yet waits for that */
     if (!peer->is_closed && peer->subscription_count >= peer->core->limits.sessions) {
         struct gl_err err = {0};
         gl_fail_at(&err, GL_E_LIMIT, "session",
@@ -89,7 +89,10 @@ static void subscribe(struct join *join, uint64_t cursor, const gl_hash *chain)
     }
     if (!peer->is_closed)
         peer_pump_later(peer);
+    peer_ref(peer);
     write_joined(request, session, role);
+    submit_flush(peer, &session->id);
+    peer_unref(peer);
     finish(join);
 }
 

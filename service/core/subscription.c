@@ -38,7 +38,7 @@ void subscription_rejoin(struct subscription *subscription)
     subscription_free(subscription);
 }
 
-void subscription_free(struct subscription *subscription)
+void subscription_end(struct subscription *subscription)
 {
     struct session *session = subscription->session;
     struct peer *peer = subscription->peer;
@@ -63,6 +63,13 @@ void subscription_free(struct subscription *subscription)
     }
     mem_free(&subscription);
     memory_joined_or_left(session);
-    submit_flush(peer, &session->id);
     session_release(session);
+}
+
+void subscription_free(struct subscription *subscription)
+{
+    struct peer *peer = subscription->peer;
+    const gl_uuid session = subscription->session->id;
+    subscription_end(subscription);
+    submit_flush(peer, &session);
 }

@@ -43,6 +43,22 @@ START_TEST(result__of_a_reader_whose_socket_is_full__comes_behind_the_op)
 }
 END_TEST
 
+/* It joins again before there is room: until the new join is answered it has not been told of the op either. */
+START_TEST(result__of_a_reader_that_joins_again_before_there_is_room__comes_behind_the_join)
+{
+    ana->is_full = true;
+    uint64_t asked = send_op(ana, op_create("one", "harbour", NULL));
+    turn();
+    ck_assert_ptr_null(client_answer(ana, asked));
+    uint64_t joined = client_join(ana, NULL);
+    ana->is_full = false;
+    peer_writable(ana->peer);
+    turn();
+    ck_assert_uint_eq(seq_of(ana, asked, 0), 1);
+    ck_assert_uint_gt(client_position(ana, client_answer(ana, asked)), client_position(ana, client_answer(ana, joined)));
+}
+END_TEST
+
 START_TEST(op__twice_in_one_group__once_in_an_atomic_request_that_is_refused__keeps_its_seq)
 {
     uint64_t first = send_op(ana, op_create("one", "harbour", NULL));
@@ -328,6 +344,7 @@ int main(void)
     tcase_add_checked_fixture(one, setup, teardown);
     tcase_add_checked_fixture(two, setup_two, teardown);
     tcase_add_test(one, result__of_a_reader_whose_socket_is_full__comes_behind_the_op);
+    tcase_add_test(one, result__of_a_reader_that_joins_again_before_there_is_room__comes_behind_the_join);
     tcase_add_test(one, refusals__more_than_one_append_takes__are_all_said_at_once);
     tcase_add_test(one, op__twice_in_one_group__once_in_an_atomic_request_that_is_refused__keeps_its_seq);
     tcase_add_test(one, base__that_names_somebody_elses_op_of_the_same_group__is_no_base);
