@@ -16,4 +16,11 @@
 
 #define LG_QUEUE_SUFFIX ".queue" /* of a journal's name; before it, account and session */
 
+/* queue_read.c; arg: a struct lg_queue_reading */
+struct lg_queue_reading {
+    struct gloss_session *session;
+    bool has_head; /* the first record was of the session's account */
+};
+enum gl_code lg_queue_read(void *arg, struct gl_slice payload, struct gl_err *err);
+
 #endif
