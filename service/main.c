@@ -3,56 +3,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "service/admin/admin.h"
-#include "service/base/nearest.h"
+#include "service/admin/help.h"
 
 extern char **environ; /* POSIX has it in no header */
 
-static const struct admin_verb *const verbs[] = {
-#define ADMIN_VERB(name) &admin_##name,
-#include "service/admin/verbs.def"
-#undef ADMIN_VERB
-};
-enum { VERB_COUNT = sizeof(verbs) / sizeof(*verbs) };
-
-static void print_help(FILE *out)
-{
-    fputs(
-        "glossd - the Gloss service: shared, durable annotation of texts\n\nusage: glossd VERB [argument …] [--setting value …]\n\n",
-        out);
-    for (size_t i = 0; i < VERB_COUNT; i++)
-        fprintf(out, "  %-9s %s\n", verbs[i]->name, verbs[i]->help);
-    fputs(
-        "\n  glossd VERB --help   how a verb is used\n"
-        "  glossd --version     the version of this program\n"
-        "\nSettings: --config FILE or GLOSS_CONFIG names a file of `key = value` lines; GLOSS_KEY in the environment wins over it,\n"
-        "--key on the command line over both. `glossd settings` lists them, `glossd settings --example` explains them.\n"
-        "\nExit codes: 0 done, 1 refused or found, 2 usage, 3 setting, 4 database not there, 5 schema older or newer,\n"
-        "6 port taken, 7 certificate or key cannot be used.\n",
-        out);
-}
-
-static void print_verb_help(const struct admin_verb *verb)
-{
-    printf("glossd %s - %s\n\nusage: glossd %s %s [--setting value …]\n", verb->name, verb->help, verb->name, verb->usage);
-}
-
-static const struct admin_verb *find_verb(const char *name)
-{
-    for (size_t i = 0; i < VERB_COUNT; i++)
-        if (!strcmp(verbs[i]->name, name))
-            return verbs[i];
-    return NULL;
-}
-
 static int unknown_verb(const char *name)
 {
-    const char *names[VERB_COUNT];
-    for (size_t i = 0; i < VERB_COUNT; i++)
-        names[i] = verbs[i]->name;
-    size_t nearest = nearest_index(name, names, VERB_COUNT);
-    if (nearest < VERB_COUNT)
-        admin_complain("there is no verb \"%s\"; did you mean \"%s\"? `glossd --help` lists them", name, names[nearest]);
+    const char *nearest = help_nearest_verb(name);
+    if (nearest)
+        admin_complain("there is no verb \"%s\"; did you mean \"%s\"? `glossd --help` lists them", name, nearest);
     else
         admin_complain("there is no verb \"%s\"; `glossd --help` lists them", name);
     return ADMIN_USAGE;
@@ -74,11 +33,14 @@ static bool is_question(int argc, char **argv)
         return true;
     }
     bool asks = has_word(argc, argv, "--help", "-h");
-    const struct admin_verb *verb = argc ? find_verb(argv[0]) : NULL;
-    if (asks && verb)
-        print_verb_help(verb);
-    else if (asks || (argc && !strcmp(argv[0], "help")))
-        print_help(stdout);
+    const bool is_help = argc && !strcmp(argv[0], "help");
+    const struct admin_verb *verb = argc ? help_find_verb(argv[is_help && argc > 1]) : NULL;
+    if ((asks || is_help) && verb)
+        help_print_verb(stdout, verb);
+    else if (is_help && has_word(argc, argv, "--man", "--man"))
+        help_print_man(stdout);
+    else if (asks || is_help)
+        help_print_whole(stdout);
     else
         return false;
     return true;
@@ -92,10 +54,10 @@ static int run(struct settings *settings, int argc, char **argv)
         return ADMIN_SETTINGS;
     }
     if (!argc) {
-        print_help(stderr);
+        help_print(stderr);
         return ADMIN_USAGE;
     }
-    const struct admin_verb *verb = find_verb(argv[0]);
+    const struct admin_verb *verb = help_find_verb(argv[0]);
     return verb ? verb->run(settings, argc - 1, argv + 1) : unknown_verb(argv[0]);
 }
 

@@ -14,15 +14,21 @@
 #include "proto/gl_err.h"
 #include "service/base/settings.h"
 
+/* Scripts rely on them: name, status, when. `glossd --help` and glossd.8 print this table. */
+#define ADMIN_EXITS(ROW)                                                                                                         \
+    ROW(OK, 0, "done")                                                                                                           \
+    ROW(FAILED, 1, "refused, or a check found something")                                                                        \
+    ROW(USAGE, 2, "the command line is not right")                                                                               \
+    ROW(SETTINGS, 3, "a setting is not right")                                                                                   \
+    ROW(DATABASE, 4, "the database is not there")                                                                                \
+    ROW(SCHEMA, 5, "the database's schema is older or newer than this program")                                                  \
+    ROW(PORT, 6, "the port is taken, or may not be used")                                                                        \
+    ROW(CERTIFICATE, 7, "the certificate or its key cannot be used")
+
 enum admin_exit {
-    ADMIN_OK = 0,
-    ADMIN_FAILED = 1,      /* refused, or a check found something */
-    ADMIN_USAGE = 2,       /* the command line is not right */
-    ADMIN_SETTINGS = 3,    /* a setting is not right */
-    ADMIN_DATABASE = 4,    /* the database is not there */
-    ADMIN_SCHEMA = 5,      /* the database's schema is older or newer than this program */
-    ADMIN_PORT = 6,        /* the port is taken, or may not be used */
-    ADMIN_CERTIFICATE = 7, /* the certificate or its key cannot be used */
+#define ADMIN_EXIT(name, status, when) ADMIN_##name = status,
+    ADMIN_EXITS(ADMIN_EXIT)
+#undef ADMIN_EXIT
 };
 
 struct admin_verb {

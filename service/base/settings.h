@@ -80,5 +80,10 @@ const char *settings_nearest_key(const char *key); /* the known key most like it
 void settings_print(const struct settings *settings, FILE *out,
                     bool json);         /* all rows, values and where they come from; secrets are hidden */
 void settings_print_example(FILE *out); /* a settings file that says nothing new, with every row explained */
+/* All rows for people, settings_pages.c: what may be said, what holds without, how it is taken up, what it does. */
+void settings_print_help(FILE *out);                   /* for `glossd --help` */
+void settings_print_man(FILE *out);                    /* for glossd.8 */
+void settings_print_list(FILE *out);                   /* a page in Markdown */
+void settings_print_roff(FILE *out, const char *text); /* text, for roff; what stands in `quotes` becomes bold */
 
 #endif
