@@ -382,8 +382,9 @@ struct project {
     struct map wanted; /* id derived from kind and name, of terms asked for and not there yet -> the project itself */
     struct project_op *waiting, **waiting_tail;
     uint64_t not_before_ms, idle_since_ms;
-    unsigned fences_lost;                 /* in a row */
-    bool is_held;                         /* as in a session */
+    unsigned fences_lost; /* in a row */
+    bool is_held;         /* as in a session */
+    uint64_t in_flight_since_ms, roles_asked_ms;
     struct refresh *refreshes;            /* project_roles.c */
     size_t refreshing;                    /* roles being read anew; until then nothing of the project is judged */
     bool must_refresh;                    /* some could not be read: likewise */

@@ -254,6 +254,7 @@ struct part *part_from_project(struct project *project)
     }
     fill_stream(part);
     project->is_in_flight = true;
+    project->in_flight_since_ms = loop_now_ms(project->core->loop);
     return part;
 }
 

@@ -31,13 +31,21 @@ static void add_ids(struct lookup *lookup, const struct waiting_op *op)
         lookup->ids[lookup->count++] = base;
 }
 
-/* Those asked for are not in the log up to here; or, when it could not be asked, have not been looked for. */
-static void mark(struct session *session, const struct lookup *lookup, bool has_asked)
+/*
+ * Those asked for are not in the log up to here; or, when it could not be asked (found: NULL), have not been looked for. Those found are known now, and
+ * should others have pushed one out of memory again before it is judged, it is not taken for new.
+ */
+static void mark(struct session *session, const struct lookup *lookup, const struct store_rows *found)
 {
+    const bool has_asked = found != NULL;
     struct map asked;
     map_init(&asked);
     for (size_t i = 0; i < lookup->count; i++)
         map_put(&asked, &lookup->ids[i], session);
+    for (size_t i = 0; has_asked && i < store_rows_count(found) && !store_is_null(found, i, 1); i++) {
+        gl_uuid op = store_uuid(found, i, 1);
+        map_remove(&asked, &op);
+    }
     for (struct waiting_op *op = session->waiting; op; op = op->next) {
         if (!map_get(&asked, &op->id))
             continue;
@@ -70,11 +78,11 @@ static void on_found(void *ctx, enum gl_code code, const struct store_rows *rows
         if (store_u64(rows, 0, 0) > session->state->seq)
             session_catch_up(session); /* and then judged again, and looked up again */
         else
-            mark(session, lookup, true);
+            mark(session, lookup, rows);
     } else if (code == GL_OK) { /* hidden from that account */
         project_refresh_account(session->project, &lookup->account);
     } else {
-        mark(session, lookup, false);
+        mark(session, lookup, NULL);
         session->not_before_ms = loop_now_ms(session->core->loop) + READ_BACK_OFF_MS;
     }
     session_heard(session, 0);

@@ -451,11 +451,27 @@ void project_look(struct project *project)
     store_heads_read(project->core->store, &project->id, 1, on_looked, project);
 }
 
+#define MEANWHILE_MS 500
+
+/* Its own append stands in the way of reading it anew, for as long as nobody knows what became of that. Who may see it is asked for all the same. */
+static void refresh_roles_meanwhile(struct project *project)
+{
+    const uint64_t now_ms = loop_now_ms(project->core->loop);
+    if (project->refreshing > 0 || now_ms < project->in_flight_since_ms + MEANWHILE_MS ||
+        now_ms < project->roles_asked_ms + MEANWHILE_MS)
+        return;
+    project_refresh_roles(project);
+}
+
 void project_reload(struct project *project)
 {
     const gl_uuid *account = any_account(project);
-    if (project->is_loading || project->is_in_flight || project->is_lost || !project->is_ready || !account)
+    if (project->is_loading || project->is_lost || !project->is_ready || !account)
         return;
+    if (project->is_in_flight) {
+        refresh_roles_meanwhile(project);
+        return;
+    }
     struct reload *reload = mem_alloc(sizeof *reload);
     *reload = (struct reload){project, *account, false};
     project->is_loading = true;

@@ -127,6 +127,7 @@ void project_refresh_roles(struct project *project)
     struct session *session;
     struct seen seen = {.project = project};
     project->must_refresh = false;
+    project->roles_asked_ms = loop_now_ms(project->core->loop);
     map_init(&seen.accounts);
     writer_each_op(project, refresh_of_op, refresh_of_project_op, &seen);
     for (size_t at = 0; (session = map_next(&project->core->sessions, &at));) {

@@ -145,17 +145,40 @@ START_TEST(op_id__used_for_another_request_or_by_another_account__is_refused)
 }
 END_TEST
 
-START_TEST(op__known_only_to_the_log__is_found_there)
+static void submit_many(int count)
 {
-    struct core_limits limits = bench_limits();
-    limits.recent_ops = 1; /* and so four op ids in memory */
-    teardown();
-    setup_with(1, &limits);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < count; i++) {
         char name[16];
         snprintf(name, sizeof name, "op %d", i);
         submit(ana, op_create(name, "quay", NULL));
     }
+}
+
+/* Looking for one pushes another out of memory that had been there when the look began: that one is not new for it. */
+START_TEST(op__pushed_out_of_memory_by_what_was_found__is_looked_for_again)
+{
+    struct core_limits limits = bench_limits();
+    limits.recent_ops = 1;
+    limits.append_max_ops = 2; /* and so twelve op ids in memory */
+    teardown();
+    setup_with(1, &limits);
+    submit_many(14);
+    uint64_t request =
+        client_submit(ana, json_pack("[o, o]", op_create("op 2", "quay", NULL), op_create("op 0", "quay", NULL)), false);
+    turn();
+    ck_assert_uint_eq(seq_of(ana, request, 0), 3);
+    ck_assert_uint_eq(seq_of(ana, request, 1), 1);
+    ck_assert_uint_eq(db_head(bench.db), 14);
+}
+END_TEST
+
+START_TEST(op__known_only_to_the_log__is_found_there)
+{
+    struct core_limits limits = bench_limits();
+    limits.recent_ops = limits.append_max_ops = 1; /* and so eight op ids in memory */
+    teardown();
+    setup_with(1, &limits);
+    submit_many(10);
     uint64_t request =
         client_submit(ana, json_pack("[o, o]", op_create("op 1", "quay", NULL), op_create("new", "quay", NULL)), false);
     turn();
@@ -622,6 +645,21 @@ START_TEST(member__whose_right_is_taken__can_write_no_more_and_is_told)
 }
 END_TEST
 
+/* Nobody knows what became of an append of the project's: that holds up reading it anew, and must not hold up this. */
+START_TEST(member__removed_while_an_append_of_the_project_hangs__hears_nothing_more)
+{
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1);
+    project_submit(ana, json_pack("[o]", op_label("one", "claim", "first")));
+    turn();
+    db_set_role(bench.db, &ben->account, GL_NOBODY);
+    loop_sim_run(bench.loop, 2000);
+    ck_assert_ptr_nonnull(client_notice(ben, "session.notice", 0));
+    ck_assert_ptr_null(client_notice(ana, "session.notice", 0));
+    store_mem_answer(bench.stores[0]);
+    turn();
+}
+END_TEST
+
 START_TEST(account__that_is_disabled__loses_its_open_connections_within_a_second)
 {
     db_disable(bench.db, &ben->account);
@@ -713,6 +751,7 @@ int main(void)
     tcase_add_test(one, own_earlier_change__is_no_conflict__and_may_be_the_base);
     tcase_add_test(one, delete__depends_on_the_whole_annotation);
     tcase_add_test(one, op__sent_again__changes_nothing_and_answers_its_seq);
+    tcase_add_test(one, op__pushed_out_of_memory_by_what_was_found__is_looked_for_again);
     tcase_add_test(one, op__twice_in_one_group__is_applied_once);
     tcase_add_test(one, op_id__used_for_another_request_or_by_another_account__is_refused);
     tcase_add_test(one, op__known_only_to_the_log__is_found_there);
@@ -739,6 +778,7 @@ int main(void)
     tcase_add_test(one, resume__with_another_chain_or_beyond_the_log__is_told_to_resynchronise);
     tcase_add_test(one, pages__give_every_record_once__as_of_a_seq);
     tcase_add_test(one, member__whose_right_is_taken__can_write_no_more_and_is_told);
+    tcase_add_test(one, member__removed_while_an_append_of_the_project_hangs__hears_nothing_more);
     tcase_add_test(one, account__that_is_disabled__loses_its_open_connections_within_a_second);
     tcase_add_test(one, session__closed_by_a_curator__takes_no_changes_until_it_is_opened);
     tcase_add_test(one, session__left_alone__leaves_memory_and_comes_back_the_same);
