@@ -134,14 +134,6 @@ static void check_overwrite(struct history *history, const struct db_log *log, c
 
 /* ---- one log */
 
-static const struct asked *asked_of(const gl_uuid *id)
-{
-    for (size_t i = 0; i < asked_count; i++)
-        if (gl_uuid_equal(&asked[i].id, id))
-            return &asked[i];
-    return NULL;
-}
-
 static void check_words(const struct db_log *log, const struct db_op *op, const json_t *payload)
 {
     const struct asked *it = asked_of(&op->id);
@@ -307,7 +299,7 @@ static void check_depends(const struct asked *it)
 /* A copy of it waited at a worker that could not know that its client was gone, and asked elsewhere: README, "What is not promised". */
 static bool was_late_copy(const struct asked *it, const struct db_op *op)
 {
-    bool is_late = op->is_awaited && op->at_ms > it->done_ms - 60;
+    bool is_late = op->is_awaited && op->at_ms >= it->unfound_ms;
     if (is_late)
         SAW(refused_then_accepted);
     return is_late;

@@ -261,6 +261,14 @@ static struct asked *add(const struct person *person, size_t log, json_t *change
     return it;
 }
 
+struct asked *asked_of(const gl_uuid *id)
+{
+    for (size_t i = 0; i < asked_count; i++)
+        if (gl_uuid_equal(&asked[i].id, id))
+            return &asked[i];
+    return NULL;
+}
+
 struct asked *asked_by_hand(size_t person, size_t log, json_t *change, json_t *base)
 {
     if (asked_count == ASKED_MAX) {

@@ -25,7 +25,9 @@ struct asked { /* one op */
     size_t first, count; /* of its atomic group; count 0: it stands for itself */
     bool is_done, is_under_way, is_repeated, is_by_hand;
     uint64_t done_ms;
-    uint64_t seq; /* 0: refused */
+    uint64_t sought_ms[WORKERS_MAX]; /* when that worker last looked for it in the log */
+    uint64_t unfound_ms; /* when whoever wrote its refusal had last looked for it, or wrote it without having looked */
+    uint64_t seq;        /* 0: refused */
     int code;
     json_t *data; /* of the refusal */
 };
@@ -37,9 +39,10 @@ void people_end(void);
 void person_quit(size_t person);  /* its program is killed, and starts again */
 void person_comes(size_t person); /* starts, and joins what is its own */
 void person_asks(size_t person, unsigned count);
-void person_rejoins(size_t person); /* what it may not see any more, or may again, or has lost track of */
-bool person_is_lost(size_t person); /* its client gave a session up */
-#define NO_ANSWER (-1)              /* as a code: what became of it is not known */
+void person_rejoins(size_t person);        /* what it may not see any more, or may again, or has lost track of */
+bool person_is_lost(size_t person);        /* its client gave a session up */
+#define NO_ANSWER (-1)                     /* as a code: what became of it is not known */
+struct asked *asked_of(const gl_uuid *id); /* NULL: nobody asked for it */
 struct asked *asked_by_hand(size_t person, size_t log, json_t *change, json_t *base); /* takes both; NULL: no room */
 struct gloss_session *person_session(size_t person, size_t which);                    /* NULL: it is not there */
 void post_by_hand(size_t person);

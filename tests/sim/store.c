@@ -10,7 +10,7 @@
 #include "proto/gl_mutation.h"
 #include "service/base/loop.h"
 #include "service/base/mem.h"
-#include "tests/sim/database.h"
+#include "tests/sim/person.h"
 #include "tests/sim/watch.h"
 #include "tests/sim/wire.h"
 
@@ -163,6 +163,16 @@ static void copy_heads(struct ask *ask)
     }
 }
 
+static void note_sought(const struct ask *ask)
+{
+    SAW(lookups_of_ops);
+    for (size_t i = 0; ask->store && i < ask->count; i++) {
+        struct asked *it = asked_of(&ask->ids[i]);
+        if (it)
+            it->sought_ms[ask->store->worker->index] = world.now_ms;
+    }
+}
+
 static void read_rows(struct ask *ask)
 {
     ask->log = ask->kind == ASK_HEADS || !gl_uuid_equal(&ask->id, &(gl_uuid){{0}}) ? db_log_of(&ask->id) : NULL;
@@ -182,7 +192,7 @@ static void read_rows(struct ask *ask)
     if (ask->kind == ASK_TAIL)
         SAW(reads_of_the_log);
     if (ask->kind == ASK_QUERY && ask->query == STORE_Q_ops_by_id)
-        SAW(lookups_of_ops);
+        note_sought(ask);
 }
 
 /* ---- answers, inside the worker's loop */

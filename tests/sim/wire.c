@@ -12,6 +12,7 @@
 #include "proto/gl_wire.h"
 #include "service/base/mem.h"
 #include "service/core/handler.h"
+#include "tests/sim/person.h"
 #include "tests/sim/watch.h"
 
 #define FRAME_BYTES (256 * 1024)
@@ -200,7 +201,12 @@ static void check_result(struct conn *conn, const json_t *result)
     gl_uuid id;
     const char *text = json_string_value(json_object_get(result, "id"));
     uint64_t seq = (uint64_t)json_integer_value(json_object_get(result, "seq"));
-    if (!text || !seq || !gl_uuid_parse(gl_slice_str(text), &id))
+    if (!text || !gl_uuid_parse(gl_slice_str(text), &id))
+        return;
+    struct asked *it = asked_of(&id);
+    if (!seq && it)
+        it->unfound_ms = it->sought_ms[conn->worker->index] ? it->sought_ms[conn->worker->index] : world.now_ms - 60;
+    if (!seq)
         return;
     for (size_t n = FIRST_SESSION; n < LOGS; n++) {
         const struct db_log *log = &database.logs[n];
@@ -392,7 +398,7 @@ static void to_client(void *ctx, uint64_t arg)
             tell_client_down(conn, LG_CLOSED);
         packet_free(packet);
     }
-    if (conn->was_full && conn->unread < conn->window / 2)
+    if (conn->was_full && conn->unread <= conn->window / 2)
         world_at(0, look_writable, conn, conn->life);
 }
 
