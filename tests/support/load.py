@@ -35,15 +35,16 @@ def text_of(codepoints):
 
 
 class Load:
-    def __init__(self, server, workload, sessions, users=("admin",), codepoints=4096, dialect=None):
-        """dialect: of a server that is not Gloss; such a one has a port and a ca, and no tokens."""
+    def __init__(self, server, workload, sessions, users=("admin",), codepoints=4096, dialect=None, doors=None, prefix=()):
+        """dialect: of a server that is not Gloss; such a one has a port and a ca, and no tokens. doors: [ADDRESS:]PORT of each node, for the key `door`.
+        prefix: of the command, where it runs."""
         self.folder = tempfile.mkdtemp(prefix="gloss-load.", dir="/tmp")
         self.events, self.text = [], b""
         tokens = []
         for user in () if dialect else users:
             with open(server.tokens[user]) as file:
                 tokens.append(file.read().strip())
-        command = [LOAD, "--port", server.port, "--ca", server.ca, "--codepoints", codepoints, *(("--dialect", dialect) if dialect else ())]
+        command = [*prefix, LOAD, "--port", ",".join(doors or [str(server.port)]), "--ca", server.ca, "--codepoints", codepoints, *(("--dialect", dialect) if dialect else ())]
         for name, lines in (("workload", [workload]), ("sessions", sessions), ("tokens", tokens)):
             with open(f"{self.folder}/{name}", "w") as file:
                 file.writelines(line + "\n" for line in lines)

@@ -40,6 +40,7 @@ void client_start(struct client *client)
     const char *path = client->group->load->dialect->path, *place = strstr(path, "%s");
     snprintf(client->wire.path, sizeof client->wire.path, "%.*s%s", place ? (int)(place - path) : (int)strlen(path), path,
              place ? session : "");
+    client->wire.door = client->group->plan.door;
     client->wire.rcvbuf = (int)client->group->plan.rcvbuf;
     client->wire.keeps_ticket = client->group->plan.tickets;
     client->wire.allowance = client->group->plan.read ? client->group->plan.read : UINT64_MAX;
@@ -47,6 +48,24 @@ void client_start(struct client *client)
     gl_buf_clear(&client->half);
     if (wire_connect(&client->wire))
         client_set_state(client, CLIENT_ARRIVING);
+}
+
+/* From half as long as its group stays to half as long again, each another time. */
+static uint64_t stay_us(const struct client *client)
+{
+    return client->group->plan.stay * (500 + (client->number * 7919ull + client->group->gone * 104729) % 1000);
+}
+
+void client_leave_in_time(struct client *client)
+{
+    struct group *group = client->group;
+    if (client->state != CLIENT_LIVE || group->load->now_us < client->leaving_us || client->in_flight > 0)
+        return;
+    wire_drop(&client->wire);
+    client_set_state(client, CLIENT_AWAY);
+    client->has_joined = false;
+    client->seq = 0;
+    group->gone++;
 }
 
 void client_is_live(struct client *client)
@@ -57,6 +76,7 @@ void client_is_live(struct client *client)
     if (client->away_since_us)
         hist_add(&group->back, group->load->now_us - client->away_since_us);
     client->away_since_us = 0;
+    client->leaving_us = load_now_us() + stay_us(client);
     if (client->sent)
         writer_resume(client);
 }

@@ -45,7 +45,8 @@ struct client {
     uint64_t records, wanted_records, pages_asked; /* that came with the join, and must */
     uint64_t joining_us;                           /* since when */
     uint64_t away_since_us, stopped_us;
-    struct sent *sent; /* of a writer */
+    uint64_t leaving_us; /* of one that does not stay: when it goes */
+    struct sent *sent;   /* of a writer */
     uint64_t next_op, first_unanswered, in_flight;
     uint64_t not_before_us; /* it was told to wait */
     uint64_t *seen;         /* of each writer of its session the ops it was sent: the number of the next; peer.c */
@@ -70,7 +71,7 @@ struct group {
     uint64_t due_us; /* of the next op */
     uint64_t made;   /* ops, ever */
     /* since the measurement began */
-    uint64_t deliveries, asked, answered, skipped, repeated, notices, lost_connections;
+    uint64_t deliveries, asked, answered, skipped, repeated, notices, lost_connections, gone;
     struct hist delivery, answer, back, first_page, joined;
     struct refusals refusals, closes;
 };
@@ -100,6 +101,7 @@ void refusals_count(struct refusals *refusals, const char *name, size_t len);
 extern const struct wire_events client_events;
 void client_start(struct client *client); /* opens its connection */
 void client_stop_reading(struct client *client);
+void client_leave_in_time(struct client *client); /* when it has stayed as long as its group does */
 void client_say(struct client *client, const char *fmt, ...) GL_PRINTF(2, 3);
 void client_set_state(struct client *client, enum client_state state);
 void client_is_live(struct client *client);

@@ -1,5 +1,4 @@
 /* gloss_load - thousands of clients of Gloss in one process: the loop, the command line, and the commands that come on stdin. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,7 +17,7 @@
 #define CODEPOINTS 4096 /* of the texts, unless told */
 
 static const char usage[] =
-    "usage: gloss_load --port N --ca FILE --sessions FILE --workload FILE [--tokens FILE] [--codepoints N] [--dialect NAME]\n"
+    "usage: gloss_load --port [ADDRESS:]PORT,… --ca FILE --sessions FILE --workload FILE [--tokens FILE] [--codepoints N] [--dialect NAME]\n"
     "  tokens and sessions: one a line. Commands on stdin, one a line; README.md in tests/bench tells them and what is printed.\n"
     "  keys of a group in the workload, with their usual values:\n";
 static const struct dialect *const dialects[] = {&dialect_gloss, &dialect_plain, &dialect_relay,
@@ -96,6 +95,8 @@ static void make_group(struct group *group, const struct group_plan *plan)
     group->clients = mem_array(plan->clients, sizeof *group->clients);
     if (plan->first + plan->sessions > load.stream_count)
         fail("there are not so many sessions as wants the group", plan->name);
+    if (plan->door >= load.shared.door_count)
+        fail("--port has not so many addresses as wants the group", plan->name);
     for (size_t i = 0; i < plan->clients; i++) {
         struct client *client = &group->clients[i];
         client->group = group;
@@ -197,6 +198,8 @@ static void turn_groups(void)
         tell_live(group);
         if (is_grant)
             grant(group);
+        for (size_t j = 0; is_grant && group->plan.stay > 0 && j < group->plan.clients; j++)
+            client_leave_in_time(&group->clients[j]);
         writer_turn(group);
     }
 }
@@ -403,18 +406,16 @@ static void read_options(int argc, char **argv, struct options *options)
 int main(int argc, char **argv)
 {
     struct options options = {0};
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     char why[640];
     read_options(argc, argv, &options);
     signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without asking for silence */
-    address.sin_port = htons((uint16_t)atoi(options.port));
     load.run = (uint32_t)time(NULL) ^ (uint32_t)getpid() << 16;
     load.codepoints = options.codepoints ? strtoull(options.codepoints, NULL, 10) : CODEPOINTS;
     load.now_us = load_now_us();
     if (!workload_read(&load.workload, options.workload, why, sizeof why))
         fail(why, "");
-    if (!wire_shared_init(&load.shared, &address, options.ca, &client_events))
-        fail("OpenSSL cannot be set up with", options.ca);
+    if (!wire_shared_init(&load.shared, options.port, options.ca, &client_events))
+        fail("not the ports of a server, or OpenSSL cannot be set up:", options.ca);
     choose_dialect(options.dialect);
     if (load.dialect == &dialect_gloss && !options.tokens)
         fail("tokens must be told;", "--help says more");

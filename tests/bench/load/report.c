@@ -55,11 +55,11 @@ static void print_refusals(const char *name, const struct refusals *refusals)
 static void print_group(const struct group *group)
 {
     printf("\"%s\":{\"clients\":%llu,\"live\":%zu,\"asked\":%llu,\"answered\":%llu,\"repeated\":%llu,\"skipped\":%llu,"
-           "\"deliveries\":%llu,\"resynchronised\":%llu,\"lost_connections\":%llu",
+           "\"deliveries\":%llu,\"resynchronised\":%llu,\"lost_connections\":%llu,\"gone\":%llu",
            group->plan.name, (unsigned long long)group->plan.clients, group->live, (unsigned long long)group->asked,
            (unsigned long long)group->answered, (unsigned long long)group->repeated, (unsigned long long)group->skipped,
-           (unsigned long long)group->deliveries, (unsigned long long)group->notices,
-           (unsigned long long)group->lost_connections);
+           (unsigned long long)group->deliveries, (unsigned long long)group->notices, (unsigned long long)group->lost_connections,
+           (unsigned long long)group->gone);
     print_hist("delivery_ms", &group->delivery);
     print_hist("answer_ms", &group->answer);
     print_hist("back_ms", &group->back);
@@ -117,7 +117,7 @@ void report_clear(struct load *load)
     for (size_t i = 0; i < load->workload.count; i++) {
         struct group *group = &load->groups[i];
         group->deliveries = group->asked = group->answered = group->skipped = group->repeated = 0;
-        group->notices = group->lost_connections = 0;
+        group->notices = group->lost_connections = group->gone = 0;
         hist_clear(&group->delivery);
         hist_clear(&group->answer);
         hist_clear(&group->back);

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define LOOPBACK   "127.0.0.1" /* what every certificate of a test is for */
 #define ROOM_BYTES (256u * 1024)
 #define MOST_BYTES (16u * 1024 * 1024) /* of one message */
 #define HEADER_MAX 14
@@ -32,14 +33,37 @@ static int keep_ticket(SSL *ssl, SSL_SESSION *session)
     return 0;
 }
 
-bool wire_shared_init(struct wire_shared *shared, const struct sockaddr_in *address, const char *ca_path,
-                      const struct wire_events *events)
+static bool read_door(struct sockaddr_in *door, const char *word, size_t len)
 {
-    *shared = (struct wire_shared){.address = *address, .events = events};
+    char text[64];
+    if (len == 0 || len >= sizeof text)
+        return false;
+    memcpy(text, word, len);
+    text[len] = 0;
+    char *colon = strchr(text, ':'), *end = NULL;
+    const unsigned long port = strtoul(colon ? colon + 1 : text, &end, 10);
+    if (colon)
+        *colon = 0;
+    *door = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    return *end == 0 && port > 0 && port < 65536 && inet_pton(AF_INET, colon ? text : LOOPBACK, &door->sin_addr) == 1;
+}
+
+static bool read_doors(struct wire_shared *shared, const char *doors)
+{
+    for (const char *word = doors; word; word = strchr(word, ',') ? strchr(word, ',') + 1 : NULL)
+        if (shared->door_count == WIRE_DOORS || !read_door(&shared->doors[shared->door_count++], word, strcspn(word, ",")))
+            return false;
+    return true;
+}
+
+bool wire_shared_init(struct wire_shared *shared, const char *doors, const char *ca_path, const struct wire_events *events)
+{
+    *shared = (struct wire_shared){.events = events};
+    if (!read_doors(shared, doors))
+        return false;
     shared->epoll = epoll_create1(EPOLL_CLOEXEC);
     shared->room = OPENSSL_malloc(ROOM_BYTES);
     shared->tls = SSL_CTX_new(TLS_client_method());
-    snprintf(shared->host, sizeof shared->host, "%s:%u", inet_ntoa(address->sin_addr), ntohs(address->sin_port));
     if (shared->epoll < 0 || !shared->room || !shared->tls || SSL_CTX_load_verify_locations(shared->tls, ca_path, NULL) != 1)
         return false;
     SSL_CTX_set_min_proto_version(shared->tls, TLS1_3_VERSION);
@@ -131,7 +155,8 @@ bool wire_connect(struct wire *wire)
     setsockopt(wire->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     wire->state = WIRE_CONNECTING;
     wire->is_stopped = false;
-    if (connect(wire->fd, (const struct sockaddr *)&shared->address, sizeof shared->address) != 0 && errno != EINPROGRESS) {
+    if (connect(wire->fd, (const struct sockaddr *)&shared->doors[wire->door], sizeof *shared->doors) != 0 &&
+        errno != EINPROGRESS) {
         wire_drop(wire);
         return false;
     }
@@ -144,7 +169,7 @@ static void begin_tls(struct wire *wire)
     wire->ssl = SSL_new(wire->shared->tls);
     SSL_set_app_data(wire->ssl, wire);
     SSL_set_fd(wire->ssl, wire->fd);
-    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(wire->ssl), inet_ntoa(wire->shared->address.sin_addr));
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(wire->ssl), LOOPBACK);
     if (wire->ticket)
         SSL_set_session(wire->ssl, wire->ticket);
     SSL_set_connect_state(wire->ssl);
@@ -348,9 +373,10 @@ static void send_upgrade(struct wire *wire)
     wire->shared->handshakes_resumed += (uint64_t)SSL_session_reused(wire->ssl);
     wire->state = WIRE_UPGRADING;
     gl_buf_printf(&wire->out,
-                  "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY
+                  "GET %s HTTP/1.1\r\nHost: " LOOPBACK
+                  ":%u\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY
                   "\r\nSec-WebSocket-Version: 13\r\n",
-                  wire->path, wire->shared->host);
+                  wire->path, ntohs(wire->shared->doors[wire->door].sin_port));
     if (wire->shared->subprotocol)
         gl_buf_printf(&wire->out, "Sec-WebSocket-Protocol: %s\r\n", wire->shared->subprotocol);
     gl_buf_str(&wire->out, "\r\n");

@@ -16,7 +16,8 @@
 
 #include "proto/gl_buf.h"
 
-#define WIRE_LOST 1006
+#define WIRE_LOST  1006
+#define WIRE_DOORS 16
 
 struct wire;
 struct wire_events {
@@ -27,17 +28,17 @@ struct wire_events {
 struct wire_shared { /* by all wires of a process */
     SSL_CTX *tls;
     int epoll;
-    struct sockaddr_in address;
+    struct sockaddr_in doors[WIRE_DOORS]; /* addresses of one server, or of its nodes */
+    size_t door_count;
     const struct wire_events *events;
     const char *subprotocol; /* that is offered; NULL: none */
     bool is_binary;          /* what is sent */
-    char host[64];           /* as in the Host header */
     unsigned char *room;     /* where bytes are read */
     uint64_t bytes_in, bytes_out, frames_in, frames_out;
     uint64_t handshakes, handshakes_resumed; /* TLS */
 };
-bool wire_shared_init(struct wire_shared *shared, const struct sockaddr_in *address, const char *ca_path,
-                      const struct wire_events *events);
+/* doors: [ADDRESS:]PORT, with a comma between; without address the loopback's. Whatever the address, the certificate must be for 127.0.0.1. */
+bool wire_shared_init(struct wire_shared *shared, const char *doors, const char *ca_path, const struct wire_events *events);
 void wire_shared_fini(struct wire_shared *shared);
 
 enum wire_state { WIRE_CLOSED, WIRE_CONNECTING, WIRE_SHAKING, WIRE_UPGRADING, WIRE_OPEN };
@@ -48,6 +49,7 @@ struct wire {
     SSL *ssl;
     SSL_SESSION *ticket; /* of the last connection, for the next one; NULL when none is wanted or there */
     bool keeps_ticket;
+    size_t door;      /* of the shared ones: where it is opened */
     int rcvbuf;       /* what the kernel may receive for us; 0: as it likes */
     char path[64];    /* that is asked for */
     uint32_t watched; /* by epoll */

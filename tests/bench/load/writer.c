@@ -1,7 +1,8 @@
 /* writer.c - the ops of one client: known by their numbers alone, so that each can be sent again as it was, until it has an answer. */
 #include "tests/bench/load/dialect.h"
 
-#define COMPOSED_MAX 64 /* ops in one request of a client that puts together what waits */
+#define COMPOSED_MAX 64       /* ops in one request of a client that puts together what waits */
+#define RATE_ANY     10000000 /* as fast as it may: an op is due when it can be sent */
 
 gl_uuid writer_id(const struct client *client, uint64_t number)
 {
@@ -85,7 +86,7 @@ static void send_new(struct client *client, uint64_t count)
 {
     struct group *group = client->group;
     for (uint64_t i = 0; i < count; i++) {
-        uint64_t due_us = group->due_us + step_us(&group->plan, i);
+        uint64_t due_us = group->plan.rate == RATE_ANY ? UINT64_MAX : group->due_us + step_us(&group->plan, i);
         *sent_at(client, client->next_op + i) =
             (struct sent){.due_us = due_us < group->load->now_us ? due_us : group->load->now_us};
     }
