@@ -9,6 +9,7 @@ import contextlib
 import filecmp
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -198,40 +199,95 @@ class Peer:
         return loads.Load(self, workload, self.sessions, codepoints=CODEPOINTS, dialect=self.dialect)
 
 
+class Beside(support.Server):
+    """Another node of the same Gloss: a port and processes of its own, the first one's database, certificate and people."""
+
+    def __init__(self, first):
+        super().__init__(workers=first.workers_wanted, settings=first.extra, cluster=first.cluster)
+        self.name, self.tokens = first.name, first.tokens
+        os.symlink(first.folder + "/cert", self.folder + "/cert")
+
+    def __enter__(self):
+        try:
+            self.keeper = support.reserved_port()
+            self.port = self.keeper.getsockname()[1]
+            self.write_settings()
+            self.start()
+        except BaseException:
+            self.end(check=False)
+            raise
+        return self
+
+
 class Gloss(Peer):
-    """glossd, one worker, as it comes; only that more connections may come than usual."""
+    """glossd, one worker, as it comes; only that more connections may come than usual. Or several nodes, which are doors to one Gloss."""
     name, title, is_durable = "gloss", "Gloss", True
+
+    def __init__(self, ground, sessions, workers=1, nodes=1, settings=None, codepoints=CODEPOINTS):
+        super().__init__(ground, sessions)
+        self.workers, self.nodes, self.settings, self.codepoints = workers, nodes, settings or {}, codepoints
+        self.servers = []
 
     @classmethod
     def missing(cls):
         return support.missing() or loads.missing()
 
+    @property
+    def server(self):
+        return self.servers[0]
+
     def __enter__(self):
-        self.server = support.Server(cluster=self.ground.cluster, settings={"max_connections": 20000})
-        self.server.__enter__()
         try:
-            text = loads.text_of(CODEPOINTS)
-            with clients.Client(self.server, "admin") as admin:
-                project = admin.call("project.list")["projects"][0]["project"]
-                made = [admin.upload(project, (f"{i:06d} " + text)[:CODEPOINTS].encode(), filename=f"{i}.txt") for i in range(len(self.sessions))]
-            self.sessions = [document["document"]["session"] for document in made]
+            self.start_servers()
+            self.sessions = self.make_sessions(len(self.sessions))
             self.port, self.ca = self.server.port, self.server.ca
         except BaseException:
-            self.server.end(check=False)
+            self.end_servers(check=False)
             raise
         return self
 
+    def start_servers(self):
+        settings = {"max_connections": 20000, **self.settings}
+        if not self.ground.is_own:  # a test's, on a machine that may be slow
+            settings = support.patient(settings, own_cluster=False)
+        self.servers.append(support.Server(self.workers, cluster=self.ground.cluster, settings=settings))
+        self.server.__enter__()
+        for _ in range(1, self.nodes):
+            self.servers.append(Beside(self.server))
+            self.servers[-1].__enter__()
+
+    def make_sessions(self, count):
+        text = loads.text_of(self.codepoints)
+        with self.client(self.server, "admin") as admin:
+            project = admin.call("project.list")["projects"][0]["project"]
+            made = [admin.upload(project, (f"{i:06d} " + text)[:self.codepoints].encode(), filename=f"{i}.txt") for i in range(count)]
+        return [document["document"]["session"] for document in made]
+
+    client = clients.Client
+
+    def end_servers(self, check):
+        for server in reversed(self.servers):
+            server.end(check=check)
+
     def __exit__(self, kind, *_):
-        self.server.__exit__(kind)
+        self.end_servers(check=kind is None)
 
     def pids(self):
-        return self.server.running()
+        return [pid for server in self.servers for pid in server.running()]
 
     def database_pids(self):
         return self.ground.cluster.pids() if isinstance(self.ground.cluster, Cluster) else []
 
+    def doors(self):
+        return [str(server.port) for server in self.servers]
+
     def load(self, workload):
-        return loads.Load(self.server, workload, self.sessions, codepoints=CODEPOINTS)
+        return loads.Load(self.server, workload, self.sessions, codepoints=self.codepoints, doors=self.doors())
+
+    def counted(self, names):
+        """What all nodes have counted of these since they were started."""
+        said = [server.glossd("metrics").out for server in self.servers]
+        return {name: sum(float(value) for text in said for value in re.findall(rf"^{name}(?:{{[^}}]*}})? ([0-9.e+]+)$", text, re.MULTILINE)) for name in names}
 
 
 class Echo(Peer):

@@ -2,19 +2,8 @@
 
 Figures are {server: {workload: figures}}, one for each run; of several runs the median counts, and the spread is told.
 """
-import statistics
-
 import peers
-
-
-def at(figures, server, path):
-    """A figure by its path, as "A1.delivery.p99"; None when it was not measured."""
-    value = figures.get(server, {})
-    for step in path.split("."):
-        value = value.get(step) if isinstance(value, dict) else None
-        if value is None:
-            return None
-    return value
+from runs import at, middle
 
 
 def own(path):
@@ -61,22 +50,23 @@ ROWS = (  # workload, what, how it is worked out, whether it may be at most or m
     ("F", "submit to acknowledged, p99, ms", own("F.answer.p99"), MOST, 4),
     ("F", "submit to another client, p99, ms", own("F.delivery.p99"), MOST, 5),
 )
+LATENCY = (("p50 ms", "delivery.p50"), ("p99", "delivery.p99"), ("p99.9", "delivery.p999"), ("max", "delivery.max"))
+ANSWER = (("acknowledged p50", "answer.p50"), ("p99", "answer.p99"), ("p99.9", "answer.p999"), ("max", "answer.max"))
+BUSY = (("cores: server", "server_cores"), ("database", "database_cores"), ("generator", "generator_cores"))
+PER_OP = (("server µs an op", "server_us_op"), ("database", "database_us_op"))
+PER_DELIVERY = (("server µs each", "server_us_delivery"), ("database", "database_us_delivery"), ("bytes each", "bytes_delivery"))
 COLUMNS = {  # workload: heading and figure
-    "A1": (("p50 ms", "delivery.p50"), ("p99", "delivery.p99"), ("p99.9", "delivery.p999"), ("max", "delivery.max"), ("deliveries/s", "deliveries_s"), ("server µs each", "server_us_delivery"),
-           ("database", "database_us_delivery"), ("bytes each", "bytes_delivery"), ("generator, cores", "generator_cores")),
-    "A2": (("deliveries/s", "deliveries_s"), ("ops/s", "rate"), ("p50 ms", "delivery.p50"), ("p99", "delivery.p99"), ("max", "delivery.max"), ("server µs each", "server_us_delivery"),
-           ("database", "database_us_delivery"), ("bytes each", "bytes_delivery"), ("generator, cores", "generator_cores")),
-    "B1": (("p50 ms", "delivery.p50"), ("p99", "delivery.p99"), ("p99.9", "delivery.p999"), ("max", "delivery.max"), ("ops/s", "ops_s"), ("deliveries/s", "deliveries_s"),
-           ("server µs an op", "server_us_op"), ("database", "database_us_op"), ("generator, cores", "generator_cores")),
-    "B2": (("ops/s", "ops_s"), ("deliveries/s", "deliveries_s"), ("p50 ms", "delivery.p50"), ("p99", "delivery.p99"), ("max", "delivery.max"), ("generator, cores", "generator_cores")),
-    "C1": (("ops/s", "ops_s"), ("server µs an op", "server_us_op"), ("database", "database_us_op"), ("bytes an op, 11 clients", "bytes_op"), ("generator, cores", "generator_cores")),
-    "C2": (("ops/s", "ops_s"), ("server µs an op", "server_us_op"), ("database", "database_us_op"), ("bytes an op, 11 clients", "bytes_op"), ("generator, cores", "generator_cores")),
-    "D": (("bytes a connection", "bytes_connection"), ("with 5 000", "5000.bytes_connection"), ("with 10 000", "10000.bytes_connection"), ("handshake µs", "handshake_us"),
-          ("database", "database_us")),
-    "E": (("annotations", "annotations"), ("first ms, p50", "first.p50"), ("last ms, p50", "all.p50"), ("max", "all.max"), ("server µs a join", "server_us_join"), ("bytes each", "bytes_annotation"),
-          ("100 000: first", "many.first.p50"), ("last", "many.all.p50")),
-    "F": (("acknowledged p50 ms", "answer.p50"), ("p99", "answer.p99"), ("max", "answer.max"), ("another client p50", "delivery.p50"), ("p99", "delivery.p99"), ("max", "delivery.max"),
-          ("server µs an op", "server_us_op"), ("database", "database_us_op")),
+    "A1": LATENCY + (("deliveries/s", "deliveries_s"),) + PER_DELIVERY + BUSY + ANSWER,
+    "A2": (("deliveries/s", "deliveries_s"), ("ops/s", "rate")) + LATENCY + PER_DELIVERY + BUSY,
+    "B1": LATENCY + (("ops/s", "ops_s"), ("deliveries/s", "deliveries_s")) + PER_OP + BUSY + ANSWER,
+    "B2": (("ops/s", "ops_s"), ("deliveries/s", "deliveries_s")) + LATENCY + PER_OP + BUSY,
+    "C1": (("ops/s", "ops_s"),) + PER_OP + (("bytes an op, 11 clients", "bytes_op"),) + BUSY + LATENCY + ANSWER,
+    "C2": (("ops/s", "ops_s"),) + PER_OP + (("bytes an op, 11 clients", "bytes_op"),) + BUSY + LATENCY + ANSWER,
+    "D": (("bytes a connection", "bytes_connection"), ("with 5 000", "5000.bytes_connection"), ("with 10 000", "10000.bytes_connection"), ("of the database", "10000.database_bytes_connection"),
+          ("arrivals/s", "arrivals_s"), ("handshake µs", "handshake_us"), ("database", "database_us")),
+    "E": (("annotations", "annotations"), ("first ms, p50", "first.p50"), ("last ms, p50", "all.p50"), ("p99", "all.p99"), ("p99.9", "all.p999"), ("max", "all.max"), ("server µs a join", "server_us_join"),
+          ("bytes each", "bytes_annotation"), ("100 000: first", "many.first.p50"), ("last", "many.all.p50"), ("p99", "many.all.p99"), ("max", "many.all.max")),
+    "F": ANSWER + (("another client p50", "delivery.p50"), ("p99", "delivery.p99"), ("p99.9", "delivery.p999"), ("max", "delivery.max")) + PER_OP,
 }
 TITLES = {"A1": "one session, 50 ops/s, 1 000 subscribers", "A2": "the same, as fast as p99 stays under 250 ms", "B1": "200 sessions of 10, each 1 op/s",
           "B2": "the same, as fast as p99 stays under 250 ms", "C1": "one script, 64 in flight, one op a frame, 10 subscribers", "C2": "the same in frames of 64",
@@ -89,12 +79,6 @@ def number(value):
     if value >= 1000:
         return f"{value:,.0f}".replace(",", " ")
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def middle(runs, read):
-    """(median, least, most) of what `read` gives of each run."""
-    values = [value for value in map(read, runs) if value is not None]
-    return (statistics.median(values), min(values), max(values)) if values else (None, None, None)
 
 
 def spread(values, runs):
@@ -135,3 +119,15 @@ def figures(runs):
             cells = [spread(middle(runs, lambda run, path=path: at(run, name, f"{workload}.{path}")), len(runs)) for _, path in columns]
             lines.append(f"| {peers.NAMES[name].title}{' (durable)' if peers.NAMES[name].is_durable else ''} | " + " | ".join(cells) + " |")
     return lines
+
+
+def columns(figures, title, prefix, columns_of, is_wanted):
+    """A table of a mode of Gloss alone: a line for each of its figures whose name begins so."""
+    names = [name for name in dict.fromkeys(name for one in figures for name in one) if name.startswith(prefix) and any(is_wanted(one[name]) for one in figures if name in one)]
+    if not names:
+        return []
+    found = ["", f"**{title}**", "", "| | " + " | ".join(heading for heading, _ in columns_of) + " |", "|---" * (len(columns_of) + 1) + "|"]
+    for name in names:
+        cells = [spread(middle(figures, lambda one, path=path: at(one, name, path)), len(figures)) for _, path in columns_of]
+        found.append(f"| {name.removeprefix(prefix) or name} | " + " | ".join(cells) + " |")
+    return found

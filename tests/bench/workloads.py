@@ -202,7 +202,7 @@ class Workloads:
         group, writing = report["groups"][readers], report["groups"][writers]
         return {"rate": rate, "delivery": self.latency(group["delivery_ms"]), "deliveries_s": group["deliveries"] / report["seconds"],
                 "ops_s": writing["answered"] / report["seconds"], "kept_up": group["deliveries"] / report["seconds"] / (rate * copies),
-                "bytes_delivery": report["bytes_in"] / max(1, group["deliveries"]), **self.costs(spent, "delivery", group["deliveries"])}
+                "bytes_delivery": report["bytes_in"] / max(1, group["deliveries"]), **self.costs(spent, "delivery", group["deliveries"]), **self.costs(spent, "op", writing["answered"])}
 
     # ---- C: one script
 
@@ -214,7 +214,8 @@ class Workloads:
             load.start("readers")
             settled, report, spent = self.at_once(load, "script")
         seconds = max(settled["ms"], 0.001) / 1000
-        return {"ops_s": tags / seconds, "seconds": seconds, "tags": tags, **self.costs(spent, "op", tags), "bytes_op": report["bytes_in"] / tags}
+        return {"ops_s": tags / seconds, "seconds": seconds, "tags": tags, **self.costs(spent, "op", tags), "bytes_op": report["bytes_in"] / tags,
+                "delivery": self.latency(report["groups"]["readers"]["delivery_ms"]), "answer": self.latency(report["groups"]["script"]["answer_ms"])}
 
     @staticmethod
     def start_silent(load, group):
@@ -262,7 +263,7 @@ class Workloads:
                                        "database_bytes_connection": (gauge.rss(self.peer.database_pids()) - database_begun) / count}
             self.settle([])
         return {**figures, "bytes_connection": figures[str(before)]["bytes_connection"], "handshake_us": figures[str(before)]["handshake_us"],
-                "database_us": figures[str(before)]["database_us"]}
+                "database_us": figures[str(before)]["database_us"], "arrivals_s": figures[str(before)]["arrivals_s"]}
 
     # ---- E: a session that has much in it
 

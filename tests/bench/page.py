@@ -1,0 +1,55 @@
+"""page.py - RESULTS.md: what runs.py has kept, in words. Each row and each column is told once, in table.py and by each mode."""
+import curve
+import gauge
+import large
+import long
+import table
+from table import number
+
+HEADINGS = {"workers": "Workers and nodes", "large": "Large documents", "long": "The long run"}
+MODES = {"workers": curve, "large": large, "long": long}
+
+
+def unique(values):
+    return list(dict.fromkeys(values))
+
+
+def about(every):
+    """Where and when: the lines above a table."""
+    load = [run["load"] for run in every]
+    lines = [f"- command: {', '.join(f'`{command}`' for command in unique(run['command'] for run in every))}; {len(every)} run{'s' if len(every) > 1 else ''}, "
+             f"{', '.join(unique(run['when'] for run in every))} UTC, {sum(run['seconds'] for run in every) / 60:.0f} minutes",
+             f"- commit: {'; '.join(unique(run['commit'] for run in every))}", f"- load before: {number(min(load))}" + (f" to {number(max(load))}" if len(load) > 1 else "")]
+    noise = [one for run in every for one in run["noise"]]
+    return lines + ([f"- noise: {gauge.noise_in_words(noise)}"] if noise else [])
+
+
+def remarks(every):
+    lines = [f"- {line}" for line in unique(line for run in every for line in run["skipped"])]
+    lines += [f"- {line}" for run in every for line in run["remarks"]]
+    return lines + [f"- FAULT: {line.splitlines()[0]}" for run in every for line in run["faults"]]
+
+
+def floors(figures):
+    found = [one["floor"]["commit"] for one in figures if one.get("floor", {}).get("commit")]
+    if not found:
+        return []
+    return [f"- floor of a commit (pgbench, one row each): p50 {min(floor['p50'] for floor in found):.2f} ms, p99 {min(floor['p99'] for floor in found):.2f} ms"]
+
+
+def beside_peers(every):
+    figures = [run["figures"] for run in every]
+    return [*about(every), *floors(figures), *remarks(every), "", "## What must be reached", "", *table.ratios(figures), "", "## Everything", *table.figures(figures)]
+
+
+def written(every):
+    """The page."""
+    lines = ["# Results", "", "Written by `tests/bench/run --record`; do not edit. What the workloads are says [README.md](README.md), how the peers are set up [PEERS.md](PEERS.md). "
+             "Figures are medians of the runs, in brackets the least and the most.", "", f"Machine: {'; '.join(unique(run['machine'] for run in every))}", ""]
+    for kind in dict.fromkeys(run["kind"] for run in every):
+        chosen = [run for run in every if run["kind"] == kind]
+        if kind == "peers":
+            lines += beside_peers(chosen)
+        else:
+            lines += ["", f"## {HEADINGS[kind]}", "", *about(chosen), *remarks(chosen), "", *MODES[kind].lines([run["figures"] for run in chosen])]
+    return "\n".join(lines) + "\n"
