@@ -70,6 +70,15 @@ class Passwords(Started):
         self.assertEqual(self.roles("ADMIN_"), admin)
         self.assertEqual(self.roles("", "OWNER_", "ADMIN_"), owner + serving + admin)
 
+    def test_a_link_to_it_is_as_good(self):
+        """A secret of Kubernetes is a link, whose own mode means nothing."""
+        os.symlink(self.write("secret", "pass\n"), self.folder + "/link")
+        done = self.run_it("gloss-start", "true", GLOSS_IMAGE_PASSWORD_FILE=self.folder + "/link")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        os.chmod(self.folder + "/secret", 0o444)
+        done = self.run_it("gloss-start", "true", GLOSS_IMAGE_PASSWORD_FILE=self.folder + "/link")
+        self.assertIn("may be read or written by everybody", done.stderr)
+
     def test_a_file_that_is_not_there_ends_it(self):
         for kind in ("", "OWNER_", "ADMIN_"):
             done = self.run_it("gloss-start", "true", **{f"GLOSS_IMAGE_{kind}PASSWORD_FILE": "/nowhere"})

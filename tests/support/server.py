@@ -207,7 +207,7 @@ class Server:
         self.workers_wanted, self.extra, self.own_cluster = workers, settings or {}, own_cluster
         self.process, self.cluster, self.port, self.ready_fd, self.keeper = None, cluster, None, None, None
         self.is_guest = cluster is not None
-        self.prefix = []  # of every command: where it runs
+        self.prefix = os.environ.get("GLOSS_TEST_PREFIX", "").split()  # of every command: where it runs
         self.program = GLOSSD  # from the next start on
         self.sessions = []  # of processes, one for each start
         self.ca = self.folder + "/cert/ca/ca.crt"

@@ -1,0 +1,119 @@
+#!/usr/bin/python3
+"""Dashboard and alert rules ask only for what the server counts, and in the way that fits its kind; alerts, dashboard and handbook know of the same ones."""
+import json
+import os
+import re
+import unittest
+
+DOCKER = os.path.join(os.environ["GLOSS_SOURCE_DIR"], "docker")
+OF_PROMETHEUS = {"up"}
+LABELS_OF_PROMETHEUS = {"job", "instance"}
+HISTOGRAM_PARTS = ("_bucket", "_sum", "_count")
+
+
+def read(name):
+    with open(os.path.join(DOCKER, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def metrics():
+    """{name: (kind, its labels)} of metrics.md, which another test compares with the program."""
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| ([^|]*) \|", read("metrics.md"), re.M)
+    return {name: (kind, set(labels.split())) for name, kind, labels in rows}
+
+
+def series(metric, name):
+    """The metric that a name in a query stands for, and which part of a histogram; None when there is none."""
+    for part in HISTOGRAM_PARTS:
+        base = name[: -len(part)]
+        if name.endswith(part) and metric.get(base, ("",))[0] == "histogram":
+            return base, part
+    return (name, "") if name in metric and metric[name][0] != "histogram" else (None, "")
+
+
+def complaints(metric, events, query):
+    """What is wrong with a query."""
+    wrong = []
+    for name, selector in re.findall(r"\b(gloss_\w+)(?:\{([^}]*)\})?", query):
+        base, part = series(metric, name)
+        if not base:
+            wrong.append(f"no metric {name}")
+            continue
+        kind, labels = metric[base]
+        known = labels | LABELS_OF_PROMETHEUS
+        for label, values in re.findall(r'(\w+)\s*=~?\s*"([^"]*)"', selector or ""):
+            if label not in known:
+                wrong.append(f"{name} has no label {label}")
+            wrong += [f"no event {event}" for event in values.split("|") if label == "event" and event not in events]
+        grows = kind == "counter" or part
+        is_rated = re.search(r"\b(rate|increase)\s*\(\s*" + name + r"\b", query)
+        if grows and not is_rated:
+            wrong.append(f"{name} grows for ever: rate() or increase() of it")
+        if is_rated and not grows:
+            wrong.append(f"{name} is as it is now: no rate() of it")
+        for by in re.findall(r"\bby\s*\(([^)]*)\)", query):
+            wrong += [f"{name} has no label {label}" for label in re.findall(r"\w+", by) if label not in known]
+        if part == "_bucket" and "histogram_quantile" not in query:
+            wrong.append(f"{name} without histogram_quantile()")
+    for name in re.findall(r"(?<![\w\"=$.])([a-z]+)(?=\{| ==)", query):
+        if name not in OF_PROMETHEUS and not name.startswith("gloss_"):
+            wrong.append(f"no metric {name}")
+    return wrong
+
+
+class Watching(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.metric = metrics()
+        with open(os.path.join(os.environ["GLOSS_SOURCE_DIR"], "service/base/events.def"), encoding="utf-8") as file:
+            cls.events = set(re.findall(r'LOG_EVENT\(\w+,\s*"([^"]+)"', file.read()))
+        cls.dashboard = json.loads(read("grafana.json"))
+        cls.queries = [(panel["title"], target["expr"]) for panel in cls.dashboard["panels"] for target in panel.get("targets", [])]
+        cls.alerts = re.findall(r"- alert: (\w+)\s+expr: (.*)", read("alerts.yaml"))
+
+    def test_tables_are_read(self):
+        self.assertGreater(len(self.metric), 30)
+        self.assertGreater(len(self.events), 30)
+        self.assertGreater(len(self.queries), 40)
+        self.assertGreater(len(self.alerts), 5)
+
+    def test_each_query_is_of_what_is_counted(self):
+        for where, query in self.queries + self.alerts:
+            with self.subTest(where=where, query=query):
+                self.assertEqual(complaints(self.metric, self.events, query), [])
+                self.assertEqual(query.count("("), query.count(")"))
+
+    def test_what_is_wrong_is_found(self):
+        for query, word in (("gloss_nothing", "no metric"), ("gloss_ops_total", "rate()"), ("rate(gloss_ready[5m])", "no rate()"), ("sum by (reason) (gloss_ready)", "no label"),
+                            ('gloss_ready{reason="x"}', "no label"), ("rate(gloss_commit_seconds[5m])", "no metric"), ('down{job="gloss"} == 0', "no metric"),
+                            ('increase(gloss_events_total{event="worker.happy"}[1m])', "no event"), ("rate(gloss_commit_seconds_bucket[5m])", "histogram_quantile")):
+            with self.subTest(query=query):
+                self.assertIn(word, " ".join(complaints(self.metric, self.events, query)))
+
+    def test_everything_that_is_counted_is_on_the_dashboard(self):
+        asked = {series(self.metric, name)[0] for _, query in self.queries for name in re.findall(r"gloss_\w+", query)}
+        self.assertEqual(set(self.metric) - asked, set())
+
+    def test_panels_are_whole(self):
+        panels = self.dashboard["panels"]
+        self.assertEqual(len({panel["id"] for panel in panels}), len(panels), "two panels with one id")
+        places = {}
+        for panel in panels:
+            self.assertEqual(panel.get("datasource", {"uid": "${datasource}"})["uid"], "${datasource}", panel["title"])
+            self.assertEqual(len({target["refId"] for target in panel.get("targets", [])}), len(panel.get("targets", [])), panel["title"])
+            box = panel["gridPos"]
+            self.assertLessEqual(box["x"] + box["w"], 24, panel["title"])
+            for x in range(box["x"], box["x"] + box["w"]):
+                for y in range(box["y"], box["y"] + box["h"]):
+                    self.assertEqual(places.setdefault((x, y), panel["title"]), panel["title"], "one panel lies on another")
+
+    def test_alerts_are_told_of(self):
+        """Each alert stands in the handbook, which knows of no other; each but the one about the machine is named by the panel that shows why."""
+        handbook = re.findall(r"^\| (Gloss\w+) \|", read("README.md"), re.M)
+        self.assertEqual(sorted(name for name, _ in self.alerts), sorted(handbook))
+        told = " ".join(panel.get("description", "") for panel in self.dashboard["panels"])
+        self.assertEqual([name for name, _ in self.alerts if name not in told and name != "GlossGone"], [])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
