@@ -159,7 +159,8 @@ struct lg_accepted {
 int64_t lg_time_ms(void); /* since 1970 */
 /* asked is {"id"?, "base"?, "change"}; what is not given is filled in. list: ops asked for just before, not in the session yet. */
 int lg_op_make(struct gloss_session *session, const json_t *asked, const struct lg_op *list, struct lg_op **out);
-enum gl_code lg_op_read(const json_t *asked, struct lg_op **out); /* as it was written; no session is asked */
+enum gl_code lg_op_read(const json_t *asked, struct lg_op **out); /* as it was written, "was" too; no session is asked */
+void lg_op_swap_texts(struct lg_op *op, struct lg_op *other);     /* request and original */
 void lg_op_free(struct lg_op *op);
 void lg_ops_free(struct lg_op *list);
 void lg_op_done(struct lg_op *op, const struct gloss_error *error);

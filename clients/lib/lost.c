@@ -96,22 +96,23 @@ bool lg_lost_lower(struct gloss_session *session, struct lg_op *op, uint64_t sam
     if (!json_is_integer(base) || (uint64_t)json_integer_value(base) <= same) {
         return true;
     }
-    char *original = strndup(op->request, op->len);
-    size_t len = op->len;
     json_t *lower = json_integer((json_int_t)same);
+    bool was_lowered = op->original != NULL; /* if it arrived, then as it was first */
+    if (!was_lowered) {
+        op->original = strndup(op->request, op->len);
+        op->original_len = op->len;
+    }
     if (!op->is_left_over || op->is_base_known) {
         lg_base_see(session, op);
     }
     op->is_on_disk = is_on_disk && is_waiting;
-    bool is_lower = original && lower && lg_op_renew(session, op, lower, NULL) == GLOSS_OK;
+    bool is_lower = op->original && lower && lg_op_renew(session, op, lower, NULL) == GLOSS_OK;
     op->is_on_disk = is_on_disk;
     json_decref(lower);
-    if (is_lower && !op->original) {
-        op->original = original;
-        op->original_len = len;
-        original = NULL;
+    if (!is_lower && !was_lowered) {
+        free(op->original);
+        op->original = NULL;
     }
-    free(original);
     if (is_lower && op->state == LG_OP_KEPT) {
         lg_queue_keep(session, op);
     }

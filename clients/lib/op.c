@@ -176,6 +176,19 @@ int lg_op_make(struct gloss_session *session, const json_t *asked, const struct 
     return code;
 }
 
+static enum gl_code read_original(const json_t *was, struct lg_op *op)
+{
+    struct lg_op before = {0};
+    memcpy(before.id, op->id, sizeof(before.id));
+    if (!json_is_object(json_object_get(was, "change"))) {
+        return GL_E_MALFORMED;
+    }
+    enum gl_code code = write_request(&before, json_object_get(was, "base"), NULL, json_object_get(was, "change"));
+    op->original = before.request;
+    op->original_len = before.len;
+    return code;
+}
+
 enum gl_code lg_op_read(const json_t *asked, struct lg_op **out)
 {
     const json_t *change = json_object_get(asked, "change");
@@ -191,12 +204,28 @@ enum gl_code lg_op_read(const json_t *asked, struct lg_op **out)
     gl_uuid_format(&id, op->id);
     take_subject(change, op);
     enum gl_code code = write_request(op, json_object_get(asked, "base"), NULL, change);
+    if (code == GL_OK && json_object_get(asked, "was")) {
+        code = read_original(json_object_get(asked, "was"), op);
+    }
     if (code != GL_OK) {
         lg_op_free(op);
         op = NULL;
     }
     *out = op;
     return code;
+}
+
+void lg_op_swap_texts(struct lg_op *op, struct lg_op *other)
+{
+    struct lg_op mine = *op;
+    op->request = other->request;
+    op->len = other->len;
+    op->original = other->original;
+    op->original_len = other->original_len;
+    other->request = mine.request;
+    other->len = mine.len;
+    other->original = mine.original;
+    other->original_len = mine.original_len;
 }
 
 void lg_op_free(struct lg_op *op)
@@ -247,6 +276,8 @@ int lg_op_renew(struct gloss_session *session, struct lg_op *op, const json_t *b
     change = change ? change : json_object_get(asked, "change");
     memcpy(copy.id, op->id, sizeof(copy.id));
     copy.view = op->view;
+    copy.original = op->original;
+    copy.original_len = op->original_len;
     enum gl_code code = write_request(&copy, needs_base(change) ? base : NULL, NULL, change);
     if (code != GL_OK) {
         return could_not_write(session->g, code);
@@ -276,13 +307,16 @@ int lg_op_restore(struct gloss_session *session, struct lg_op *op)
 {
     struct gl_err err = {0};
     json_t *asked = NULL;
-    enum gl_code code = gl_json_load(gl_slice_of(op->original, op->original_len), &asked, &err);
+    char *original = op->original;
+    enum gl_code code = gl_json_load(gl_slice_of(original, op->original_len), &asked, &err);
+    op->original = NULL; /* on disk it is as it was, too */
     int result = code == GL_OK ? lg_op_renew(session, op, json_object_get(asked, "base"), json_object_get(asked, "change"))
                                : lg_fail_gl(session->g, &err);
     json_decref(asked);
     if (result == GLOSS_OK) {
-        free(op->original);
-        op->original = NULL;
+        free(original);
+    } else {
+        op->original = original;
     }
     return result;
 }

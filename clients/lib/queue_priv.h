@@ -3,11 +3,13 @@
  *
  * They are JSON, in the order in which things happened:
  *   {"account","session","url"}                        the first one
- *   {"at","ops":[{"base"?,"change","id"}],"step"?,"view"?}  asked for; step: all or none; view: {"chain","seq"} of the session then (base.c)
- *   {"renewed":{"base"?,"change","id"},"view"?}        to be sent like this instead
+ *   {"at","ops":[op],"step"?,"view"?}                  asked for; step: all or none; view: {"chain","seq"} of the session then (base.c)
+ *   {"renewed":op,"view"?}                             to be sent like this instead
  *   {"error","kept":[id],"renewed"?,"view"?}           refused, and kept; to be sent like this
  *   {"answered":[id]}                                  over: refused, or given up
  *   {"accepted":[{"at","id","seq"}]}                   over, and remembered (accepted.c); {"forgotten":true}: not all of them
+ * op is {"base"?,"change","id","was"?}; was: {"base"?,"change","id"}, before its base was lowered (lost.c). If it arrived like that, only like that is it
+ * known to the server.
  */
 #ifndef LG_QUEUE_PRIV_H
 #define LG_QUEUE_PRIV_H

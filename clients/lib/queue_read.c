@@ -128,10 +128,7 @@ static enum gl_code read_renewed(struct gloss_session *session, const json_t *re
         return gl_fail(err, code, "a record of the queue cannot be read");
     }
     if (op) {
-        char *request = op->request;
-        op->request = renewed->request;
-        renewed->request = request;
-        op->len = renewed->len;
+        lg_op_swap_texts(op, renewed);
         op->base_seq = renewed->base_seq;
         read_view(record, &op->view);
         session->has_bases = true;

@@ -34,6 +34,19 @@ static void write_view(struct gl_buf *buf, const struct lg_view *view)
     }
 }
 
+/* With what it was before its base was lowered: the server may have it like that. */
+static void write_op(struct gl_buf *buf, const struct lg_op *op)
+{
+    if (!op->original) {
+        gl_buf_put(buf, op->request, op->len);
+        return;
+    }
+    gl_buf_put(buf, op->request, op->len - 1);
+    gl_buf_str(buf, ",\"was\":");
+    gl_buf_put(buf, op->original, op->original_len);
+    gl_buf_byte(buf, '}');
+}
+
 void lg_queue_write_ops(struct gl_buf *buf, const struct lg_op *list, size_t count)
 {
     bool is_one_view = true;
@@ -43,7 +56,7 @@ void lg_queue_write_ops(struct gl_buf *buf, const struct lg_op *list, size_t cou
     gl_buf_byte(buf, '[');
     for (const struct lg_op *op = list; op && count > 0; op = op->next, count--) {
         gl_buf_str(buf, op == list ? "" : ",");
-        gl_buf_put(buf, op->request, op->len);
+        write_op(buf, op);
         is_one_view = is_one_view && lg_base_is_same(&op->view, &list->view);
     }
     gl_buf_byte(buf, ']');
@@ -71,7 +84,7 @@ void lg_queue_write_kept(struct gl_buf *buf, const struct lg_op *op)
     gl_buf_str(buf, "\"]");
     if (op->original || op->error.code == GLOSS_E_LOST) {
         gl_buf_str(buf, ",\"renewed\":");
-        gl_buf_put(buf, op->request, op->len);
+        write_op(buf, op);
     }
     write_view(buf, &op->view);
     gl_buf_byte(buf, '}');
@@ -90,7 +103,7 @@ static void write_accepted(struct gl_buf *buf, const char *comma, const char *id
 void lg_queue_write_renewed(struct gl_buf *buf, const struct lg_op *op)
 {
     gl_buf_str(buf, "{\"renewed\":");
-    gl_buf_put(buf, op->request, op->len);
+    write_op(buf, op);
     write_view(buf, &op->view);
     gl_buf_byte(buf, '}');
 }

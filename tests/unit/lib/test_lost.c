@@ -436,37 +436,91 @@ START_TEST(base__that_waited_on_disk__is_sent_as_it_is_over_the_same_log)
 }
 END_TEST
 
-/* Its answer was lost, and then the log; but not as far as that: it is found by its id, though it is sent with another base first. */
+/* Ana's edit is op 3, and its answer was lost; then the log was, but not as far as that. It waits to be sent, with another base. */
+static void lower_what_arrived(struct client *ana, struct fake *fake, const char *dir)
+{
+    char annotation[GLOSS_ID];
+    struct gloss_pending waiting;
+    fake_start(fake);
+    somebody(fake, "first");
+    somebody(fake, "second");
+    begin(ana, fake, dir, true);
+    choice = GLOSS_KEEP;
+    client_join(ana, NULL);
+    WAIT_FOR(ana, ana->seen[GLOSS_EV_SYNCED]);
+    gloss_annotation_id(gloss_annotation_at(ana->session, 0), annotation);
+    fake_do(fake, "{\"do\":\"fault\",\"fault\":\"lose_answer\"}");
+    json_t *change = json_pack("{s:s, s:s, s:s}", "kind", "annotation.update", "annotation", annotation, "note", "anas");
+    ck_assert_int_eq(gloss_submit_change(ana->session, change, NULL, NULL, client_on_result, ana), 0);
+    json_decref(change);
+    fake_do(fake, "{\"do\":\"fault\",\"fault\":\"busy\",\"times\":1000000,\"after\":1}");
+    WAIT_FOR(ana, gloss_session_seq(ana->session) == 3);
+    somebody(fake, "lost");
+    WAIT_FOR(ana, gloss_session_seq(ana->session) == 4);
+    fake_do(fake, "{\"do\":\"rewind\",\"to\":3,\"then\":4}");
+    fake_do(fake, "{\"do\":\"drop\"}");
+    WAIT_FOR(ana, ana->seen[GLOSS_EV_RESYNC] == 1 && gloss_session_is_proven(ana->session));
+    ck_assert(gloss_pending_at(ana->session, 0, &waiting));
+    ck_assert_int_eq(json_integer_value(waiting.base), 0);
+    ck_assert_uint_eq(ana->results, 0);
+}
+
+/* It is found by its id, though it is sent with another base first. */
 START_TEST(op__of_unknown_outcome_that_is_there_after_all__is_found_by_its_id)
 {
     struct fake fake;
     struct client ana;
-    char annotation[GLOSS_ID];
-    fake_start(&fake);
-    somebody(&fake, "first");
-    somebody(&fake, "second");
-    begin(&ana, &fake, NULL, true);
-    client_join(&ana, NULL);
-    WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED]);
-    gloss_annotation_id(gloss_annotation_at(ana.session, 0), annotation);
-    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"lose_answer\"}");
-    json_t *change = json_pack("{s:s, s:s, s:s}", "kind", "annotation.update", "annotation", annotation, "note", "anas");
-    ck_assert_int_eq(gloss_submit_change(ana.session, change, NULL, NULL, client_on_result, &ana), 0);
-    json_decref(change);
-    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"busy\",\"times\":1000,\"after\":1}");
-    WAIT_FOR(&ana, gloss_session_seq(ana.session) == 3);
-    somebody(&fake, "lost");
-    WAIT_FOR(&ana, gloss_session_seq(ana.session) == 4);
-    ck_assert_uint_eq(ana.results, 0);
-    fake_do(&fake, "{\"do\":\"rewind\",\"to\":3,\"then\":4}");
+    lower_what_arrived(&ana, &fake, NULL);
     fake_do(&fake, "{\"do\":\"clear\"}");
-    fake_do(&fake, "{\"do\":\"drop\"}");
     WAIT_FOR(&ana, ana.results == 1);
     ck_assert_uint_eq(ana.accepted, 1);
     ck_assert_uint_eq(ana.repeated, 1);
     ck_assert_uint_eq(ana.result_seq, 3);
     ck_assert_uint_eq(asked, 0);
     stop(&ana, &fake);
+}
+END_TEST
+
+/* Also when the program ended in between, and when the journal was written anew since (what a resync makes forgotten does that). */
+static void find_after_restart(bool is_written_anew)
+{
+    char dir[64];
+    struct fake fake;
+    struct client ana;
+    make_dir(dir);
+    lower_what_arrived(&ana, &fake, dir);
+    client_free(&ana);
+    if (is_written_anew) {
+        begin(&ana, &fake, dir, true);
+        client_join(&ana, NULL);
+        WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED] == 1);
+        fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"resync\"}");
+        fake_do(&fake, "{\"do\":\"drop\"}");
+        WAIT_FOR(&ana, ana.seen[GLOSS_EV_RESYNC] == 1 && ana.seen[GLOSS_EV_SYNCED] == 2);
+        pass(&ana, 20);
+        client_free(&ana);
+    }
+    fake_do(&fake, "{\"do\":\"clear\"}");
+    begin(&ana, &fake, dir, true);
+    client_join(&ana, NULL);
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_RESULT] == 1 || asked > 0);
+    ck_assert_uint_eq(asked, 0);
+    ck_assert_uint_eq(result_seq, 3);
+    ck_assert_uint_eq(gloss_pending_count(ana.session), 0);
+    stop(&ana, &fake);
+    empty_dir(dir);
+    drop_dir(dir);
+}
+
+START_TEST(op__of_unknown_outcome_that_is_there_after_all__is_found_after_a_restart)
+{
+    find_after_restart(false);
+}
+END_TEST
+
+START_TEST(op__of_unknown_outcome_that_is_there_after_all__is_found_in_a_journal_written_anew)
+{
+    find_after_restart(true);
 }
 END_TEST
 
@@ -566,6 +620,8 @@ RUN("lost", accepted__and_lost__is_told_one_by_one__and_sent_again_under_its_id,
     base__of_a_past_that_is_lost__is_not_sent_before_the_disk_has_the_other,
     base__that_waited_on_disk_while_the_log_went_back__overwrites_nothing,
     base__that_waited_on_disk__is_sent_as_it_is_over_the_same_log,
-    op__of_unknown_outcome_that_is_there_after_all__is_found_by_its_id, op__that_waited_while_the_log_went_back__is_sent_again,
-    names__of_a_past_that_is_lost__are_read_anew, submit_only__and_lost__is_told_when_it_is_joined_again,
-    what_is_remembered__is_bounded__and_says_where_it_ends)
+    op__of_unknown_outcome_that_is_there_after_all__is_found_by_its_id,
+    op__of_unknown_outcome_that_is_there_after_all__is_found_after_a_restart,
+    op__of_unknown_outcome_that_is_there_after_all__is_found_in_a_journal_written_anew,
+    op__that_waited_while_the_log_went_back__is_sent_again, names__of_a_past_that_is_lost__are_read_anew,
+    submit_only__and_lost__is_told_when_it_is_joined_again, what_is_remembered__is_bounded__and_says_where_it_ends)
