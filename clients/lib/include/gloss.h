@@ -267,8 +267,11 @@ struct gloss_join {
     uint64_t since;    /* GLOSS_FROM_LOG: the last seq that you have */
     const char *chain; /* the chain at since (64 hex digits); needed with since above 0 */
     bool replica;      /* keep the state (with GLOSS_FROM_LOG: only from 0) */
-    bool submit_only;  /* no ops are sent: only gloss_submit. No replica */
-    bool names;        /* keep labels and members current too: gloss_label_name, gloss_member_name. SYNCED waits for them */
+    /* No ops are sent: only gloss_submit. No replica. Who gives numbers as bases says by GLOSS_FROM_LOG, since and chain in view of which log: until it is
+     * joined that is kept beside each op in queue_dir, and the next run sends a base as it is if the server has the same log there. Of a base without it (or
+     * behind since) nothing is known: the next run takes it for 0, and what others had changed by then is asked about. */
+    bool submit_only;
+    bool names; /* keep labels and members current too: gloss_label_name, gloss_member_name. SYNCED waits for them */
     /* What follows came after 0.1. */
     bool cache;    /* keep the replica in queue_dir too: it is there at once the next time, and is continued by seq if it fits */
     bool no_queue; /* this session's ops in memory only, although there is a queue_dir */
