@@ -33,6 +33,15 @@ static char *text_of(const gl_uuid *id)
     return text;
 }
 
+static void scribe_elsewhere(struct scribe *scribe)
+{
+    gl_uuid document, revision, session;
+    gl_hash sha256 = gl_sha256("Another text, of no length.", 27);
+    bench_document(&bench, "Another text, of no length.", &document, &revision, &session);
+    scribe_init(scribe, &bench, &session, &bench.ana);
+    scribe->state->chain = gl_chain_start(&session, sha256.bytes);
+}
+
 static uint64_t head_of(const gl_uuid *stream)
 {
     return db_count(&bench.db, "select head from stream where id = '%s'", text_of(stream));
@@ -153,12 +162,8 @@ END_TEST
 START_TEST(append__while_somebody_holds_the_row__is_locked_and_others_go_on)
 {
     /* given */
-    gl_uuid document, revision, session;
-    bench_document(&bench, "Another text, of no length.", &document, &revision, &session);
     struct scribe other;
-    scribe_init(&other, &bench, &session, &bench.ana);
-    gl_hash sha256 = gl_sha256("Another text, of no length.", 27);
-    other.state->chain = gl_chain_start(&session, sha256.bytes);
+    scribe_elsewhere(&other);
     db_do(&bench.db, "begin");
     db_do(&bench.db, "select from stream where id = '%s' for update", text_of(&bench.session));
     /* when  */
@@ -179,12 +184,8 @@ END_TEST
 START_TEST(append__while_somebody_holds_an_annotation__is_locked_and_others_do_not_wait)
 {
     /* given */
-    gl_uuid document, revision, session;
-    bench_document(&bench, "Another text, of no length.", &document, &revision, &session);
     struct scribe other;
-    scribe_init(&other, &bench, &session, &bench.ana);
-    gl_hash sha256 = gl_sha256("Another text, of no length.", 27);
-    other.state->chain = gl_chain_start(&session, sha256.bytes);
+    scribe_elsewhere(&other);
     scribe_write(&ana, 2);
     append_wait(&bench, bench.store, &ana.stream, 1);
     scribe_committed(&ana);
@@ -279,12 +280,8 @@ END_TEST
 START_TEST(append__that_the_database_refuses__fails_alone)
 {
     /* given */
-    gl_uuid document, revision, session;
-    bench_document(&bench, "Another text, of no length.", &document, &revision, &session);
     struct scribe other;
-    scribe_init(&other, &bench, &session, &bench.ana);
-    gl_hash sha256 = gl_sha256("Another text, of no length.", 27);
-    other.state->chain = gl_chain_start(&session, sha256.bytes);
+    scribe_elsewhere(&other);
     scribe_write(&ana, 2);
     scribe_write(&other, 2);
     other.ops[1].id = other.ops[0].id; /* the same op twice: a mistake of ours */
@@ -294,7 +291,7 @@ START_TEST(append__that_the_database_refuses__fails_alone)
     /* then  */
     ck_assert_int_eq(both[0].outcome, APPEND_COMMITTED);
     ck_assert_int_eq(both[1].outcome, APPEND_FAILED);
-    ck_assert_uint_eq(head_of(&session), 0);
+    ck_assert_uint_eq(head_of(&other.state->stream), 0);
     scribe_fini(&other);
 }
 END_TEST
@@ -546,15 +543,6 @@ START_TEST(two_writers__racing_for_one_stream__leave_a_log_without_a_gap)
 END_TEST
 
 /* ---- several connections of one store */
-
-static void scribe_elsewhere(struct scribe *scribe)
-{
-    gl_uuid document, revision, session;
-    gl_hash sha256 = gl_sha256("Another text, of no length.", 27);
-    bench_document(&bench, "Another text, of no length.", &document, &revision, &session);
-    scribe_init(scribe, &bench, &session, &bench.ana);
-    scribe->state->chain = gl_chain_start(&session, sha256.bytes);
-}
 
 static struct store *patient_store(unsigned writers)
 {
