@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "service/store/kept.h"
 #include "service/store/store_priv.h"
 
 #define RECENT_BYTES_MAX ((uint64_t)8 << 20) /* of payloads, with a session's state */
@@ -293,11 +294,6 @@ static void state_done(struct request *request, struct conn *conn, enum gl_code 
 static const struct request_kind state_kind = {
     .name = "session_load", .send = state_send, .result = state_result, .done = state_done, .lost = read_lost, .drop = read_drop};
 
-struct kept {
-    struct store_state state;
-    struct gl_arena arena;
-};
-
 struct store_state *store_state_keep(const struct store_state *lent)
 {
     struct read *read = (struct read *)((char *)(uintptr_t)lent - offsetof(struct read, of.state));
@@ -308,19 +304,6 @@ struct store_state *store_state_keep(const struct store_state *lent)
     read->of.state.records = NULL;
     read->of.state.recent = NULL;
     return &kept->state;
-}
-
-void store_state_free(struct store_state **address)
-{
-    struct kept *kept = (struct kept *)(void *)*address;
-    if (!kept) {
-        return;
-    }
-    mem_free(&kept->state.records);
-    mem_free(&kept->state.recent);
-    gl_arena_fini(&kept->arena);
-    mem_free(&kept);
-    *address = NULL;
 }
 
 void store_session_load(struct store *store, const gl_uuid *account, const gl_uuid *session, size_t recent_max, store_state_fn fn,

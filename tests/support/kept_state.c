@@ -1,15 +1,10 @@
 /*
- * kept_state.c - store_state_keep and store_state_free for stores of tests: a copy of everything. Linked beside service/store/store.h's other functions.
+ * kept_state.c - store_state_keep for stores of tests: a copy of everything. Linked beside service/store/store.h's other functions, and beside kept.c.
  */
 #include <stdlib.h>
 
 #include "service/base/mem.h"
-#include "service/store/store.h"
-
-struct kept {
-    struct store_state state;
-    struct gl_arena arena;
-};
+#include "service/store/kept.h"
 
 static struct gl_slice keep(struct kept *kept, struct gl_slice slice)
 {
@@ -37,17 +32,4 @@ struct store_state *store_state_keep(const struct store_state *lent)
         kept->state.recent[i].payload = keep(kept, lent->recent[i].payload);
     }
     return &kept->state;
-}
-
-void store_state_free(struct store_state **address)
-{
-    struct kept *kept = (struct kept *)(void *)*address;
-    if (!kept) {
-        return;
-    }
-    mem_free(&kept->state.records);
-    mem_free(&kept->state.recent);
-    gl_arena_fini(&kept->arena);
-    mem_free(&kept);
-    *address = NULL;
 }
