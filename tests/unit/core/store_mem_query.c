@@ -1,0 +1,119 @@
+/* store_mem_query.c - plain queries: a role, or ops by their ids. The library's methods are tested against PostgreSQL, here they only have to link. */
+#include "tests/unit/core/store_mem_priv.h"
+
+#include <check.h>
+
+#include "service/base/loop.h"
+#include "service/base/mem.h"
+
+struct store_rows {
+    size_t count;
+    gl_uuid project;
+    enum gl_role role;
+    uint64_t head, epoch;
+    const struct logged *ops[2048];
+    const struct gl_annotation *ends[2048]; /* of annotation_ends, with the places of what was asked for */
+    size_t places[2048];
+    bool are_ends;
+};
+
+static void find_ends(const struct question *q, struct store_rows *rows)
+{
+    const struct db *db = q->store->db;
+    rows->are_ends = true;
+    for (size_t i = 0; i < q->count && rows->role >= GL_VIEWER; i++)
+        for (size_t k = 0; k < db->record_count; k++)
+            if (gl_uuid_equal(&db->records[k]->id, &q->ids[i]) && gl_uuid_equal(&db->record_of[k]->id, &q->sessions[i])) {
+                rows->places[rows->count] = i + 1;
+                rows->ends[rows->count++] = db->records[k];
+            }
+}
+
+static void rows_now(void *ctx)
+{
+    struct question *q = ctx;
+    struct db *db = q->store->db;
+    struct store_rows rows = {
+        .project = db->project.id, .role = db_role_of(db, &q->account), .head = db_log_of(db, &q->id)->head, .epoch = db->epoch};
+    if (q->max == STORE_Q_accounts_disabled) {
+        for (size_t i = 0; i < q->count; i++)
+            rows.count |= gl_uuid_equal(&q->ids[i], &db->disabled);
+        rows.project = db->disabled;
+        q->count = 0;
+    } else {
+        rows.count = !q->ids && q->max == STORE_Q_role_of_project && rows.role >= GL_VIEWER;
+    }
+    if (q->max == STORE_Q_annotation_ends)
+        find_ends(q, &rows);
+    for (size_t i = 0; i < q->count && !q->sessions && store_mem_may_read(q) == GL_OK; i++)
+        if ((rows.ops[rows.count] = db_find_op(db_log_of(db, &q->id), &q->ids[i])))
+            rows.count++;
+    rows.count += q->max == STORE_Q_ops_by_id && rows.count == 0 && store_mem_may_read(q) == GL_OK;
+    ((store_rows_fn)(uintptr_t)q->fn)(q->ctx, q->is_unreadable ? GL_E_STORE_DOWN : GL_OK, q->is_unreadable ? NULL : &rows);
+    mem_free(&q->ids);
+    mem_free(&q->sessions);
+    mem_free(&q);
+}
+
+void store_query(struct store *store, enum store_query_id query, const gl_uuid *account, const struct store_param *params,
+                 size_t count, store_rows_fn fn, void *ctx)
+{
+    struct question *question = store_mem_ask(store, account, NULL, (void *)(uintptr_t)fn, ctx);
+    question->max = query;
+    if (query == STORE_Q_annotation_ends)
+        question->sessions = (gl_uuid *)(void *)mem_copy(params[1].slice.data, params[1].slice.len);
+    if (query == STORE_Q_annotation_ends || query == STORE_Q_ops_by_id || query == STORE_Q_accounts_disabled) {
+        struct gl_slice ids = params[count - 1].slice;
+        question->id = params[0].uuid;
+        question->ids = (gl_uuid *)(void *)mem_copy(ids.data, ids.len);
+        question->count = ids.len / sizeof *question->ids;
+    } else {
+        ck_assert_msg(query == STORE_Q_role_of_project || query == STORE_Q_document_by_sha,
+                      "these tests ask for roles, ops and new documents only");
+    }
+    loop_defer(store->loop, rows_now, question);
+}
+
+size_t store_rows_count(const struct store_rows *rows)
+{
+    return rows->count;
+}
+gl_uuid store_uuid(const struct store_rows *rows, size_t row, size_t column)
+{
+    if (rows->are_ends)
+        return rows->ends[row]->label;
+    return !rows->ops[row] ? rows->project : column == 1 ? rows->ops[row]->id : rows->ops[row]->account;
+}
+struct gl_slice store_text(const struct store_rows *rows, size_t row, size_t column)
+{
+    (void)row;
+    (void)column;
+    return gl_slice_str(gl_role_name(rows->role));
+}
+bool store_is_null(const struct store_rows *rows, size_t row, size_t column)
+{
+    if (rows->are_ends)
+        return !rows->ends[row]->has_label;
+    return column > 0 && !rows->ops[row];
+}
+uint64_t store_u64(const struct store_rows *rows, size_t row, size_t column)
+{
+    if (rows->are_ends)
+        return rows->places[row];
+    return column == 0 ? rows->head : column == 3 ? rows->epoch : rows->ops[row]->seq;
+}
+bool store_bool(const struct store_rows *rows, size_t row, size_t column)
+{
+    if (rows && rows->are_ends)
+        return rows->ends[row]->is_deleted;
+    return !rows || row || column;
+}
+struct gl_slice store_bytes(const struct store_rows *rows, size_t row, size_t column)
+{
+    (void)column;
+    return gl_slice_of(rows->ops[row]->request_hash.bytes, 32);
+}
+int64_t store_time(const struct store_rows *rows, size_t row, size_t column)
+{
+    return (int64_t)store_u64(rows, row, column);
+}
