@@ -136,6 +136,7 @@ static json_t *request(uint64_t id, size_t log, json_t *ops)
 struct visit {
     struct conn *conn;
     const struct asked *asked;
+    size_t person;
     bool is_other_words, is_somebody_else;
     uint64_t sent_ms;
 };
@@ -157,7 +158,7 @@ static void on_repeated(void *ctx, const json_t *message)
                     strcmp(error, "forbidden") == 0 || strcmp(error, "resync") == 0 || strcmp(error, "shutting_down") == 0 ||
                     strcmp(error, "not_found") == 0 || strcmp(error, "internal") == 0 || strcmp(error, "busy") == 0;
     /* whose right went meanwhile is refused for whatever reason comes first */
-    is_later |= db_project_of(&database.logs[it->log])->role_since_ms[it->person] >= visit->sent_ms;
+    is_later |= db_project_of(&database.logs[it->log])->role_since_ms[visit->person] >= visit->sent_ms;
     const bool is_new = visit->is_other_words || visit->is_somebody_else;
     if (!is_new && seq > 0 && !json_is_true(json_object_get(result, "repeated")))
         broken(3, "op %s was sent again, and answered as if it were new", it->text);
@@ -184,13 +185,14 @@ void op_arrives_again(void)
     visit->is_other_words = draw(DICE_FAULT, 3) == 0;
     visit->sent_ms = world.now_ms;
     visit->is_somebody_else = it->log == FIRST_SESSION && draw(DICE_FAULT, 5) == 0;
-    visit->conn = wire_dial(worker, visit->is_somebody_else ? (it->person + 1) % WORKERS_OF_P : it->person, on_repeated, visit);
+    visit->person = visit->is_somebody_else ? (it->person + 1) % WORKERS_OF_P : it->person;
+    visit->conn = wire_dial(worker, visit->person, on_repeated, visit);
     json_t *op = json_deep_copy(it->op);
     if (visit->is_other_words && json_is_integer(json_object_get(op, "base")) && draw(DICE_FAULT, 2))
         json_object_set_new(op, "base", json_integer(json_integer_value(json_object_get(op, "base")) + 1));
     else if (visit->is_other_words)
         json_object_set_new(json_object_get(op, "change"), "note", json_string("other words of p"));
-    trace("person %zu  sends op %s to worker %zu again%s", it->person, it->text, worker->index,
+    trace("person %zu  sends op %s to worker %zu again%s", visit->person, it->text, worker->index,
           visit->is_other_words ? ", with other words" : "");
     wire_send(visit->conn, request(1, it->log, json_pack("[o]", op)));
 }
