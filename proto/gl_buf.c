@@ -78,6 +78,11 @@ char *gl_buf_take(struct gl_buf *buf, size_t *len)
     return data;
 }
 
+void gl_buf_reserve(struct gl_buf *buf, size_t more)
+{
+    reserve(buf, more);
+}
+
 char *gl_buf_grow(struct gl_buf *buf, size_t len)
 {
     if (!reserve(buf, len)) {

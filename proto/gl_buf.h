@@ -53,7 +53,8 @@ void gl_buf_fini(struct gl_buf *buf);
 void gl_buf_clear(struct gl_buf *buf); /* empty, no error, memory kept */
 /* Hands over malloc'd bytes, with a NUL behind len; buf is empty after. NULL on error. */
 char *gl_buf_take(struct gl_buf *buf, size_t *len) GL_MUST_USE;
-char *gl_buf_grow(struct gl_buf *buf, size_t len); /* room for len bytes at the end, counted as written; NULL on error */
+void gl_buf_reserve(struct gl_buf *buf, size_t more); /* what is about to be appended: so that it is not moved as it grows */
+char *gl_buf_grow(struct gl_buf *buf, size_t len);    /* room for len bytes at the end, counted as written; NULL on error */
 void gl_buf_put_slow(struct gl_buf *buf, const void *data, size_t len);
 /* Here, because nearly everything that is written is a few bytes for which there is room. */
 static inline void gl_buf_put(struct gl_buf *buf, const void *data, size_t len)

@@ -12,6 +12,8 @@
 
 #define OPS_FRAME_BYTES (192u * 1024)
 #define PAGE_BYTES      (60u * 1024)
+#define PAGE_RECORDS    512u /* more than fit: a record has 200 bytes and more */
+#define PAGE_TAIL       16   /* what stands behind the records */
 #define TAIL_OPS        256
 
 /* Of ops in one frame; one op may be larger. */
@@ -283,43 +285,62 @@ static bool stands_in(const struct gl_annotation *annotation, const struct page_
     return false;
 }
 
-/* Puts records from `at` on into the page, of the range if there is one; where it ends. */
-static size_t fill_page(struct gl_buf *records, const struct gl_state *state, const struct page_range *range, size_t at,
-                        size_t most)
+/* The records of one page, where they are. */
+struct page_records {
+    struct gl_slice records[PAGE_RECORDS];
+    size_t count, bytes;
+};
+
+/* Records from `at` on, of the range if there is one; where the page ends. */
+static size_t find_records(struct page_records *found, const struct gl_state *state, const struct page_range *range, size_t at,
+                           size_t most)
 {
-    for (; at < state->count; at++) {
+    found->count = found->bytes = 0;
+    for (; at < state->count && found->count < PAGE_RECORDS; at++) {
         struct gl_slice record = state->items[at]->canonical;
         if ((range && !stands_in(state->items[at], range)) || (MUTATION(page_misses_deleted) && state->items[at]->is_deleted))
             continue;
-        if (records->len > 1 && records->len + record.len > most)
+        if (found->count > 0 && found->bytes + record.len > most)
             break;
-        if (records->len > 1)
-            gl_buf_byte(records, ',');
-        gl_buf_slice(records, record);
+        found->records[found->count++] = record;
+        found->bytes += record.len + 1;
     }
     return at;
+}
+
+/* Written once, where it is sent from: the records come last, and into what was begun as an empty array. */
+static void put_records(struct gl_buf *out, const struct page_records *found)
+{
+    assert(out->code != GL_OK || memcmp(out->data + out->len - 3, "[]}", 3) == 0);
+    if (out->code != GL_OK)
+        return;
+    out->len -= 2;
+    gl_buf_reserve(out, found->bytes + PAGE_TAIL);
+    for (size_t i = 0; i < found->count; i++) {
+        if (i > 0)
+            gl_buf_byte(out, ',');
+        gl_buf_slice(out, found->records[i]);
+    }
+    gl_buf_str(out, "]}");
 }
 
 static void send_page(struct subscription *subscription, struct request *page)
 {
     const struct gl_state *state = subscription->session->state;
     const struct page_range *range = page->user;
-    struct gl_session_page_result result = {.as_of = state->seq + MUTATION(page_newer_than_it_is)};
-    struct gl_buf records;
-    gl_buf_init(&records, SIZE_MAX); /* fill_page ends it */
-    gl_buf_byte(&records, '[');
+    struct gl_session_page_result result = {.as_of = state->seq + MUTATION(page_newer_than_it_is), .records_raw = GL_SLICE("[]")};
+    struct page_records found;
     const size_t quarter = subscription->peer->core->limits.frame_bytes / 4;
     size_t end =
-        fill_page(&records, state, range, range ? 0 : subscription->page_at, PAGE_BYTES < quarter ? PAGE_BYTES : quarter);
+        find_records(&found, state, range, range ? 0 : subscription->page_at, PAGE_BYTES < quarter ? PAGE_BYTES : quarter);
     if (!range)
         result.next = subscription->page_at = end + (MUTATION(page_skips_one) && end < state->count);
     result.has_next = !range;
-    gl_buf_byte(&records, ']');
-    result.records_raw = gl_buf_peek(&records);
     result.has_done = result.done = end >= state->count;
-    gl_session_page_result_write(request_result(page), &result);
+    struct gl_buf *out = request_result(page);
+    gl_session_page_result_write(out, &result);
+    put_records(out, &found);
     request_send(page);
-    gl_buf_fini(&records);
 }
 
 void deliver_pages(struct subscription *subscription)

@@ -23,6 +23,18 @@ struct frame *frame_from(struct gl_slice bytes)
     return frame;
 }
 
+struct frame *frame_take(struct gl_buf *buf)
+{
+    size_t len;
+    assert(buf->len >= FRAME_HEADROOM);
+    char *room = gl_buf_take(buf, &len);
+    if (!room)
+        abort(); /* nothing is too large that stands there: only memory can have run out */
+    struct frame *frame = mem_alloc(sizeof *frame);
+    *frame = (struct frame){.refs = 1, .len = len - FRAME_HEADROOM, .cap = len - FRAME_HEADROOM, .data = room + FRAME_HEADROOM};
+    return frame;
+}
+
 struct frame *frame_ref(struct frame *frame)
 {
     frame->refs++;

@@ -30,6 +30,7 @@ struct frame {
 };
 struct frame *frame_new(size_t cap); /* empty, room for cap bytes */
 struct frame *frame_from(struct gl_slice bytes);
+struct frame *frame_take(struct gl_buf *buf); /* what stands in it behind FRAME_HEADROOM bytes, not copied; buf is empty after */
 struct frame *frame_ref(struct frame *frame);
 void frame_unref(struct frame **frame);
 

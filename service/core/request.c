@@ -56,15 +56,23 @@ static void request_free(struct request *request)
     peer_unref(peer);
 }
 
+/* An answer is written where it will be sent from. */
+static struct gl_buf *begin_out(struct request *request)
+{
+    gl_buf_clear(&request->out);
+    gl_buf_grow(&request->out, FRAME_HEADROOM);
+    return &request->out;
+}
+
 static void send_out(struct request *request)
 {
-    struct frame *frame = frame_from(gl_buf_peek(&request->out));
+    struct frame *frame = frame_take(&request->out);
     peer_send(request->peer, &frame);
 }
 
 struct gl_buf *request_result(struct request *request)
 {
-    gl_buf_clear(&request->out);
+    begin_out(request);
     gl_result_begin(&request->out, &request->id);
     return &request->out;
 }
@@ -85,8 +93,9 @@ void request_fail_data(struct request *request, const struct gl_err *err, json_t
     metric_add_at(requests_refused, err->code);
     if (!data && gl_code_retry(err->code) == GL_LATER)
         data = json_pack("{s:i}", "retry_after_ms", RETRY_AFTER_MS);
-    gl_buf_clear(&request->out);
-    gl_refusal_write(&request->out, &request->id, err, data);
+    gl_refusal_write(begin_out(request), &request->id, err, data);
+    if (request->out.code != GL_OK) /* what others wrote, told as the current value, does not fit: the refusal does */
+        gl_refusal_write(begin_out(request), &request->id, err, NULL);
     json_decref(data);
     send_out(request);
     if (!gl_code_keeps_connection(err->code))

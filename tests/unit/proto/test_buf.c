@@ -58,6 +58,24 @@ END_TEST
 
 /* ---- gl_buf */
 
+START_TEST(buf__with_room_reserved__is_not_moved_as_it_grows_and_still_has_its_ceiling)
+{
+    struct gl_buf buf;
+    gl_buf_init(&buf, 70000);
+    gl_buf_str(&buf, "begun");
+    gl_buf_reserve(&buf, 60000);
+    const char *data = buf.data;
+    ck_assert_uint_eq(buf.len, 5);
+    for (int i = 0; i < 60000; i++)
+        gl_buf_byte(&buf, 'x');
+    ck_assert_ptr_eq(buf.data, data);
+    ck_assert_int_eq(memcmp(buf.data, "begunxx", 7), 0);
+    gl_buf_reserve(&buf, 10000);
+    ck_assert_int_eq(buf.code, GL_E_TOO_LARGE);
+    gl_buf_fini(&buf);
+}
+END_TEST
+
 START_TEST(buf__at_its_ceiling__fails_once_and_ignores_the_rest)
 {
     struct gl_buf buf;
@@ -269,6 +287,7 @@ int main(void)
     tcase_add_test(tcase, buf__taken__is_empty_and_can_be_used_again);
     tcase_add_test(tcase, buf__writes_numbers);
     tcase_add_test(tcase, slice__of_nothing__equals_the_empty_one);
+    tcase_add_test(tcase, buf__with_room_reserved__is_not_moved_as_it_grows_and_still_has_its_ceiling);
     tcase_add_test(tcase, hex__is_lower_case_and_as_long_as_asked);
     tcase_add_loop_test(tcase, base64__goes_there_and_back, 0, COUNT(base64_rows));
     tcase_add_loop_test(tcase, base64__that_is_none__is_refused_with_the_place, 0, COUNT(not_base64));
