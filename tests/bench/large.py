@@ -22,6 +22,7 @@ SIZES = {
 }
 SCREEN_LINES = 50
 KEPT = 100  # annotations that the log of any length is about
+GROWTH = 1.25  # of an op's CPU from 10^3 to 10^6: nothing but noise
 BYTES_OF_MILLION = 12 << 30  # memory that must be free for a million annotations in a worker
 CURVES = (("lengths", "log", KEPT, "a log about 100 annotations"), ("many", "annotations", 0, "an annotation for each op"))
 
@@ -145,9 +146,19 @@ OP_COLUMNS = (("acknowledged p50 ms", "op.answer.p50"), ("p99", "op.answer.p99")
               ("server µs an op", "op.server_us_op"), ("database", "op.database_us_op"))
 
 
+def cpu_grown(figures, name):
+    """CPU of an op, of server and database, at the longest by that at the shortest."""
+    found = sorted((one["length"], one["op"].get("server_us_op", 0) + one["op"].get("database_us_op", 0)) for key, one in figures.items() if key.startswith(name + " ") and "length" in one)
+    return found[-1][1] / found[0][1] if len(found) > 1 and found[0][1] else None
+
+
 def lines(figures):
     """The tables of RESULTS.md."""
-    found = table.columns(figures, "a text of 1 MB with so many annotations", "text with ", DOCUMENT_COLUMNS, lambda one: "warm" in one)
+    found = ["| what | here | at most | |", "|---|---|---|---|"]
+    for _, name, _, title in CURVES:
+        values = runs.middle(figures, lambda one, name=name: cpu_grown(one, name))
+        found.append(f"| CPU of one op, {title}: at the longest by at the shortest | {table.spread(values, len(figures))} | {number(GROWTH)} | {table.WORDS[table.is_reached(values[0], table.MOST, GROWTH)]} |")
+    found += table.columns(figures, "a text of 1 MB with so many annotations", "text with ", DOCUMENT_COLUMNS, lambda one: "warm" in one)
     for _, name, _, title in CURVES:
         found += table.columns(figures, f"one op, {title}: ops so far", name + " ", OP_COLUMNS, lambda one: "length" in one)
     return found

@@ -135,8 +135,7 @@ COLUMNS = (("kept up, ops/s", "rate"), ("minutes", "minutes"), ("p99 of delivery
 def lines(figures):
     """The tables of RESULTS.md."""
     found = ["| what | here | at most | |", "|---|---|---|---|"]
-    words = {True: "reached", False: "NOT reached", None: "not measured"}
     for what, path, most in ROWS:
         values = runs.middle(figures, lambda one, path=path: runs.at(one, "long", path))
-        found.append(f"| {what} | {table.spread(values, len(figures))} | {number(most)} | {words[table.is_reached(values[0], table.MOST, most)]} |")
+        found.append(f"| {what} | {table.spread(values, len(figures))} | {number(most)} | {table.WORDS[table.is_reached(values[0], table.MOST, most)]} |")
     return found + table.columns(figures, "half of what is kept up", "long", COLUMNS, lambda one: True)

@@ -22,11 +22,11 @@ OF_ONE = ("A1", "A2", "C1", "C2", "E", "E100", "F")
 ALL = ("D", "A1", "A2", "B1", "B2", "C1", "C2", "E", "F")  # D first: what a server has in memory before nobody else was there
 
 SIZES = {
-    "all": {"readers": 1000, "a1_s": 10, "step_s": 2.5, "bisections": 2, "b_sessions": 200, "b1_s": 8, "tags": 20000, "idle": (5000, 10000), "annotations": 10000,
+    "all": {"readers": 1000, "is_halved": True, "a1_s": 10, "step_s": 2.5, "bisections": 2, "b_sessions": 200, "b1_s": 8, "tags": 20000, "idle": (5000, 10000), "annotations": 10000,
             "joins": 7, "many": 100000, "f_s": 8, "d_sessions": 100},
-    "quick": {"readers": 1000, "a1_s": 3, "step_s": 1.2, "bisections": 1, "b_sessions": 200, "b1_s": 3, "tags": 10000, "idle": (2000,), "annotations": 10000,
+    "quick": {"readers": 1000, "is_halved": False, "a1_s": 3, "step_s": 1.2, "bisections": 1, "b_sessions": 200, "b1_s": 3, "tags": 10000, "idle": (2000,), "annotations": 10000,
               "joins": 3, "many": 0, "f_s": 2, "d_sessions": 100},
-    "smoke": {"readers": 20, "a1_s": 0.2, "step_s": 0.2, "bisections": 0, "b_sessions": 4, "b1_s": 0.2, "tags": 200, "idle": (20,), "annotations": 200,
+    "smoke": {"readers": 20, "is_halved": True, "a1_s": 0.2, "step_s": 0.2, "bisections": 0, "b_sessions": 4, "b1_s": 0.2, "tags": 200, "idle": (20,), "annotations": 200,
               "joins": 2, "many": 0, "f_s": 0.2, "d_sessions": 2, "most_steps": 1, "is_smoke": True},
 }
 # Where the search for the highest rate begins, in ops a second: not far below what is expected.
@@ -116,12 +116,18 @@ class Workloads:
 
     # ---- A: one session, one writer, many who read
 
-    def a_workload(self, name, rate):
-        first, readers = self.first[name], self.sizes["readers"]
+    def a_workload(self, name, rate, readers):
+        first = self.first[name]
         return f"group readers clients={readers} first={first}\ngroup writer first={first} rate={rate} in_flight=250"
 
     def a1(self):
-        with self.begin(self.a_workload("A1", 50)) as load:
+        figures = self.fan_out(self.sizes["readers"])
+        if self.sizes["is_halved"] and self.peer.name == "gloss":
+            figures["half"] = self.fan_out(self.sizes["readers"] // 2)
+        return figures
+
+    def fan_out(self, readers):
+        with self.begin(self.a_workload("A1", 50, readers)) as load:
             load.start("readers")
             load.start("writer")
             time.sleep(min(1, self.sizes["a1_s"]))
@@ -133,7 +139,7 @@ class Workloads:
 
     def a2(self):
         begin = BEGIN["A2"].get(self.peer.name, 50)
-        with self.begin(self.a_workload("A2", begin)) as load:
+        with self.begin(self.a_workload("A2", begin, self.sizes["readers"])) as load:
             load.start("readers")
             load.start("writer")
             best = self.highest_rate("writer", "readers", begin, self.sizes["readers"])
