@@ -3,8 +3,7 @@
     missing = costs.write(runs, "costs.json")     # None, or what is not in the runs
     costs.read()["worker_op_us"]
 
-A worker's turn and an op: two unknowns, and two phases of `run --workers` that gather a different number of ops into an append (alone, and at the most that was
-kept up). A delivery: A1, where each is a TLS record of its own, and A2, where they are packed. What is needed for other workers: the difference to one worker.
+A worker's turn and an op: two unknowns, and two phases of `run --workers` that gather a different number of ops into an append. A delivery: A1, where each is a TLS record of its own, and A2, where they are packed. What is needed for other workers: the difference to one worker.
 """
 import json
 import os
@@ -21,9 +20,9 @@ UNITS = {  # what, in words, for the page
     "database_turn_us": "PostgreSQL: one append, µs", "database_op_us": "PostgreSQL: one op in it, µs", "database_wake_us": "PostgreSQL: telling one worker of it, µs",
     "database_follow_us": "PostgreSQL: an op read by another worker, µs", "database_arrival_us": "PostgreSQL: somebody arrives, µs", "commit_ms": "one commit, alone, ms",
     "bytes_connection": "memory of a connection", "bytes_annotation": "memory of an annotation, in a worker that has its session", "bytes_delivery": "bytes on the wire, an op to one client",
-    "bytes_op": "bytes on disk, an op with its indexes", "measured_ops_s": "what one worker kept up here, with PostgreSQL and the generator on the same two cores, ops/s",
-    "measured_generator_us": "the generator's own part of that, µs an op",
+    "bytes_op": "bytes on disk, an op with its indexes",
 }
+CHECKS = (("1 worker", 1, "together", "hot"), ("2 nodes", 2, "together", "calm"), ("2 nodes", 2, "spread", "calm"), ("2 workers", 2, "spread", "calm"))  # what no cost is worked out of
 
 
 class Missing(Exception):
@@ -71,16 +70,29 @@ def phase(figures, place, which, delivery_us):
     return {"ops_append": at("ops_append"), "server": max(0.0, at("server_us_op") - delivery_us * at("deliveries_op")), "database": at("database_us_op")}
 
 
+def few_and_many(figures, place, delivery_us):
+    """The two phases of a place that are furthest apart in how many ops an append had. (Hot is left for the check.)"""
+    found = []
+    for which in ("alone", "calm", "at_most"):
+        try:
+            found.append(phase(figures, place, which, delivery_us))
+        except Missing:
+            if which == "alone":
+                raise
+    found.sort(key=lambda one: one["ops_append"])
+    return found[0], found[-1]
+
+
 def worked_out(every):
     figures = Figures(every)
 
     def gloss(path):
         return figures.at("peers", "gloss", path)
     costs = {"worker_delivery_us": gloss("A1.server_us_delivery"), "worker_packed_us": gloss("A2.server_us_delivery")}
-    alone, most, calm, others, spread = (phase(figures, place, which, costs["worker_delivery_us"]) for place, which in
-                                         (("1 worker, together", "alone"), ("1 worker, together", "at_most"), ("1 worker, together", "calm"), ("4 nodes, together", "calm"), ("4 nodes, spread", "calm")))
+    few, many = few_and_many(figures, "1 worker, together", costs["worker_delivery_us"])
+    calm, others, spread = (phase(figures, place, "calm", costs["worker_delivery_us"]) for place in ("1 worker, together", "4 nodes, together", "4 nodes, spread"))
     for who, what in (("worker", "server"), ("database", "database")):
-        costs[f"{who}_turn_us"], costs[f"{who}_op_us"] = two_unknowns(alone, most, what)
+        costs[f"{who}_turn_us"], costs[f"{who}_op_us"] = two_unknowns(few, many, what)
         # Four nodes instead of one: smaller appends, and three that are told of each.
         more = others[what] - calm[what] - costs[f"{who}_turn_us"] * (1 / others["ops_append"] - 1 / calm["ops_append"])
         costs[f"{who}_wake_us"] = max(0.0, more * others["ops_append"] / 3)
@@ -89,10 +101,15 @@ def worked_out(every):
         costs[f"{who}_follow_us"] = max(0.0, more / (expected_nodes(4, SESSION) - 1))
     costs |= {"worker_arrival_us": gloss("D.handshake_us"), "database_arrival_us": gloss("D.database_us"), "worker_record_us": gloss("E.server_us_join") / gloss("E.annotations"),
               "commit_ms": figures.commit_ms(), "bytes_connection": gloss("D.bytes_connection"), "bytes_delivery": gloss("A1.bytes_delivery"),
-              "bytes_annotation": figures.largest("large", "text with ", "bytes_each"), "bytes_op": figures.at("long", "long", "bytes_op"),
-              "measured_ops_s": figures.at("workers", "1 worker, together", "most_ops_s"),
-              "measured_generator_us": 1e6 * figures.at("workers", "1 worker, together", "at_most.generator_cores") / figures.at("workers", "1 worker, together", "at_most.ops_s")}
+              "bytes_annotation": figures.largest("large", "text with ", "bytes_each"), "bytes_op": figures.at("long", "long", "bytes_op")}
     return costs
+
+
+def checks(every):
+    figures = Figures(every)
+    return [{"place": f"{place}, {layout}", "workers": workers, "is_together": layout == "together", "phase": which,
+             **{path: round(figures.at("workers", f"{place}, {layout}", f"{which}.{path}"), 3) for path in ("ops_append", "deliveries_op", "server_us_op", "database_us_op")}}
+            for place, workers, layout, which in CHECKS]
 
 
 def expected_nodes(workers, people):
@@ -103,11 +120,11 @@ def expected_nodes(workers, people):
 def write(every, path=PATH):
     """Writes the file; gives what is missing in the runs instead, when they are not enough."""
     try:
-        costs = worked_out(every)
+        costs, checked = worked_out(every), checks(every)
     except Missing as missing:
         return str(missing)
     said = {"written by": "tests/bench/run --record", "commits": sorted({run["commit"] for run in every}), "load": [min(run["load"] for run in every), max(run["load"] for run in every)],
-            "machine": sorted({run["machine"] for run in every}), "costs": {name: round(costs[name], 3) for name in UNITS}}
+            "machine": sorted({run["machine"] for run in every}), "costs": {name: round(costs[name], 3) for name in UNITS}, "checks": checked}
     with open(path, "w") as file:
         json.dump(said, file, indent=1)
         file.write("\n")

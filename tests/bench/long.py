@@ -1,6 +1,7 @@
 """long.py - `run --long`: minutes at half of what is kept up, with people who come and go.
 
-200 sessions of ten who write, each with annotations that change again and again, so that what a worker should keep does not grow; and 200 more who come as
+200 sessions of ten who write, each with annotations that change again and again, so that what a worker should keep does not grow once each session's newest ops
+are as many as it keeps (500 here, so that this is soon); and 200 more who come as
 somebody new, read everything, stay for five seconds and go. First the limit is looked for as B2 does, then half of it is kept up. Every ten seconds are a window:
 p99 of delivery, memory, what an op costs, the sizes of log and indexes, rows alive and dead. Retention is on. At the end everybody has everything, and glossd check looks
 at every log.
@@ -22,8 +23,8 @@ SIZES = {
     "smoke": {"minutes": 0.02, "window_s": 0.4, "sessions": 4, "comers": 4, "step_s": 0.2, "bisections": 0, "most_steps": 1, "begin": 40, "is_smoke": True},
 }
 CLIENTS, KEPT, STAY_MS = 10, 16, 5000
-SETTINGS = {"retention_ops": 1000, "snapshot_every": 250, "retention_every_ms": "5s"}
-WARM = 0.4  # of the time: caches fill, and the oldest ops come to the age at which they go
+SETTINGS = {"recent_ops": 500, "retention_ops": 1000, "snapshot_every": 250, "retention_every_ms": "5s"}
+WARM = 0.4  # of the time: newest ops fill, and the oldest ops come to the age at which they go
 SLOPE_KIB_S, P99_GROWTH, BYTES_GROWTH = 1, 1.25, 1.25
 ROWS = (  # what, figure, at most
     ("memory of the worker: slope, KiB/s", "slope_kib_s", SLOPE_KIB_S),
