@@ -11,6 +11,7 @@
 #include "service/base/log.h"
 #include "service/base/mem.h"
 #include "service/base/metrics.h"
+#include "service/base/pool.h"
 #include "service/core/core.h"
 #include "service/helper/helper_client.h"
 #include "service/http/http.h"
@@ -303,6 +304,7 @@ static void close_all(struct worker *worker)
 
 int serve_worker(struct settings *settings, struct seat *seat)
 {
+    pool_serve_json(); /* nothing of JSON is there yet */
     struct worker worker = {.settings = settings, .seat = seat, .loop = loop_new()};
     seat_beat(seat);
     metrics_sit(seat->worker);
