@@ -79,7 +79,11 @@ void gl_op_write(struct gl_buf *buf, const struct gl_op *op)
     gl_buf_str(buf, ",\"effects\":");
     gl_canon_write(buf, op->effects);
     gl_buf_str(buf, ",\"intent\":");
-    gl_canon_write(buf, op->intent);
+    if (op->intent_canonical.len > 0) {
+        gl_buf_slice(buf, op->intent_canonical);
+    } else {
+        gl_canon_write(buf, op->intent);
+    }
     gl_buf_str(buf, ",\"kind\":\"");
     gl_buf_str(buf, gl_op_kind_name(op->kind));
     write_uuid(buf, "\",\"op\":", &op->id);
@@ -195,23 +199,35 @@ void gl_op_fini(struct gl_op *op)
     *op = (struct gl_op){.seq = 0};
 }
 
+gl_hash gl_op_request_canonical(struct gl_buf *buf, const gl_uuid *account, const json_t *base, const json_t *change,
+                                struct gl_slice *intent)
+{
+    gl_hash hash = {{0}};
+    *intent = gl_slice_of(NULL, 0);
+    write_uuid(buf, "{\"account\":", account);
+    const size_t behind_account = buf->len;
+    if (base && !MUTATION(hash_without_base)) {
+        gl_buf_str(buf, ",\"base\":");
+        gl_canon_write(buf, base);
+    }
+    gl_buf_str(buf, ",\"change\":");
+    gl_canon_write(buf, change);
+    gl_buf_byte(buf, '}');
+    /* What cannot be written in canonical form is refused before anybody asks whether it was sent twice. */
+    if (buf->code == GL_OK) {
+        hash = gl_sha256(buf->data, buf->len);
+        buf->data[behind_account] = '{'; /* instead of the comma: what follows is the intent */
+        *intent = gl_slice_of(buf->data + behind_account, buf->len - behind_account);
+    }
+    return hash;
+}
+
 gl_hash gl_op_request_hash(const gl_uuid *account, const json_t *base, const json_t *change)
 {
     struct gl_buf buf;
+    struct gl_slice intent;
     gl_buf_init(&buf, SIZE_MAX);
-    write_uuid(&buf, "{\"account\":", account);
-    if (base && !json_is_null(base) && !MUTATION(hash_without_base)) {
-        gl_buf_str(&buf, ",\"base\":");
-        gl_canon_write(&buf, base);
-    }
-    gl_buf_str(&buf, ",\"change\":");
-    gl_canon_write(&buf, change);
-    gl_buf_byte(&buf, '}');
-    /* What cannot be written in canonical form is refused before anybody asks whether it was sent twice. */
-    gl_hash hash = {{0}};
-    if (buf.code == GL_OK) {
-        hash = gl_sha256(buf.data, buf.len);
-    }
+    gl_hash hash = gl_op_request_canonical(&buf, account, json_is_null(base) ? NULL : base, change, &intent);
     gl_buf_fini(&buf);
     return hash;
 }

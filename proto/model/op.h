@@ -60,7 +60,8 @@ struct gl_op {
     gl_uuid step;
     json_t *effects; /* array; borrowed from root when read */
     json_t *intent;
-    json_t *root; /* owned; NULL when building */
+    struct gl_slice intent_canonical; /* when building, instead of intent: its bytes, borrowed */
+    json_t *root;                     /* owned; NULL when building */
 };
 
 /* The ops that a redact erases: the seqs in its first effect, ascending and below its own. NULL: it has no such effect. */
@@ -72,6 +73,10 @@ enum gl_code gl_op_read(json_t *payload, struct gl_op *op, struct gl_err *err) G
 void gl_op_fini(struct gl_op *op);
 /* What a request is, for telling a repetition from a reuse of its id: SHA-256 of canonical {"account","base","change"}. */
 gl_hash gl_op_request_hash(const gl_uuid *account, const json_t *base, const json_t *change);
+/* The same, and the request's canonical bytes are left in buf, *intent in it: {"base","change"} as they stand in the payload. buf->code is not GL_OK when
+ * they have no canonical form; then *intent is empty. base must not be JSON's null. */
+gl_hash gl_op_request_canonical(struct gl_buf *buf, const gl_uuid *account, const json_t *base, const json_t *change,
+                                struct gl_slice *intent);
 gl_uuid gl_op_annotation_id(const gl_uuid *op); /* the id of the annotation that a create makes when the request names none */
 gl_uuid gl_op_term_id(const gl_uuid *op);       /* likewise of a term of the codebook */
 

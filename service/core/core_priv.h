@@ -192,6 +192,8 @@ struct waiting_op { /* an op that has no outcome yet */
     unsigned lookups;
     struct judge_far far;      /* ends.c */
     struct judge_words *words; /* words.c, owned */
+    struct gl_buf canonical;   /* the request, as its hash was made */
+    struct gl_slice intent;    /* in it, as the payload has it; empty: it must be written anew */
     gl_uuid step;              /* the first op of an atomic request */
 };
 enum session_phase { SESSION_LOADING, SESSION_READY, SESSION_FAILED };

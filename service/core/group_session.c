@@ -67,7 +67,8 @@ void part_free(struct part *part)
     mem_free(&part);
 }
 
-#define WANTED_MAX_BYTES 4096 /* of the record of a term that has nothing but a name */
+#define PAYLOAD_USUAL_BYTES 1536
+#define WANTED_MAX_BYTES    4096 /* of the record of a term that has nothing but a name */
 
 /* ---- what an op refers to: its base, its label, itself sent before */
 
@@ -211,7 +212,8 @@ static enum gl_code append_row(struct part *part, const struct tried *tried, con
                        .codebook = part->view.codebook,
                        .kind = verdict->kind,
                        .effects = verdict->effects,
-                       .intent = intent_of(tried->op)};
+                       .intent = tried->op->intent.len > 0 ? NULL : intent_of(tried->op),
+                       .intent_canonical = tried->op->intent};
     if ((op.has_step = step && !MUTATION(step_not_written)))
         op.step = *step;
     struct append_op row = {.id = op.id,
@@ -222,6 +224,8 @@ static enum gl_code append_row(struct part *part, const struct tried *tried, con
                             .sum = part->view.sum};
     struct gl_buf payload;
     gl_buf_init(&payload, PAYLOAD_MAX_BYTES);
+    gl_buf_grow(&payload, PAYLOAD_USUAL_BYTES); /* at once: growing in steps costs more than writing */
+    gl_buf_clear(&payload);
     gl_op_write(&payload, &op);
     json_decref(op.intent);
     part->last_at_ms = op.at_ms;

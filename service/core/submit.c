@@ -231,6 +231,7 @@ bool submit_has_refused(const struct submit *submit, const gl_uuid *op)
 void waiting_op_free(struct waiting_op **op)
 {
     json_decref((*op)->root);
+    gl_buf_fini(&(*op)->canonical);
     words_free(&(*op)->words);
     mem_free(op);
 }
@@ -251,7 +252,12 @@ static struct waiting_op *wait_for(struct session *session, struct submit *submi
     op->base = asked->base;
     op->change = asked->change;
     op->root = json_incref(request->root);
-    op->request_hash = gl_op_request_hash(&request->account, asked->base, asked->change);
+    const bool is_null = json_is_null(asked->base); /* stands in the intent, and counts for nothing in the hash */
+    gl_buf_init(&op->canonical, SIZE_MAX);
+    op->request_hash =
+        gl_op_request_canonical(&op->canonical, &request->account, is_null ? NULL : asked->base, asked->change, &op->intent);
+    if (is_null || MUTATION(hash_without_base))
+        op->intent = gl_slice_of(NULL, 0);
     op->since_ms = loop_now_ms(request->core->loop);
     op->is_atomic = submit->is_atomic && !(MUTATION(last_of_step_alone) && index > 0 && index + 1 == submit->count);
     op->is_step = submit->is_atomic && submit->count > 1;

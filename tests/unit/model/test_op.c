@@ -89,6 +89,45 @@ START_TEST(op__refuses_what_is_no_object)
 }
 END_TEST
 
+/* The bytes of the request serve its hash and the payload; both are what they are without. */
+START_TEST(request__is_written_once_for_hash_and_payload)
+{
+    json_t *payload = row_get(json_array_get(entries, (size_t)_i), "payload");
+    struct gl_op op;
+    struct gl_buf request, once, twice;
+    ck_assert_int_eq(gl_op_read(payload, &op, NULL), GL_OK);
+    const json_t *base = json_object_get(op.intent, "base"), *change = json_object_get(op.intent, "change");
+    gl_buf_init(&request, SIZE_MAX);
+    gl_buf_init(&once, SIZE_MAX);
+    gl_buf_init(&twice, SIZE_MAX);
+    gl_hash hash = gl_op_request_canonical(&request, &op.account, base, change, &op.intent_canonical);
+    assert_hash_equal("of the request", hash, gl_op_request_hash(&op.account, base, change));
+    gl_op_write(&once, &op);
+    op.intent_canonical = gl_slice_of(NULL, 0);
+    gl_op_write(&twice, &op);
+    ck_assert_msg(gl_slice_equal(gl_buf_peek(&once), gl_buf_peek(&twice)), "%.*s", (int)once.len, once.data);
+    gl_buf_fini(&request);
+    gl_buf_fini(&once);
+    gl_buf_fini(&twice);
+    gl_op_fini(&op);
+}
+END_TEST
+
+START_TEST(request__without_a_canonical_form_has_no_bytes)
+{
+    json_t *change = json_pack("{s:f}", "number", 1.5);
+    const gl_uuid nobody = {{0}};
+    struct gl_slice intent;
+    struct gl_buf request;
+    gl_buf_init(&request, SIZE_MAX);
+    gl_op_request_canonical(&request, &nobody, NULL, change, &intent);
+    ck_assert_int_eq(request.code, GL_E_INVALID_PARAMS);
+    ck_assert_uint_eq(intent.len, 0);
+    gl_buf_fini(&request);
+    json_decref(change);
+}
+END_TEST
+
 START_TEST(kind__has_a_name_both_ways)
 {
     enum gl_op_kind kind;
@@ -110,6 +149,8 @@ int main(void)
     tcase_add_test(tcase, op__outlives_the_value_it_was_read_from);
     tcase_add_loop_test(tcase, op__that_is_none_is_refused, 0, 16);
     tcase_add_test(tcase, op__refuses_what_is_no_object);
+    tcase_add_loop_test(tcase, request__is_written_once_for_hash_and_payload, 0, (int)json_array_size(entries));
+    tcase_add_test(tcase, request__without_a_canonical_form_has_no_bytes);
     tcase_add_test(tcase, kind__has_a_name_both_ways);
     suite_add_tcase(suite, tcase);
     int status = suite_run(suite);
