@@ -77,7 +77,7 @@ static json_t *make_targets(const struct jsonld *jsonld, const struct gl_annotat
     if (annotation->target_kind == GL_TARGET_RELATION) {
         return json_pack("[o, o]", urn_of(&annotation->link.from), urn_of(&annotation->link.to));
     }
-    const json_t *target = json_object_get(annotation->record, "target");
+    const json_t *target = json_object_get(gl_annotation_record(annotation), "target");
     struct gl_span spans[GL_SPANS_MAX];
     size_t count = gl_annotation_spans(annotation, spans, GL_SPANS_MAX);
     if (count == 0) {
@@ -161,7 +161,7 @@ static json_t *make_generators(const char *agent)
 static void put_provenance(json_t *object, const struct jsonld *jsonld, const struct gl_annotation *annotation)
 {
     char account[GLOSS_ID];
-    const char *agent = json_string_value(json_object_get(annotation->record, "agent"));
+    const char *agent = json_string_value(json_object_get(gl_annotation_record(annotation), "agent"));
     const char *created = time_of(jsonld, annotation->created_seq), *modified = time_of(jsonld, annotation->changed_seq);
     gl_uuid_format(&annotation->creator, account);
     const char *name = gloss_member_name(jsonld->session, account);
@@ -205,7 +205,8 @@ static void put_attributes(json_t *object, const struct jsonld *jsonld, const js
 
 static void put_extras(json_t *object, const struct jsonld *jsonld, const struct gl_annotation *annotation)
 {
-    json_t *confidence = json_object_get(annotation->record, "confidence"), *run = json_object_get(annotation->record, "run");
+    json_t *confidence = json_object_get(gl_annotation_record(annotation), "confidence"),
+           *run = json_object_get(gl_annotation_record(annotation), "run");
     json_object_set_new(object, "urn:gloss:session", node(urn(jsonld->brief->session)));
     json_object_set_new(object, "urn:gloss:status", json_string(gl_status_name(annotation->status)));
     if (confidence) {
@@ -219,7 +220,7 @@ static void put_extras(json_t *object, const struct jsonld *jsonld, const struct
         json_object_set_new(object, "urn:gloss:to", node(urn_of(&annotation->link.to)));
         json_object_set_new(object, "urn:gloss:to-session", node(urn_of(&annotation->link.to_session)));
     }
-    put_attributes(object, jsonld, json_object_get(annotation->record, "attributes"));
+    put_attributes(object, jsonld, json_object_get(gl_annotation_record(annotation), "attributes"));
 }
 
 json_t *jsonld_annotation(const struct jsonld *jsonld, const struct gl_annotation *annotation, bool with_context)

@@ -230,7 +230,7 @@ static bool is_named(const json_t *redact, const char *annotation)
 static bool is_erased(const struct gloss_session *session, const struct lg_accepted *accepted)
 {
     const struct gl_annotation *here = accepted->subject[0] ? gloss_annotation_find(session, accepted->subject) : NULL;
-    const json_t *seqs = here ? json_object_get(here->record, "seqs") : NULL;
+    const json_t *seqs = here ? json_object_get(gl_annotation_record(here), "seqs") : NULL;
     return json_integer_value(json_object_get(seqs, "redacted")) > (json_int_t)accepted->seq;
 }
 

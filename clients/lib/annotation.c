@@ -37,7 +37,7 @@ void gloss_annotation_unref(struct gl_annotation **annotation)
 
 const json_t *gloss_annotation_record(const struct gl_annotation *annotation)
 {
-    return annotation->record;
+    return gl_annotation_record(annotation);
 }
 
 void gloss_annotation_id(const struct gl_annotation *annotation, char id[GLOSS_ID])

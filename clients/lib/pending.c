@@ -42,7 +42,7 @@ static const json_t *current_of(const struct gloss_session *session, const struc
     const json_t *told = json_object_get(op->error.data, "current");
     const struct gl_annotation *here = gloss_annotation_find(session, op->subject);
     if (here && (!json_is_object(told) || here->changed_seq > shown_in(told))) {
-        return here->record;
+        return gl_annotation_record(here);
     }
     return json_is_object(told) ? told : NULL;
 }
@@ -83,7 +83,7 @@ static bool forget_told(const struct gloss_session *session, struct lg_op *op)
     const json_t *told = json_object_get(op->error.data, "current");
     const char *id = json_string_value(json_object_get(told, "id"));
     const struct gl_annotation *here = id ? gloss_annotation_find(session, id) : NULL;
-    if (!here || seq_of(json_object_get(here->record, "seqs"), "redacted") <= shown_in(told)) {
+    if (!here || seq_of(json_object_get(gl_annotation_record(here), "seqs"), "redacted") <= shown_in(told)) {
         return false;
     }
     if (!json_object_get(told, "note") && !json_object_get(told, "attributes")) {

@@ -29,29 +29,54 @@ void gl_annotation_unref(struct gl_annotation **annotation)
     if (!gone || --gone->refs > 0) {
         return;
     }
-    json_decref(gone->record);
+    json_decref(gone->tree);
     free((char *)(uintptr_t)gone->canonical.data);
     free(gone);
+}
+
+void annotation_begin(struct gl_buf *buf)
+{
+    gl_buf_init(buf, RECORD_MAX_BYTES);
+    gl_buf_grow(buf, RECORD_USUAL_BYTES);
+    gl_buf_clear(buf);
+}
+
+enum gl_code annotation_seal(struct gl_annotation *annotation, struct gl_buf *buf)
+{
+    enum gl_code code = buf->code;
+    char *exact = code == GL_OK ? malloc(buf->len) : NULL; /* the buffer has room to spare, and this one lives long */
+    if (exact) {
+        memcpy(exact, buf->data, buf->len);
+        annotation->canonical = gl_slice_of(exact, buf->len);
+        annotation->hash = gl_sha256(exact, buf->len);
+    } else if (code == GL_OK) {
+        code = GL_E_NOMEM;
+    }
+    gl_buf_fini(buf);
+    return code;
 }
 
 static enum gl_code write_canonical(struct gl_annotation *annotation)
 {
     struct gl_buf buf;
-    gl_buf_init(&buf, RECORD_MAX_BYTES);
-    gl_buf_grow(&buf, RECORD_USUAL_BYTES);
-    gl_buf_clear(&buf);
-    gl_canon_write(&buf, annotation->record);
-    enum gl_code code = buf.code;
-    char *exact = code == GL_OK ? malloc(buf.len) : NULL; /* the buffer has room to spare, and this one lives long */
-    if (exact) {
-        memcpy(exact, buf.data, buf.len);
-        annotation->canonical = gl_slice_of(exact, buf.len);
-        annotation->hash = gl_sha256(exact, buf.len);
-    } else if (code == GL_OK) {
-        code = GL_E_NOMEM;
+    annotation_begin(&buf);
+    gl_canon_write(&buf, annotation->tree);
+    return annotation_seal(annotation, &buf);
+}
+
+const json_t *gl_annotation_record(const struct gl_annotation *annotation)
+{
+    struct gl_annotation *asked = (struct gl_annotation *)(uintptr_t)annotation; /* what it says does not change by being read */
+    if (!asked->tree && gl_json_load(asked->canonical, &asked->tree, NULL) != GL_OK) {
+        asked->tree = NULL; /* our own writing: only memory can have run out */
     }
-    gl_buf_fini(&buf);
-    return code;
+    return asked->tree;
+}
+
+void gl_annotation_put_away(struct gl_annotation *annotation)
+{
+    json_decref(annotation->tree);
+    annotation->tree = NULL;
 }
 
 static uint64_t largest_seq(json_t *seqs)
@@ -67,25 +92,31 @@ static void read_target(struct gl_annotation *annotation, const json_t *target)
 {
     const json_t *spans = json_object_get(target, "spans");
     annotation->target_kind = gl_target_read(target, &annotation->link);
+    annotation->span_count = json_array_size(spans);
     if (spans) {
         annotation->begin_cp = number_of(json_object_get(json_array_get(spans, 0), "start"));
         annotation->end_cp = number_of(json_object_get(json_array_get(spans, json_array_size(spans) - 1), "end"));
     }
 }
 
-/* What is asked often. The record has passed fields_check. */
+/* What is asked often of the members that a record and the effect that makes it have in common. They have passed fields_check. */
+bool annotation_read_set(struct gl_annotation *annotation, const json_t *members)
+{
+    const json_t *label = json_object_get(members, "label");
+    annotation->has_label = label != NULL;
+    read_target(annotation, json_object_get(members, "target"));
+    return gl_status_parse(text_of(json_object_get(members, "status")), &annotation->status) &&
+           (!label || gl_uuid_parse(text_of(label), &annotation->label));
+}
+
 static bool read_members(struct gl_annotation *annotation)
 {
-    const json_t *record = annotation->record, *label = json_object_get(record, "label");
+    const json_t *record = annotation->tree;
     annotation->created_seq = number_of(json_object_get(record, "created"));
     annotation->changed_seq = largest_seq(json_object_get(record, "seqs"));
     annotation->is_deleted = json_object_get(record, "deleted") != NULL;
-    annotation->has_label = label != NULL;
-    read_target(annotation, json_object_get(record, "target"));
-    return gl_uuid_parse(text_of(json_object_get(record, "id")), &annotation->id) &&
-           gl_uuid_parse(text_of(json_object_get(record, "creator")), &annotation->creator) &&
-           gl_status_parse(text_of(json_object_get(record, "status")), &annotation->status) &&
-           (!label || gl_uuid_parse(text_of(label), &annotation->label));
+    return annotation_read_set(annotation, record) && gl_uuid_parse(text_of(json_object_get(record, "id")), &annotation->id) &&
+           gl_uuid_parse(text_of(json_object_get(record, "creator")), &annotation->creator);
 }
 
 json_t *record_copy(const json_t *object)
@@ -107,7 +138,7 @@ enum gl_code annotation_freeze(json_t *record, struct gl_annotation **out, struc
         return gl_fail(err, GL_E_NOMEM, "no memory for an annotation");
     }
     made->refs = 1;
-    made->record = record;
+    made->tree = record;
     enum gl_code code = GL_OK;
     if (!read_members(made)) {
         code = gl_fail(err, GL_E_MALFORMED, "the annotation's record cannot be read");
@@ -137,13 +168,13 @@ enum gl_code gl_annotation_from_record(const json_t *record, struct gl_annotatio
 
 uint64_t gl_annotation_field_seq(const struct gl_annotation *annotation, const char *field)
 {
-    return number_of(json_object_get(json_object_get(annotation->record, "seqs"), field));
+    return number_of(json_object_get(json_object_get(gl_annotation_record(annotation), "seqs"), field));
 }
 
 gl_uuid gl_annotation_field_author(const struct gl_annotation *annotation, const char *field)
 {
     gl_uuid author = {{0}};
-    const json_t *who = json_object_get(json_object_get(annotation->record, "who"), field);
+    const json_t *who = json_object_get(json_object_get(gl_annotation_record(annotation), "who"), field);
     if (who) {
         return gl_uuid_parse(text_of(who), &author) ? author : (gl_uuid){{0}};
     }
@@ -152,13 +183,16 @@ gl_uuid gl_annotation_field_author(const struct gl_annotation *annotation, const
 
 struct gl_slice gl_annotation_note(const struct gl_annotation *annotation)
 {
-    const json_t *note = json_object_get(annotation->record, "note");
+    const json_t *note = json_object_get(gl_annotation_record(annotation), "note");
     return note ? text_of(note) : GL_SLICE("");
 }
 
 size_t gl_annotation_spans(const struct gl_annotation *annotation, struct gl_span *spans, size_t max)
 {
-    const json_t *list = json_object_get(json_object_get(annotation->record, "target"), "spans");
+    if (annotation->span_count == 0) {
+        return 0;
+    }
+    const json_t *list = json_object_get(json_object_get(gl_annotation_record(annotation), "target"), "spans");
     size_t count = json_array_size(list);
     for (size_t i = 0; i < count && i < max; i++) {
         const json_t *span = json_array_get(list, i);

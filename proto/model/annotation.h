@@ -38,7 +38,7 @@ enum gl_status { GL_PROPOSED, GL_ACTIVE, GL_ACCEPTED, GL_REJECTED, GL_RESOLVED, 
 const char *gl_status_name(enum gl_status status);
 bool gl_status_parse(struct gl_slice name, enum gl_status *status) GL_MUST_USE;
 
-/* An annotation is its record: a frozen jansson object in the form of PROTOCOL.md with what is asked often beside it. */
+/* An annotation is its record: canonical bytes in the form of PROTOCOL.md, with what is asked often beside them. */
 struct gl_annotation {
     unsigned refs;
     gl_uuid id;
@@ -50,17 +50,23 @@ struct gl_annotation {
     bool has_label;
     gl_uuid label;
     enum gl_target_kind target_kind;
-    struct gl_link link;       /* all zeroes unless target_kind is GL_TARGET_ANNOTATION or GL_TARGET_RELATION */
+    struct gl_link link; /* all zeroes unless target_kind is GL_TARGET_ANNOTATION or GL_TARGET_RELATION */
+    size_t span_count;
     uint64_t begin_cp, end_cp; /* of the first span's begin and the last span's end; 0,0 without spans */
-    json_t *record;            /* never changed after it is made */
-    struct gl_slice canonical; /* its canonical bytes, owned */
+    struct gl_slice canonical; /* the record's canonical bytes, owned */
     gl_hash hash;              /* SHA-256 of them */
+    json_t *tree;              /* of gl_annotation_record(); NULL: nobody has asked yet */
 };
 
 struct gl_annotation *gl_annotation_ref(struct gl_annotation *annotation);
 void gl_annotation_unref(struct gl_annotation **annotation);
 /* From a record (a page, a row). Takes no reference to record's own object: it is copied. */
 enum gl_code gl_annotation_from_record(const json_t *record, struct gl_annotation **out, struct gl_err *err) GL_MUST_USE;
+
+/* The record as an object, lent: read from the bytes when it is first asked for, and kept; never changed. NULL: out of memory. */
+const json_t *gl_annotation_record(const struct gl_annotation *annotation);
+/* The object is not needed any more, for now: a tree takes several times the room of its bytes. */
+void gl_annotation_put_away(struct gl_annotation *annotation);
 
 /* Which op set a field last, 0 (and nobody) when none has; field is "label", "note", "status", "target", "deleted" or "attributes.NAME". */
 uint64_t gl_annotation_field_seq(const struct gl_annotation *annotation, const char *field);

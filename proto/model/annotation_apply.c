@@ -8,8 +8,6 @@
 
 #include "proto/model/annotation_priv.h"
 
-#define FIELD_NAME_MAX 256
-
 /* A record that is being made. */
 struct draft {
     json_t *record, *seqs, *who; /* who and seqs belong to record once draft_finish is through */
@@ -114,10 +112,11 @@ static enum gl_code apply_fields(struct draft *draft, const json_t *set, struct 
 /* The frame of the record: a new one, or a copy of the one before that shares its members. */
 static void draft_begin(struct draft *draft, const struct gl_annotation *before, const gl_uuid *id)
 {
-    draft->record = copy_or_new(before ? before->record : NULL);
-    draft->seqs = copy_or_new(before ? json_object_get(before->record, "seqs") : NULL);
-    draft->who = copy_or_new(before ? json_object_get(before->record, "who") : NULL);
-    keep(draft, draft->record && draft->seqs && draft->who ? 0 : -1);
+    const json_t *record = before ? gl_annotation_record(before) : NULL;
+    draft->record = copy_or_new(record);
+    draft->seqs = copy_or_new(json_object_get(record, "seqs"));
+    draft->who = copy_or_new(json_object_get(record, "who"));
+    keep(draft, draft->record && draft->seqs && draft->who && (record || !before) ? 0 : -1);
     if (!before) {
         keep(draft, json_object_set_new_nocheck(draft->record, "id", json_of_uuid(id)));
     }
@@ -162,6 +161,12 @@ enum gl_code gl_annotation_apply(const struct gl_annotation *before, const gl_uu
     }
     if (code != GL_OK) {
         return code;
+    }
+    if (!before && gl_uuid_equal(account, &draft.creator)) {
+        code = annotation_create(id, set, account, seq, after);
+        if (*after || code != GL_OK) {
+            return code == GL_OK ? GL_OK : gl_fail(err, code, "no memory for an annotation");
+        }
     }
     draft_begin(&draft, before, id);
     code = apply_fields(&draft, set, err);

@@ -1,7 +1,7 @@
 /* annotation_fields.c - which fields an annotation has, and what may stand in them. */
 #include "proto/model/annotation_priv.h"
 
-static const struct field fields[] = {
+const struct field field_table[] = {
     {"agent", FIELD_TEXT, ON_CREATE | ON_RECORD},
     {"attributes", FIELD_ATTRIBUTES, EVERYWHERE},
     {"confidence", FIELD_CONFIDENCE, ON_CREATE | ON_RECORD},
@@ -18,7 +18,7 @@ static const struct field fields[] = {
     {"target", FIELD_TARGET, EVERYWHERE | NEEDS_ON_CREATE | NEEDS_ON_RECORD | IS_TRACKED},
     {"who", FIELD_WHO, ON_RECORD},
 };
-#define FIELD_COUNT (sizeof fields / sizeof *fields)
+const size_t field_count = sizeof field_table / sizeof *field_table;
 
 static const char *const status_names[GL_STATUS_COUNT] = {"proposed", "active", "accepted", "rejected", "resolved"};
 
@@ -40,9 +40,9 @@ bool gl_status_parse(struct gl_slice name, enum gl_status *status)
 
 const struct field *field_find(const char *name)
 {
-    for (size_t i = 0; i < FIELD_COUNT; i++) {
-        if (fields[i].name[0] == name[0] && strcmp(fields[i].name, name) == 0) {
-            return &fields[i];
+    for (size_t i = 0; i < field_count; i++) {
+        if (field_table[i].name[0] == name[0] && strcmp(field_table[i].name, name) == 0) {
+            return &field_table[i];
         }
     }
     return NULL;
@@ -199,9 +199,9 @@ enum gl_code fields_check(const json_t *object, unsigned place, struct gl_err *e
             return gl_fail_at(err, code, field->name, "the value of %s cannot be read", field->name);
         }
     }
-    for (size_t i = 0; needs && i < FIELD_COUNT; i++) {
-        if ((fields[i].flags & needs) && !json_object_get(object, fields[i].name)) {
-            return gl_fail_at(err, GL_E_MALFORMED, fields[i].name, "%s is missing", fields[i].name);
+    for (size_t i = 0; needs && i < field_count; i++) {
+        if ((field_table[i].flags & needs) && !json_object_get(object, field_table[i].name)) {
+            return gl_fail_at(err, GL_E_MALFORMED, field_table[i].name, "%s is missing", field_table[i].name);
         }
     }
     return GL_OK;

@@ -45,6 +45,10 @@ struct field {
  * GL_E_UPGRADE for a field, status or type of target that is not known; GL_E_MALFORMED for a value of the wrong kind or a missing one. */
 enum gl_code fields_check(const json_t *object, unsigned place, struct gl_err *err) GL_MUST_USE;
 const struct field *field_find(const char *name);
+extern const struct field field_table[]; /* by name */
+extern const size_t field_count;
+
+#define FIELD_NAME_MAX 256 /* with "attributes." */
 
 /* Targets that name annotations: target_link.c. The link of a stored one (false: it is none), and a requested one brought into the stored form. */
 bool link_read(const json_t *stored, struct gl_link *link) GL_MUST_USE;
@@ -56,5 +60,15 @@ json_t *record_copy(const json_t *object) GL_MUST_USE;
 
 /* Makes the annotation of a record that was built or copied for it, and has the form of fields_check. The reference to record is taken, also on failure. */
 enum gl_code annotation_freeze(json_t *record, struct gl_annotation **out, struct gl_err *err) GL_MUST_USE;
+
+/* The record's bytes: begun with room for a usual one, and sealed: annotation takes a copy, and its hash. Both ends free what buf has. */
+void annotation_begin(struct gl_buf *buf);
+enum gl_code annotation_seal(struct gl_annotation *annotation, struct gl_buf *buf) GL_MUST_USE;
+bool annotation_read_set(struct gl_annotation *annotation, const json_t *members) GL_MUST_USE;
+
+/* The annotation that set makes, without a tree: annotation_create.c. set has passed fields_check, and its creator is the op's account. *after is NULL, and
+ * the code GL_OK, when it is not plain enough for that. */
+enum gl_code annotation_create(const gl_uuid *id, const json_t *set, const gl_uuid *creator, uint64_t seq,
+                               struct gl_annotation **after) GL_MUST_USE;
 
 #endif

@@ -61,7 +61,7 @@ static void check_span(struct checking *checking, const struct gl_annotation *it
 
 static void check_revision(struct checking *checking, const struct gl_annotation *it, const char *id)
 {
-    const json_t *named = json_object_get(json_object_get(it->record, "target"), "revision");
+    const json_t *named = json_object_get(json_object_get(gl_annotation_record(it), "target"), "revision");
     gl_uuid revision;
     if (named && (!gl_uuid_parse(gl_slice_of(json_string_value(named), json_string_length(named)), &revision) ||
                   !gl_uuid_equal(&revision, &checking->revision))) {

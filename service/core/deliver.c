@@ -28,6 +28,8 @@ struct gl_slice logged_op(const struct store_tail_op *op)
     struct gl_buf buf;
     size_t len;
     gl_buf_init(&buf, op->payload.len + 256);
+    gl_buf_grow(&buf, op->payload.len + 64);
+    gl_buf_clear(&buf);
     if (op->payload.len > 0) {
         gl_buf_str(&buf, "{\"payload\":");
         gl_buf_slice(&buf, op->payload);
@@ -277,6 +279,8 @@ static bool stands_in(const struct gl_annotation *annotation, const struct page_
     struct gl_span spans[GL_SPANS_MAX];
     if (annotation->begin_cp >= range->end_cp || annotation->end_cp <= range->begin_cp)
         return false;
+    if (annotation->span_count == 1)
+        return true;
     size_t count = gl_annotation_spans(annotation, spans, GL_SPANS_MAX);
     for (size_t i = 0; i < count; i++) {
         if (spans[i].begin_cp < range->end_cp && spans[i].end_cp > range->begin_cp)

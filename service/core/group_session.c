@@ -602,9 +602,11 @@ void part_commit(struct part *part)
     struct session *session = part->session;
     struct gl_state *state = session->state;
     uint64_t first = state->seq + 1;
-    for (size_t i = 0; i < part->stream.annotation_count; i++)
+    for (size_t i = 0; i < part->stream.annotation_count; i++) {
+        gl_annotation_put_away(part->annotations[i]);
         if (gl_state_put(state, part->annotations[i]) != GL_OK)
             abort(); /* only memory can have run out */
+    }
     if (part->stream.mode.len > 0)
         gl_state_set_mode(state, part->view.mode, part->view.mode_seq - MUTATION(mode_seq_before));
     assert(gl_hash_equal(&state->sum, &part->view.sum));

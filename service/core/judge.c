@@ -137,7 +137,7 @@ static enum gl_code set_attributes(struct trial *trial, json_t *attributes)
     json_t *value;
     if (!json_is_object(attributes))
         return refuse_member(trial->err, "attributes", "must be an object of names and values");
-    const json_t *there = trial->before ? json_object_get(trial->before->record, "attributes") : NULL;
+    const json_t *there = trial->before ? json_object_get(gl_annotation_record(trial->before), "attributes") : NULL;
     size_t count = json_object_size(there);
     json_object_foreach(attributes, name, value)
     {
@@ -207,7 +207,7 @@ static void depend_on_all(struct trial *trial)
         return;
     trial->prev = json_object(); /* only what is set belongs into prev */
     json_array_clear(trial->conflicts);
-    json_object_foreach(json_object_get(trial->before->record, "seqs"), field, seq) trial_note_field(trial, field);
+    json_object_foreach(json_object_get(gl_annotation_record(trial->before), "seqs"), field, seq) trial_note_field(trial, field);
     json_decref(trial->prev);
     trial->prev = prev;
 }
@@ -221,7 +221,7 @@ enum gl_code judge_refuse_stale(struct trial *trial)
         json_object_set_new((json_t *)(uintptr_t)first, "field", json_string("note"));
     *trial->data = json_pack("{s:O, s:O, s:O, s:O, s:O}", "field", json_object_get(first, "field"), "author",
                              json_object_get(first, "author"), "seq", json_object_get(first, "seq"), "current",
-                             trial->before->record, "fields", trial->conflicts);
+                             gl_annotation_record(trial->before), "fields", trial->conflicts);
     return gl_fail_at(
         trial->err, GL_E_STALE, "base",
         "somebody else changed %s at seq %lld, and you had seen %llu; look at the current value, then send a new op", field, seq,
@@ -314,7 +314,8 @@ static enum gl_code try_delete_or_restore(struct trial *trial, const json_t *cha
     if (code != GL_OK)
         return code;
     if (trial->before->is_deleted == is_delete && !MUTATION(deleted_twice)) {
-        *trial->data = is_delete ? judge_deleted(trial->before) : json_pack("{s:O}", "current", trial->before->record);
+        *trial->data =
+            is_delete ? judge_deleted(trial->before) : json_pack("{s:O}", "current", gl_annotation_record(trial->before));
         return gl_fail_at(trial->err, is_delete ? GL_E_GONE : GL_E_EXISTS, "change.annotation",
                           is_delete ? "the annotation was deleted already" : "the annotation is there: it was not deleted");
     }

@@ -137,9 +137,9 @@ static enum gl_code drop_words(struct redaction *redaction)
     const char *name;
     json_t *value, *attributes = json_object();
     enum gl_code code = GL_OK;
-    if (json_object_get(trial->before->record, "note"))
+    if (json_object_get(gl_annotation_record(trial->before), "note"))
         code = drop_field(redaction, "note", trial->set, "note");
-    json_object_foreach(json_object_get(trial->before->record, "attributes"), name, value)
+    json_object_foreach(json_object_get(gl_annotation_record(trial->before), "attributes"), name, value)
     {
         char field[GL_ERR_PATH_MAX];
         snprintf(field, sizeof field, "attributes.%.64s", name);

@@ -8,7 +8,7 @@ json_t *judge_deleted(const struct gl_annotation *annotation)
     char author[GL_UUID_TEXT + 1];
     const gl_uuid who = gl_annotation_field_author(annotation, "deleted");
     gl_uuid_format(&who, author);
-    return json_pack("{s:O, s:s, s:I}", "current", annotation->record, "author", author, "seq",
+    return json_pack("{s:O, s:s, s:I}", "current", gl_annotation_record(annotation), "author", author, "seq",
                      (json_int_t)gl_annotation_field_seq(annotation, "deleted"));
 }
 
@@ -139,7 +139,7 @@ struct newest {
 /* When the reply came, or came back. */
 static void look_at(struct newest *newest, const struct gl_annotation *reply)
 {
-    uint64_t seq = gl_annotation_field_seq(reply, "deleted");
+    uint64_t seq = reply->changed_seq > reply->created_seq ? gl_annotation_field_seq(reply, "deleted") : 0;
     const gl_uuid author = seq ? gl_annotation_field_author(reply, "deleted") : reply->creator;
     if (seq == 0)
         seq = reply->created_seq;

@@ -57,7 +57,7 @@ static enum gl_code refuse_conflict(struct trial *trial, const char *field)
     gl_uuid_format(&author, text);
     snprintf(why, sizeof why, "%s", trial->err ? trial->err->detail : "");
     *trial->data = json_pack("{s:s, s:s, s:I, s:O}", "field", field, "author", text, "seq", (json_int_t)seq, "current",
-                             trial->before->record);
+                             gl_annotation_record(trial->before));
     return gl_fail_at(trial->err, GL_E_CONFLICT, "base", "somebody else changed %s at seq %llu, and beside that %.200s", field,
                       (unsigned long long)seq, why);
 }
@@ -145,7 +145,7 @@ static enum gl_code check_set(struct trial *trial, const struct merged *merged, 
 {
     char path[GL_ERR_PATH_MAX];
     const struct gl_term *term = gl_codebook_by_name(trial->view->terms, GL_TERM_ATTRIBUTE, gl_slice_str(name));
-    const json_t *there = trial->before ? json_object_get(trial->before->record, "attributes") : NULL;
+    const json_t *there = trial->before ? json_object_get(gl_annotation_record(trial->before), "attributes") : NULL;
     snprintf(path, sizeof path, "attributes.%.64s", name);
     if (term && term->is_retired && !json_object_get(there, name)) {
         gl_fail(trial->err, GL_E_INVALID_ATTRIBUTE, "the attribute %.64s is retired; use another one", name);
@@ -181,7 +181,7 @@ static enum gl_code check_attributes(struct trial *trial, const struct merged *m
     }
     if (!trial->before || !merged->sets_label)
         return code;
-    json_object_foreach(json_object_get(trial->before->record, "attributes"), name, value)
+    json_object_foreach(json_object_get(gl_annotation_record(trial->before), "attributes"), name, value)
     {
         if (code == GL_OK && !json_object_get(set, name))
             code = check_kept(trial, merged, name, value);

@@ -35,8 +35,10 @@ static enum gl_code take_record(struct loading *loading, struct gl_slice text, s
     enum gl_code code = gl_json_load(text, &record, err);
     if (code == GL_OK)
         code = gl_annotation_from_record(record, &annotation, err);
-    if (code == GL_OK)
+    if (code == GL_OK) {
+        gl_annotation_put_away(annotation);
         code = gl_state_put(loading->state, annotation);
+    }
     gl_annotation_unref(&annotation);
     json_decref(record);
     return code;

@@ -10,9 +10,9 @@
  */
 #include "service/core/core_priv.h"
 
-/* About what a session takes, measured: itself, an annotation (its record as bytes and parsed), an op id that is remembered. */
+/* About what a session takes, measured: itself, an annotation (its record as bytes), an op id that is remembered. */
 #define SESSION_COST  65536
-#define RECORD_COST   4608
+#define RECORD_COST   1280
 #define KNOWN_COST    192
 #define OWN_PART      4 /* an account has at most one part in so many of the memory, beside its largest session */
 #define FULL_RETRY_MS 1000

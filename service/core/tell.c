@@ -95,11 +95,11 @@ static void tell_account(const struct telling *it, const char *why, const gl_uui
 
 static void tell_mentioned(const struct telling *it, const struct gl_annotation *before, const struct gl_annotation *after)
 {
+    if (!memchr(after->canonical.data, '@', after->canonical.len)) /* nearly always: then the record need not be read */
+        return;
     struct gl_slice name, note = gl_annotation_note(after);
     const struct gl_slice old = before ? gl_annotation_note(before) : gl_slice_of(NULL, 0);
     size_t count = 0;
-    if (note.len == 0 || !memchr(note.data, '@', note.len))
-        return;
     for (size_t at = 0; (name = next_mention(note, &at)).len > 0 && count <= MENTIONS_MAX;)
         count++;
     if (count > MENTIONS_MAX)

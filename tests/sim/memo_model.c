@@ -54,7 +54,9 @@ static bool is_same_json(const json_t *a, const json_t *b)
 
 static bool is_same_record(const struct gl_annotation *a, const struct gl_annotation *b)
 {
-    return a == b || (a && b && gl_hash_equal(&a->hash, &b->hash) && is_same_json(a->record, b->record));
+    if (a == b || !a || !b || !gl_hash_equal(&a->hash, &b->hash))
+        return a == b;
+    return (!a->tree && !b->tree) || is_same_json(gl_annotation_record(a), gl_annotation_record(b));
 }
 
 static bool is_same_step(const struct applied *it, const struct gl_annotation *before, const gl_uuid *id, const json_t *set,

@@ -175,7 +175,7 @@ START_TEST(redact__takes_words_from_record_and_log__and_leaves_what_is_none)
         "[{'ids':[],'prev':{},'set':{'ops':[1,3]}},"
         "{'ids':['<one>'],'prev':{'note':1,'attributes.free':3},'set':{'note':null,'attributes':{'free':null},'redacted':true}}]");
     ck_assert_uint_eq(view.seq, 4);
-    const json_t *record = judge_find(&view, &said[0].annotation)->record;
+    const json_t *record = gl_annotation_record(judge_find(&view, &said[0].annotation));
     ck_assert_ptr_null(json_object_get(record, "note"));
     ck_assert_uint_eq(json_object_size(json_object_get(record, "attributes")), 2);
 }
@@ -417,9 +417,9 @@ START_TEST(provenance__is_kept_whatever_becomes_of_the_proposal)
         expect(judge_as(i % 2 ? "ana" : "ben", 1 + i, form), GL_OK);
         it = judge_find(&view, &one);
         ck_assert_str_eq(gl_status_name(it->status), statuses[i]);
-        ck_assert_str_eq(json_string_value(json_object_get(it->record, "agent")), "tagger/2");
-        ck_assert_str_eq(json_string_value(json_object_get(it->record, "run")), "night");
-        ck_assert_int_eq(json_integer_value(json_object_get(it->record, "confidence")), 731);
+        ck_assert_str_eq(json_string_value(json_object_get(gl_annotation_record(it), "agent")), "tagger/2");
+        ck_assert_str_eq(json_string_value(json_object_get(gl_annotation_record(it), "run")), "night");
+        ck_assert_int_eq(json_integer_value(json_object_get(gl_annotation_record(it), "confidence")), 731);
     }
     expect(judge_as("ana", 9, "{'kind':'annotation.update','annotation':'<one>','agent':'me'}"), GL_E_INVALID_PARAMS);
     expect(judge_as("ana", 9, "{'kind':'annotation.update','annotation':'<one>','confidence':1000}"), GL_E_INVALID_PARAMS);

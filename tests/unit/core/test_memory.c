@@ -154,11 +154,11 @@ static const json_t *error_data(struct client *client, uint64_t request)
     return json_object_get(json_object_get(client_answer(client, request), "error"), "data");
 }
 
-/* 400 annotations take 1.8 MB, and a quarter is one. */
+/* 400 annotations take 570 kB, and a quarter is 524. */
 START_TEST(account__with_a_large_session__has_others_beside_it)
 {
     struct core_limits limits = bench_limits();
-    limits.sessions_bytes = 4 << 20;
+    limits.sessions_bytes = 2 << 20;
     teardown();
     setup_with(1, &limits);
     for (int i = 0; i < 4; i++) {
@@ -181,7 +181,7 @@ END_TEST
 START_TEST(account__with_a_large_session__has_no_second_one)
 {
     struct core_limits limits = bench_limits();
-    limits.sessions_bytes = 4 << 20;
+    limits.sessions_bytes = 2 << 20;
     teardown();
     setup_with(1, &limits);
     db_say_live(bench.db, 400); /* of each */

@@ -152,7 +152,8 @@ START_TEST(pages__and_ops_meet_in_the_same_state)
     for (size_t i = 0; i < server->count; i++) {
         struct gl_annotation *page;
         append_until(replica, joined_at + i * 3 < last ? joined_at + i * 3 : last);
-        ck_assert_int_eq(gl_annotation_from_record(server->items[server->count - 1 - i]->record, &page, NULL), GL_OK);
+        ck_assert_int_eq(gl_annotation_from_record(gl_annotation_record(server->items[server->count - 1 - i]), &page, NULL),
+                         GL_OK);
         ck_assert_int_eq(gl_state_put(replica, page), GL_OK);
         gl_annotation_unref(&page);
     }

@@ -321,7 +321,7 @@ static void assert_pages_of(const struct gl_state *state)
         }
         ck_assert_uint_eq(json_array_size(records), state->count);
         for (size_t k = 0; k < state->count; k++) {
-            ck_assert(json_equal(json_array_get(records, k), state->items[k]->record));
+            ck_assert(json_equal(json_array_get(records, k), gl_annotation_record(state->items[k])));
         }
     }
 }
