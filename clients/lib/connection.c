@@ -214,7 +214,7 @@ static void on_transport_down(struct gloss *g, const struct lg_transport_event *
         if (error.data && event->http_status) {
             (void)json_object_set_new(error.data, "http_status", json_integer((json_int_t)event->http_status));
         }
-        down(g, &error, is_final(g, &error));
+        down(g, &error, event->close_code == LG_CLOSE_KICKED || is_final(g, &error));
     }
     gloss_error_clear(&error);
 }

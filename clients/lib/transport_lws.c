@@ -148,6 +148,11 @@ static void on_peer_close(struct lg_transport *t, const unsigned char *in, size_
         return;
     }
     t->ending.close_code = (unsigned)in[0] << 8 | in[1];
+    if (t->ending.close_code == LG_CLOSE_KICKED) {
+        lg_transport_end(t, LG_CLOSED, GL_E_DISCONNECTED, "the server's administrator ended the connection%s%.*s",
+                         len > 2 ? ": " : "", (int)(len - 2), (const char *)in + 2);
+        return;
+    }
     lg_transport_end(t, LG_CLOSED, GL_E_DISCONNECTED, "the server closed the connection (%u%s%.*s)", t->ending.close_code,
                      len > 2 ? ": " : "", (int)(len - 2), (const char *)in + 2);
 }

@@ -1,8 +1,10 @@
 #include "service/admin/database.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proto/gl_json.h"
 #include "service/base/escape.h"
@@ -21,12 +23,29 @@ int database_failed(const struct gl_err *err)
     }
 }
 
+/* audit notes who it was: the user of this machine, and the machine. */
+static enum gl_code say_from(struct admin_db *db, struct gl_err *err)
+{
+    char from[160], host[64] = "";
+    const struct passwd *user = getpwuid(getuid());
+    gethostname(host, sizeof(host) - 1);
+    if (user)
+        snprintf(from, sizeof(from), "%.64s@%s", user->pw_name, host);
+    else
+        snprintf(from, sizeof(from), "%u@%s", (unsigned)getuid(), host);
+    const struct store_param param = P_TEXT(gl_slice_str(from));
+    return admin_db_query(db, STORE_Q_admin_from, &param, 1, NULL, err);
+}
+
 int database_open(const struct settings *settings, struct admin_db **db)
 {
     struct gl_err err = {0};
     enum gl_code code = admin_db_open(settings->database, settings->owner_role, db, &err);
     if (code == GL_OK) {
         code = admin_db_check_schema(*db, &err);
+    }
+    if (code == GL_OK) {
+        code = say_from(*db, &err);
     }
     if (code == GL_OK) {
         return ADMIN_OK;

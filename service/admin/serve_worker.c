@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "service/admin/serve_asked.h"
 #include "service/admin/serve_metrics.h"
 #include "service/base/log.h"
 #include "service/base/mem.h"
@@ -40,6 +41,7 @@ struct worker {
     struct http *http;
     struct net_server *net;
     struct serve_metrics metrics;
+    struct serve_asked asked;
     struct loop_timer *beat, *drain_deadline;
     struct loop_watch *signals;
     int signal_fd;
@@ -173,6 +175,7 @@ static void on_beat(void *ctx)
     struct worker *worker = ctx;
     seat_beat(worker->seat);
     serve_metrics_beat(&worker->metrics, worker->seat->beat_every_ms);
+    serve_asked_beat(&worker->asked);
 }
 
 /* ---- what it is made of */
@@ -281,6 +284,8 @@ static int open_all(struct worker *worker)
     serve_metrics_open(&worker->metrics, worker->http);
     code = open_network(worker);
     worker->metrics.net = worker->net;
+    worker->asked = (struct serve_asked){.store = worker->store, .core = worker->core, .net = worker->net};
+    serve_asked_open(&worker->asked);
     return code;
 }
 

@@ -106,6 +106,8 @@ void handle_hello(struct request *request)
                      "hello was said on this connection already; open a new one to be somebody else");
         return;
     }
+    if (params.has_client && !peer->client)
+        peer->client = mem_copy(params.client.data, params.client.len);
     if (params.has_token) {
         uint8_t digest[32];
         if (!token_is_well_formed(params.token)) {
@@ -167,8 +169,9 @@ void handle_token_create(struct request *request)
         made->expires_ms = core_stream_time(core, 0) + (int64_t)params.days * 86400000;
     store_query(core->store, STORE_Q_token_create, &request->account,
                 (struct store_param[]){P_UUID(made->id), P_TEXT(params.has_label ? params.label : GL_SLICE("")),
-                                       P_BYTES(digest, sizeof digest), params.has_days ? P_TIME(made->expires_ms) : P_NULL},
-                4, on_token_made, made);
+                                       P_BYTES(digest, sizeof digest), params.has_days ? P_TIME(made->expires_ms) : P_NULL,
+                                       P_TEXT(gl_slice_str(peer_address(request->peer)))},
+                5, on_token_made, made);
 }
 
 static void on_tokens(void *ctx, enum gl_code code, const struct store_rows *rows)
@@ -218,6 +221,7 @@ void handle_token_revoke(struct request *request)
     struct gl_token_revoke_params params = {0};
     if (!request_read(request, token_revoke, &params))
         return;
-    store_query(request->core->store, STORE_Q_token_revoke, &request->account, (struct store_param[]){P_UUID(params.token)}, 1,
+    store_query(request->core->store, STORE_Q_token_revoke, &request->account,
+                (struct store_param[]){P_UUID(params.token), P_TEXT(gl_slice_str(peer_address(request->peer)))}, 2,
                 on_token_revoked, request);
 }

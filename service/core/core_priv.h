@@ -83,6 +83,8 @@ struct peer {
     gl_uuid account, token;
     bool has_token;
     char account_name[GL_LABEL_MAX_BYTES + 1];
+    char *client;      /* what it said that it is, or NULL */
+    gl_uuid id;        /* connections.c: how administrators name it; nil until one has asked */
     uint64_t since_ms; /* connected */
     size_t requests_in_flight, bytes_in_flight, ops_in_flight;
     size_t ops_most; /* as its hello was told: no request that fits is too large, whatever the setting has become since */

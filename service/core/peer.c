@@ -36,6 +36,7 @@ void peer_unref(struct peer *peer)
     if (--peer->refs > 0)
         return;
     mem_free(&peer->refused);
+    mem_free(&peer->client);
     mem_free(&peer);
 }
 

@@ -34,6 +34,11 @@ struct frame *frame_take(struct gl_buf *buf); /* what stands in it behind FRAME_
 struct frame *frame_ref(struct frame *frame);
 void frame_unref(struct frame **frame);
 
+/* What went over a connection so far, in bytes of its socket, and how long a packet and its acknowledgement take. Behind a proxy: the way to the proxy. */
+struct peer_traffic {
+    uint64_t bytes_in, bytes_out, round_trip_us;
+};
+
 /* What net gives the core. None of these calls back into the core before it returns. */
 struct peer_link {
     void *ctx;
@@ -42,7 +47,8 @@ struct peer_link {
                   struct frame *frame); /* sends, or keeps what the socket did not take; net takes a reference if it must */
     void (*close)(void *ctx, unsigned code,
                   const char *reason); /* with a WebSocket close code, once what was written is out; soon after: peer_closed */
-    const char *address;               /* of the other end, for the log */
+    void (*traffic)(void *ctx, struct peer_traffic *traffic); /* may be NULL: nobody knows */
+    const char *address;                                      /* of the other end, for the log */
 };
 
 struct peer *peer_new(struct core *core, const struct peer_link *link);

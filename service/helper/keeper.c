@@ -39,24 +39,33 @@ struct kind {
 
 /* ---- the kinds of jobs */
 
-/* The rest comes with the next job. */
-static enum gl_code prune_inboxes(struct keeper *keeper, const struct taken *job, bool *again, struct gl_err *err)
+/* What is older than so many days (0: nothing is); the rest comes with the next job. */
+static enum gl_code prune(struct keeper *keeper, enum store_query_id query, int64_t days, struct gl_err *err)
 {
-    const struct store_param params[] = {P_U64((uint64_t)keeper->settings->inbox_days), P_U64(PRUNED_AT_ONCE)};
+    const struct store_param params[] = {P_U64((uint64_t)days), P_U64(PRUNED_AT_ONCE)};
     const uint64_t until = clock_monotonic_ms() + keeper->settings->job_timeout_ms / SHARE;
     enum gl_code code = GL_OK;
-    (void)job, (void)again;
-    for (uint64_t gone = PRUNED_AT_ONCE; code == GL_OK && gone == PRUNED_AT_ONCE && clock_monotonic_ms() < until;) {
+    for (uint64_t gone = PRUNED_AT_ONCE; days > 0 && code == GL_OK && gone == PRUNED_AT_ONCE && clock_monotonic_ms() < until;) {
         struct store_rows *rows;
-        if (keeper->settings->inbox_days == 0)
-            break;
-        code = admin_db_query(keeper->db, STORE_Q_inbox_prune, params, 2, &rows, err);
+        code = admin_db_query(keeper->db, query, params, 2, &rows, err);
         if (code != GL_OK)
             break;
         gone = store_rows_count(rows) > 0 ? store_u64(rows, 0, 0) : 0;
         admin_rows_free(&rows);
     }
     return code;
+}
+
+static enum gl_code prune_inboxes(struct keeper *keeper, const struct taken *job, bool *again, struct gl_err *err)
+{
+    (void)job, (void)again;
+    return prune(keeper, STORE_Q_inbox_prune, keeper->settings->inbox_days, err);
+}
+
+static enum gl_code prune_audit(struct keeper *keeper, const struct taken *job, bool *again, struct gl_err *err)
+{
+    (void)job, (void)again;
+    return prune(keeper, STORE_Q_audit_prune, keeper->settings->audit_days, err);
 }
 
 static enum gl_code scan_retention(struct keeper *keeper, const struct taken *job, bool *again, struct gl_err *err)
@@ -98,10 +107,8 @@ static enum gl_code erase_stream(struct keeper *keeper, const struct taken *job,
 }
 
 static const struct kind kinds[] = {
-    {"retention.scan", scan_retention, true},
-    {"inbox.prune", prune_inboxes, true},
-    {"retention", archive_stream, false},
-    {"erase", erase_stream, false},
+    {"retention.scan", scan_retention, true}, {"inbox.prune", prune_inboxes, true}, {"audit.prune", prune_audit, true},
+    {"retention", archive_stream, false},     {"erase", erase_stream, false},
 };
 enum { KIND_COUNT = sizeof(kinds) / sizeof(*kinds) };
 

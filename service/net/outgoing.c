@@ -215,7 +215,14 @@ static void link_close(void *ctx, unsigned code, const char *reason)
     conn_close(ctx, code, reason);
 }
 
-const struct peer_link outgoing_link = {.is_full = link_is_full, .write = link_write, .close = link_close};
+static void link_traffic(void *ctx, struct peer_traffic *traffic)
+{
+    const struct conn *conn = ctx;
+    socket_traffic(lws_get_socket_fd(conn->wsi), &traffic->bytes_in, &traffic->bytes_out, &traffic->round_trip_us);
+}
+
+const struct peer_link outgoing_link = {
+    .is_full = link_is_full, .write = link_write, .close = link_close, .traffic = link_traffic};
 
 /* A control frame: at most 125 bytes. */
 static void send_control(struct conn *conn, enum frame_opcode opcode, const void *payload, size_t len)

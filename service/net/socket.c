@@ -19,6 +19,16 @@ void socket_abandon(int fd)
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
+void socket_traffic(int fd, uint64_t *bytes_in, uint64_t *bytes_out, uint64_t *round_trip_us)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+    *bytes_in = info.tcpi_bytes_received;
+    *bytes_out = info.tcpi_bytes_acked;
+    *round_trip_us = info.tcpi_rtt;
+}
+
 uint64_t socket_acknowledged(int fd)
 {
     struct tcp_info info = {0};

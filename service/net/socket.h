@@ -13,6 +13,8 @@
 void socket_tune(int fd); /* no delay; the kernel holds little that is not under way, so that a slow reader shows early */
 /* When it is closed what was not taken is thrown away, and the other end told so: else the kernel keeps it, for minutes, for one that does not read. */
 void socket_abandon(int fd);
+/* Bytes that came, bytes that were acknowledged, and the smoothed round trip in microseconds. */
+void socket_traffic(int fd, uint64_t *bytes_in, uint64_t *bytes_out, uint64_t *round_trip_us);
 /* How many bytes the other end's machine has acknowledged. It stops doing so when its program does not read. */
 uint64_t socket_acknowledged(int fd);
 

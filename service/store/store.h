@@ -244,6 +244,16 @@ enum store_saying {
 enum store_saying store_may_say(const struct store *store);
 void store_say(struct store *store, const void *bytes, size_t len); /* only when it may be said now; may be lost */
 
+/* What an administrator asks of every worker: told within a second or two, and again with each heartbeat until it was answered. kind and detail (JSON) are
+ * lent. */
+struct store_asked {
+    gl_uuid ask;
+    struct gl_slice kind, detail;
+};
+typedef void (*store_asked_fn)(void *ctx, const struct store_asked *asked);
+void store_hear_asked(struct store *store, store_asked_fn fn, void *ctx);         /* after store_listen(); once */
+void store_answer(struct store *store, const gl_uuid *ask, struct gl_slice json); /* may be lost: then it is asked again */
+
 /* Does every living worker of this installation know ops of this kind? */
 bool store_kind_known(const struct store *store, enum gl_op_kind kind);
 

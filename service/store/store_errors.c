@@ -10,6 +10,7 @@ static const struct {
     {"23505", GL_E_EXISTS},     /* unique_violation */
     {"55P03", GL_E_BUSY},       /* lock_not_available */
     {"57014", GL_E_STORE_DOWN}, /* query_canceled: the server's own deadline */
+    {"GL110", GL_E_FORBIDDEN},  /* raised by our own functions */
     {"25006", GL_E_STORE_DOWN}, /* read_only_sql_transaction: no longer the primary */
     {"57P", GL_E_STORE_DOWN},   /* shutting down, starting up */
     {"08", GL_E_STORE_DOWN},    /* connection */

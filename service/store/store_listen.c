@@ -43,6 +43,11 @@ struct conn *listener_conn(struct store *store)
     return store->listener ? &store->listener->conn : NULL;
 }
 
+const gl_uuid *listener_worker(const struct store *store)
+{
+    return &store->listener->worker;
+}
+
 /* ---- telling */
 
 static void forget_moved(struct listener *listener)
@@ -312,9 +317,10 @@ static void heartbeat_send(struct request *request, struct conn *conn)
 static bool heartbeat_result(struct request *request, unsigned statement, PGresult *result)
 {
     (void)statement;
-    if (rows_fit(result, 3)) {
+    if (rows_fit(result, 6)) {
         request->store->listener->is_alone = row_u64(result, 0, 0) == 0;
         take_lacking(request->store->listener, row_slice(result, 0, 1));
+        asked_take(request->store, result, 3);
     }
     return false;
 }
@@ -414,6 +420,7 @@ void listener_dispatch(struct store *store)
     if (!listener->is_notify_under_way && !listener->conn.is_broken && (listener->moved_count > 0 || listener->must_say_hello)) {
         submit(listener, &notify_kind);
     }
+    asked_dispatch(store);
 }
 
 void listener_tick(struct store *store, uint64_t now_ms)

@@ -42,6 +42,7 @@ struct store *store_pg_new(struct loop *loop, const struct store_pg_config *conf
     store->version = copy_text(config->version ? config->version : "");
     list_init(&store->reads);
     list_init(&store->failed);
+    list_init(&store->answers);
     store->tick = loop_timer_new(loop, on_tick, store);
     store->soon = loop_timer_new(loop, on_soon, store);
     loop_timer_start(store->tick, TICK_MS, TICK_MS);
@@ -78,6 +79,7 @@ void store_free(struct store **address)
     }
     drop_list(&store->reads);
     drop_list(&store->failed);
+    asked_fini(store);
     loop_timer_free(&store->tick);
     loop_timer_free(&store->soon);
     mem_free(&store->writers);

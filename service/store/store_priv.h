@@ -181,6 +181,9 @@ struct store {
     bool is_holding;
     unsigned writer_count, reader_count;
     struct listener *listener; /* NULL: nobody wants to hear */
+    store_asked_fn asked;      /* NULL: nobody answers administrators */
+    void *asked_ctx;
+    struct request_list answers; /* to be sent */
     char *version;
     struct loop_timer *tick, *soon;
     bool is_delivering;         /* inside a callback: what is asked waits until it is over */
@@ -206,9 +209,14 @@ const char *role_user(const struct store *store, enum store_role role);
 /* ---- how workers wake each other: store_listen.c */
 struct conn *listener_conn(struct store *store); /* NULL: there is none */
 void listener_tick(struct store *store, uint64_t now_ms);
-void listener_ready(struct store *store);    /* the connection listens, from now on */
-void listener_receive(struct store *store);  /* its connection has read something */
-void listener_dispatch(struct store *store); /* sends what is due */
+void listener_ready(struct store *store);                  /* the connection listens, from now on */
+void listener_receive(struct store *store);                /* its connection has read something */
+void listener_dispatch(struct store *store);               /* sends what is due */
+const gl_uuid *listener_worker(const struct store *store); /* as which this one is known */
+/* store_asked.c: rows of a heartbeat's answer, from this column on */
+void asked_take(struct store *store, const PGresult *result, int column);
+void asked_dispatch(struct store *store); /* sends what was answered */
+void asked_fini(struct store *store);
 bool listener_knows_others(
     const struct store *store); /* what kinds of ops they know, once since it began; nobody listens: also */
 

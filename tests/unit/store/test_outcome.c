@@ -269,7 +269,7 @@ static bool ask_both(struct appended *reading, struct appended *writing)
     proxy_set(proxy, PROXY_LOSE_ANSWERS);
     store_query(store, STORE_Q_project_list, &bench.ana, (struct store_param[]){P_NULL, P_NULL, P_U64(10)}, 3, on_rows, reading);
     store_query(store, STORE_Q_token_create, &bench.ana,
-                (struct store_param[]){P_UUID(token), P_TEXT(GL_SLICE("t")), P_BYTES(hash.bytes, 32), P_NULL}, 4, on_rows,
+                (struct store_param[]){P_UUID(token), P_TEXT(GL_SLICE("t")), P_BYTES(hash.bytes, 32), P_NULL, P_NULL}, 5, on_rows,
                 writing);
     for (int i = 0; i < 300 && now == tokens; i++) {
         loop_poll_run(bench.loop, NULL, 10);

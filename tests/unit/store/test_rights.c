@@ -161,7 +161,7 @@ static const struct {
     {"session_cut", STORE_Q_session_cut, {SESSION, {.type = STORE_U64}}, 2},
     {"project_head", STORE_Q_project_head, {PROJECT}, 1},
     {"project_terms", STORE_Q_project_terms, {PROJECT, NUMBER}, 2},
-    {"token_revoke", STORE_Q_token_revoke, {{.type = STORE_UUID, .u64 = 5}}, 1},
+    {"token_revoke", STORE_Q_token_revoke, {{.type = STORE_UUID, .u64 = 5}, NOTHING}, 2},
 };
 
 static struct store_param filled(struct store_param param)
@@ -203,21 +203,22 @@ START_TEST(token__of_somebody_else__can_not_be_revoked_or_made)
     gl_hash hash = gl_sha256("secret", 6);
     gl_uuid id = gl_uuid_v7(1);
     query_wait(&bench, STORE_Q_token_create, &bench.ana,
-               (struct store_param[]){P_UUID(id), P_TEXT(GL_SLICE("t")), P_BYTES(hash.bytes, 32), P_NULL}, 4, &rows);
+               (struct store_param[]){P_UUID(id), P_TEXT(GL_SLICE("t")), P_BYTES(hash.bytes, 32), P_NULL, P_NULL}, 5, &rows);
     ck_assert_int_eq(rows.code, GL_OK);
     ck_assert_uint_eq(rows.count, 1);
-    query_wait(&bench, STORE_Q_token_revoke, &bench.eve, (struct store_param[]){P_UUID(id)}, 1, &rows);
+    query_wait(&bench, STORE_Q_token_revoke, &bench.eve, (struct store_param[]){P_UUID(id), P_NULL}, 2, &rows);
     ck_assert_uint_eq(rows.count, 0);
     query_wait(&bench, STORE_Q_sign_in_token, NULL, (struct store_param[]){P_BYTES(hash.bytes, 32)}, 1, &rows);
     ck_assert_uint_eq(rows.count, 1);
-    query_wait(&bench, STORE_Q_token_revoke, &bench.ana, (struct store_param[]){P_UUID(id)}, 1, &rows);
+    query_wait(&bench, STORE_Q_token_revoke, &bench.ana, (struct store_param[]){P_UUID(id), P_NULL}, 2, &rows);
     ck_assert_uint_eq(rows.count, 1);
     query_wait(&bench, STORE_Q_sign_in_token, NULL, (struct store_param[]){P_BYTES(hash.bytes, 32)}, 1, &rows);
     ck_assert_uint_eq(rows.count, 0);
     query_wait(&bench, STORE_Q_tokens_ended, NULL, (struct store_param[]){P_BYTES(id.bytes, 16)}, 1, &rows);
     ck_assert_uint_eq(rows.count, 1);
     query_wait(&bench, STORE_Q_token_create, NULL,
-               (struct store_param[]){P_UUID(bench.eve), P_TEXT(GL_SLICE("t")), P_BYTES(hash.bytes, 31), P_NULL}, 4, &rows);
+               (struct store_param[]){P_UUID(bench.eve), P_TEXT(GL_SLICE("t")), P_BYTES(hash.bytes, 31), P_NULL, P_NULL}, 5,
+               &rows);
     ck_assert_int_ne(rows.code, GL_OK);
 }
 END_TEST
@@ -274,6 +275,13 @@ static const struct {
     {"reader writes a worker", false, "update worker set seen_at = now()"},
     {"append counts the workers", true, "select gloss_worker_seen(gen_random_uuid(), 'n', 1, 'v')"},
     {"append writes a worker", true, "update worker set seen_at = now()"},
+    {"reader asks all workers", false, "select gloss_ask(gen_random_uuid(), 'stats', '{}', null)"},
+    {"append reads the audit by its function", true, "select * from gloss_audit(1, 1, null, null)"},
+    {"append reads how much there is", true, "select gloss_stats()"},
+    {"reader makes accounts", false, "select gloss_account_add(gen_random_uuid(), 'x', true, null)"},
+    {"reader reads what was asked of the workers", false, "select * from ask"},
+    {"append writes what was asked of the workers", true, "insert into ask (id, kind) values (gen_random_uuid(), 'stats')"},
+    {"append reads what they answered", true, "select body from answer"},
     {"reader reads files", false, "select pg_read_file('/etc/passwd')"},
     {"reader runs programs", false, "copy (select 1) to program 'true'"},
 };
@@ -283,6 +291,36 @@ START_TEST(role__that_asks_for_more__is_refused)
     const char *role = forbidden[_i].is_append ? bench.db.append : bench.db.reader;
     const char *sqlstate = db_try(&bench.db, role, &bench.ana, "%s", forbidden[_i].sql);
     ck_assert_msg(strcmp(sqlstate, "42501") == 0, "%s: %s", forbidden[_i].what, sqlstate);
+}
+END_TEST
+
+/* The roles may run these functions, and the functions look who asks. */
+static const struct {
+    bool is_append;
+    const char *sql;
+} administrating[] = {
+    {false, "select * from gloss_audit(1, 1, null, null)"},
+    {false, "select * from gloss_answers(gen_random_uuid())"},
+    {false, "select gloss_stats()"},
+    {false, "select * from gloss_accounts(null, 10)"},
+    {false, "select * from gloss_tokens_of('ana')"},
+    {true, "select gloss_ask(gen_random_uuid(), 'kick', '{}', null)"},
+    {true, "select gloss_account_add(gen_random_uuid(), 'x', true, null)"},
+    {true, "select * from gloss_account_change('ben', null, true, null)"},
+    {true, "select gloss_token_add(gen_random_uuid(), 'ben', '', sha256(''), null, null)"},
+    {true, "select gloss_token_end(gen_random_uuid(), null)"},
+};
+
+START_TEST(administrating__by_who_is_no_administrator__is_refused)
+{
+    const char *role = administrating[_i].is_append ? bench.db.append : bench.db.reader;
+    db_do(&bench.db, "update account set is_admin = false, disabled_at = null where name = 'ana'");
+    ck_assert_str_eq(db_try(&bench.db, role, &bench.ana, "%s", administrating[_i].sql), "GL110");
+    db_do(&bench.db, "update account set is_admin = true, disabled_at = now() where name = 'ana'");
+    ck_assert_str_eq(db_try(&bench.db, role, &bench.ana, "%s", administrating[_i].sql), "GL110");
+    db_do(&bench.db, "update account set disabled_at = null where name = 'ana'");
+    ck_assert_str_eq(db_try(&bench.db, role, &bench.ana, "%s", administrating[_i].sql), "00000");
+    db_do(&bench.db, "update account set is_admin = false where name = 'ana'");
 }
 END_TEST
 
@@ -328,6 +366,8 @@ int main(void)
     tcase_add_test(tcase, reader__of_a_member__stops_with_the_membership_and_with_the_account);
     tcase_add_test(tcase, query__of_names__tells_those_of_shared_projects_only);
     tcase_add_test(tcase, token__of_somebody_else__can_not_be_revoked_or_made);
+    tcase_add_loop_test(tcase, administrating__by_who_is_no_administrator__is_refused, 0,
+                        sizeof(administrating) / sizeof(*administrating));
     tcase_add_test(tcase, every_table__has_row_level_security_forced);
     suite_add_tcase(suite, tcase);
     /* One database for all rows of these tables: nothing that they try goes through. */
