@@ -285,14 +285,8 @@ static void check_stale(const struct asked *it)
 /* What it builds on was accepted: then it cannot have been refused for that. */
 static void check_depends(const struct asked *it)
 {
-    const char *base = json_string_value(json_object_get(it->op, "base"));
-    const char *path = json_string_value(json_object_get(it->data, "path"));
-    gl_uuid id;
-    bool is_for_base =
-        it->code == GLOSS_E_DEPENDS_ON_REFUSED || (it->code == GLOSS_E_INVALID_PARAMS && path && strcmp(path, "base") == 0);
-    const struct asked *built_on = is_for_base && base && gl_uuid_parse(gl_slice_str(base), &id) ? asked_of(&id) : NULL;
-    if (built_on && built_on < it && !built_on->is_by_hand && built_on->person == it->person && built_on->log == it->log &&
-        built_on->seq > 0)
+    const struct asked *built_on = asked_refused_for(it);
+    if (built_on && built_on->seq > 0)
         broken(4, "op %s was refused because of what it builds on, and that is op %" PRIu64, it->text, built_on->seq);
 }
 

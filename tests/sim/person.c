@@ -162,12 +162,34 @@ static void on_event(struct gloss *g, const struct gloss_event *event, void *arg
     }
 }
 
+struct asked *asked_refused_for(const struct asked *it)
+{
+    const char *base = json_string_value(json_object_get(it->op, "base"));
+    const char *path = json_string_value(json_object_get(it->data, "path"));
+    gl_uuid id;
+    bool is_for_base =
+        it->code == GLOSS_E_DEPENDS_ON_REFUSED || (it->code == GLOSS_E_INVALID_PARAMS && path && strcmp(path, "base") == 0);
+    struct asked *built_on = is_for_base && base && gl_uuid_parse(gl_slice_str(base), &id) ? asked_of(&id) : NULL;
+    return built_on && built_on < it && !built_on->is_by_hand && built_on->person == it->person && built_on->log == it->log
+               ? built_on
+               : NULL;
+}
+
+/* Whether an op may be had for what it builds on is not known before that has its answer. */
+static void check_not_early(const struct asked *it)
+{
+    const struct asked *built_on = asked_refused_for(it);
+    if (built_on && built_on->is_under_way && (it->count == 0 || built_on->first != it->first))
+        broken(4, "op %s was refused because of what it builds on, and that has no answer yet", it->text);
+}
+
 static void take_refusal(struct asked *it, const struct gloss_error *error)
 {
     it->code = error->code;
     cover(COVER_VERDICT, json_string_value(json_object_get(json_object_get(it->op, "change"), "kind")), error->name);
     json_decref(it->data);
     it->data = json_incref(error->data);
+    check_not_early(it);
     world.tally->refusals[gl_code_from_wire(error->code)]++;
     SAW(ops_refused);
     trace("person %zu  op %s of %zu is refused: %s", it->person, it->text, it->log, error->name);

@@ -43,6 +43,8 @@ void person_rejoins(size_t person);        /* what it may not see any more, or m
 bool person_is_lost(size_t person);        /* its client gave a session up */
 #define NO_ANSWER (-1)                     /* as a code: what became of it is not known */
 struct asked *asked_of(const gl_uuid *id); /* NULL: nobody asked for it */
+/* The op that it builds on, and was refused because of; NULL: no op, or not because of that. */
+struct asked *asked_refused_for(const struct asked *it);
 struct asked *asked_by_hand(size_t person, size_t log, json_t *change, json_t *base); /* takes both; NULL: no room */
 struct gloss_session *person_session(size_t person, size_t which);                    /* NULL: it is not there */
 void post_by_hand(size_t person);

@@ -248,21 +248,23 @@ static size_t draw_append_max_ops(void)
 
 static void begin(const struct plan *plan)
 {
-    struct core_limits limits = {.words_page = 40,
-                                 .frame_bytes = draw(DICE_PLAN, 2) ? 262144 : 8192, /* of pages and ops; what people send fits */
-                                 .ops_in_flight = 64,
-                                 .requests_in_flight = 64,
-                                 .bytes_in_flight = 1 << 21,
-                                 .document_bytes = 1 << 20,
-                                 .uploads_bytes = 1 << 22,
-                                 .append_max_ops = draw_append_max_ops(),
-                                 .recent_ops = 1 + draw(DICE_PLAN, draw(DICE_PLAN, 2) ? 12 : 300),
-                                 .recent_bytes = 1 << 20,
-                                 .sessions = 8,
-                                 .hello_ms = 10000,
-                                 .stall_ms = 8000,
-                                 .append_ms = 5000,
-                                 .idle_session_ms = 500 + draw(DICE_PLAN, 4000)};
+    struct core_limits limits = {
+        .words_page = 40,
+        .frame_bytes = draw(DICE_PLAN, 2) ? 262144 : 8192, /* of pages and ops; what people send fits */
+        .ops_in_flight = 64,
+        .requests_in_flight = 64,
+        .bytes_in_flight = 1 << 21,
+        .document_bytes = 1 << 20,
+        .uploads_bytes = 1 << 22,
+        .append_max_ops = draw_append_max_ops(),
+        .recent_ops = 1 + draw(DICE_PLAN, draw(DICE_PLAN, 2) ? 12 : 300),
+        .recent_bytes = 1 << 20,
+        .sessions = 8,
+        .hello_ms = 10000,
+        .stall_ms = 8000,
+        .append_ms =
+            draw(DICE_PLAN, 3) ? 5000 : 300 + draw(DICE_PLAN, 1500), /* short: some of what was asked is too late, some not */
+        .idle_session_ms = 500 + draw(DICE_PLAN, 4000)};
     ops_left = plan->ops;
     revoked = PEOPLE_MAX;
     database_begin();
