@@ -1,0 +1,20 @@
+# finish.cmake - run by CPack on each package's files before they are packed: manual pages and changelogs are compressed, archives have no debugging symbols,
+# modes are Debian's whatever the umask was.
+file(GLOB_RECURSE texts ${CPACK_TEMPORARY_DIRECTORY}/*/usr/share/man/* ${CPACK_TEMPORARY_DIRECTORY}/*/usr/share/doc/*/changelog*
+    ${CPACK_TEMPORARY_DIRECTORY}/usr/share/man/* ${CPACK_TEMPORARY_DIRECTORY}/usr/share/doc/*/changelog*)
+foreach(text ${texts})
+    if(NOT text MATCHES "[.]gz$")
+        execute_process(COMMAND gzip -9nf ${text} COMMAND_ERROR_IS_FATAL ANY)
+    endif()
+endforeach()
+file(GLOB_RECURSE archives ${CPACK_TEMPORARY_DIRECTORY}/*.a)
+foreach(archive ${archives})
+    execute_process(COMMAND strip --strip-debug --remove-section=.comment --remove-section=.note --enable-deterministic-archives ${archive} COMMAND_ERROR_IS_FATAL ANY)
+endforeach()
+file(GLOB_RECURSE libraries ${CPACK_TEMPORARY_DIRECTORY}/*.so.*)
+foreach(library ${libraries})
+    if(NOT IS_SYMLINK ${library})
+        file(CHMOD ${library} PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
+    endif()
+endforeach()
+execute_process(COMMAND chmod -R u+rwX,go+rX,go-w ${CPACK_TEMPORARY_DIRECTORY})
