@@ -483,7 +483,7 @@ struct gl_annotation *gloss_annotation_find(const struct gloss_session *session,
 struct gl_annotation *gloss_annotation_ref(struct gl_annotation *annotation);
 void gloss_annotation_unref(struct gl_annotation **annotation);
 /* The canonical record (PROTOCOL.md, "Annotation records"), lent. */
-const json_t *gloss_annotation_record(const struct gl_annotation *annotation);
+const json_t *gloss_annotation_record(const struct gl_annotation *annotation); /* NULL: out of memory */
 void gloss_annotation_id(const struct gl_annotation *annotation, char id[GLOSS_ID]);
 bool gloss_annotation_is_deleted(const struct gl_annotation *annotation);
 bool gloss_annotation_label(const struct gl_annotation *annotation, char id[GLOSS_ID]); /* false: has none */
