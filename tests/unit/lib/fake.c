@@ -158,6 +158,19 @@ const char *fake_url(const struct fake *fake, const char *port)
     return url;
 }
 
+void fake_fault(struct fake *fake, const char *name, int times)
+{
+    fake_do(fake, "{\"do\":\"fault\",\"fault\":\"%s\",\"times\":%d}", name, times);
+}
+
+void fake_bens(struct fake *fake, int count, bool each)
+{
+    fake_do(fake,
+            "{\"do\":\"op\",\"count\":%d,\"each\":%s,"
+            "\"change\":{\"kind\":\"annotation.create\",\"target\":{\"type\":\"document\"},\"note\":\"ben\"}}",
+            count, each ? "true" : "false");
+}
+
 /* ---- the client */
 
 static void note_op(struct client *client, const struct gloss_event *event)
@@ -253,6 +266,28 @@ void client_free(struct client *client)
     ck_assert_ptr_null(client->g);
     gloss_error_clear(&client->error);
     gloss_error_clear(&client->result_error);
+}
+
+void client_start(struct client *client, struct fake *fake, int ops)
+{
+    fake_start(fake);
+    if (ops > 0) {
+        fake_bens(fake, ops, false);
+    }
+    client_new(client, fake);
+}
+
+void client_start_synced(struct client *client, struct fake *fake, int ops)
+{
+    client_start(client, fake, ops);
+    client_join(client, NULL);
+    WAIT_FOR(client, client->seen[GLOSS_EV_SYNCED]);
+}
+
+void client_stop(struct client *client, struct fake *fake)
+{
+    client_free(client);
+    fake_stop(fake);
 }
 
 void client_on_result(struct gloss_session *session, const struct gloss_result *result, void *arg)

@@ -30,6 +30,8 @@ void fake_do(struct fake *fake, const char *fmt, ...) __attribute__((format(prin
 const char *fake_text(const struct fake *fake, const char *name); /* "session", "token", "ca" ... */
 int fake_count(struct fake *fake, const char *method);            /* how often it was asked that */
 const char *fake_url(const struct fake *fake, const char *port);  /* in a static buffer */
+void fake_fault(struct fake *fake, const char *name, int times);  /* one that needs no more words */
+void fake_bens(struct fake *fake, int count, bool each);          /* ben says something, in one frame or (each) in one each */
 
 struct client {
     struct fake *fake;
@@ -57,6 +59,9 @@ void client_new(struct client *client, struct fake *fake); /* on the good port; 
 void client_new_with(struct client *client, struct fake *fake, const struct gloss_config *config);
 void client_join(struct client *client, const struct gloss_join *options); /* NULL: the usual ones */
 void client_free(struct client *client);
+void client_start(struct client *client, struct fake *fake, int ops); /* a server with so many ops of ben's, and a client */
+void client_start_synced(struct client *client, struct fake *fake, int ops);
+void client_stop(struct client *client, struct fake *fake);
 void client_on_result(struct gloss_session *session, const struct gloss_result *result,
                       void *arg); /* for gloss_submit; arg: the client */
 /* n creates whose notes are "PREFIX 0" ..., as gloss_submit takes them. */

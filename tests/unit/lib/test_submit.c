@@ -3,30 +3,11 @@
 
 #include "tests/unit/lib/fake.h"
 
-static void start(struct fake *fake, struct client *client)
-{
-    fake_start(fake);
-    client_new(client, fake);
-    client_join(client, NULL);
-    WAIT_FOR(client, client->seen[GLOSS_EV_SYNCED]);
-}
-
-static void stop(struct fake *fake, struct client *client)
-{
-    client_free(client);
-    fake_stop(fake);
-}
-
-static void fault(struct fake *fake, const char *name, int times)
-{
-    fake_do(fake, "{\"do\":\"fault\",\"fault\":\"%s\",\"times\":%d}", name, times);
-}
-
 START_TEST(ops__are_answered_in_order__and_come_back_in_the_stream)
 {
     struct fake fake;
     struct client ana;
-    start(&fake, &ana);
+    client_start_synced(&ana, &fake, 0);
     submit(&ana, creates(10, "note"), false);
     ck_assert_uint_eq(ana.results, 0); /* never inside the call */
     ck_assert_uint_eq(gloss_unanswered(ana.session), 10);
@@ -37,7 +18,7 @@ START_TEST(ops__are_answered_in_order__and_come_back_in_the_stream)
     ck_assert_str_eq(ana.last_author, "ana");
     ck_assert_ptr_nonnull(gloss_annotation_find(ana.session, ana.result_annotation));
     expect_same(&ana);
-    stop(&fake, &ana);
+    client_stop(&ana, &fake);
 }
 END_TEST
 
@@ -45,7 +26,7 @@ START_TEST(many_ops__travel_together__and_never_more_than_the_server_takes)
 {
     struct fake fake;
     struct client ana;
-    start(&fake, &ana);
+    client_start_synced(&ana, &fake, 0);
     fake_do(&fake, "{\"do\":\"set\",\"ops_in_flight\":40}");
     fake_do(&fake, "{\"do\":\"drop\"}");
     submit(&ana, creates(1000, "note"), false);
@@ -60,7 +41,7 @@ START_TEST(many_ops__travel_together__and_never_more_than_the_server_takes)
     ck_assert_int_le(json_integer_value(json_object_get(json_object_get(stats, "counts"), "session.submit")), 60);
     json_decref(stats);
     expect_same(&ana);
-    stop(&fake, &ana);
+    client_stop(&ana, &fake);
 }
 END_TEST
 
@@ -70,10 +51,10 @@ START_TEST(ops__whose_answer_or_request_was_lost__are_applied_once)
 {
     struct fake fake;
     struct client ana;
-    start(&fake, &ana);
+    client_start_synced(&ana, &fake, 0);
     for (int i = 0; i < 20; i++) {
         unsigned before = ana.results;
-        fault(&fake, losses[i % 2], 1 + i % 3);
+        fake_fault(&fake, losses[i % 2], 1 + i % 3);
         submit(&ana, creates(5, "note"), i % 5 == 4);
         WAIT_FOR(&ana, ana.results == before + 5);
     }
@@ -82,7 +63,7 @@ START_TEST(ops__whose_answer_or_request_was_lost__are_applied_once)
     WAIT_FOR(&ana, gloss_session_is_synced(ana.session) && ana.last_seq == 100);
     ck_assert_uint_eq(ana.seen[GLOSS_EV_OP], 100);
     expect_same(&ana);
-    stop(&fake, &ana);
+    client_stop(&ana, &fake);
 }
 END_TEST
 
@@ -90,7 +71,7 @@ START_TEST(ops__in_a_storm_of_losses__are_applied_once_in_order)
 {
     struct fake fake;
     struct client ana;
-    start(&fake, &ana);
+    client_start_synced(&ana, &fake, 0);
     fake_do(&fake, "{\"do\":\"set\",\"ops_in_flight\":20}");
     fake_do(&fake, "{\"do\":\"drop\"}");
     submit(&ana, creates(600, "note"), false);
@@ -103,7 +84,7 @@ START_TEST(ops__in_a_storm_of_losses__are_applied_once_in_order)
             if (i % 3 == 0) {
                 fake_do(&fake, "{\"do\":\"drop\"}");
             } else {
-                fault(&fake, losses[i % 2], 1);
+                fake_fault(&fake, losses[i % 2], 1);
             }
         }
         ck_assert_int_lt(i, 20000);
@@ -119,7 +100,7 @@ START_TEST(ops__in_a_storm_of_losses__are_applied_once_in_order)
         const json_t *record = gloss_annotation_record(gloss_annotation_at(ana.session, i));
         ck_assert_str_eq(json_string_value(json_object_get(record, "note")), note);
     }
-    stop(&fake, &ana);
+    client_stop(&ana, &fake);
 }
 END_TEST
 
@@ -132,10 +113,10 @@ START_TEST(ops__that_are_answered_later__are_sent_again)
 {
     struct fake fake;
     struct client ana;
-    start(&fake, &ana);
+    client_start_synced(&ana, &fake, 0);
     for (size_t i = 0; i < sizeof(laters) / sizeof(laters[0]); i++) {
         unsigned before = ana.results;
-        fault(&fake, laters[i].fault, laters[i].times);
+        fake_fault(&fake, laters[i].fault, laters[i].times);
         submit(&ana, creates(150, "note"), false);
         WAIT_FOR(&ana, ana.results == before + 150);
     }
@@ -143,7 +124,7 @@ START_TEST(ops__that_are_answered_later__are_sent_again)
     ck_assert_uint_eq(ana.seen[GLOSS_EV_DISCONNECTED], 0);
     WAIT_FOR(&ana, ana.last_seq == 450);
     expect_same(&ana);
-    stop(&fake, &ana);
+    client_stop(&ana, &fake);
 }
 END_TEST
 
@@ -151,12 +132,12 @@ START_TEST(op__that_always_fails_in_the_server__is_given_up)
 {
     struct fake fake;
     struct client ana;
-    start(&fake, &ana);
-    fault(&fake, "internal", 1000);
+    client_start_synced(&ana, &fake, 0);
+    fake_fault(&fake, "internal", 1000);
     submit(&ana, creates(1, "note"), false);
     WAIT_FOR(&ana, ana.results == 1);
     ck_assert_int_eq(ana.result_error.code, GLOSS_E_INTERNAL);
-    stop(&fake, &ana);
+    client_stop(&ana, &fake);
 }
 END_TEST
 
@@ -165,12 +146,12 @@ START_TEST(op__that_builds_on_one_that_had_to_wait__waits_too)
     struct fake fake;
     struct client ana;
     char first[GLOSS_ID], second[GLOSS_ID];
-    start(&fake, &ana);
+    client_start_synced(&ana, &fake, 0);
     json_t *create = json_pack("{s:s, s:{s:s}}", "kind", "annotation.create", "target", "type", "document");
     ck_assert_int_eq(gloss_submit_change(ana.session, create, NULL, first, client_on_result, &ana), 0);
     json_decref(create);
     WAIT_FOR(&ana, ana.results == 1);
-    fault(&fake, "op_busy", 1);
+    fake_fault(&fake, "op_busy", 1);
     json_t *change =
         json_pack("{s:s, s:s, s:s}", "kind", "annotation.update", "annotation", ana.result_annotation, "note", "one");
     ck_assert_int_eq(gloss_submit_change(ana.session, change, NULL, first, client_on_result, &ana), 0);
@@ -183,7 +164,7 @@ START_TEST(op__that_builds_on_one_that_had_to_wait__waits_too)
     ck_assert_uint_eq(ana.accepted, 3);
     WAIT_FOR(&ana, ana.last_seq == 3);
     ck_assert_str_eq(ana.last_note, "two");
-    stop(&fake, &ana);
+    client_stop(&ana, &fake);
 }
 END_TEST
 
@@ -194,7 +175,7 @@ START_TEST(change__of_what_somebody_else_changed__is_refused_with_what_is_there)
     uint64_t seq;
     char annotation[GLOSS_ID];
     struct gloss_error error;
-    start(&fake, &ana);
+    client_start_synced(&ana, &fake, 0);
     json_t *op =
         json_pack("{s:{s:s, s:{s:s}, s:s}}", "change", "kind", "annotation.create", "target", "type", "document", "note", "mine");
     ck_assert_int_eq(gloss_submit_wait(ana.session, op, WAIT_MS, &seq, annotation, &error), 0);
@@ -219,7 +200,7 @@ START_TEST(change__of_what_somebody_else_changed__is_refused_with_what_is_there)
     ck_assert_int_eq(gloss_submit_wait(ana.session, op, WAIT_MS, &seq, NULL, &error), 0);
     ck_assert_uint_eq(seq, 3);
     json_decref(op);
-    stop(&fake, &ana);
+    client_stop(&ana, &fake);
 }
 END_TEST
 
@@ -227,7 +208,7 @@ START_TEST(atomic_step__is_all_or_nothing)
 {
     struct fake fake;
     struct client ana;
-    start(&fake, &ana);
+    client_start_synced(&ana, &fake, 0);
     json_t *ops = creates(3, "note");
     json_object_set_new(json_object_get(json_array_get(ops, 1), "change"), "target",
                         json_pack("{s:s, s:[{s:i, s:i}]}", "type", "spans", "spans", "start", 0, "end", 1 << 30));
@@ -235,15 +216,15 @@ START_TEST(atomic_step__is_all_or_nothing)
     WAIT_FOR(&ana, ana.results == 3);
     ck_assert_uint_eq(ana.accepted, 0);
     ck_assert_int_eq(ana.result_error.code, GLOSS_E_ATOMIC_REFUSED);
-    fault(&fake, "op_busy", 1);
-    fault(&fake, "lose_answer", 1);
+    fake_fault(&fake, "op_busy", 1);
+    fake_fault(&fake, "lose_answer", 1);
     submit(&ana, creates(100, "note"), true);
     submit(&ana, creates(100, "single"), false);
     WAIT_FOR(&ana, ana.results == 203);
     ck_assert_uint_eq(ana.accepted, 200);
     WAIT_FOR(&ana, ana.last_seq == 200);
     expect_same(&ana);
-    stop(&fake, &ana);
+    client_stop(&ana, &fake);
 }
 END_TEST
 
@@ -251,7 +232,7 @@ START_TEST(ops__that_cannot_be_sent__are_refused_at_once)
 {
     struct fake fake;
     struct client ana;
-    start(&fake, &ana);
+    client_start_synced(&ana, &fake, 0);
     char *big = malloc(300001);
     memset(big, 'x', 300000);
     big[300000] = '\0';
@@ -277,7 +258,7 @@ START_TEST(ops__that_cannot_be_sent__are_refused_at_once)
     }
     ck_assert_uint_eq(gloss_unanswered(ana.session), 0);
     ck_assert_uint_eq(ana.results, 0);
-    stop(&fake, &ana);
+    client_stop(&ana, &fake);
 }
 END_TEST
 
@@ -298,7 +279,7 @@ START_TEST(ops__without_a_connection__wait_for_one)
     gloss_connect(ana.g);
     WAIT_FOR(&ana, ana.results == 3);
     ck_assert_uint_eq(ana.accepted, 3);
-    stop(&fake, &ana);
+    client_stop(&ana, &fake);
 }
 END_TEST
 
@@ -317,7 +298,7 @@ START_TEST(atomic_step__larger_than_the_server_takes__made_without_a_connection_
     ck_assert_uint_eq(ana.accepted, 1);
     ck_assert_int_eq(ana.result_error.code, GLOSS_E_TOO_LARGE);
     ck_assert_int_eq(fake_count(&fake, "session.submit"), 1);
-    stop(&fake, &ana);
+    client_stop(&ana, &fake);
 }
 END_TEST
 
@@ -334,11 +315,11 @@ START_TEST(submit_only__submits_and_hears_nothing)
     client_join(&ana, &options);
     ck_assert_int_eq(gloss_synced_wait(ana.session, WAIT_MS), 0);
     submit(&ana, creates(30, "note"), false);
-    fault(&fake, "lose_answer", 1);
+    fake_fault(&fake, "lose_answer", 1);
     WAIT_FOR(&ana, ana.results == 30);
     ck_assert_uint_eq(ana.seen[GLOSS_EV_OP], 0);
     ck_assert_uint_eq(ana.repeated, 30);
-    stop(&fake, &ana);
+    client_stop(&ana, &fake);
 }
 END_TEST
 
@@ -346,15 +327,15 @@ START_TEST(answer__that_does_not_fit__ends_the_connection_and_nothing_is_lost)
 {
     struct fake fake;
     struct client ana;
-    start(&fake, &ana);
-    fault(&fake, "short_answer", 1);
+    client_start_synced(&ana, &fake, 0);
+    fake_fault(&fake, "short_answer", 1);
     submit(&ana, creates(3, "note"), false);
     WAIT_FOR(&ana, ana.results == 3);
     ck_assert_uint_eq(ana.accepted, 3);
     ck_assert_uint_eq(ana.seen[GLOSS_EV_DISCONNECTED], 1);
     WAIT_FOR(&ana, ana.last_seq == 3);
     expect_same(&ana);
-    stop(&fake, &ana);
+    client_stop(&ana, &fake);
 }
 END_TEST
 
@@ -362,7 +343,7 @@ START_TEST(unanswered_ops__when_left_or_freed__are_called_back)
 {
     struct fake fake;
     struct client ana;
-    start(&fake, &ana);
+    client_start_synced(&ana, &fake, 0);
     fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"no_answer\",\"method\":\"session.submit\",\"times\":1000}");
     submit(&ana, creates(100, "note"), false);
     pass(&ana, 50);
@@ -376,7 +357,7 @@ START_TEST(unanswered_ops__when_left_or_freed__are_called_back)
     submit(&ana, creates(100, "note"), false);
     gloss_free(&ana.g);
     ck_assert_uint_eq(ana.results, 300);
-    stop(&fake, &ana);
+    client_stop(&ana, &fake);
 }
 END_TEST
 
@@ -397,13 +378,13 @@ START_TEST(callback__may_submit_more__and_leave)
 {
     struct fake fake;
     struct client ana;
-    start(&fake, &ana);
+    client_start_synced(&ana, &fake, 0);
     json_t *ops = creates(10, "start");
     ck_assert_int_eq(gloss_submit(ana.session, ops, false, submit_more, &ana), 0);
     json_decref(ops);
     WAIT_FOR(&ana, !ana.session);
     ck_assert_uint_ge(ana.results, 200);
-    stop(&fake, &ana);
+    client_stop(&ana, &fake);
 }
 END_TEST
 
