@@ -55,7 +55,7 @@ void help_print(FILE *out)
         "  glossd --version     the version of this program\n"
         "\nSettings: --config FILE or GLOSS_CONFIG names a file of `key = value` lines; GLOSS_KEY in the environment wins over it,\n"
         "--key on the command line over both. `glossd settings` lists them, `glossd settings --example` explains them.\n"
-        "\nExit statuses:\n",
+        "\nExit codes:\n",
         out);
     for (size_t i = 0; i < EXIT_COUNT; i++)
         fprintf(out, "  %d  %s\n", exits[i].status, exits[i].when);
