@@ -214,13 +214,21 @@ static void late(void)
     person_asks(1, 1);
 }
 
-/* An append whose answer was lost holds up its stream until it is known what became of it, and a project's holds up what names a newer codebook. */
+static bool is_settled(void)
+{
+    for (size_t i = 0; i < worker_count; i++)
+        if (workers[i].core && !sim_store_is_settled(workers[i].store))
+            return false;
+    return !wire_is_cut();
+}
+
+/* An append whose answer was lost holds up its stream until it is known what became of it, and a project's holds up what names a newer codebook. Who was cut
+ * off, and is not told anything, finds out after seconds. */
 static void run_until_settled(void)
 {
     const uint64_t end_ms = world.now_ms + SETTLED_MS;
-    for (size_t i = 0; i < worker_count; i++)
-        while (workers[i].core && !sim_store_is_settled(workers[i].store) && world.now_ms < end_ms && world_step())
-            continue;
+    while (!is_settled() && world.now_ms < end_ms && world_step())
+        continue;
     if (world.now_ms >= end_ms)
         broken(6, "%d s after everything healed nobody knows what became of an append", SETTLED_MS / 1000);
 }

@@ -345,6 +345,14 @@ void wire_cut(struct conn *conn)
     world_at(until_noticed() + 4, client_notices, conn, 0);
 }
 
+bool wire_is_cut(void)
+{
+    const struct conn *conn = conns;
+    while (conn && (!conn->to_client.cut_at_ms || conn->is_client_gone))
+        conn = conn->next;
+    return conn;
+}
+
 void wire_stall(struct conn *conn)
 {
     struct lane *lane = draw(DICE_FAULT, 2) ? &conn->to_client : &conn->to_worker;

@@ -21,6 +21,7 @@ void wire_heal(void);
 struct conn *wire_draw(void); /* one that lives, or NULL */
 void wire_cut(struct conn *conn);
 void wire_stall(struct conn *conn);
+bool wire_is_cut(void); /* some connection is, and its client has not noticed yet */
 bool wire_had_peer(const struct worker *worker, size_t person,
                    uint64_t since_ms);        /* at that time or later, as far as the worker knew */
 void wire_worker_gone(struct worker *worker); /* its ends of all connections; call before the core is freed */
