@@ -55,13 +55,15 @@ int ask_workers(struct admin_db *db, const char *kind, json_t *detail, bool may_
     const gl_uuid ask = gl_uuid_v7((uint64_t)clock_unix_ms());
     const uint64_t until = clock_monotonic_ms() + WAIT_MS;
     struct gl_err err = {0};
-    char *text = json_dumps(detail, JSON_COMPACT);
+    struct gl_buf text;
+    gl_buf_init(&text, SIZE_MAX);
+    gl_canon_write(&text, detail);
     json_decref(detail);
     *answers = json_array();
     enum gl_code code = admin_db_query(
-        db, STORE_Q_ask, (struct store_param[]){P_UUID(ask), P_TEXT(gl_slice_str(kind)), P_TEXT(gl_slice_str(text)), P_NULL}, 4,
+        db, STORE_Q_ask, (struct store_param[]){P_UUID(ask), P_TEXT(gl_slice_str(kind)), P_TEXT(gl_buf_peek(&text)), P_NULL}, 4,
         NULL, &err);
-    free(text);
+    gl_buf_fini(&text);
     do {
         usleep(LOOK_US);
         if (code == GL_OK)

@@ -70,10 +70,12 @@ static enum gl_code find(struct mending *it)
 static enum gl_code tell_all(struct mending *it, const struct report *before)
 {
     json_t *counts = report_counts(before);
-    char *text = json_dumps(counts, JSON_COMPACT);
-    const struct store_param params[] = {P_UUID(it->project), P_UUID(*it->stream), P_TEXT(gl_slice_str(text ? text : "{}"))};
+    struct gl_buf text;
+    gl_buf_init(&text, SIZE_MAX);
+    gl_canon_write(&text, counts);
+    const struct store_param params[] = {P_UUID(it->project), P_UUID(*it->stream), P_TEXT(gl_buf_peek(&text))};
     enum gl_code code = admin_db_query(it->run.db, STORE_Q_repair_done, params, 3, NULL, it->err);
-    free(text);
+    gl_buf_fini(&text);
     json_decref(counts);
     return code;
 }

@@ -107,10 +107,13 @@ static void on_asked(void *ctx, const struct store_asked *question)
         said = kick(asked, &question->ask, detail);
     else if (gl_slice_is(question->kind, "stats"))
         said = stats(asked);
-    char *text = said ? json_dumps(said, JSON_COMPACT) : NULL;
-    if (text)
-        store_answer(asked->store, &question->ask, gl_slice_str(text));
-    free(text);
+    struct gl_buf text;
+    gl_buf_init(&text, SIZE_MAX);
+    if (said)
+        gl_canon_write(&text, said);
+    if (text.len > 0 && text.code == GL_OK)
+        store_answer(asked->store, &question->ask, gl_buf_peek(&text));
+    gl_buf_fini(&text);
     json_decref(said);
     json_decref(detail);
 }
