@@ -393,6 +393,28 @@ static void on_reloaded(void *ctx, enum gl_code code, const struct store_project
     mem_free(&reload);
 }
 
+/* How many of them are in what was loaded, though they have not become a frame: who joined since begins behind these, in no frame's middle. */
+static size_t joined_already(const struct project *project, const struct store_tail *tail)
+{
+    size_t count = 0;
+    while (count < tail->count && tail->ops[count].seq <= project->head)
+        count++;
+    return count;
+}
+
+static void push_tail(struct project *project, const struct store_tail *tail, size_t from, size_t to)
+{
+    if (from == to)
+        return;
+    struct gl_slice *logged = mem_array(to - from, sizeof *logged);
+    for (size_t i = from; i < to; i++)
+        logged[i - from] = logged_op(&tail->ops[i]);
+    project_push_recent(project, tail->ops[from].seq, &tail->ops[to - 1].chain, logged, to - from);
+    for (size_t i = from; i < to; i++)
+        free((void *)logged[i - from].data);
+    mem_free(&logged);
+}
+
 static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
 {
     struct reload *reload = ctx;
@@ -405,15 +427,11 @@ static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
         return;
     }
     if (code == GL_OK && tail->count > 0) {
-        struct gl_slice *logged = mem_array(tail->count, sizeof *logged);
-        for (size_t i = 0; i < tail->count; i++)
-            logged[i] = logged_op(&tail->ops[i]);
         for (size_t i = 0; i < tail->count; i++)
             project_remember(project, &tail->ops[i]);
-        project_push_recent(project, tail->ops[0].seq, &tail->ops[tail->count - 1].chain, logged, tail->count);
-        for (size_t i = 0; i < tail->count; i++)
-            free((void *)logged[i].data);
-        mem_free(&logged);
+        const size_t joined = joined_already(project, tail);
+        push_tail(project, tail, 0, joined);
+        push_tail(project, tail, joined, tail->count);
     }
     store_project_load(project->core->store, &reload->account, &project->id, project->head, on_reloaded, reload);
 }

@@ -36,8 +36,9 @@ enum store_fault { FAULT_NONE, FAULT_LOCKED, FAULT_WAITED, FAULT_DOWN, FAULT_LAT
 /* What the next appends meet: a locked row, one that was waited for, an error with nothing written, or an answer that comes only after store_mem_answer. */
 void store_mem_fault(struct store *store, enum store_fault fault, unsigned times);
 void store_mem_answer(struct store *store); /* the late answers come now */
-void store_mem_hold_tail(
-    struct store *store); /* the log's tail is read when it is asked for next, and that answer is a late one */
+/* The log's tail is read when it is asked for next, and that answer is a late one; delayed, it sees the log as it is when it is answered. */
+void store_mem_hold_tail(struct store *store);
+void store_mem_delay_tail(struct store *store);
 void store_mem_set_up(struct store *store, bool is_up);
 void store_mem_readable_for(struct store *store,
                             unsigned questions); /* so many more questions are answered; those behind them: store_down */

@@ -212,3 +212,9 @@ void store_mem_hold_tail(struct store *store)
 {
     store->holds_tail = true;
 }
+
+void store_mem_delay_tail(struct store *store)
+{
+    ck_assert_ptr_nonnull(store->late_tail);
+    store->late_tail->head = 0;
+}

@@ -354,6 +354,47 @@ START_TEST(labels__that_are_long__are_told_in_frames_that_a_client_has_room_for)
 }
 END_TEST
 
+static uint64_t make_label(const char *name)
+{
+    uint64_t request = project_submit(ana, json_pack("[o]", op_label(name, name, "of three")));
+    turn();
+    return seq_of(ana, request, 0);
+}
+
+static uint64_t last_told(struct client *client)
+{
+    uint64_t told = 0;
+    json_t *notice;
+    for (size_t i = 0; (notice = client_notice(client, "project.ops", i)); i++) {
+        const json_t *ops = json_object_get(json_object_get(notice, "params"), "ops");
+        const json_t *last = json_object_get(json_array_get(ops, json_array_size(ops) - 1), "payload");
+        told = (uint64_t)json_integer_value(json_object_get(last, "seq"));
+    }
+    return told;
+}
+
+/* Somebody joins while this worker reads what another one appended: what is made after that is told to them, though it was read together with what they have. */
+START_TEST(label__made_after_a_join__is_told_to_who_joined)
+{
+    struct client *eve = client_new(&bench, 1, "eve", GL_VIEWER);
+    store_mem_hold_tail(bench.stores[1]);
+    make_label("first");
+    loop_sim_run(bench.loop, 600); /* the other worker reads the log as far as here, and is slow */
+    make_label("second");
+    store_mem_answer(bench.stores[1]);
+    store_mem_hold_tail(bench.stores[1]);
+    turn(); /* the codebook has two now, and one was told: the log is read once more */
+    store_mem_delay_tail(bench.stores[1]);
+    client_join(eve, NULL);
+    uint64_t third = make_label("third");
+    store_mem_answer(bench.stores[1]);
+    loop_sim_run(bench.loop, 2000);
+    ck_assert_uint_eq(last_told(eve), third);
+    ck_assert_uint_eq(last_told(ben), third);
+    client_free(&eve);
+}
+END_TEST
+
 START_TEST(label__of_who_is_gone_before_it_was_judged__is_not_made)
 {
     store_mem_fault(bench.stores[0], FAULT_LATE, 1);
@@ -778,6 +819,7 @@ int main(void)
     tcase_add_test(one, resume__with_another_chain_or_beyond_the_log__is_told_to_resynchronise);
     tcase_add_test(one, pages__give_every_record_once__as_of_a_seq);
     tcase_add_test(one, member__whose_right_is_taken__can_write_no_more_and_is_told);
+    tcase_add_test(two, label__made_after_a_join__is_told_to_who_joined);
     tcase_add_test(one, member__removed_while_an_append_of_the_project_hangs__hears_nothing_more);
     tcase_add_test(one, account__that_is_disabled__loses_its_open_connections_within_a_second);
     tcase_add_test(one, session__closed_by_a_curator__takes_no_changes_until_it_is_opened);
