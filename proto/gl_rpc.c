@@ -175,6 +175,10 @@ static enum gl_code read_call(const json_t *message, const json_t *method, struc
         return gl_fail_at(err, GL_E_INVALID_PARAMS, "params", "params are an object: names and values");
     }
     envelope->params = params;
+    const json_t *traceparent = json_object_get(message, "traceparent");
+    if (json_is_string(traceparent)) {
+        envelope->traceparent = gl_slice_of(json_string_value(traceparent), json_string_length(traceparent));
+    }
     return GL_OK;
 }
 

@@ -63,9 +63,10 @@ enum gl_envelope_kind { GL_ENVELOPE_NONE, GL_ENVELOPE_REQUEST, GL_ENVELOPE_NOTIC
 
 struct gl_envelope {
     enum gl_envelope_kind kind;
-    struct gl_request_id id; /* GL_ID_NONE: absent or null */
-    struct gl_slice name;    /* of the method or the notice */
-    const json_t *params;    /* NULL when there are none: readers take that for {} */
+    struct gl_request_id id;     /* GL_ID_NONE: absent or null */
+    struct gl_slice name;        /* of the method or the notice */
+    const json_t *params;        /* NULL when there are none: readers take that for {} */
+    struct gl_slice traceparent; /* of a request: the trace that it belongs to, unread; empty: none */
     const json_t *result;
     const json_t *error;
 };

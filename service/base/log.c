@@ -39,7 +39,7 @@ static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static enum log_level threshold = LOG_INFO;
 static enum log_format chosen_format = LOG_TEXT;
 static const char *process_name;
-static _Thread_local uint64_t current_connection, current_request;
+static _Thread_local struct log_context current;
 static _Atomic uint64_t dropped_lines;
 /* How many lines an event had in a second: second << 16 | lines; and how many were held back since. */
 static _Atomic uint64_t windows[LOG_EVENT_COUNT];
@@ -76,10 +76,19 @@ void log_set_process(const char *name)
     process_name = name;
 }
 
-void log_set_context(uint64_t connection, uint64_t request)
+void log_set_context(const struct log_context *context)
 {
-    current_connection = connection;
-    current_request = request;
+    current = context ? *context : (struct log_context){0};
+}
+
+const struct log_context *log_context(void)
+{
+    return &current;
+}
+
+bool log_would(enum log_level level)
+{
+    return level >= threshold;
 }
 
 /* ---- building a line: whole fields or nothing */
@@ -171,8 +180,11 @@ static void begin(struct line *line, enum log_level level, enum log_event_id eve
     if (process_name)
         put_field(line, &F_STR("process", process_name));
     put_field(line, &F_I64("pid", getpid()));
-    put_number(line, "connection", current_connection);
-    put_number(line, "request", current_request);
+    put_number(line, "connection", current.connection);
+    if (current.request[0])
+        put_field(line, &F_STR("request", current.request));
+    if (current.trace.id[0])
+        put_field(line, &F_STR("trace", current.trace.id));
 }
 
 static void finish(struct line *line)

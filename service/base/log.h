@@ -13,6 +13,7 @@
 
 #include "proto/gl_err.h"
 #include "proto/gl_uuid.h"
+#include "service/base/trace.h"
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_TEXT, LOG_JSON };
@@ -39,11 +40,19 @@ struct log_field {
 
 void log_init(enum log_level level, enum log_format format);
 void log_set_level(enum log_level level);
+bool log_would(enum log_level level); /* a line of that level is written: for what costs something to say */
 const char *log_event_name(enum log_event_id event);
 bool log_level_parse(const char *name, enum log_level *level);
 void log_set_process(const char *name); /* "worker.1": stands in every line; not copied */
-/* The connection and the request that are being worked for: they stand in every line until the next call. 0: none. */
-void log_set_context(uint64_t connection, uint64_t request);
+/* Whom is being worked for: it stands in every line until the next call. */
+#define LOG_REQUEST_MAX 36 /* of a request's id as its client chose it: a UUID whole */
+struct log_context {
+    uint64_t connection;               /* 0: none */
+    char request[LOG_REQUEST_MAX + 1]; /* "": none */
+    struct trace trace;
+};
+void log_set_context(const struct log_context *context); /* is copied; NULL: nobody */
+const struct log_context *log_context(void);             /* until the next call of log_set_context */
 void log_emit(enum log_level level, enum log_event_id event, const struct log_field *fields);
 /* log_event(LOG_INFO, EV_op_applied, F_ID("session", &id), F_U64("seq", seq)); the same event is limited to a few lines a second, the rest counted. */
 #define log_event(level, event, ...)                                                                                             \

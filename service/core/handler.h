@@ -9,6 +9,7 @@
 #ifndef HANDLER_H
 #define HANDLER_H
 
+#include "service/base/log.h"
 #include "service/core/core.h"
 
 struct peer;
@@ -21,6 +22,8 @@ struct request {
     struct gl_request_id id;
     size_t bytes;               /* of the message */
     uint64_t arrived_us;        /* on the monotonic clock */
+    struct log_context context; /* who asks, in the log */
+    enum gl_code outcome;       /* GL_OK until it is refused */
     json_t *root;               /* owned: the whole message */
     const json_t *params;       /* an object */
     struct gl_arena arena;      /* lives as long as the request */

@@ -16,6 +16,7 @@
 #define PEER_H
 
 #include "proto/gl_buf.h"
+#include "service/base/trace.h"
 
 struct core; /* everything of one worker: core.h */
 struct peer;
@@ -49,6 +50,8 @@ struct peer_link {
                   const char *reason); /* with a WebSocket close code, once what was written is out; soon after: peer_closed */
     void (*traffic)(void *ctx, struct peer_traffic *traffic); /* may be NULL: nobody knows */
     const char *address;                                      /* of the other end, for the log */
+    uint64_t number;                                          /* the connection's, for the log */
+    struct trace trace; /* what its opening handshake said it belongs to; a request may say otherwise */
 };
 
 struct peer *peer_new(struct core *core, const struct peer_link *link);

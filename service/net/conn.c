@@ -116,6 +116,8 @@ bool conn_open(struct conn *conn)
     conn->heard_ms = loop_now_ms(conn->server->loop);
     link.ctx = conn;
     link.address = conn->address;
+    link.number = conn->number;
+    link.trace = conn->trace;
     conn->peer = peer_new(conn->server->core, &link); /* may have called conn_close() */
     return true;
 }
@@ -133,12 +135,12 @@ void conn_handle(struct conn *conn, struct gl_slice message)
     if (conn->state != CONN_OPEN)
         return;
     conn->server->counts.messages_in++;
-    log_set_context(conn->number, 0);
+    log_set_context(&(struct log_context){.connection = conn->number, .trace = conn->trace});
     if (is_utf8(message))
         peer_receive(conn->peer, message);
     else
         conn_close(conn, CLOSE_NOT_UTF8, "the message is not UTF-8");
-    log_set_context(0, 0);
+    log_set_context(NULL);
 }
 
 /* What came before still counts. */

@@ -210,6 +210,7 @@ int exchange_confirm_upgrade(struct conn *conn)
     struct refusal wrong = handshake_check_upgrade(&head, &server->policy);
     if (wrong.status)
         return refuse(conn, wrong.status, wrong.sentence, wrong.status == 426 ? "Sec-WebSocket-Version: 13\r\n" : NULL);
+    trace_read(head_value(conn->wsi, "traceparent", server->scratch, HEAD_BYTES), &conn->trace);
     conn->upgrade_is_granted = true;
     return 0;
 }

@@ -75,6 +75,7 @@ struct conn {
     uint64_t turn;                /* the last in which it was given a share */
     size_t turn_messages, turn_bytes;
     char *close_reason; /* NULL: none */
+    struct trace trace; /* of its opening handshake */
     char address[56];   /* 192.0.2.1:50000 or [2001:db8::1]:50000 */
 };
 

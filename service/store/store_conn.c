@@ -372,7 +372,9 @@ static void finish(struct conn *conn)
     if (conn->role == STORE_APPEND && strcmp(request->sqlstate, READ_ONLY) == 0) {
         break_later(conn); /* it was the primary once; another one is now */
     }
+    log_set_context(&request->context);
     request->kind->done(request, conn, request->sqlstate[0] ? sqlstate_code(request->sqlstate) : GL_OK);
+    log_set_context(NULL);
 }
 
 static void take_result(struct conn *conn, PGresult *result)

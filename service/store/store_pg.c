@@ -120,6 +120,7 @@ static void queued(struct store *store, struct request *request)
 
 void store_read(struct store *store, struct request *request)
 {
+    request->context = *log_context();
     list_append(&store->reads, request);
     queued(store, request);
 }
@@ -293,7 +294,9 @@ static void answer_failed(struct store *store)
     }
     list_init(&store->failed);
     for (struct request *request; (request = list_take(&failed));) {
+        log_set_context(&request->context);
         request->kind->done(request, NULL, GL_E_STORE_DOWN);
+        log_set_context(NULL);
     }
 }
 

@@ -74,9 +74,10 @@ struct request {
     struct request *next;
     uint64_t queued_us; /* 0: it does not wait for a connection */
     uint64_t sent_us;
-    uint64_t expires_at_ms; /* while it waits in a queue; in flight it has as long again. 0: only silence is counted */
-    unsigned statements;    /* sent */
-    uint32_t streamed;      /* bit of each statement whose rows come one by one */
+    uint64_t expires_at_ms;     /* while it waits in a queue; in flight it has as long again. 0: only silence is counted */
+    struct log_context context; /* of whom it reads for; nobody where it is for several, as appends are */
+    unsigned statements;        /* sent */
+    uint32_t streamed;          /* bit of each statement whose rows come one by one */
     unsigned tries;
     bool is_big;      /* may bring megabytes: has a connection to itself */
     char sqlstate[6]; /* of the first error, or empty */

@@ -270,7 +270,8 @@ static void to_worker(void *ctx, uint64_t arg)
 struct conn *wire_conn_new(struct worker *worker, size_t person)
 {
     struct conn *conn = mem_alloc(sizeof *conn);
-    struct peer_link link = {conn, link_is_full, link_write, link_close, NULL, conn->address};
+    struct peer_link link = {
+        .ctx = conn, .is_full = link_is_full, .write = link_write, .close = link_close, .address = conn->address};
     snprintf(conn->address, sizeof conn->address, "person %zu", person);
     conn->worker = worker;
     conn->life = worker->life;

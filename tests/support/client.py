@@ -87,21 +87,21 @@ def redact(base=None, op=None, **change):
     return {"id": op or new_id(), **({"base": base} if base is not None else {}), "change": {"kind": "redact", **change}}
 
 
-def connect_options():
-    """What differs between the versions of the library on Debian 12 and 13: later ones ask the environment for a proxy."""
-    newest = "proxy" in inspect.signature(websockets.connect).parameters
-    return {"proxy": None} if newest else {}
+def connect_options(headers=None):
+    """What differs between the versions of the library on Debian 12 and 13: later ones ask the environment for a proxy, and call headers otherwise."""
+    known = inspect.signature(websockets.connect).parameters
+    return {**({"proxy": None} if "proxy" in known else {}), ("additional_headers" if "additional_headers" in known else "extra_headers"): headers or {}}
 
 
 class Client:
-    def __init__(self, server, user=None, hello=True, token=None, port=None, watch_ops=True):
+    def __init__(self, server, user=None, hello=True, token=None, port=None, watch_ops=True, headers=None):
         self.server, self.user = server, user
         self.condition = threading.Condition()
         self.answers, self.notices, self.trace = {}, [], []  # trace: answers and notifications in the order they came
         self.replicas, self.fault, self.closed = {}, None, None
         self.last_id, self.watch_ops = 0, watch_ops
         self.welcome = None
-        asyncio.run_coroutine_threadsafe(self.open(port or server.port), loop).result(DEADLINE_S)
+        asyncio.run_coroutine_threadsafe(self.open(port or server.port, headers), loop).result(DEADLINE_S)
         if hello:
             if token is None:
                 with open(server.tokens[user]) as file:
@@ -109,10 +109,10 @@ class Client:
             self.welcome = self.call("hello", token=token)
             self.account = self.welcome["account"]["account"]
 
-    async def open(self, port):
+    async def open(self, port, headers):
         context = ssl.create_default_context(cafile=self.server.ca)
         self.socket = await websockets.connect(f"wss://127.0.0.1:{port}/ws", ssl=context, subprotocols=["gloss.v1"], compression=None, max_size=None,
-                                               ping_interval=None, open_timeout=DEADLINE_S, close_timeout=2, **connect_options())
+                                               ping_interval=None, open_timeout=DEADLINE_S, close_timeout=2, **connect_options(headers))
         self.reader = asyncio.ensure_future(self.read())
 
     def __enter__(self):

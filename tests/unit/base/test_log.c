@@ -24,7 +24,7 @@ static void setup(void)
     close(ends[1]);
     log_init(LOG_INFO, LOG_TEXT);
     log_set_process(NULL);
-    log_set_context(0, 0);
+    log_set_context(NULL);
 }
 
 static void teardown(void)
@@ -64,7 +64,7 @@ START_TEST(log_event__as_text__is_one_line_of_fields)
     gl_uuid id;
     ck_assert(gl_uuid_parse(GL_SLICE("018f3c5e-7b1a-7c3d-8e9f-0123456789ab"), &id));
     log_set_process("worker 1");
-    log_set_context(7, 42);
+    log_set_context(&(struct log_context){.connection = 7, .request = "42", .trace = {.id = "0af7651916cd43dd8448eb211c80319c"}});
     log_event(LOG_WARN, EV_session_loaded, F_ID("session", &id), F_U64("seq", 9), F_I64("offset", -3), F_MS("took", 12),
               F_STR("plain", "a.b-c"), F_STR("words", "two words"), F_STR("empty", ""), F_CODE("code", GL_E_STALE));
     const char *line = logged();
@@ -72,7 +72,7 @@ START_TEST(log_event__as_text__is_one_line_of_fields)
     char pid[32];
     snprintf(pid, sizeof(pid), " pid=%d ", getpid());
     const char *const parts[] = {
-        " warn  session.loaded process=\"worker 1\"", pid, " connection=7 request=42 ",
+        " warn  session.loaded process=\"worker 1\"", pid, " connection=7 request=42 trace=0af7651916cd43dd8448eb211c80319c ",
         " session=018f3c5e-7b1a-7c3d-8e9f-0123456789ab seq=9 offset=-3 took_ms=12 plain=a.b-c words=\"two words\" empty=\"\" code=stale\n"};
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
         ck_assert_msg(strstr(line, parts[i]) != NULL, "%s is missing in %s", parts[i], line);

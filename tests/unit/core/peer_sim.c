@@ -75,7 +75,7 @@ static void link_close(void *ctx, unsigned code, const char *reason)
 struct client *client_new(struct bench *bench, size_t worker, const char *name, enum gl_role role)
 {
     struct client *client = mem_alloc(sizeof *client);
-    struct peer_link link = {client, link_is_full, link_write, link_close, NULL, "test"};
+    struct peer_link link = {.ctx = client, .is_full = link_is_full, .write = link_write, .close = link_close, .address = "test"};
     client->bench = bench;
     client->account = gl_uuid_derive("account", name, strlen(name));
     db_set_role(bench->db, &client->account, role);
