@@ -82,7 +82,7 @@ struct peer {
     bool is_signed_in, is_signing_in, is_admin;
     gl_uuid account, token;
     bool has_token;
-    char account_name[GL_LABEL_MAX_BYTES + 1];
+    char *account_name; /* NULL before hello */
     char *client;      /* what it said that it is, or NULL */
     gl_uuid id;        /* connections.c: how administrators name it; nil until one has asked */
     uint64_t since_ms; /* connected */

@@ -37,6 +37,7 @@ void peer_unref(struct peer *peer)
         return;
     mem_free(&peer->refused);
     mem_free(&peer->client);
+    mem_free(&peer->account_name);
     mem_free(&peer);
 }
 
@@ -170,7 +171,8 @@ void peer_sign_in(struct peer *peer, const gl_uuid *account, struct gl_slice nam
     peer->account = *account;
     if ((peer->has_token = token != NULL))
         peer->token = *token;
-    snprintf(peer->account_name, sizeof peer->account_name, "%.*s", (int)name.len, name.data);
+    mem_free(&peer->account_name);
+    peer->account_name = mem_copy(name.data, name.len);
     if (!peer->is_closed)
         peer->core->counts.signed_in++;
 }

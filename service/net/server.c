@@ -121,9 +121,9 @@ static void set_descriptor_limit(struct net_config *config)
     }
 }
 
-/* rx_buffer_size is memory of every connection; longer messages come in pieces. What is sent in one go is never cut. */
+/* rx_buffer_size is memory of every connection, for as long as it lasts; longer messages come in pieces. What is sent in one go is never cut. */
 static const struct lws_protocols protocols[] = {
-    {.name = WEBSOCKET_PROTOCOL, .callback = callback, .rx_buffer_size = 2048, .tx_packet_size = 65536},
+    {.name = WEBSOCKET_PROTOCOL, .callback = callback, .rx_buffer_size = 512, .tx_packet_size = 65536},
     {0},
 };
 /* No timers of the library: connections are swept (conn_sweep). */
