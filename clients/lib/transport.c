@@ -160,7 +160,7 @@ static void connect_address(struct lg_transport *t)
     info.port = t->url.port;
     info.path = t->url.path;
     info.host = t->url.authority;
-    info.protocol = LG_SUBPROTOCOL;
+    info.protocol = LG_SUBPROTOCOL_DEFLATE "," LG_SUBPROTOCOL;
     info.local_protocol_name = LG_SUBPROTOCOL;
     info.alpn = "http/1.1";
     info.ietf_version_or_minus_one = -1;

@@ -68,6 +68,27 @@ void lg_transport_end_nomem(struct lg_transport *t)
     lg_transport_end(t, LG_OUT_OF_MEMORY, GL_E_NOMEM, "out of memory");
 }
 
+/* What came compressed becomes the text that it was. */
+static bool inflate_message(struct lg_transport *t)
+{
+    struct gl_buf text;
+    gl_buf_init(&text, LG_MESSAGE_MAX);
+    enum gl_code code = lg_inflate(gl_buf_peek(&t->message), &text);
+    if (code == GL_OK) {
+        gl_buf_fini(&t->message);
+        t->message = text;
+        return true;
+    }
+    gl_buf_fini(&text);
+    if (code == GL_E_NOMEM) {
+        lg_transport_end_nomem(t);
+    } else {
+        lg_transport_end(t, LG_BAD_MESSAGE, code, "the server sent a compressed message that is none, or of more than %u bytes",
+                         LG_MESSAGE_MAX);
+    }
+    return false;
+}
+
 static bool keep_message(struct lg_transport *t)
 {
     struct incoming *item = malloc(sizeof(*item) + t->message.len + 1);
@@ -90,7 +111,8 @@ static bool keep_message(struct lg_transport *t)
 static int on_receive(struct lg_transport *t, struct lws *wsi, const void *in, size_t len)
 {
     t->heard_ms = lg_now_ms();
-    if (lws_frame_is_binary(wsi)) {
+    const bool is_binary = lws_frame_is_binary(wsi);
+    if (is_binary && !t->takes_deflated) {
         lg_transport_end(t, LG_BAD_MESSAGE, GL_E_MALFORMED, "the server sent something that is not text; is it a Gloss server?");
         return -1;
     }
@@ -108,7 +130,7 @@ static int on_receive(struct lg_transport *t, struct lws *wsi, const void *in, s
         return -1;
     }
     if (lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0) {
-        return keep_message(t) ? 0 : -1;
+        return (!is_binary || inflate_message(t)) && keep_message(t) ? 0 : -1;
     }
     return 0;
 }
@@ -199,10 +221,14 @@ static void on_connect_error(struct lg_transport *t, struct lws *wsi, const char
     }
 }
 
-static bool accepts_subprotocol(struct lws *wsi)
+static bool accepts_subprotocol(struct lg_transport *t, struct lws *wsi)
 {
     char chosen[32];
-    return lws_hdr_copy(wsi, chosen, sizeof(chosen), WSI_TOKEN_PROTOCOL) > 0 && strcmp(chosen, LG_SUBPROTOCOL) == 0;
+    if (lws_hdr_copy(wsi, chosen, sizeof(chosen), WSI_TOKEN_PROTOCOL) <= 0) {
+        return false;
+    }
+    t->takes_deflated = strcmp(chosen, LG_SUBPROTOCOL_DEFLATE) == 0;
+    return t->takes_deflated || strcmp(chosen, LG_SUBPROTOCOL) == 0;
 }
 
 static int on_current(struct lg_transport *t, struct lws *wsi, enum lws_callback_reasons reason, void *in, size_t len)
@@ -214,7 +240,7 @@ static int on_current(struct lg_transport *t, struct lws *wsi, enum lws_callback
         return 0;
     case LWS_CALLBACK_WSI_CREATE: t->is_connected = true; return 0;
     case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH:
-        if (!accepts_subprotocol(wsi)) {
+        if (!accepts_subprotocol(t, wsi)) {
             lg_transport_end(t, LG_NO_WEBSOCKET, GL_E_UNREACHABLE, "%.200s opens WebSockets, but does not speak " LG_SUBPROTOCOL,
                              t->url.authority);
             return -1;

@@ -18,7 +18,8 @@
 #include "clients/lib/trust.h"
 #include "clients/lib/url.h"
 
-#define LG_SUBPROTOCOL "gloss.v1"
+#define LG_SUBPROTOCOL         "gloss.v1"
+#define LG_SUBPROTOCOL_DEFLATE "gloss.v1.deflate" /* messages may come compressed; offered before the other */
 
 enum lg_transport_state { IDLE, RESOLVING, CONNECTING, UP };
 
@@ -60,6 +61,7 @@ struct lg_transport {
     size_t outbox_bytes;
     uint64_t heard_ms;
     bool is_connected; /* the socket; TLS and the WebSocket are still to come */
+    bool takes_deflated; /* the server may send compressed messages */
     bool wants_ping;
     bool is_up_told;
     bool has_ended; /* ending is filled in and not told yet */
@@ -77,6 +79,9 @@ bool lg_reserve_was_spent(unsigned spent);
 void lg_transport_end(struct lg_transport *transport, enum lg_reason reason, enum gl_code code, const char *fmt, ...)
     GL_PRINTF(4, 5);
 void lg_transport_end_nomem(struct lg_transport *transport);
+
+/* transport_inflate.c. Appends the text. GL_E_FRAME_TOO_LARGE: beyond what out may hold; GL_E_MALFORMED; GL_E_NOMEM. */
+enum gl_code lg_inflate(struct gl_slice deflated, struct gl_buf *out) GL_MUST_USE;
 
 /* A write to a connection that the other end closed must not end the program, and SIGPIPE's disposition is not ours to change: it
  * is blocked while libwebsockets works, and taken away if it came. */

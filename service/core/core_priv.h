@@ -236,6 +236,7 @@ struct session {
     bool has_waited;      /* its last append stood at a stranger's lock: the next one goes by itself */
     uint64_t not_before_ms;
     struct subscription *subscriptions;
+    size_t subscription_count;
     struct map people;                    /* presence: stay -> struct person */
     size_t say_at;                        /* presence: where in people the next saying to other workers begins */
     bool has_moved, must_ask;             /* presence: somebody has; the other workers must be asked who is there */

@@ -145,6 +145,7 @@ void deliver_live(struct session *session, uint64_t from_seq)
     while (from_seq <= session->state->seq && session_recent_find(session, from_seq)) {
         uint64_t last;
         struct frame *frame = recent_frame(session, from_seq, &last);
+        frame->readers = session->subscription_count;
         for (struct subscription *it = session->subscriptions, *next; it; it = next) {
             next = it->next_of_session;
             if (it->is_live && (it->cursor == from_seq - 1 || (MUTATION(first_of_group_untold) && it->cursor + 2 == from_seq)) &&

@@ -47,6 +47,7 @@ void frame_unref(struct frame **frame)
         return;
     assert((*frame)->refs > 0);
     if (--(*frame)->refs == 0) {
+        frame_unref(&(*frame)->deflated);
         free((*frame)->data - FRAME_HEADROOM);
         mem_free(frame);
     }

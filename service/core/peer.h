@@ -28,6 +28,8 @@ struct frame {
     size_t len;
     size_t cap;
     char *data;
+    size_t readers;         /* about so many get it; 0: few */
+    struct frame *deflated; /* net's: the same, compressed; NULL: it was not made */
 };
 struct frame *frame_new(size_t cap); /* empty, room for cap bytes */
 struct frame *frame_from(struct gl_slice bytes);

@@ -25,6 +25,7 @@ struct subscription *subscription_new(struct peer *peer, struct session *session
     if (session->subscriptions)
         session->subscriptions->prev_of_session = subscription;
     session->subscriptions = subscription;
+    session->subscription_count++;
     session->uses++;
     memory_joined_or_left(session);
     return subscription;
@@ -50,6 +51,7 @@ void subscription_end(struct subscription *subscription)
     if (subscription->reading)
         *subscription->reading = NULL;
     presence_leave(subscription);
+    session->subscription_count--;
     if (subscription->prev_of_session)
         subscription->prev_of_session->next_of_session = subscription->next_of_session;
     else

@@ -115,6 +115,7 @@ bool conn_open(struct conn *conn)
     conn_move(conn, CONN_OPEN);
     conn->heard_ms = loop_now_ms(conn->server->loop);
     link.ctx = conn;
+    conn->takes_deflated = strcmp(lws_get_protocol(conn->wsi)->name, WEBSOCKET_PROTOCOL_DEFLATE) == 0;
     link.address = conn->address;
     link.number = conn->number;
     link.trace = conn->trace;

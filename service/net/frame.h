@@ -14,7 +14,7 @@
 
 #define FRAME_HEADER_MAX 10
 
-enum frame_opcode { FRAME_TEXT = 1, FRAME_CLOSE = 8, FRAME_PING = 9 };
+enum frame_opcode { FRAME_TEXT = 1, FRAME_BINARY = 2, FRAME_CLOSE = 8, FRAME_PING = 9 };
 
 /* Writes the header of an unmasked, final frame of len bytes so that it ends at data; says how many bytes it has (at most
  * FRAME_HEADER_MAX). Equal for all receivers, so a shared message may be headed again and again. */

@@ -14,7 +14,8 @@
 #include "service/http/http.h"
 
 #define WEBSOCKET_PATH     "/ws"
-#define WEBSOCKET_PROTOCOL "gloss.v1"
+#define WEBSOCKET_PROTOCOL         "gloss.v1"
+#define WEBSOCKET_PROTOCOL_DEFLATE "gloss.v1.deflate" /* for who takes compressed messages; offered beside the other */
 
 /* Header fields and parts of the request line that are looked at. */
 enum head_field {

@@ -4,6 +4,7 @@
  * server.c  the server, the library's context, deadlines     accept.c     taking connections from the listening sockets
  * conn.c    one connection and its states                    outgoing.c   what goes out: packing, being full, stalling
  * head.c    the head of a request, out of the library        handshake.c  judging it
+ * deflate.h  compressing what goes to many
  * budget.c  each connection's share of a turn of the loop
  * exchange.c one plain request and its answer                tls.c        certificates
  * callback.c where the library calls us
@@ -16,6 +17,7 @@
 #include <uv.h>
 
 #include "service/core/peer.h"
+#include "service/net/deflate.h"
 #include "service/net/frame.h"
 #include "service/net/handshake.h"
 #include "service/net/server.h"
@@ -65,6 +67,7 @@ struct conn {
     bool is_full;   /* the library still holds what the socket did not take */
     bool is_paused; /* not read from, because it is full or keeps messages that were not handled yet */
     bool is_in_turn, is_pinged, upgrade_is_granted;
+    bool takes_deflated; /* compressed messages */
     unsigned short close_code;
     uint64_t kept_bytes;  /* given to the library while it was full */
     uint64_t taken_bytes; /* what the other end had taken at taken_ms (TCP acknowledgements) */
@@ -120,6 +123,7 @@ struct net_server {
     struct net_counts counts;
     unsigned char *record; /* RECORD_BYTES behind LWS_PRE: where frames of one connection are packed */
     char *scratch;         /* HEAD_BYTES: the head that is being judged */
+    struct deflater *deflater;
 };
 
 /* conn.c */

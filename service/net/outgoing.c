@@ -164,9 +164,10 @@ static void flush(struct conn *conn)
     bool is_alone = conn->waiting_count == 1, is_well = true;
 
     for (size_t i = 0; i < conn->waiting_count && is_well; i++) {
-        struct frame *frame = conn->waiting[i];
+        struct frame *deflated = conn->takes_deflated ? deflate_for_many(server->deflater, conn->waiting[i]) : NULL;
+        struct frame *frame = deflated ? deflated : conn->waiting[i];
         unsigned char *data = (unsigned char *)frame->data;
-        size_t header = frame_put_header(data, frame->len, FRAME_TEXT), total = header + frame->len;
+        size_t header = frame_put_header(data, frame->len, deflated ? FRAME_BINARY : FRAME_TEXT), total = header + frame->len;
         if (used > 0 && used + total > RECORD_BYTES) {
             is_well = send_bytes(conn, record, used);
             used = 0;

@@ -124,6 +124,7 @@ static void set_descriptor_limit(struct net_config *config)
 /* rx_buffer_size is memory of every connection, for as long as it lasts; longer messages come in pieces. What is sent in one go is never cut. */
 static const struct lws_protocols protocols[] = {
     {.name = WEBSOCKET_PROTOCOL, .callback = callback, .rx_buffer_size = 512, .tx_packet_size = 65536},
+    {.name = WEBSOCKET_PROTOCOL_DEFLATE, .callback = callback, .rx_buffer_size = 512, .tx_packet_size = 65536},
     {0},
 };
 /* No timers of the library: connections are swept (conn_sweep). */
@@ -175,6 +176,7 @@ struct net_server *net_server_new(struct loop *loop, struct core *core, const st
     server->kept_max = 4 * server->config.max_frame_bytes + 8 * RECORD_BYTES;
     server->record = mem_alloc(LWS_PRE + RECORD_BYTES);
     server->scratch = mem_alloc(HEAD_BYTES);
+    server->deflater = deflater_new();
     for (int i = 0; i < CONN_STATES; i++)
         TAILQ_INIT(&server->states[i]);
     TAILQ_INIT(&server->full);
@@ -261,6 +263,7 @@ void net_server_free(struct net_server **address)
     tls_free(&server->tls);
     mem_free(&server->record);
     mem_free(&server->scratch);
+    deflater_free(&server->deflater);
     mem_free(&server);
 }
 

@@ -26,7 +26,7 @@ SIZES = {
             "joins": 7, "many": 100000, "f_s": 8, "d_sessions": 100},
     "quick": {"readers": 1000, "is_halved": False, "a1_s": 3, "step_s": 1.2, "bisections": 1, "b_sessions": 200, "b1_s": 3, "tags": 10000, "idle": (2000,), "annotations": 10000,
               "joins": 3, "many": 0, "f_s": 2, "d_sessions": 100},
-    "smoke": {"readers": 20, "is_halved": True, "a1_s": 0.2, "step_s": 0.2, "bisections": 0, "b_sessions": 4, "b1_s": 0.2, "tags": 200, "idle": (20,), "annotations": 200,
+    "smoke": {"readers": 40, "is_halved": True, "a1_s": 0.2, "step_s": 0.2, "bisections": 0, "b_sessions": 4, "b1_s": 0.2, "tags": 200, "idle": (20,), "annotations": 200,
               "joins": 2, "many": 0, "f_s": 0.2, "d_sessions": 2, "most_steps": 1, "is_smoke": True},
 }
 # Where the search for the highest rate begins, in ops a second: not far below what is expected.

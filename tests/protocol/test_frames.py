@@ -6,6 +6,7 @@ import random
 import struct
 import time
 import unittest
+import zlib
 
 import websockets
 
@@ -240,6 +241,27 @@ class Frames(unittest.TestCase):
             conns[0].text("!all " + "y" * size)
             for conn in conns:
                 self.assertEqual(conn.recv_text(), "y" * size)
+        for conn in conns:
+            conn.close()
+        wait_until(lambda: self.server.counts()["connections"] == 1, what="the end of all connections")
+
+    def test_what_goes_to_many_comes_compressed_to_who_takes_it(self):
+        conns = [open_ws(self.server, **({"Sec_WebSocket_Protocol": "gloss.v1.deflate, gloss.v1"} if i % 2 else {})) for i in range(40)]
+        noise = "".join(random.choice("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+/") for _ in range(3000))
+        for text, is_shorter in (("y" * 10, False), ("words and words " * 40, True), (noise, False), ("a long one, " * 15000, True), ("äß€ " * 500, True)):
+            conns[0].text("!all " + text)
+            for i, conn in enumerate(conns):
+                first, payload = conn.recv_frame()
+                if i % 2 and is_shorter:
+                    self.assertEqual(first, 0x80 | BINARY)
+                    self.assertLess(len(payload), 0.75 * len(text.encode()))
+                    payload = zlib.decompress(payload, -15)
+                else:
+                    self.assertEqual(first, 0x80 | TEXT)
+                self.assertEqual(payload.decode(), text)
+        self.assertEqual(conns[1].ask("w" * 5000), "w" * 5000)  # what goes to one is text
+        conns[1].frame(BINARY, zlib.compress(b"{}")[2:-4])  # clients do not compress
+        self.assertEqual(conns[1].recv_close(), 1003)
         for conn in conns:
             conn.close()
         wait_until(lambda: self.server.counts()["connections"] == 1, what="the end of all connections")

@@ -108,7 +108,7 @@ class Conn:
         self.send(upgrade(**changes))
         status, headers = self.head()
         assert status == 101, f"the upgrade was answered {status}"
-        assert headers.get("sec-websocket-protocol") == "gloss.v1"
+        assert headers.get("sec-websocket-protocol") == changes.get("Sec_WebSocket_Protocol", "gloss.v1").split(",")[0]
         assert headers.get("sec-websocket-accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
         assert "sec-websocket-extensions" not in headers
         return self

@@ -106,11 +106,11 @@ static void take_page(struct client *client, struct gl_slice message)
 
 /* ---- what it is sent */
 
-static void take_ops(struct client *client, struct gl_slice message)
+static void take_ops(struct client *client, struct gl_slice message, bool is_deflated)
 {
     struct group *group = client->group;
     struct faults *faults = &group->load->faults;
-    const struct stream_frame *frame = stream_take(client->stream, message);
+    const struct stream_frame *frame = stream_take(client->stream, message, is_deflated);
     uint64_t now_us = load_now_us();
     if (!frame)
         return;
@@ -221,8 +221,9 @@ static bool is_page(struct gl_slice message)
 static void message_gloss(struct client *client, struct gl_slice message)
 {
     uint64_t id = 0;
-    if (stream_is_ops(message)) {
-        take_ops(client, message);
+    const bool is_deflated = client->wire.shared->took_binary; /* only ops go to many */
+    if (is_deflated || stream_is_ops(message)) {
+        take_ops(client, message, is_deflated);
         return;
     }
     if (is_page(message)) {
@@ -292,7 +293,7 @@ static void submit_gloss(struct client *client, uint64_t first, uint64_t count)
 
 const struct dialect dialect_gloss = {.name = "gloss",
                                       .what = "Gloss, gloss.v1",
-                                      .subprotocol = "gloss.v1",
+                                      .subprotocol = "gloss.v1.deflate, gloss.v1",
                                       .path = "/ws",
                                       .is_proved = true,
                                       .is_echoed = true,

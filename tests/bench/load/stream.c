@@ -2,9 +2,12 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <zlib.h>
 
 #include "service/base/mem.h"
 #include "tests/bench/load/scan.h"
+
+#define PLAIN_BYTES (1u << 20) /* the most that a frame may become */
 
 static const char begins[] = "{\"jsonrpc\":\"2.0\",\"method\":\"session.ops\",\"params\":";
 
@@ -23,6 +26,7 @@ void stream_init(struct stream *stream, const gl_uuid *id, struct faults *faults
 {
     *stream = (struct stream){.id = *id, .faults = faults, .due = due, .ctx = ctx, .hash = EVP_MD_CTX_new()};
     stream->ops = mem_array(STREAM_OPS, sizeof *stream->ops);
+    gl_buf_init(&stream->plain, PLAIN_BYTES);
 }
 
 void stream_fini(struct stream *stream)
@@ -30,6 +34,7 @@ void stream_fini(struct stream *stream)
     for (size_t i = 0; i < STREAM_FRAMES; i++)
         mem_free(&stream->frames[i].bytes);
     mem_free(&stream->ops);
+    gl_buf_fini(&stream->plain);
     EVP_MD_CTX_free(stream->hash);
 }
 
@@ -120,9 +125,27 @@ static bool take_ops(struct stream *stream, struct stream_frame *frame, struct g
     return true;
 }
 
-static const struct stream_frame *read_frame(struct stream *stream, struct stream_frame *frame, struct gl_slice message)
+/* Nothing when it is not what it should be. */
+static struct gl_slice inflated(struct stream *stream, struct gl_slice message)
 {
-    struct gl_slice params = scan_member(message, "params"), chain = scan_text(scan_member(params, "chain"));
+    struct gl_buf *plain = &stream->plain;
+    gl_buf_clear(plain);
+    z_stream z = {.next_in = (unsigned char *)message.data,
+                  .avail_in = (unsigned)message.len,
+                  .next_out = (unsigned char *)gl_buf_grow(plain, PLAIN_BYTES),
+                  .avail_out = PLAIN_BYTES};
+    if (inflateInit2(&z, -15) != Z_OK)
+        return (struct gl_slice){0};
+    const bool is_whole = inflate(&z, Z_FINISH) == Z_STREAM_END && z.avail_in == 0;
+    inflateEnd(&z);
+    return is_whole ? gl_slice_of(plain->data, PLAIN_BYTES - z.avail_out) : (struct gl_slice){0};
+}
+
+/* message: as it came, by which it will be known. */
+static const struct stream_frame *read_frame(struct stream *stream, struct stream_frame *frame, struct gl_slice plain,
+                                             struct gl_slice message)
+{
+    struct gl_slice params = scan_member(plain, "params"), chain = scan_text(scan_member(params, "chain"));
     gl_uuid id;
     mem_free(&frame->bytes);
     frame->len = 0;
@@ -147,12 +170,12 @@ static size_t place_of(struct gl_slice message)
     return (hash ^ hash >> 16) % STREAM_FRAMES;
 }
 
-const struct stream_frame *stream_take(struct stream *stream, struct gl_slice message)
+const struct stream_frame *stream_take(struct stream *stream, struct gl_slice message, bool is_deflated)
 {
     struct stream_frame *known = &stream->frames[place_of(message)];
     if (known->len == message.len && memcmp(known->bytes, message.data, message.len) == 0)
         return known;
-    const struct stream_frame *frame = read_frame(stream, known, message);
+    const struct stream_frame *frame = read_frame(stream, known, is_deflated ? inflated(stream, message) : message, message);
     if (!frame)
         faults_note(stream->faults, &stream->faults->unreadable, "a frame of ops cannot be read: %.120s", message.data);
     return frame;

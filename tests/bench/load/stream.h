@@ -49,13 +49,14 @@ struct stream {
     stream_due_fn due;
     void *ctx;
     EVP_MD_CTX *hash;
+    struct gl_buf plain; /* of one that came compressed */
     uint64_t frames_read, ops_read, ops_proved;
 };
 void stream_init(struct stream *stream, const gl_uuid *id, struct faults *faults, stream_due_fn due, void *ctx);
 void stream_fini(struct stream *stream);
 bool stream_is_ops(struct gl_slice message); /* a session.ops notification? */
 /* The frame as it is known, lent until the next call; NULL: it is none, or not right. */
-const struct stream_frame *stream_take(struct stream *stream, struct gl_slice message);
+const struct stream_frame *stream_take(struct stream *stream, struct gl_slice message, bool is_deflated);
 uint64_t stream_due(const struct stream *stream, uint64_t seq); /* 0: not known (any more) */
 
 #endif

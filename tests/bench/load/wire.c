@@ -268,6 +268,7 @@ static size_t take_frames(struct wire *wire, const unsigned char *bytes, size_t 
         struct gl_slice content = gl_slice_of(frame + header, (size_t)payload);
         at += header + (size_t)payload;
         wire->shared->frames_in++;
+        wire->shared->took_binary = (frame[0] & 0xf) == BINARY;
         if ((frame[0] & 0xf) == TEXT || (frame[0] & 0xf) == BINARY)
             wire->shared->events->on_message(wire, content);
         else

@@ -33,6 +33,7 @@ struct wire_shared { /* by all wires of a process */
     const struct wire_events *events;
     const char *subprotocol; /* that is offered; NULL: none */
     bool is_binary;          /* what is sent */
+    bool took_binary;        /* the message that is being taken */
     unsigned char *room;     /* where bytes are read */
     uint64_t bytes_in, bytes_out, frames_in, frames_out;
     uint64_t handshakes, handshakes_resumed; /* TLS */

@@ -69,6 +69,7 @@ void frame_unref(struct frame **frame)
 {
     if (*frame && --(*frame)->refs == 0) {
         char *memory = (*frame)->data - FRAME_HEADROOM;
+        frame_unref(&(*frame)->deflated);
         mem_free(&memory);
         mem_free(frame);
     }
@@ -119,6 +120,8 @@ static void send_counts(struct peer *peer)
 static void send_to_all(struct core *core, const char *text)
 {
     struct frame *frame = frame_from(gl_slice_str(text));
+    for (struct peer *peer = core->peers; peer; peer = peer->next)
+        frame->readers++;
     for (struct peer *peer = core->peers; peer; peer = peer->next)
         if (!peer->link.is_full(peer->link.ctx))
             peer->link.write(peer->link.ctx, frame);
