@@ -3,7 +3,7 @@
 
 #include "clients/lib/transport_priv.h"
 
-#define RAW    (-15)
+#define RAW     (-15)
 #define AT_ONCE 65536u
 
 /* All that there is room for now, at most AT_ONCE. */

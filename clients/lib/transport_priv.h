@@ -60,7 +60,7 @@ struct lg_transport {
     struct outgoing *outbox, **outbox_end;
     size_t outbox_bytes;
     uint64_t heard_ms;
-    bool is_connected; /* the socket; TLS and the WebSocket are still to come */
+    bool is_connected;   /* the socket; TLS and the WebSocket are still to come */
     bool takes_deflated; /* the server may send compressed messages */
     bool wants_ping;
     bool is_up_told;

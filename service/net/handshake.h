@@ -13,7 +13,7 @@
 #include "proto/gl_buf.h"
 #include "service/http/http.h"
 
-#define WEBSOCKET_PATH     "/ws"
+#define WEBSOCKET_PATH             "/ws"
 #define WEBSOCKET_PROTOCOL         "gloss.v1"
 #define WEBSOCKET_PROTOCOL_DEFLATE "gloss.v1.deflate" /* for who takes compressed messages; offered beside the other */
 

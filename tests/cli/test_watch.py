@@ -6,6 +6,7 @@ import random
 import threading
 
 from case import CliCase, main
+import load as loads
 from proxy import Proxy
 import server as support
 
@@ -93,6 +94,23 @@ class Watch(CliCase):
     def tag_some(self, count):
         lines = "".join(json.dumps({"label": f"label {i % 7}", "start": i, "end": i + 1, "note": str(random.random())}) + "\n" for i in range(20, 20 + count))
         return self.gloss("post", "watched.md", stdin=lines, user="ana", status=0).json
+
+    def test_in_a_crowd_ops_come_compressed_and_whole(self):
+        before = self.head()
+        with Proxy(self.server.port) as proxy, loads.Load(self.server, "group crowd clients=40", [self.brief["session"]], users=("ana",)) as crowd:
+            crowd.start("crowd")
+            reader = self.watch("--since", before, GLOSS_URL=proxy.url)
+            self.tag_some(10)
+            self.wait(reader, "it follows", lambda: len(reader.lines) >= 10)
+            passed = proxy.passed
+            self.tag_some(300)
+            last = self.head()
+            self.wait(reader, "everything is there", lambda: reader.lines[-1]["seq"] >= last)
+            passed = proxy.passed - passed
+            crowd.settle()
+            reader.end()
+        self.check(reader.lines, before + 1, last)
+        self.assertLess(passed, 300 * 500, "as text each op has some 1000 bytes")
 
     def test_server_and_worker_die(self):
         before = self.head()

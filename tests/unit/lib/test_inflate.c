@@ -6,7 +6,8 @@
 
 static size_t deflated(const char *text, size_t len, unsigned char *out, size_t room)
 {
-    z_stream z = {.next_in = (unsigned char *)(uintptr_t)text, .avail_in = (unsigned)len, .next_out = out, .avail_out = (unsigned)room};
+    z_stream z = {
+        .next_in = (unsigned char *)(uintptr_t)text, .avail_in = (unsigned)len, .next_out = out, .avail_out = (unsigned)room};
     ck_assert_int_eq(deflateInit2(&z, 1, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY), Z_OK);
     ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
     (void)deflateEnd(&z);
@@ -75,5 +76,6 @@ START_TEST(one_that_is_cut_or_goes_on_behind_its_end_or_is_none__is_malformed)
 }
 END_TEST
 
-RUN("inflate", a_compressed_message__is_the_text_that_it_was__up_to_the_largest, one_that_would_be_too_large__is_refused_before_it_takes_more,
+RUN("inflate", a_compressed_message__is_the_text_that_it_was__up_to_the_largest,
+    one_that_would_be_too_large__is_refused_before_it_takes_more,
     one_that_is_cut_or_goes_on_behind_its_end_or_is_none__is_malformed)
