@@ -83,9 +83,9 @@ struct peer {
     gl_uuid account, token;
     bool has_token;
     char *account_name; /* NULL before hello */
-    char *client;      /* what it said that it is, or NULL */
-    gl_uuid id;        /* connections.c: how administrators name it; nil until one has asked */
-    uint64_t since_ms; /* connected */
+    char *client;       /* what it said that it is, or NULL */
+    gl_uuid id;         /* connections.c: how administrators name it; nil until one has asked */
+    uint64_t since_ms;  /* connected */
     size_t requests_in_flight, bytes_in_flight, ops_in_flight;
     size_t ops_most; /* as its hello was told: no request that fits is too large, whatever the setting has become since */
     size_t refs;     /* requests in flight, and one for the link */
