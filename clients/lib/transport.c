@@ -47,6 +47,7 @@ enum gl_code lg_transport_new(const char *url, const char *ca_file, struct lg_tr
     t->inbox_end = &t->inbox;
     t->outbox_end = &t->outbox;
     gl_buf_init(&t->message, LG_MESSAGE_MAX);
+    gl_buf_init(&t->text, LG_MESSAGE_MAX);
     enum gl_code code = lg_url_init(&t->url, url, err);
     if (code == GL_OK) {
         code = lg_trust_new(ca_file, t->url.host, &t->trust, err);
@@ -80,10 +81,16 @@ static void stop_resolving(struct lg_transport *t)
     lg_resolve_free(&t->resolve);
 }
 
-static void drop_inbox(struct lg_transport *t)
+static void drop_taken(struct lg_transport *t)
 {
     free(t->taken);
     t->taken = NULL;
+    gl_buf_fini(&t->text);
+}
+
+static void drop_inbox(struct lg_transport *t)
+{
+    drop_taken(t);
     while (t->inbox) {
         struct incoming *item = t->inbox;
         t->inbox = item->next;
@@ -309,11 +316,34 @@ int lg_transport_timeout(struct lg_transport *t)
     return timeout;
 }
 
+/* The text of the message that was taken. It is inflated no sooner: what waits here takes no more room than it took on its way,
+ * whatever it would become. */
+static bool read_taken(struct lg_transport *t, struct gl_slice *message)
+{
+    const struct gl_slice bytes = gl_slice_of(t->taken->bytes, t->taken->len);
+    enum gl_code code = t->taken->is_deflated ? lg_inflate(bytes, &t->text) : GL_OK;
+    if (code == GL_OK) {
+        *message = t->taken->is_deflated ? gl_buf_peek(&t->text) : bytes;
+        return true;
+    }
+    drop_inbox(t);
+    t->has_ended = false; /* whatever came behind it */
+    memset(&t->ending, 0, sizeof(t->ending));
+    if (code == GL_E_NOMEM) {
+        lg_transport_end_nomem(t);
+    } else {
+        lg_transport_end(t, LG_BAD_MESSAGE, code,
+                         code == GL_E_MALFORMED ? "the server sent a compressed message that is damaged"
+                                                : "the server sent a compressed message of more than %u bytes",
+                         LG_MESSAGE_MAX);
+    }
+    return false;
+}
+
 bool lg_transport_next(struct lg_transport *t, struct lg_transport_event *event)
 {
     memset(event, 0, sizeof(*event));
-    free(t->taken);
-    t->taken = NULL;
+    drop_taken(t);
     if (t->state == UP && !t->is_up_told) {
         t->is_up_told = true;
         event->type = LG_UP;
@@ -326,8 +356,9 @@ bool lg_transport_next(struct lg_transport *t, struct lg_transport_event *event)
             t->inbox_end = &t->inbox;
         }
         event->type = LG_MESSAGE;
-        event->message = gl_slice_of(t->taken->bytes, t->taken->len);
-        return true;
+        if (read_taken(t, &event->message)) {
+            return true;
+        }
     }
     if (t->has_ended) {
         *event = t->ending;

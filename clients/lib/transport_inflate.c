@@ -1,4 +1,4 @@
-/* transport_inflate.c - a message that came compressed (PROTOCOL.md, "Compressed messages"): raw DEFLATE, each by itself. */
+/* transport_inflate.c - a message that came compressed (PROTOCOL.md, "Connection"): raw DEFLATE, each by itself. */
 #include <zlib.h>
 
 #include "clients/lib/transport_priv.h"

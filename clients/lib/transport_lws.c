@@ -68,28 +68,7 @@ void lg_transport_end_nomem(struct lg_transport *t)
     lg_transport_end(t, LG_OUT_OF_MEMORY, GL_E_NOMEM, "out of memory");
 }
 
-/* What came compressed becomes the text that it was. */
-static bool inflate_message(struct lg_transport *t)
-{
-    struct gl_buf text;
-    gl_buf_init(&text, LG_MESSAGE_MAX);
-    enum gl_code code = lg_inflate(gl_buf_peek(&t->message), &text);
-    if (code == GL_OK) {
-        gl_buf_fini(&t->message);
-        t->message = text;
-        return true;
-    }
-    gl_buf_fini(&text);
-    if (code == GL_E_NOMEM) {
-        lg_transport_end_nomem(t);
-    } else {
-        lg_transport_end(t, LG_BAD_MESSAGE, code, "the server sent a compressed message that is none, or of more than %u bytes",
-                         LG_MESSAGE_MAX);
-    }
-    return false;
-}
-
-static bool keep_message(struct lg_transport *t)
+static bool keep_message(struct lg_transport *t, bool is_deflated)
 {
     struct incoming *item = malloc(sizeof(*item) + t->message.len + 1);
     if (!item) {
@@ -98,6 +77,7 @@ static bool keep_message(struct lg_transport *t)
     }
     item->next = NULL;
     item->len = t->message.len;
+    item->is_deflated = is_deflated;
     if (item->len > 0) {
         memcpy(item->bytes, t->message.data, item->len);
     }
@@ -130,7 +110,7 @@ static int on_receive(struct lg_transport *t, struct lws *wsi, const void *in, s
         return -1;
     }
     if (lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0) {
-        return (!is_binary || inflate_message(t)) && keep_message(t) ? 0 : -1;
+        return keep_message(t, is_binary) ? 0 : -1;
     }
     return 0;
 }

@@ -32,6 +32,7 @@ struct outgoing {
 struct incoming {
     struct incoming *next;
     size_t len;
+    bool is_deflated;
     char bytes[];
 };
 
@@ -57,6 +58,7 @@ struct lg_transport {
 
     struct gl_buf message; /* the one that is coming */
     struct incoming *inbox, **inbox_end, *taken;
+    struct gl_buf text; /* of the one that was taken, if it came compressed */
     struct outgoing *outbox, **outbox_end;
     size_t outbox_bytes;
     uint64_t heard_ms;

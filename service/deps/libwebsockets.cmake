@@ -36,9 +36,8 @@ string(STRIP "${version}" version)
 message(STATUS "libwebsockets ${version} (${variant})")
 
 find_package(Threads REQUIRED)
-pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET GLOBAL zlib)
 add_library(Gloss::lws STATIC IMPORTED GLOBAL)
 set_target_properties(Gloss::lws PROPERTIES
     IMPORTED_LOCATION ${prefix}/lib/libwebsockets.a
     INTERFACE_INCLUDE_DIRECTORIES ${prefix}/include) # imported: a system folder, so its headers give no warnings
-target_link_libraries(Gloss::lws INTERFACE Gloss::openssl Gloss::uv PkgConfig::ZLIB Threads::Threads)
+target_link_libraries(Gloss::lws INTERFACE Gloss::openssl Gloss::uv Gloss::zlib Threads::Threads)

@@ -5,7 +5,7 @@
  * Thread    the loop thread. The largest frame takes it about 2 ms.
  * Units     bytes.
  * Errors    none: what does not become shorter is not compressed.
- * Source    PROTOCOL.md, "Compressed messages"; RFC 1951. Nothing is ever inflated here: clients do not send such messages.
+ * Source    PROTOCOL.md, "Connection"; RFC 1951. Nothing is ever inflated here: clients do not send such messages.
  */
 #ifndef NET_DEFLATE_H
 #define NET_DEFLATE_H

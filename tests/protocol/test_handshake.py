@@ -95,6 +95,7 @@ CASES = [
     ("another subprotocol", upgrade(Sec_WebSocket_Protocol="chat"), 400),
     ("ours in another case", upgrade(Sec_WebSocket_Protocol="GLOSS.V1"), 400),
     ("two lines of subprotocols", upgrade(after=["Sec-WebSocket-Protocol: chat"]), 400),
+    ("the compressed one alone", upgrade(Sec_WebSocket_Protocol="gloss.v1.deflate"), 400),
     ("a list that is broken", upgrade(Sec_WebSocket_Protocol="gloss.v1,,;"), 400),
     # bodies
     ("a body", upgrade(Content_Length="5") + b"12345", 400),
@@ -124,6 +125,8 @@ GOOD = [
     ("more in Connection", upgrade(Connection="keep-alive, Upgrade")),
     ("another case of websocket", upgrade(Upgrade="WebSocket")),
     ("ours among others", upgrade(Sec_WebSocket_Protocol="gloss.v2, gloss.v1")),
+    ("text rather than compressed", upgrade(Sec_WebSocket_Protocol="gloss.v1, gloss.v1.deflate")),
+    ("the compressed one in other letters", upgrade(Sec_WebSocket_Protocol="gloss.v1.Deflate, gloss.v1")),
     ("an extension that is not taken", upgrade(Sec_WebSocket_Extensions="permessage-deflate; client_max_window_bits")),
     ("headers nobody knows", upgrade(User_Agent="x", Cookie="a=b", X_Forwarded_For="1.2.3.4", Whatever="1")),
 ]

@@ -8,6 +8,7 @@ It prints one line of JSON: ports, ids, the file of the authority. Then it reads
     {"do": "label", "name": "claim"}                          a label is made
     {"do": "fault", "fault": NAME, "times": 1, ...}           see FAULTS: the next so many times it is asked
     {"do": "drop"} {"do": "close", "code": 4000, "reason": "..."} {"do": "notice", ...} {"do": "rewind", "to": 3} {"do": "stats"} {"do": "state"}
+    {"do": "swell", "count": 100, "bytes": 900000}            so many compressed notices, each of which becomes so many bytes; at the port "compressed"
 It ends when its input does. Judging, hashing and applying come from proto/vectors/make_vectors.py, the second implementation of the model.
 """
 import asyncio
@@ -20,6 +21,7 @@ import ssl
 import subprocess
 import sys
 import uuid
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../proto/vectors"))
 import make_vectors as model  # noqa: E402
@@ -46,6 +48,9 @@ FAULTS = {
     "nonsense": "a request (method) is answered with bytes that are not JSON",
     "huge": "a request (method) is answered with a message of so many bytes",
     "binary": "a request (method) is answered with a binary message",
+    "bomb": "a request (method) is answered with a compressed message that becomes so many bytes",
+    "damaged": "a request (method) is answered with half a compressed message",
+    "no_utf8": "a request (method) is answered with a compressed message that is JSON but for a byte that is not UTF-8",
     "late_project_ops": "project.ops come ms later",
     "lost_project_ops": "project.ops do not come",
     "short_text": "document.text gives fewer code points than asked for",
@@ -299,16 +304,25 @@ class Store:
 
 # ---- one connection
 
+def deflated(data):
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return packer.compress(data) + packer.flush()
+
+
 class Peer:
     def __init__(self, server, ws):
         self.server, self.ws, self.account = server, ws, None
+        self.sent = 0
         self.cursor, self.page_at = None, 0  # None: not joined, or not live
         self.pages = 0  # told
         self.joined = False
         self.project_cursor = server.store.project.seq
 
     async def send(self, message):
-        await self.ws.send(json.dumps(dict(message, jsonrpc="2.0"), ensure_ascii=False))
+        """To who takes compressed messages every second one is."""
+        text = json.dumps(dict(message, jsonrpc="2.0"), ensure_ascii=False)
+        self.sent += 1
+        await self.ws.send(deflated(text.encode()) if self.ws.subprotocol == "gloss.v1.deflate" and self.sent % 2 else text)
 
     async def send_ops(self):
         server, stream = self.server, self.server.store.session
@@ -397,6 +411,12 @@ class Peer:
             await self.ws.send("{this is not JSON")
         elif self.server.fault("binary", method):
             await self.ws.send(b"\x00\x01")
+        elif self.server.fault("damaged", method):
+            await self.ws.send(deflated(b"{}" * 10)[:-3])
+        elif self.server.fault("no_utf8", method):
+            await self.ws.send(deflated(b'{"jsonrpc":"2.0","id":"\xff"}'))
+        elif bomb := self.server.fault("bomb", method):
+            await self.ws.send(deflated(b" " * bomb["bytes"]))
         else:
             return False
         return True
@@ -612,7 +632,7 @@ class Server:
                 abort(peer.ws)
 
     async def on_connection(self, ws, path=None):
-        if getattr(ws, "subprotocol", None) != "gloss.v1":
+        if getattr(ws, "subprotocol", None) not in ("gloss.v1", "gloss.v1.deflate"):
             return
         peer = Peer(self, ws)
         self.connections += 1
@@ -682,6 +702,12 @@ class Server:
         params = {name: value for name, value in asked.items() if name != "do"}
         for peer in list(self.peers):
             await peer.send({"method": "session.notice", "params": dict(params, session=SESSION)})
+
+    async def do_swell(self, asked):
+        notice = {"jsonrpc": "2.0", "method": "session.notice", "params": {"session": SESSION, "what": "rights", "role": "viewer", "pad": "x" * asked["bytes"]}}
+        message = deflated(json.dumps(notice).encode())
+        for peer in list(self.peers):  # as many as go into one TLS record, and so are read at once
+            peer.ws.transport.write((bytes([0x82, 126]) + len(message).to_bytes(2, "big") + message) * asked["count"])
 
     async def do_people(self, asked):
         params = {name: value for name, value in asked.items() if name != "do"}
@@ -826,8 +852,8 @@ async def listen(server, directory):
     if "open_timeout" in inspect.signature(websockets.serve.__init__).parameters:  # before 13 it waits for the handshake as long as it takes
         options["open_timeout"] = 180
 
-    async def ws(name, host="127.0.0.1", **more):
-        made = await websockets.serve(server.on_connection, host, 0, ssl=context(directory, name), **dict(options, subprotocols=["gloss.v1"], **more))
+    async def ws(name, host="127.0.0.1", subprotocols=("gloss.v1",)):
+        made = await websockets.serve(server.on_connection, host, 0, ssl=context(directory, name), subprotocols=list(subprotocols), **options)
         return list(made.sockets if hasattr(made, "sockets") else made.server.sockets)[0].getsockname()[1]
 
     async def raw(handler, name):
@@ -835,6 +861,7 @@ async def listen(server, directory):
         return made.sockets[0].getsockname()[1]
 
     ports = {name: await ws(name) for name in ("good", "elsewhere", "expired", "early", "self")}
+    ports["compressed"] = await ws("good", subprotocols=("gloss.v1.deflate", "gloss.v1"))
     ports["no_subprotocol"] = (await websockets.serve(server.on_connection, "127.0.0.1", 0, ssl=context(directory, "good"), **options)
                                ).sockets[0].getsockname()[1]
     ports["http"] = await raw(serve_http, "good")

@@ -275,11 +275,16 @@ START_TEST(silence__is_noticed__and_quiet_is_not_silence)
 END_TEST
 
 static const struct {
-    const char *fault, *reason;
+    const char *port, *fault, *says;
     bool final;
-} nonsenses[] = {{"\"nonsense\"", "bad_message", false},
-                 {"\"huge\",\"bytes\":1500000", "bad_message", true},
-                 {"\"binary\"", "bad_message", true}};
+} nonsenses[] = {{"good", "\"nonsense\"", "", false},
+                 {"good", "\"huge\",\"bytes\":1500000", "of more than 1048576 bytes", true},
+                 {"good", "\"binary\"", "not text", true},
+                 {"compressed", "\"binary\"", "a compressed message that is damaged", true},
+                 {"compressed", "\"damaged\"", "a compressed message that is damaged", true},
+                 {"compressed", "\"bomb\",\"bytes\":100000000", "a compressed message of more than 1048576 bytes", true},
+                 {"compressed", "\"no_utf8\"", "", false},
+                 {"compressed", "\"huge\",\"bytes\":1500000", "of more than 1048576 bytes", true}};
 
 START_TEST(nonsense__ends_the_connection)
 {
@@ -287,13 +292,15 @@ START_TEST(nonsense__ends_the_connection)
         struct fake fake;
         struct client ana;
         fake_start(&fake);
-        client_new(&ana, &fake);
+        struct gloss_config config = client_config(&ana, &fake, nonsenses[i].port);
+        client_new_with(&ana, &fake, &config);
         fake_do(&fake, "{\"do\":\"fault\",\"method\":\"document.list\",\"fault\":%s}", nonsenses[i].fault);
         gloss_connect(ana.g);
         WAIT_FOR(&ana, gloss_is_connected(ana.g));
         struct gloss_error error;
         int code = gloss_call_wait(ana.g, "document.list", NULL, WAIT_MS, NULL, &error);
-        ck_assert_str_eq(reason(&ana), nonsenses[i].reason);
+        ck_assert_str_eq(reason(&ana), "bad_message");
+        ck_assert_msg(strstr(ana.error.message, nonsenses[i].says), "%s: %s", nonsenses[i].fault, ana.error.message);
         ck_assert(nonsenses[i].final ? code != 0 : code == 0); /* it only reads, so it was asked again */
         gloss_error_clear(&error);
         stop(&fake, &ana);

@@ -1,4 +1,5 @@
 /* test_inflate.c - compressed messages: back to the text that they were, or refused. */
+#include <malloc.h>
 #include <zlib.h>
 
 #include "clients/lib/transport_priv.h"
@@ -76,6 +77,66 @@ START_TEST(one_that_is_cut_or_goes_on_behind_its_end_or_is_none__is_malformed)
 }
 END_TEST
 
+static void start_compressed(struct client *ana, struct fake *fake, int ops)
+{
+    fake_start(fake);
+    if (ops > 0) {
+        fake_bens(fake, ops, false);
+    }
+    const struct gloss_config config = client_config(ana, fake, "compressed");
+    client_new_with(ana, fake, &config);
+    client_join(ana, NULL);
+    WAIT_FOR(ana, ana->seen[GLOSS_EV_SYNCED]);
+}
+
+START_TEST(a_session_whose_messages_are_compressed_or_not_as_they_come__is_the_servers)
+{
+    struct fake fake;
+    struct client ana;
+    start_compressed(&ana, &fake, 105);
+    expect_same(&ana);
+    for (uint64_t i = 1; i <= 7; i++) {
+        fake_bens(&fake, 3, true);
+        WAIT_FOR(&ana, ana.last_seq == 105 + 3 * i);
+    }
+    expect_same(&ana);
+    client_stop(&ana, &fake);
+}
+END_TEST
+
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static size_t heap_bytes(void)
+{
+    const struct mallinfo2 info = mallinfo2();
+    return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes() : info.uordblks + info.hblkhd;
+}
+
+static size_t most_bytes;
+
+static void note_bytes(struct client *client, const struct gloss_event *event)
+{
+    const size_t bytes_now = heap_bytes();
+    ck_assert_ptr_nonnull(client->g);
+    most_bytes = event->type == GLOSS_EV_NOTICE && bytes_now > most_bytes ? bytes_now : most_bytes;
+}
+
+START_TEST(many_that_would_become_large__take_no_more_than_one_at_a_time)
+{
+    struct fake fake;
+    struct client ana;
+    start_compressed(&ana, &fake, 0);
+    ana.on_event = note_bytes;
+    const size_t before = heap_bytes();
+    fake_do(&fake, "{\"do\":\"swell\",\"count\":200,\"bytes\":900000}");
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_NOTICE] == 200);
+    ck_assert_uint_lt(most_bytes, before + 8 * LG_MESSAGE_MAX);
+    client_stop(&ana, &fake);
+}
+END_TEST
+
 RUN("inflate", a_compressed_message__is_the_text_that_it_was__up_to_the_largest,
     one_that_would_be_too_large__is_refused_before_it_takes_more,
-    one_that_is_cut_or_goes_on_behind_its_end_or_is_none__is_malformed)
+    one_that_is_cut_or_goes_on_behind_its_end_or_is_none__is_malformed,
+    a_session_whose_messages_are_compressed_or_not_as_they_come__is_the_servers,
+    many_that_would_become_large__take_no_more_than_one_at_a_time)
