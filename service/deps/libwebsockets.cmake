@@ -6,6 +6,7 @@
 
 option(GLOSS_PACKAGED_LWS "Link the distribution's libwebsockets (4.3.5 or newer) instead of building it" OFF)
 
+find_package(Threads REQUIRED)
 if(GLOSS_PACKAGED_LWS)
     pkg_check_modules(LWS REQUIRED IMPORTED_TARGET GLOBAL libwebsockets>=4.3.5)
     add_library(Gloss::lws ALIAS PkgConfig::LWS)
@@ -35,7 +36,6 @@ file(READ ${prefix}/version version)
 string(STRIP "${version}" version)
 message(STATUS "libwebsockets ${version} (${variant})")
 
-find_package(Threads REQUIRED)
 add_library(Gloss::lws STATIC IMPORTED GLOBAL)
 set_target_properties(Gloss::lws PROPERTIES
     IMPORTED_LOCATION ${prefix}/lib/libwebsockets.a
