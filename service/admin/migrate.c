@@ -10,15 +10,24 @@ struct telling {
     int count;
 };
 
-static void tell(void *ctx, const struct migration *migration)
+static void tell(void *ctx, const struct migration *migration, const char *sql)
 {
     struct telling *telling = ctx;
+    struct gl_slice locks = migration_locks(migration);
     telling->count++;
     if (telling->json) {
-        print_json(json_pack("{s:s, s:i, s:b}", "migration", migration->name, "version", migration->version, "planned",
-                             telling->is_plan));
+        json_t *line = json_pack("{s:s, s:i, s:b}", "migration", migration->name, "version", migration->version, "planned",
+                                 telling->is_plan);
+        if (sql) {
+            json_object_set_new(line, "locks", json_text(locks));
+            json_object_set_new(line, "sql", json_string(sql));
+        }
+        print_json(line);
+    } else if (sql) {
+        printf("-- would apply %s\n-- in one transaction; a lock is waited for 10 s. Locks: %.*s\n\n%s\n", migration->name,
+               (int)locks.len, locks.data, sql);
     } else {
-        printf("%s%s\n", telling->is_plan ? "would apply " : "applying ", migration->name);
+        printf("applying %s\n", migration->name);
     }
     fflush(stdout);
 }
@@ -46,7 +55,8 @@ static int run(struct settings *settings, int argc, char **argv)
     if (telling.json) {
         print_json(json_pack("{s:i, s:i}", "schema", version, "migrations", telling.count));
     } else {
-        printf("the database has schema %d%s\n", version, telling.count || telling.is_plan ? "" : "; there was nothing to do");
+        printf("%sthe database has schema %d%s\n", telling.is_plan ? "-- " : "", version,
+               telling.count || telling.is_plan ? "" : "; there was nothing to do");
     }
     return ADMIN_OK;
 }

@@ -20,13 +20,21 @@ enum gl_code pg_complain(PGconn *pg, const PGresult *result, struct gl_err *err)
 enum gl_code pg_schema_version(PGconn *pg, int *version, struct gl_err *err) GL_MUST_USE;
 enum gl_code schema_complain(int version, struct gl_err *err); /* GL_OK when it is the one that this program needs */
 
+/* migrate.c: the migrations behind `from` up to `to`, in the transaction that is open. Whoever changes the schema holds the lock; 444200874867 spells "gloss". */
+#define MIGRATE_LOCK_SQL "select pg_advisory_lock(444200874867)"
+struct migrate_config;
+enum gl_code migrate_within(PGconn *pg, const struct migrate_config *config, int from, int to, struct gl_err *err) GL_MUST_USE;
+
 /* pg_wait.c: like PQexec(), PQexecParams() and PQgetResult(), on a connection that pg_connect() made; but a server that is not there any more is noticed. */
 void pg_begin(PGconn *pg);
 PGresult *pg_exec(PGconn *pg, const char *sql);
 PGresult *pg_exec_params(PGconn *pg, const char *sql, int count, const Oid *types, const char *const *values, const int *lengths,
                          const int *formats, int format);
 PGresult *pg_next(PGconn *pg);
-bool pg_is_silent(const PGconn *pg); /* that is why the connection was lost */
+/* The next row of a COPY out, to be freed with PQfreemem(); its length, or -1: there is none, and pg_next() says why. */
+int pg_copy_next(PGconn *pg, char **row);
+bool pg_copy_put(PGconn *pg, struct gl_slice rows); /* false: the connection is broken */
+bool pg_is_silent(const PGconn *pg);                /* that is why the connection was lost */
 
 struct admin_db {
     PGconn *pg;

@@ -13,9 +13,9 @@ int migrations_newest(void)
     return migrations[migration_count - 1].version;
 }
 
-/* The lock is held by the session, over all transactions; 444200874867 spells "gloss". */
-static const char begin_sql[] = "set search_path = public; set lock_timeout = '10s'; set client_min_messages = warning;"
-                                "select pg_advisory_lock(444200874867)";
+/* The lock is held by the session, over all transactions. */
+static const char begin_sql[] =
+    "set search_path = public; set lock_timeout = '10s'; set client_min_messages = warning;" MIGRATE_LOCK_SQL;
 static const char table_sql[] = "create table if not exists schema_version (\n"
                                 "    version    integer primary key,\n"
                                 "    name       text not null,\n"
@@ -81,29 +81,44 @@ static enum gl_code note(PGconn *pg, const struct migration *migration, struct g
     return code;
 }
 
-static enum gl_code apply(PGconn *pg, const struct migration *migration, const struct migrate_config *config, struct gl_err *err)
+/* In the transaction that is open. */
+static enum gl_code run_one(PGconn *pg, const struct migration *migration, const struct migrate_config *config,
+                            struct gl_err *err)
 {
     struct gl_buf sql;
     gl_buf_init(&sql, SQL_MAX_BYTES);
     substitute(&sql, pg, migration, config);
     const char *text = gl_buf_cstr(&sql);
     struct gl_err why = {0};
-    enum gl_code code = text ? pg_run(pg, "begin", &why) : GL_E_NOMEM;
-    if (code == GL_OK) {
-        code = pg_run(pg, text, &why);
-    }
+    enum gl_code code = text ? pg_run(pg, text, &why) : GL_E_NOMEM;
     if (code == GL_OK) {
         code = note(pg, migration, &why);
     }
-    if (code == GL_OK) {
-        code = pg_run(pg, "commit", &why);
-    }
     gl_buf_fini(&sql);
+    return code == GL_OK ? code : gl_fail(err, code, "migration %s was not applied: %.380s", migration->name, why.detail);
+}
+
+static enum gl_code apply(PGconn *pg, const struct migration *migration, const struct migrate_config *config, struct gl_err *err)
+{
+    enum gl_code code = pg_run(pg, "begin", err);
     if (code == GL_OK) {
-        return GL_OK;
+        code = run_one(pg, migration, config, err);
     }
-    PQclear(pg_exec(pg, "rollback"));
-    gl_fail(err, code, "migration %s was not applied: %.380s", migration->name, why.detail);
+    if (code == GL_OK) {
+        code = pg_run(pg, "commit", err);
+    }
+    if (code != GL_OK) {
+        PQclear(pg_exec(pg, "rollback"));
+    }
+    return code;
+}
+
+enum gl_code migrate_within(PGconn *pg, const struct migrate_config *config, int from, int to, struct gl_err *err)
+{
+    enum gl_code code = from == 0 ? pg_run(pg, table_sql, err) : GL_OK;
+    for (int i = from; i < to && code == GL_OK; i++) {
+        code = run_one(pg, &migrations[i], config, err);
+    }
     return code;
 }
 
@@ -144,6 +159,31 @@ static enum gl_code look(PGconn *pg, bool may_create, int *version, struct gl_er
     return code;
 }
 
+static enum gl_code tell_plan(PGconn *pg, const struct migration *migration, const struct migrate_config *config,
+                              migrate_tell_fn tell, void *ctx, struct gl_err *err)
+{
+    struct gl_buf sql;
+    gl_buf_init(&sql, SQL_MAX_BYTES);
+    substitute(&sql, pg, migration, config);
+    const char *text = gl_buf_cstr(&sql);
+    if (text) {
+        tell(ctx, migration, text);
+    }
+    gl_buf_fini(&sql);
+    return text ? GL_OK : gl_fail(err, GL_E_NOMEM, "migration %s is too long", migration->name);
+}
+
+struct gl_slice migration_locks(const struct migration *migration)
+{
+    static const char mark[] = "-- Locks: ";
+    const char *at = strstr(migration->sql, mark);
+    if (!at) {
+        return GL_SLICE("");
+    }
+    at += sizeof(mark) - 1;
+    return gl_slice_of(at, strcspn(at, "\n"));
+}
+
 enum gl_code migrate(const struct migrate_config *config, migrate_tell_fn tell, void *ctx, int *version, struct gl_err *err)
 {
     struct gl_err unused;
@@ -155,14 +195,16 @@ enum gl_code migrate(const struct migrate_config *config, migrate_tell_fn tell, 
     }
     enum gl_code code = config->is_plan ? pg_run(pg, "set search_path = public", err) : pg_run(pg, begin_sql, err);
     if (code == GL_E_BUSY) {
-        gl_fail(err, code, "another `glossd migrate` is at work; wait until it is done");
+        gl_fail(err, code, "another `glossd migrate` or `glossd restore` is at work; wait until it is done");
     }
     if (code == GL_OK) {
         code = look(pg, !config->is_plan, version, err);
     }
     for (size_t i = (size_t)*version; code == GL_OK && i < migration_count; i++) {
-        tell(ctx, &migrations[i]);
-        if (!config->is_plan) {
+        if (config->is_plan) {
+            code = tell_plan(pg, &migrations[i], config, tell, ctx, err);
+        } else {
+            tell(ctx, &migrations[i], NULL);
             code = apply(pg, &migrations[i], config, err);
             *version = code == GL_OK ? migrations[i].version : *version;
         }

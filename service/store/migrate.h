@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-#include "proto/gl_err.h"
+#include "proto/gl_buf.h"
 
 struct migration {
     int version;
@@ -23,14 +23,15 @@ struct migration {
 extern const struct migration migrations[];
 extern const size_t migration_count;
 int migrations_newest(void);
+struct gl_slice migration_locks(const struct migration *migration); /* what it says of the locks that it takes */
 
 struct migrate_config {
     const char *conninfo; /* without user */
     const char *owner_role, *append_role, *reader_role;
     bool is_plan; /* only tells */
 };
-/* Called for each migration that is missing: before it is run, or (plan) instead. */
-typedef void (*migrate_tell_fn)(void *ctx, const struct migration *migration);
+/* Called for each migration that is missing: before it is run, or (plan) instead, with the SQL that would be run (else NULL). */
+typedef void (*migrate_tell_fn)(void *ctx, const struct migration *migration, const char *sql);
 /* *version is the database's schema afterwards (plan: now). */
 enum gl_code migrate(const struct migrate_config *config, migrate_tell_fn tell, void *ctx, int *version,
                      struct gl_err *err) GL_MUST_USE;

@@ -86,3 +86,21 @@ PGresult *pg_exec_params(PGconn *pg, const char *sql, int count, const Oid *type
 {
     return last_result(pg, PQsendQueryParams(pg, sql, count, types, values, lengths, formats, format));
 }
+
+int pg_copy_next(PGconn *pg, char **row)
+{
+    int len;
+    do {
+        len = PQgetCopyData(pg, row, 1);
+    } while (len == 0 && wait_more(pg));
+    return len > 0 ? len : -1;
+}
+
+bool pg_copy_put(PGconn *pg, struct gl_slice rows)
+{
+    int left = PQputCopyData(pg, rows.data, (int)rows.len) == 1 ? PQflush(pg) : -1;
+    while (left > 0) {
+        left = wait_more(pg) ? PQflush(pg) : -1;
+    }
+    return left == 0;
+}

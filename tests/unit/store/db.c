@@ -58,9 +58,9 @@ void db_init_empty(struct db *db)
     db->super = connect_to(admin(), db->name);
 }
 
-static void tell_nothing(void *ctx, const struct migration *migration)
+static void tell_nothing(void *ctx, const struct migration *migration, const char *sql)
 {
-    (void)ctx, (void)migration;
+    (void)ctx, (void)migration, (void)sql;
 }
 
 void db_migrate(struct db *db)

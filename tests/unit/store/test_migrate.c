@@ -28,9 +28,11 @@ static void teardown(void)
     db_fini(&db);
 }
 
-static void count_told(void *ctx, const struct migration *migration)
+static void count_told(void *ctx, const struct migration *migration, const char *sql)
 {
     (void)ctx;
+    ck_assert(config.is_plan == (sql != NULL));
+    ck_assert_msg(migration_locks(migration).len > 0, "%s does not say which locks it takes", migration->name);
     ck_assert_int_eq(migration->version, ++told);
 }
 
