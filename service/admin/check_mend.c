@@ -109,6 +109,22 @@ static enum gl_code mend(struct mending *it, struct report *before, struct repor
     return code;
 }
 
+enum gl_code look_at_stream(struct admin_db *db, int64_t inbox_since_ms, const gl_uuid *stream, struct report *found,
+                            struct gl_err *err)
+{
+    struct mending it = {.run = {.db = db, .inbox_since_ms = inbox_since_ms}, .stream = stream, .err = err};
+    project_mirror_init(&it.run.project);
+    map_init(&it.run.accounts);
+    map_init(&it.run.missing);
+    enum gl_code code = find(&it);
+    if (code == GL_OK) {
+        code = look(&it, false, found);
+    }
+    across_fini(&it.run);
+    project_mirror_fini(&it.run.project);
+    return code;
+}
+
 enum gl_code mend_stream(struct check_run *run, const gl_uuid *stream, bool is_dry, struct report *before, struct report *after,
                          struct gl_err *err)
 {

@@ -31,6 +31,10 @@ struct repair *repair_new(void);
 void repair_free(struct repair **repair);
 enum gl_code repair_write(struct checking *checking, struct gl_err *err); /* check_write.c: everything that was noted */
 
+/* A check of one stream within the transaction that the caller began; its row is held. */
+enum gl_code look_at_stream(struct admin_db *db, int64_t inbox_since_ms, const gl_uuid *stream, struct report *found,
+                            struct gl_err *err);
+
 /* check_mend.c: one stream in a transaction of its own, under its lock. before gets what was wrong, after what is left. is_dry: rolled back. */
 enum gl_code mend_stream(struct check_run *run, const gl_uuid *stream, bool is_dry, struct report *before, struct report *after,
                          struct gl_err *err);

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "proto/model/text.h"
-#include "service/admin/database.h"
+#include "service/admin/project.h"
 #include "service/base/clock.h"
 #include "service/base/random.h"
 #include "service/store/genesis.h"
@@ -13,11 +13,6 @@
 #define TRIES_MAX      20
 #define PAUSE_US       50000
 #define PAYLOAD_MAX    4096
-
-struct project_options {
-    bool json;
-    const char *owner;
-};
 
 /* ---- add */
 
@@ -121,7 +116,7 @@ struct change {
     const char *refusal;
 };
 
-static int find_project(struct admin_db *db, const char *name, gl_uuid *project)
+int find_project(struct admin_db *db, const char *name, gl_uuid *project)
 {
     struct store_rows *rows;
     struct gl_err err = {0};
@@ -218,10 +213,32 @@ static enum gl_code try_change(struct admin_db *db, struct change *change, struc
     return code;
 }
 
+static int make(struct admin_db *db, struct change *change)
+{
+    struct gl_err err = {0};
+    enum gl_code code = GL_E_BUSY;
+    for (int tries = 0; tries < TRIES_MAX && code == GL_E_BUSY; tries++) {
+        usleep(tries > 0 ? PAUSE_US : 0);
+        code = try_change(db, change, &err);
+    }
+    if (code != GL_OK) {
+        return database_failed(&err);
+    }
+    if (change->refusal) {
+        admin_complain("%s", change->refusal);
+        return ADMIN_FAILED;
+    }
+    return ADMIN_OK;
+}
+
+int give_project(struct admin_db *db, const gl_uuid *project, const gl_uuid *account)
+{
+    return make(db, &(struct change){.project = *project, .account = *account, .role = GL_OWNER});
+}
+
 static int member(struct admin_db *db, int argc, char **argv, const void *given)
 {
     struct change change = {.role = GL_NOBODY};
-    struct gl_err err = {0};
     (void)argc;
     if (strcmp(argv[2], "none") != 0 && !gl_role_parse(gl_slice_str(argv[2]), &change.role)) {
         admin_complain("\"%s\" is no role; there are viewer, annotator, curator, owner, and none", argv[2]);
@@ -231,20 +248,11 @@ static int member(struct admin_db *db, int argc, char **argv, const void *given)
     if (exit_code == ADMIN_OK) {
         exit_code = find_user(db, argv[1], &change.account);
     }
+    if (exit_code == ADMIN_OK) {
+        exit_code = make(db, &change);
+    }
     if (exit_code != ADMIN_OK) {
         return exit_code;
-    }
-    enum gl_code code = GL_E_BUSY;
-    for (int tries = 0; tries < TRIES_MAX && code == GL_E_BUSY; tries++) {
-        usleep(tries > 0 ? PAUSE_US : 0);
-        code = try_change(db, &change, &err);
-    }
-    if (code != GL_OK) {
-        return database_failed(&err);
-    }
-    if (change.refusal) {
-        admin_complain("%s", change.refusal);
-        return ADMIN_FAILED;
     }
     if (((const struct project_options *)given)->json) {
         print_json(json_pack("{s:o, s:o, s:s, s:b}", "project", json_id(&change.project), "account", json_id(&change.account),
@@ -256,7 +264,12 @@ static int member(struct admin_db *db, int argc, char **argv, const void *given)
     return ADMIN_OK;
 }
 
-static const struct subverb subverbs[] = {{"add", add, 1, 1}, {"list", list, 0, 0}, {"member", member, 3, 3}, {0}};
+static const struct subverb subverbs[] = {{"add", add, 1, 1},
+                                          {"list", list, 0, 0},
+                                          {"member", member, 3, 3},
+                                          {"export", project_export, 2, 2},
+                                          {"import", project_import, 1, 1},
+                                          {0}};
 
 static int run(struct settings *settings, int argc, char **argv)
 {
@@ -270,7 +283,8 @@ static int run(struct settings *settings, int argc, char **argv)
 
 const struct admin_verb admin_project = {
     .name = "project",
-    .usage = "add NAME --owner USER | list | member PROJECT USER viewer|annotator|curator|owner|none [--json]",
-    .help = "make and list projects, and set who belongs to them",
+    .usage =
+        "add NAME --owner USER | list | member PROJECT USER viewer|annotator|curator|owner|none | export PROJECT FILE|- | import FILE|- [--owner USER] [--json]",
+    .help = "make and list projects, set who belongs to them, take them to another server",
     .run = run,
 };

@@ -1,0 +1,386 @@
+#!/usr/bin/python3
+"""glossd backup and restore: as of one moment while people work; all of it or nothing; and clients notice that time went back."""
+import hashlib
+import json
+import os
+import subprocess
+import tarfile
+
+
+import case
+from case import Client, Server, ServiceCase, create, delete, new_id, support, update, wait_until
+from writer import Writer
+
+
+class Copy:
+    """A second database of the server's cluster, with the same roles; glossd's verbs run on it."""
+
+    def __init__(self, server):
+        self.server, self.name = server, server.name + "_" + new_id()[-6:]
+        self.conf = f"{server.folder}/{self.name}.conf"
+        with open(server.folder + "/gloss.conf") as file:
+            text = file.read().replace(f"dbname={server.name}\n", f"dbname={self.name}\n")
+        with open(self.conf, "w") as file:
+            file.write(text)
+        self.glossd("init")
+
+    def glossd(self, verb, *args, status=0, stdin=b""):
+        process = subprocess.run([support.GLOSSD, verb, "--config", self.conf, *args], input=stdin, capture_output=True, timeout=support.LIMIT_S,
+                                 env=support.Server.bare_env())
+        done = support.Done((verb, *args), process)
+        assert status is None or done.status == status, done
+        return done
+
+    def start_restore(self):
+        return subprocess.Popen([support.GLOSSD, "restore", "--config", self.conf, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                env=support.Server.bare_env())
+
+    def sql(self, statement):
+        done = subprocess.run(["psql", "-Xqtd", self.database(), "-v", "ON_ERROR_STOP=1", "-c", statement], capture_output=True, timeout=support.LIMIT_S, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def database(self):
+        return f"{self.server.cluster.conninfo.split(' dbname=')[0]} dbname={self.name}"
+
+    def streams(self):
+        """What a clean glossd check says of each stream."""
+        return {line["stream"]: line for line in self.glossd("check", "--json").lines if "stream" in line}
+
+    def is_untouched(self):
+        return self.sql("select count(*) from pg_class where relnamespace = 'public'::regnamespace") == "0"
+
+    def drop(self):
+        subprocess.run(["psql", "-Xqd", self.server.cluster.conninfo, "-c", f"drop database if exists {self.name} with (force)"], capture_output=True, check=True,
+                       timeout=support.LIMIT_S)
+
+
+class BackupCase(ServiceCase):
+    users = {"ana": "annotator", "ben": "annotator"}
+
+    def copy(self):
+        made = Copy(self.server)
+        self.addCleanup(made.drop)
+        return made
+
+    def new_path(self):
+        return f"{self.server.folder}/{new_id()}.tar"
+
+    def backup(self):
+        """A backup of what stands now: its path, and its bytes."""
+        path = self.new_path()
+        self.server.glossd("backup", path)
+        with open(path, "rb") as file:
+            return path, file.read()
+
+    def refuse(self, copy, status, words, *args, **more):
+        done = copy.glossd("restore", *args, status=status, **more)
+        self.assertEqual(done.out, "")
+        for word in words if isinstance(words, tuple) else (words,):
+            self.assertIn(word, done.err)
+
+    def fill(self, session, count=3):
+        """Something of everything: notes, answers, deletions, an item in an inbox, a code."""
+        ana, ben = self.people("ana", "ben")
+        notes = [ana.one(session, create("claim", exact="Nobody", note=f"tab\t, line\n, \\ and {i} @ben")) for i in range(count)]
+        ana.one(session, update(notes[0]["annotation"], notes[0]["seq"], note="anew"))
+        ben.one(session, delete(notes[1]["annotation"], notes[1]["seq"]))
+        return notes
+
+
+class Backup(BackupCase):
+    def write(self, count):
+        """Two people who write on in a session of their own."""
+        session = self.new_session()
+        writers = [Writer(self.server, user, session, [create("claim", exact="Nobody", note=f"{i} " + "x" * 300) for i in range(count)]) for user in ("ana", "ben")]
+        return session, writers
+
+    def slow_backup(self, while_it_stands):
+        """A backup whose reader stops at its first byte until something has been done: what is read of the tables later must be as of before that."""
+        with subprocess.Popen([support.GLOSSD, "backup", "--config", self.server.folder + "/gloss.conf", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              bufsize=0, env=support.Server.bare_env()) as process:
+            first = process.stdout.read(1)
+            while_it_stands()
+            rest, said = process.communicate(timeout=support.LIMIT_S)
+        self.assertEqual(process.returncode, 0, said)
+        self.assertIn(b"backed up as of", said)
+        return first + rest
+
+    def test_as_of_one_moment_while_people_work(self):
+        session, writers = self.write(500)
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.wait_acknowledged(100)
+        later = self.connect("ana")
+        last = []
+        data = self.slow_backup(lambda: last.extend(later.one(session, create("claim", exact="Nobody", note="later"))["seq"] for _ in range(20)))
+        self.assertGreater(len(data), 200000)
+        for writer in writers:
+            writer.stop()
+            writer.finish()
+        copy = self.copy()
+        copy.glossd("restore", "-", stdin=data)
+        there = copy.streams()[session]
+        chain = self.server.sql(f"select encode(chain, 'hex') from op where stream = '{session}' and seq = {there['seq']}")
+        self.assertEqual([[there["chain"]]], chain)
+        self.assertGreaterEqual(there["seq"], 200)
+        self.assertLess(there["seq"], last[0])
+
+    def test_chains_states_and_rows_are_the_same(self):
+        self.fill(self.new_session())
+        path, data = self.backup()
+        copy = self.copy()
+        said = copy.glossd("restore", path, "--json").json
+        self.assertEqual(copy.streams(), {line["stream"]: line for line in self.server.check()[1] if "stream" in line})
+        for table in ("account", "token", "op", "annotation", "member", "term", "stream", "document", "revision", "session", "inbox"):
+            rows = f"select md5(string_agg(t::text, ',' order by t::text)) from {table} t"
+            self.assertEqual(copy.sql(rows), self.server.sql(rows)[0][0], table)
+        self.assertEqual(copy.sql("select count(*) from pg_class where relrowsecurity and not relforcerowsecurity"), "0")
+        self.assertEqual(copy.sql("select detail ->> 'backup' from audit where action = 'restore'"), said["backup"])
+        self.assertEqual(self.server.sql("select count(*) from audit where action = 'backup' and detail ->> 'backup' = '%s'" % said["backup"]), [["1"]])
+        copy.sql("insert into inbox (account, project, stream, seq, annotation, why, by, at) select account, project, stream, 9, annotation, why, by, at from inbox limit 1")
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        with tarfile.open(path) as tar:  # anybody's tar can read it, and sha256sum prove it
+            folder = f"{self.server.folder}/unpacked"
+            tar.extractall(folder)
+        sums = subprocess.run("cat *.sha256 | sha256sum --strict --quiet -c", shell=True, cwd=folder + "/gloss-backup", capture_output=True, text=True, check=False)
+        self.assertEqual((sums.returncode, sums.stdout), (0, ""), sums)
+
+    def test_what_is_in_the_way_is_said(self):
+        path, data = self.backup()
+        copy = self.copy()
+        copy.glossd("migrate")
+        copy.glossd("restore", path)  # a schema without anybody in it is empty
+        self.refuse(copy, 1, ("is not empty", "glossd init"), path)
+        self.assertIn("is there already", self.server.glossd("backup", path, check=False).err)
+        self.assertIn("cannot be written", self.server.glossd("backup", "/nonexistent/x", check=False).err)
+        self.assertIn("cannot be read", copy.glossd("restore", "/nonexistent/x", status=1).err)
+        self.refuse(copy, 1, "no archive that glossd has made", "-", stdin=b"x" * 2000)
+        other = self.copy()
+        self.assertIn("it has no schema", other.glossd("backup", self.new_path(), status=5).err)
+        self.assertIn("takes one file", other.glossd("backup", status=2).err)
+
+    def test_a_schema_that_is_not_known_is_refused(self):
+        path = self.new_path()
+        newest = int(self.server.sql("select max(version) from schema_version")[0][0])
+        self.server.sql(f"insert into schema_version (version, name, sha256, oldest) values ({newest + 1}, 'later', sha256('x'), {newest})")
+        try:
+            self.server.glossd("backup", path)
+        finally:
+            self.server.sql(f"delete from schema_version where version = {newest + 1}")
+        self.refuse(self.copy(), 5, (f"has schema {newest + 1}", "newer glossd"), path)
+
+
+class Damage(BackupCase):
+    def test_what_is_damaged_is_refused_and_leaves_nothing(self):
+        self.fill(self.new_session())
+        path, data = self.backup()
+        copy = self.copy()
+        with tarfile.open(path) as tar:
+            at = {member.name.split("/")[1]: member.offset_data for member in tar.getmembers()}
+        op, sum_of_op, end = at["op.000001"], at["op.000001.sha256"], at["end.json"]
+
+        def flipped(byte):
+            return data[:byte] + bytes([data[byte] ^ 4]) + data[byte + 1:]
+        for what, damaged, words in (
+                ("nothing", b"", "damaged at byte 0"),
+                ("cut in the manifest", data[:1000], ("manifest.json", "ends here, at byte 1000")),
+                ("cut in a table", data[:op + 700], ("op.000001", f"at byte {op + 700}")),
+                ("cut between parts", data[:sum_of_op - 512], f"damaged at byte {sum_of_op - 512}"),
+                ("cut before the end", data[:-1024], "ends here"),
+                ("cut in its last block", data[:-1], "ends here"),
+                ("more behind it", data + b"\0", "follows behind the end"),
+                ("a bit of a row", flipped(op + 99), ("op.000001", "SHA-256")),
+                ("a bit of a sum", flipped(sum_of_op + 5), ("op.000001", "SHA-256")),
+                ("a bit of a header", flipped(op - 500), "should begin a part"),
+                ("a bit of padding", flipped(sum_of_op + 511), "should be zero"),
+                ("a bit of the end", flipped(end + 40), ("end.json", "SHA-256")),
+                ("a part away", data[:op - 512] + data[sum_of_op + 512:], ("end.json", "is not what came before")),
+                ("a part twice", data[:sum_of_op + 512] + data[op - 512:], ("op.000001", "does not belong here"))):
+            with self.subTest(what):
+                self.refuse(copy, 1, words, "-", stdin=damaged)
+                self.assertTrue(copy.is_untouched())
+        copy.glossd("restore", path)
+
+    def test_interrupted_it_leaves_nothing(self):
+        self.fill(self.new_session())
+        data = self.backup()[1]
+        copy = self.copy()
+        mine = f"select pid from pg_stat_activity where datname = '{copy.name}' and application_name = 'glossd admin'"
+        for share in (0.3, 0.9):
+            with copy.start_restore() as process:
+                process.stdin.write(data[:int(len(data) * share)])
+                process.stdin.flush()
+                wait_until("it has begun", lambda: self.server.sql(f"{mine} and state = 'idle in transaction'"))
+                process.kill()
+            wait_until("its backend is gone", lambda: not self.server.sql(mine))
+            self.assertTrue(copy.is_untouched())
+        with copy.start_restore() as process:  # PostgreSQL ends it
+            process.stdin.write(data[:len(data) // 2])
+            process.stdin.flush()
+            wait_until("it has begun", lambda: self.server.sql(f"{mine} and state = 'idle in transaction'"))
+            self.server.sql(f"select pg_terminate_backend(pid) from ({mine}) as p")
+            said = process.communicate(data[len(data) // 2:])[1].decode()
+        self.assertEqual(process.returncode, 4, said)
+        self.assertTrue(copy.is_untouched())
+        copy.glossd("restore", "-", stdin=data)
+
+    def test_a_backup_that_is_interrupted_leaves_no_file(self):
+        path = self.new_path()
+        with subprocess.Popen([support.GLOSSD, "backup", "--config", self.server.folder + "/gloss.conf", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env=support.Server.bare_env()) as process:
+            process.stdout.close()  # nobody reads on
+            said = process.stderr.read().decode()
+        self.assertEqual(process.returncode, 1, said)
+        self.assertIn("cannot be written", said)
+        with open(path + ".new", "w") as file:
+            file.write("of one that was killed")
+        self.server.glossd("backup", path)
+        self.assertFalse(os.path.exists(path + ".new"))
+        self.copy().glossd("restore", path)
+
+
+class BackInTime(BackupCase):
+    def test_clients_that_had_seen_later_ops_begin_anew(self):
+        session = self.new_session()
+        self.fill(session)
+        path = self.backup()[0]
+        ana = self.connect("ana")
+        replica = ana.join(session)
+        lost = [ana.one(session, create("claim", exact="Nobody", note=f"lost {i}")) for i in range(4)]
+        ana.wait_seq(session, lost[-1]["seq"])
+        ana.close()
+        copy = self.copy()
+        copy.glossd("restore", path)
+        self.server.stop()
+        os.replace(copy.conf, self.server.folder + "/gloss.conf")
+        self.server.start()
+        ben = self.connect("ben")
+        begun = ben.join(session)
+        self.assertEqual(begun.seq, replica.seq - 4)
+        ana = self.connect("ana")
+        since = {"session": session, "since": replica.seq, "chain": replica.chain.hex()}
+        self.assertError(ana.error("session.join", **since), "resync", "since", seq=begun.seq)
+        for i in range(6):  # the same seqs are given out again, for other ops
+            ben.one(session, create("claim", exact="Nobody", note=f"new {i}"))
+        ben.wait_seq(session, replica.seq + 2)
+        self.assertError(ana.error("session.join", **since), "resync")
+        self.assertSame(ana.join(session), begun)
+        again = ana.one(session, create("claim", exact="Nobody", note="again"))
+        ben.wait_seq(session, again["seq"])
+        self.assertSame(ana.replicas[session], begun)
+        for line in copy_streams(self.server):
+            self.assertTrue(line["ok"], line)
+
+
+class ProjectArchive(BackupCase):
+    """From one server to another, with roles of other names."""
+
+    @classmethod
+    def prepare(cls):
+        cls.other = Server(cluster=cls.server.cluster, settings=support.patient({}, False))
+        try:
+            cls.other.__enter__()
+            cls.other.user("ana")
+        except BaseException:
+            cls.other.end(check=False)
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            cls.other.end()
+        finally:
+            cls.other.drop_database()
+            super().tearDownClass()
+
+    def refuse_import(self, status, words, *args):
+        done = self.other.glossd("project", "import", *args, check=False)
+        self.assertEqual((done.status, done.out), (status, ""), done)
+        for word in words:
+            self.assertIn(word, done.err)
+
+    def place(self, client, session):
+        replica = client.join(session)
+        self.assertEqual(replica.recount(), replica.state)
+        return replica.place()
+
+    def test_there_and_the_same(self):
+        session = self.new_session()
+        self.fill(session)
+        path, wrong = self.new_path(), self.new_path()
+        said = self.server.glossd("project", "export", self.project, path, "--json").json
+        self.assertEqual(said["project"], self.project)
+        # What does not hold together is not taken: somebody has changed a row of the server that it comes from.
+        self.server.sql(f"update annotation set record = replace(record, 'anew', 'anow') where stream = '{session}'")
+        self.server.glossd("project", "export", self.project, wrong)
+        self.server.sql(f"update annotation set record = replace(record, 'anow', 'anew') where stream = '{session}'")
+        self.refuse_import(1, ["does not hold together"], wrong)
+        self.assertIn("is for `glossd restore`", self.other.glossd("project", "import", self.backup()[0], check=False).err)
+        self.assertIn("is for `glossd project import`", self.copy().glossd("restore", path, status=1).err)
+        self.assertEqual(self.other.sql(f"select 1 from project where id = '{self.project}'"), [])
+        self.other.glossd("project", "import", path, "--owner", "admin")
+        self.refuse_import(1, ["is here already"], path)
+        self.assertIn("is here already", self.server.glossd("project", "import", path, check=False).err)
+        mine = {line["stream"]: line for line in copy_streams(self.server)}
+        theirs = {line["stream"]: line for line in copy_streams(self.other)}
+        self.assertEqual(theirs[session], mine[session])
+        self.assertEqual(theirs[self.project]["seq"], mine[self.project]["seq"] + 1)  # the new owner
+        people = {row[0]: row[1:] for row in self.other.sql("select id, name, disabled_at is not null, password from account")}
+        for identity, name in self.server.sql(f"select id, name from account where id in (select account from op where project = '{self.project}')"):
+            self.assertEqual(people[identity][1:], ["t", None])
+            self.assertRegex(people[identity][0], "^" + name + (r" \([0-9a-f]{12}\)$" if name in ("ana", "admin") else "$"))
+        self.assertEqual(self.other.sql("select count(*) from audit where action = 'project.import'"), [["1"]])
+        with Client(self.other, "admin") as admin, Client(self.server, "ben") as ben:
+            self.assertEqual(self.place(admin, session), self.place(ben, session))
+            admin.one(session, create("claim", exact="Nobody", note="it goes on here"))
+
+    def test_rows_of_another_project_are_refused(self):
+        """Whoever makes such a file by hand does not become a member of what is there."""
+        with Client(self.server, "admin") as admin:
+            project = admin.call("project.create", name="made by hand")["project"]["project"]
+        path = self.new_path()
+        self.server.glossd("project", "export", project, path)
+        theirs = self.other.sql("select id from project limit 1")[0][0]
+        with tarfile.open(path) as tar:
+            members = [(member.name, tar.extractfile(member).read()) for member in tar.getmembers()]
+            seconds = tar.getmembers()[0].mtime
+        rows = dict(members)["gloss-project/member.000001"]
+        forged = self.new_path()
+        forge(forged, [(name, data.replace(project.encode(), theirs.encode()) if data is rows else data) for name, data in members if not name.endswith(".sha256")], seconds)
+        self.refuse_import(1, ["member.000001 was not taken", "of_this_project"], forged)
+
+
+def forge(path, members, seconds):
+    """An archive with sums that are right."""
+    chain = bytes(32)
+    with open(path, "wb") as file:
+        def put(name, data):
+            header = tarfile.TarInfo(name)
+            header.size, header.mtime, header.mode = len(data), seconds, 0o600
+            raw = bytearray(header.tobuf(tarfile.USTAR_FORMAT))
+            raw[329:345] = bytes(16)
+            raw[148:156] = b"        "
+            raw[148:156] = b"%06o\0 " % sum(raw)
+            file.write(bytes(raw) + data + bytes(-len(data) % 512))
+        for name, data in members:
+            if name.endswith("/end.json"):
+                end = json.loads(data)
+                end["chain"] = chain.hex()
+                data = json.dumps(end).encode()
+            digest = hashlib.sha256(data).digest()
+            put(name, data)
+            put(name + ".sha256", f"{digest.hex()}  {name.split('/')[1]}\n".encode())
+            chain = hashlib.sha256(chain + digest).digest()
+        file.write(bytes(1024))
+
+
+def copy_streams(server):
+    status, lines = server.check()
+    assert status == 0, lines
+    return [line for line in lines if "stream" in line]
+
+
+if __name__ == "__main__":
+    case.main()
