@@ -23,7 +23,11 @@ static enum gl_code note(struct admin_db *db, bool is_standby, const json_t *man
     char detail[128];
     snprintf(detail, sizeof(detail), "{\"backup\": \"%s\"}", json_string_value(json_object_get(manifest, "id")));
     const struct store_param params[] = {P_TEXT(gl_slice_str("backup")), P_NULL, P_TEXT(gl_slice_str(detail))};
-    return is_standby ? GL_OK : admin_db_query(db, STORE_Q_copy_note, params, 3, NULL, err);
+    if (is_standby) {
+        return GL_OK;
+    }
+    enum gl_code code = database_say_from(db, err);
+    return code == GL_OK ? admin_db_query(db, STORE_Q_copy_note, params, 3, NULL, err) : code;
 }
 
 static enum gl_code write_tables(struct backup_out *out, const json_t *manifest, const struct store_rows *tables,

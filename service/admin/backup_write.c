@@ -2,10 +2,10 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/gl_json.h"
 #include "service/admin/backup.h"
 #include "service/base/clock.h"
 #include "service/base/mem.h"
@@ -36,9 +36,13 @@ static enum gl_code put_json(struct backup_out *out, const char *name, const jso
 {
     char member[BUNDLE_NAME_MAX + 1];
     snprintf(member, sizeof(member), "%s/%s", out->form->folder, name);
-    char *text = json_dumps(value, JSON_INDENT(1));
-    enum gl_code code = bundle_put(&out->file, member, gl_slice_str(text), err);
-    free(text);
+    struct gl_buf text;
+    gl_buf_init(&text, SIZE_MAX);
+    gl_canon_write(&text, value);
+    gl_buf_byte(&text, '\n');
+    enum gl_code code = text.code == GL_OK ? bundle_put(&out->file, member, gl_buf_peek(&text), err)
+                                           : gl_fail(err, text.code, "%s cannot be written: a table's name is not ASCII", name);
+    gl_buf_fini(&text);
     return code;
 }
 

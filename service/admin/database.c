@@ -23,8 +23,7 @@ int database_failed(const struct gl_err *err)
     }
 }
 
-/* audit notes who it was: the user of this machine, and the machine. */
-static enum gl_code say_from(struct admin_db *db, struct gl_err *err)
+enum gl_code database_say_from(struct admin_db *db, struct gl_err *err)
 {
     char from[160], host[64] = "";
     const struct passwd *user = getpwuid(getuid());
@@ -45,7 +44,7 @@ int database_open(const struct settings *settings, struct admin_db **db)
         code = admin_db_check_schema(*db, &err);
     }
     if (code == GL_OK) {
-        code = say_from(*db, &err);
+        code = database_say_from(*db, &err);
     }
     if (code == GL_OK) {
         return ADMIN_OK;

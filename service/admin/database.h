@@ -14,6 +14,8 @@
 
 /* As the owner, with the schema that this program needs. */
 int database_open(const struct settings *settings, struct admin_db **db) GL_MUST_USE;
+/* audit notes with what this connection does who it was: the user of this machine, and the machine. database_open() has said so. */
+enum gl_code database_say_from(struct admin_db *db, struct gl_err *err) GL_MUST_USE;
 /* Says err->detail; gives the exit code that belongs to its code. */
 int database_failed(const struct gl_err *err);
 

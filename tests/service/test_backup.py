@@ -6,53 +6,17 @@ import os
 import subprocess
 import tarfile
 
-
 import case
 from case import Client, Server, ServiceCase, create, delete, new_id, support, update, wait_until
+from schema import TABLES, Database
 from writer import Writer
 
 
-class Copy:
+class Copy(Database):
     """A second database of the server's cluster, with the same roles; glossd's verbs run on it."""
 
-    def __init__(self, server):
-        self.server, self.name = server, server.name + "_" + new_id()[-6:]
-        self.conf = f"{server.folder}/{self.name}.conf"
-        with open(server.folder + "/gloss.conf") as file:
-            text = file.read().replace(f"dbname={server.name}\n", f"dbname={self.name}\n")
-        with open(self.conf, "w") as file:
-            file.write(text)
-        self.glossd("init")
-
-    def glossd(self, verb, *args, status=0, stdin=b""):
-        process = subprocess.run([support.GLOSSD, verb, "--config", self.conf, *args], input=stdin, capture_output=True, timeout=support.LIMIT_S,
-                                 env=support.Server.bare_env())
-        done = support.Done((verb, *args), process)
-        assert status is None or done.status == status, done
-        return done
-
-    def start_restore(self):
-        return subprocess.Popen([support.GLOSSD, "restore", "--config", self.conf, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                env=support.Server.bare_env())
-
-    def sql(self, statement):
-        done = subprocess.run(["psql", "-Xqtd", self.database(), "-v", "ON_ERROR_STOP=1", "-c", statement], capture_output=True, timeout=support.LIMIT_S, text=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    def database(self):
-        return f"{self.server.cluster.conninfo.split(' dbname=')[0]} dbname={self.name}"
-
-    def streams(self):
-        """What a clean glossd check says of each stream."""
-        return {line["stream"]: line for line in self.glossd("check", "--json").lines if "stream" in line}
-
     def is_untouched(self):
-        return self.sql("select count(*) from pg_class where relnamespace = 'public'::regnamespace") == "0"
-
-    def drop(self):
-        subprocess.run(["psql", "-Xqd", self.server.cluster.conninfo, "-c", f"drop database if exists {self.name} with (force)"], capture_output=True, check=True,
-                       timeout=support.LIMIT_S)
+        return self.psql("select count(*) from pg_class where relnamespace = 'public'::regnamespace") == "0"
 
 
 class BackupCase(ServiceCase):
@@ -72,6 +36,11 @@ class BackupCase(ServiceCase):
         self.server.glossd("backup", path)
         with open(path, "rb") as file:
             return path, file.read()
+
+    @staticmethod
+    def tables_in(path):
+        with tarfile.open(path) as tar:
+            return {table["name"] for table in json.load(tar.extractfile("gloss-backup/manifest.json"))["tables"]}
 
     def refuse(self, copy, status, words, *args, **more):
         done = copy.glossd("restore", *args, status=status, **more)
@@ -129,17 +98,25 @@ class Backup(BackupCase):
 
     def test_chains_states_and_rows_are_the_same(self):
         self.fill(self.new_session())
+        audit = "select md5(string_agg(t::text, ',' order by t.id)) from audit t where id <= %s" % self.server.sql("select max(id) from audit")[0][0]
         path, data = self.backup()
         copy = self.copy()
         said = copy.glossd("restore", path, "--json").json
+        self.assertEqual(copy.psql(audit), self.server.sql(audit)[0][0])
+        with self.assertRaisesRegex(AssertionError, "only ever added"):
+            copy.psql("delete from audit")
+        for line in (self.server.glossd("audit", "--json", "--action", "backup").lines[0], copy.glossd("audit", "--json", "--action", "restore").lines[0]):
+            self.assertEqual((line["detail"]["backup"], line["address"].count("@")), (said["backup"], 1))
+        left_out = self.server.sql("select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' order by 1")
+        self.assertEqual([[name] for name in ("answer", "ask", "schema_version", "worker")], [row for row in left_out if row[0] not in self.tables_in(path)])
         self.assertEqual(copy.streams(), {line["stream"]: line for line in self.server.check()[1] if "stream" in line})
         for table in ("account", "token", "op", "annotation", "member", "term", "stream", "document", "revision", "session", "inbox"):
             rows = f"select md5(string_agg(t::text, ',' order by t::text)) from {table} t"
-            self.assertEqual(copy.sql(rows), self.server.sql(rows)[0][0], table)
-        self.assertEqual(copy.sql("select count(*) from pg_class where relrowsecurity and not relforcerowsecurity"), "0")
-        self.assertEqual(copy.sql("select detail ->> 'backup' from audit where action = 'restore'"), said["backup"])
+            self.assertEqual(copy.psql(rows), self.server.sql(rows)[0][0], table)
+        self.assertEqual(copy.psql("select count(*) from pg_class where relrowsecurity and not relforcerowsecurity"), "0")
+        self.assertEqual(copy.psql("select detail ->> 'backup' from audit where action = 'restore'"), said["backup"])
         self.assertEqual(self.server.sql("select count(*) from audit where action = 'backup' and detail ->> 'backup' = '%s'" % said["backup"]), [["1"]])
-        copy.sql("insert into inbox (account, project, stream, seq, annotation, why, by, at) select account, project, stream, 9, annotation, why, by, at from inbox limit 1")
+        copy.psql("insert into inbox (account, project, stream, seq, annotation, why, by, at) select account, project, stream, 9, annotation, why, by, at from inbox limit 1")
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
         with tarfile.open(path) as tar:  # anybody's tar can read it, and sha256sum prove it
             folder = f"{self.server.folder}/unpacked"
@@ -147,19 +124,24 @@ class Backup(BackupCase):
         sums = subprocess.run("cat *.sha256 | sha256sum --strict --quiet -c", shell=True, cwd=folder + "/gloss-backup", capture_output=True, text=True, check=False)
         self.assertEqual((sums.returncode, sums.stdout), (0, ""), sums)
 
-    def test_what_is_in_the_way_is_said(self):
-        path, data = self.backup()
+    def test_of_an_older_schema(self):
+        """Made by the glossd of today of a database that was not migrated yet; restored, it is what migrations would have made of it."""
+        self.fill(self.new_session())
+        path = self.new_path()
+        old = Database(self.server, 15)
+        self.addCleanup(old.drop)
+        old.fill(self.server, (*TABLES, "audit"))
+        old.psql("select setval(pg_get_serial_sequence('audit', 'id'), max(id)) from audit")
+        count = int(old.psql("select count(*) from audit"))
+        self.assertGreater(count, 0)
+        old.glossd("backup", path)
         copy = self.copy()
-        copy.glossd("migrate")
-        copy.glossd("restore", path)  # a schema without anybody in it is empty
-        self.refuse(copy, 1, ("is not empty", "glossd init"), path)
-        self.assertIn("is there already", self.server.glossd("backup", path, check=False).err)
-        self.assertIn("cannot be written", self.server.glossd("backup", "/nonexistent/x", check=False).err)
-        self.assertIn("cannot be read", copy.glossd("restore", "/nonexistent/x", status=1).err)
-        self.refuse(copy, 1, "no archive that glossd has made", "-", stdin=b"x" * 2000)
-        other = self.copy()
-        self.assertIn("it has no schema", other.glossd("backup", self.new_path(), status=5).err)
-        self.assertIn("takes one file", other.glossd("backup", status=2).err)
+        self.assertEqual(copy.glossd("restore", path, "--json").json["schema"], 15)
+        self.assertEqual(copy.psql("select count(*) from audit where address is null"), str(count))  # from where was not noted then
+        self.assertEqual(copy.psql("select action from audit where address is not null"), "restore")
+        old.glossd("migrate")
+        self.assertEqual(copy.streams(), old.streams())
+        self.assertEqual(copy.form(), old.form())
 
     def test_a_schema_that_is_not_known_is_refused(self):
         path = self.new_path()
@@ -170,6 +152,43 @@ class Backup(BackupCase):
         finally:
             self.server.sql(f"delete from schema_version where version = {newest + 1}")
         self.refuse(self.copy(), 5, (f"has schema {newest + 1}", "newer glossd"), path)
+
+    def test_interrupted_it_leaves_nothing(self):
+        self.fill(self.new_session())
+        data = self.backup()[1]
+        copy = self.copy()
+        mine = f"select pid from pg_stat_activity where datname = '{copy.name}' and application_name = 'glossd admin'"
+        for share in (0.3, 0.9):
+            with copy.start("restore", "-") as process:
+                process.stdin.write(data[:int(len(data) * share)])
+                process.stdin.flush()
+                wait_until("it has begun", lambda: self.server.sql(f"{mine} and state = 'idle in transaction'"))
+                process.kill()
+            wait_until("its backend is gone", lambda: not self.server.sql(mine))
+            self.assertTrue(copy.is_untouched())
+        with copy.start("restore", "-") as process:  # PostgreSQL ends it
+            process.stdin.write(data[:len(data) // 2])
+            process.stdin.flush()
+            wait_until("it has begun", lambda: self.server.sql(f"{mine} and state = 'idle in transaction'"))
+            self.server.sql(f"select pg_terminate_backend(pid) from ({mine}) as p")
+            said = process.communicate(data[len(data) // 2:])[1].decode()
+        self.assertEqual(process.returncode, 4, said)
+        self.assertTrue(copy.is_untouched())
+        copy.glossd("restore", "-", stdin=data)
+
+    def test_a_backup_that_is_interrupted_leaves_no_file(self):
+        path = self.new_path()
+        with subprocess.Popen([support.GLOSSD, "backup", "--config", self.server.folder + "/gloss.conf", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env=support.Server.bare_env()) as process:
+            process.stdout.close()  # nobody reads on
+            said = process.stderr.read().decode()
+        self.assertEqual(process.returncode, 1, said)
+        self.assertIn("cannot be written", said)
+        with open(path + ".new", "w") as file:
+            file.write("of one that was killed")
+        self.server.glossd("backup", path)
+        self.assertFalse(os.path.exists(path + ".new"))
+        self.copy().glossd("restore", path)
 
 
 class Damage(BackupCase):
@@ -203,42 +222,19 @@ class Damage(BackupCase):
                 self.assertTrue(copy.is_untouched())
         copy.glossd("restore", path)
 
-    def test_interrupted_it_leaves_nothing(self):
-        self.fill(self.new_session())
-        data = self.backup()[1]
+    def test_what_is_in_the_way_is_said(self):
+        path, data = self.backup()
         copy = self.copy()
-        mine = f"select pid from pg_stat_activity where datname = '{copy.name}' and application_name = 'glossd admin'"
-        for share in (0.3, 0.9):
-            with copy.start_restore() as process:
-                process.stdin.write(data[:int(len(data) * share)])
-                process.stdin.flush()
-                wait_until("it has begun", lambda: self.server.sql(f"{mine} and state = 'idle in transaction'"))
-                process.kill()
-            wait_until("its backend is gone", lambda: not self.server.sql(mine))
-            self.assertTrue(copy.is_untouched())
-        with copy.start_restore() as process:  # PostgreSQL ends it
-            process.stdin.write(data[:len(data) // 2])
-            process.stdin.flush()
-            wait_until("it has begun", lambda: self.server.sql(f"{mine} and state = 'idle in transaction'"))
-            self.server.sql(f"select pg_terminate_backend(pid) from ({mine}) as p")
-            said = process.communicate(data[len(data) // 2:])[1].decode()
-        self.assertEqual(process.returncode, 4, said)
-        self.assertTrue(copy.is_untouched())
-        copy.glossd("restore", "-", stdin=data)
-
-    def test_a_backup_that_is_interrupted_leaves_no_file(self):
-        path = self.new_path()
-        with subprocess.Popen([support.GLOSSD, "backup", "--config", self.server.folder + "/gloss.conf", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              env=support.Server.bare_env()) as process:
-            process.stdout.close()  # nobody reads on
-            said = process.stderr.read().decode()
-        self.assertEqual(process.returncode, 1, said)
-        self.assertIn("cannot be written", said)
-        with open(path + ".new", "w") as file:
-            file.write("of one that was killed")
-        self.server.glossd("backup", path)
-        self.assertFalse(os.path.exists(path + ".new"))
-        self.copy().glossd("restore", path)
+        copy.glossd("migrate")
+        copy.glossd("restore", path)  # a schema without anybody in it is empty
+        self.refuse(copy, 1, ("is not empty", "glossd init"), path)
+        self.assertIn("is there already", self.server.glossd("backup", path, check=False).err)
+        self.assertIn("cannot be written", self.server.glossd("backup", "/nonexistent/x", check=False).err)
+        self.assertIn("cannot be read", copy.glossd("restore", "/nonexistent/x", status=1).err)
+        self.refuse(copy, 1, "no archive that glossd has made", "-", stdin=b"x" * 2000)
+        other = self.copy()
+        self.assertIn("it has no schema", other.glossd("backup", self.new_path(), status=5).err)
+        self.assertIn("takes one file", other.glossd("backup", status=2).err)
 
 
 class BackInTime(BackupCase):

@@ -14,7 +14,7 @@ import uuid
 import server as support
 
 FOLDER = os.path.join(support.SOURCE, "migrations")
-VERSION_TABLE = """create table if not exists schema_version (version integer primary key, name text not null, sha256 bytea not null,
+VERSION_TABLE = """create table if not exists schema_version (version integer primary key, name text not null, sha256 bytea not null check (octet_length(sha256) = 32),
     applied_at timestamptz(3) not null default clock_timestamp(), applied_by text not null default session_user, oldest integer);\n"""
 # Each behind those that its keys point into.
 TABLES = ("account", "token", "project", "member", "stream", "document", "revision", "session", "op", "annotation", "term", "inbox")
@@ -35,7 +35,8 @@ def locks_of(text):
 
 
 class Database:
-    def __init__(self, server, version):
+    def __init__(self, server, version=None):
+        """None: as `glossd init` leaves it."""
         self.server, self.name = server, f"{server.name}_{uuid.uuid4().hex[:6]}"
         self.conf = f"{server.folder}/{self.name}.conf"
         with open(server.folder + "/gloss.conf") as file:
@@ -43,7 +44,8 @@ class Database:
         with open(self.conf, "w") as file:
             file.write(text)
         self.glossd("init")
-        self.psql(VERSION_TABLE + "".join(self.step(number) for number in range(1, version + 1)), role="owner")
+        if version is not None:
+            self.psql(VERSION_TABLE + "".join(self.step(number) for number in range(1, version + 1)), role="owner")
 
     @staticmethod
     def step(number):
@@ -61,12 +63,12 @@ class Database:
     # ---- glossd and psql
 
     def start(self, *args):
-        return subprocess.Popen([support.GLOSSD, args[0], "--config", self.conf, *args[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        return subprocess.Popen([support.GLOSSD, args[0], "--config", self.conf, *args[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, env=support.Server.bare_env())
 
-    def glossd(self, *args, status=0):
+    def glossd(self, *args, status=0, stdin=b""):
         with self.start(*args) as process:
-            out, err = process.communicate(timeout=support.LIMIT_S)
+            out, err = process.communicate(stdin, timeout=support.LIMIT_S)
         done = support.Done(args, subprocess.CompletedProcess(args, process.returncode, out, err))
         assert status is None or done.status == status, done
         return done
