@@ -131,7 +131,7 @@ void help_print_man(FILE *out)
         out,
         "`glossd serve` answers people and programs on one port over TLS and keeps everything in PostgreSQL. The other verbs administer it: most talk to the database "
         "as the role that owns it, some to the server on this machine. Results go to standard output, with `--json` one object a line, everything else to standard "
-        "error. Where something would be lost a verb asks for `--yes`.");
+        "error.");
     fputc('\n', out);
     print_man_verbs(out);
     fputs(".SH SETTINGS\n", out);
