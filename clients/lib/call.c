@@ -106,7 +106,7 @@ void lg_calls_answer(struct gloss *g, const struct gl_envelope *envelope)
 
 static bool may_send(const struct gloss *g, const struct lg_call *call)
 {
-    return !call->is_sent && (g->state == LG_READY || (g->state == LG_GREETING && call->is_internal));
+    return !call->is_sent && ((g->state == LG_READY && !g->is_moving) || (g->state == LG_GREETING && call->is_internal));
 }
 
 void lg_calls_send(struct gloss *g)
@@ -209,6 +209,16 @@ void lg_calls_forget(struct gloss *g, const void *owner)
             call->fn = NULL;
         }
     }
+}
+
+bool lg_calls_wait(const struct gloss *g)
+{
+    for (const struct lg_call *call = g->calls; call; call = call->next) {
+        if (call->is_sent) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool lg_calls_have(const struct gloss *g, const void *owner, gloss_answer_fn fn)

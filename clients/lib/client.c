@@ -30,7 +30,7 @@ bool lg_is_over(const struct gloss *g)
 
 bool lg_is_ready(const struct gloss *g)
 {
-    return g->state == LG_READY && !g->drops;
+    return g->state == LG_READY && !g->drops && !g->is_moving;
 }
 
 void lg_emit(struct gloss *g, const struct gloss_event *event)
@@ -298,6 +298,7 @@ static void timers(struct gloss *g, uint64_t now)
     }
     if (g->state == LG_READY && !g->drops) {
         check_silence(g, now);
+        lg_connection_look_moved(g, now);
     }
     lg_names_timers(g, now);
 }

@@ -5,9 +5,11 @@
 
 #include "clients/lib/lib_priv.h"
 
-#define RETRY_FIRST_MS 100
-#define RETRY_CAP_MS   5000
-#define GOOD_AFTER_MS  2000 /* a connection that lived so long was a good one */
+#define RETRY_FIRST_MS  100
+#define RETRY_CAP_MS    5000
+#define MOVE_ANSWERS_MS 10000 /* for what was asked before the server said that it is going */
+#define MOVE_LATEST_MS  60000 /* no server keeps people away for longer */
+#define GOOD_AFTER_MS   2000  /* a connection that lived so long was a good one */
 
 /* ---- connecting, and coming back */
 
@@ -57,6 +59,10 @@ static void down(struct gloss *g, const struct gloss_error *error, bool is_last)
     if ((uint64_t)error->retry_after_ms > delay) {
         delay = (uint64_t)error->retry_after_ms;
     }
+    if (g->is_moving && g->move_after_ms > delay) {
+        delay = g->move_after_ms;
+    }
+    g->is_moving = false;
     g->failures++;
     g->state = LG_WAITING;
     g->drops = false;
@@ -73,6 +79,34 @@ static void down(struct gloss *g, const struct gloss_error *error, bool is_last)
     lg_calls_down(g, error);
     if (is_last && !lg_is_over(g)) {
         stop(g, error);
+    }
+}
+
+/* The server said that it is going. It closes the connection when everything is answered; one that does not is left. */
+static void on_server_notice(struct gloss *g, json_t *params)
+{
+    struct gl_server_notice_notice notice;
+    struct gl_reader reader;
+    gl_reader_init(&reader, &g->arena);
+    if (gl_server_notice_notice_read(&reader, params, &notice) == GL_OK && gl_slice_is(notice.what, "closing") && !g->is_moving) {
+        g->is_moving = true;
+        g->move_after_ms = notice.has_retry_after_ms && notice.retry_after_ms < MOVE_LATEST_MS ? notice.retry_after_ms
+                           : notice.has_retry_after_ms                                         ? MOVE_LATEST_MS
+                                                                                               : 0;
+        g->moving_ms = lg_now_ms();
+    }
+}
+
+void lg_connection_look_moved(struct gloss *g, uint64_t now)
+{
+    if (!g->is_moving) {
+        return;
+    }
+    const uint64_t until = g->moving_ms + (lg_calls_wait(g) ? MOVE_ANSWERS_MS : MOVE_ANSWERS_MS / 10);
+    if (now >= until) {
+        lg_drop(g, GLOSS_E_DISCONNECTED, "moving", "the server said that it is going");
+    } else {
+        lg_wake_at(g, until);
     }
 }
 
@@ -173,6 +207,8 @@ static void on_notice(struct gloss *g, const struct gl_envelope *envelope)
         lg_presence_on_people(g, params);
     } else if (gl_slice_is(envelope->name, "session.notice")) {
         lg_session_on_notice(g, params);
+    } else if (gl_slice_is(envelope->name, "server.notice")) {
+        on_server_notice(g, params);
     }
 }
 

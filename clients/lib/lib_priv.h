@@ -64,6 +64,7 @@ void lg_calls_down(struct gloss *g,
                    const struct gloss_error *error); /* the connection is gone: those that were sent have no answer */
 void lg_calls_fail(struct gloss *g, const struct gloss_error *error); /* all of the program's */
 void lg_calls_forget(struct gloss *g, const void *owner);             /* answers are not handed to owner any more */
+bool lg_calls_wait(const struct gloss *g);                            /* something was sent and has no answer yet */
 bool lg_calls_have(const struct gloss *g, const void *owner, gloss_answer_fn fn);
 
 /* ---- names (names.c): the labels and members of a project, for all its sessions */
@@ -427,9 +428,11 @@ struct gloss {
     void *arg;
     int connect_timeout_ms, silence_timeout_ms;
     bool once;
-    bool is_inside; /* gloss_process is on the stack */
-    bool is_doomed; /* gloss_free was called inside it */
-    bool is_due;    /* something was asked for outside it */
+    bool is_inside;                    /* gloss_process is on the stack */
+    bool is_doomed;                    /* gloss_free was called inside it */
+    bool is_moving;                    /* the server said that it is going: nothing more is sent on this connection */
+    uint64_t moving_ms, move_after_ms; /* since when, and how long after the end a new connection may begin */
+    bool is_due;                       /* something was asked for outside it */
     uint64_t wake_ms;
 
     unsigned failures; /* to connect, in a row */
@@ -455,6 +458,7 @@ struct gloss {
 /* connection.c */
 void lg_connection_begin(struct gloss *g);
 void lg_connection_event(struct gloss *g, const struct lg_transport_event *event);
+void lg_connection_look_moved(struct gloss *g, uint64_t now);
 void lg_connection_check(struct gloss *g); /* ends it if lg_drop was called */
 
 /* client.c */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "service/base/clock.h"
+#include "service/base/networks.h"
 
 enum { HEAD_MAX = 16384 };
 
@@ -92,6 +93,21 @@ static enum gl_code again(struct asking *asking, int got)
     case SSL_ERROR_WANT_WRITE: return await(asking, POLLOUT);
     default: return gone(asking, "the connection was closed before the answer was there");
     }
+}
+
+/* A server that is told of balancers by their addresses wants to hear whose connection it is: also from us, who come from its own address. */
+static enum gl_code say_head(struct asking *asking, const struct settings *settings, const char *host)
+{
+    static const char own[] = "PROXY UNKNOWN\r\n";
+    struct network network;
+    char address[80];
+    snprintf(address, sizeof(address), strchr(host, ':') ? "[%s]:0" : "%s:0", host);
+    for (size_t i = 0; i < settings->proxy_from.count; i++)
+        if (!network_parse(settings->proxy_from.items[i], "proxy_from", &network, NULL) && network_has(&network, address))
+            return send(asking->fd, own, sizeof(own) - 1, MSG_NOSIGNAL) == (ssize_t)sizeof(own) - 1
+                       ? GL_OK
+                       : gone(asking, strerrordesc_np(errno));
+    return GL_OK;
 }
 
 static enum gl_code begin_tls(struct asking *asking)
@@ -180,8 +196,8 @@ enum gl_code ask_server(const struct settings *settings, const char *path, uint6
     snprintf(asking.where, sizeof(asking.where), "%s port %s", host, port);
     gl_buf_init(&all, body->max + HEAD_MAX);
     signal(SIGPIPE, SIG_IGN);
-    if (!(code = reach(&asking, host, port)) && !(code = begin_tls(&asking)) && !(code = ask(&asking, path)) &&
-        !(code = take_answer(&asking, &all, &is_ended)))
+    if (!(code = reach(&asking, host, port)) && !(code = say_head(&asking, settings, host)) && !(code = begin_tls(&asking)) &&
+        !(code = ask(&asking, path)) && !(code = take_answer(&asking, &all, &is_ended)))
         code = read_answer(&asking, gl_buf_peek(&all), is_ended, status, body);
     gl_buf_fini(&all);
     SSL_free(asking.ssl);

@@ -12,13 +12,17 @@
 
 #include "service/base/log.h"
 #include "service/base/metrics.h"
+#include "service/base/networks.h"
 #include "service/base/supervisor.h"
 #include "service/helper/helper.h"
 #include "service/helper/keeper.h"
 
 extern char **environ;
 
-enum { OTHER_FDS = 256 /* of a worker, beside its connections */ };
+enum {
+    OTHER_FDS = 256,      /* of a worker, beside its connections */
+    SUCCESSOR_MS = 60000, /* to find the database, when it takes over from a worker that has it */
+};
 
 struct serve {
     struct settings *settings;
@@ -40,6 +44,15 @@ void serve_fail(const struct settings *settings, const char *fmt, ...)
 }
 
 /* ---- before anything is started */
+
+enum gl_code serve_check(const struct settings *settings, struct gl_err *err)
+{
+    struct network network;
+    enum gl_code code = serve_metrics_check(settings, err);
+    for (size_t i = 0; i < settings->proxy_from.count && !code; i++)
+        code = network_parse(settings->proxy_from.items[i], "proxy_from", &network, err);
+    return code;
+}
 
 static bool is_readable(const struct settings *settings, const char *name, const char *path)
 {
@@ -65,7 +78,7 @@ static int check_settings(const struct settings *settings)
         !is_readable(settings, "tls_key", settings->tls_key))
         return ADMIN_CERTIFICATE;
     struct gl_err err = {0};
-    if (serve_metrics_check(settings, &err)) {
+    if (serve_check(settings, &err)) {
         serve_fail(settings, "%s", err.detail);
         return ADMIN_SETTINGS;
     }
@@ -158,13 +171,34 @@ static void reload(void *ctx)
     struct gl_err err = {0};
     enum log_level level;
     settings_init(&fresh);
-    if (!settings_load_again(&fresh, serve->settings, environ, &err) && !serve_metrics_check(&fresh, &err) &&
-        is_pair_usable(&fresh)) {
+    if (!settings_load_again(&fresh, serve->settings, environ, &err) && !serve_check(&fresh, &err) && is_pair_usable(&fresh)) {
         settings_reload(serve->settings, &fresh);
         if (log_level_parse(serve->settings->log_level, &level))
             log_set_level(level);
     }
     settings_fini(&fresh);
+}
+
+/* For workers that take over from others: everything but what the supervisor itself was started with. */
+static bool renew(void *ctx)
+{
+    const struct serve *serve = ctx;
+    struct settings fresh;
+    struct gl_err err = {0};
+    settings_init(&fresh);
+    enum gl_code code = settings_load_again(&fresh, serve->settings, environ, &err);
+    if (!code)
+        code = serve_check(&fresh, &err);
+    if (!code && !is_pair_usable(&fresh))
+        code = gl_fail(&err, GL_E_SETTING, "certificate or key cannot be used (tls_certificate, tls_key)");
+    if (code) {
+        log_event(LOG_ERROR, EV_service_restarted, F_STR("detail", err.detail));
+    } else {
+        settings_restart(serve->settings, &fresh);
+        raise_limits(serve->settings);
+    }
+    settings_fini(&fresh);
+    return !code;
 }
 
 static int supervise(struct serve *serve)
@@ -176,12 +210,15 @@ static int supervise(struct serve *serve)
         .keepers = (size_t)settings->job_helpers,
         .watchdog_ms = settings->watchdog_ms,
         .drain_ms = settings->drain_timeout_ms,
+        .move_ms = settings->drain_delay_ms + settings->drain_spread_ms,
+        .successor_ms = SUCCESSOR_MS,
         .listener = &serve->listener,
         .worker_main = run_worker,
         .helper_main = run_helper,
         .keeper_main = run_keeper,
         .ready = say_ready,
         .reload = reload,
+        .renew = renew,
         .ctx = serve,
         .final_first = ADMIN_USAGE,
         .final_last = ADMIN_CERTIFICATE,
@@ -218,7 +255,7 @@ static int run(struct settings *settings, int argc, char **argv)
     int code = check_settings(settings);
     if (!code) {
         raise_limits(settings);
-        metrics_share((size_t)settings->workers);
+        metrics_share((size_t)settings->workers * 2); /* each has two seats: supervisor.h */
         code = open_listener(&serve);
     }
     if (!code)

@@ -33,6 +33,8 @@ static void take_net(const struct net_server *net)
     metric_set(full, counts.full);
     metric_follow(accepted, counts.accepted);
     metric_follow(handshakes_refused, counts.refused);
+    metric_follow(proxy_refused, counts.proxy_refused);
+    metric_follow(address_refused, counts.address_refused);
     metric_follow(timed_out, counts.timed_out);
     metric_follow(stalled, counts.stalled);
     metric_follow(pauses, counts.pauses);

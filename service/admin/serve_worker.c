@@ -42,10 +42,12 @@ struct worker {
     struct net_server *net;
     struct serve_metrics metrics;
     struct serve_asked asked;
-    struct loop_timer *beat, *drain_deadline;
+    struct loop_timer *beat, *announced, *drain_deadline;
     struct loop_watch *signals;
     int signal_fd;
-    bool is_draining, is_drain_over, is_core_done, is_net_done;
+    bool says_ready_later; /* takes connections when work can be done, not before */
+    enum { STAYING, ANNOUNCED, MOVING, FINISHING } leaving;
+    bool is_drain_over, is_core_done, is_net_done;
     int exit_code;
 };
 
@@ -85,16 +87,54 @@ static void on_drain_deadline(void *ctx)
     core_end_drain(worker->core);
 }
 
-static void drain(struct worker *worker)
+static void finish(struct worker *worker)
 {
-    if (worker->is_draining)
-        return;
-    worker->is_draining = true;
+    worker->leaving = FINISHING;
+    loop_timer_stop(worker->announced);
     log_event(LOG_INFO, EV_worker_draining, F_MS("at_most", worker->settings->drain_timeout_ms));
     /* Somewhat before the supervisor would kill us. */
     loop_timer_start(worker->drain_deadline, worker->settings->drain_timeout_ms * 4 / 5, 0);
     net_server_drain(worker->net, on_net_done, worker);
     core_drain(worker->core, on_core_done, worker);
+}
+
+static void on_all_told(void *ctx)
+{
+    finish(ctx);
+}
+
+/* The supervisor has the sockets still when somebody takes over from us; otherwise whoever connects from now on is refused at once, and tries elsewhere. */
+static void close_listening(struct worker *worker)
+{
+    net_server_stop_accepting(worker->net);
+    for (size_t i = 0; i < worker->seat->listen_count; i++)
+        close(worker->seat->listen_fds[i]);
+}
+
+static void move_away(void *ctx)
+{
+    struct worker *worker = ctx;
+    worker->leaving = MOVING;
+    loop_timer_stop(worker->announced);
+    log_event(LOG_INFO, EV_worker_moving, F_MS("at_most", worker->settings->drain_spread_ms));
+    close_listening(worker);
+    core_move(worker->core, worker->settings->drain_spread_ms, on_all_told, worker);
+}
+
+/* is_alone: the node stays, and a successor is there already. Told once more, it hurries. */
+static void leave(struct worker *worker, bool is_alone)
+{
+    if (worker->leaving == STAYING && !is_alone && worker->settings->drain_delay_ms > 0) {
+        worker->leaving = ANNOUNCED;
+        loop_timer_start(worker->announced, worker->settings->drain_delay_ms, 0);
+    } else if (worker->leaving == STAYING) {
+        move_away(worker);
+    } else if (worker->leaving == ANNOUNCED) {
+        close_listening(worker);
+        finish(worker);
+    } else if (worker->leaving == MOVING) {
+        finish(worker);
+    }
 }
 
 /* The supervisor is gone: nobody will start a successor on this socket, and the kernel kills us any moment. */
@@ -125,7 +165,18 @@ static struct core_limits core_limits(const struct settings *settings)
         .hello_ms = settings->hello_timeout_ms,
         .stall_ms = settings->stall_timeout_ms,
         .append_ms = settings->append_timeout_ms,
+        .spread_ms = settings->drain_spread_ms,
         .idle_session_ms = settings->idle_session_ms,
+    };
+}
+
+static struct net_limits net_limits(const struct settings *settings)
+{
+    return (struct net_limits){
+        .proxy_from = settings->proxy_from.items,
+        .proxy_from_count = settings->proxy_from.count,
+        .address_connections = (uint64_t)settings->max_address_connections,
+        .address_rate = (uint64_t)settings->address_rate,
     };
 }
 
@@ -137,6 +188,10 @@ static void take_settings(struct worker *worker, const struct settings *fresh)
     if (log_level_parse(worker->settings->log_level, &level))
         log_set_level(level);
     core_set_limits(worker->core, &limits);
+    const struct net_limits of_net = net_limits(worker->settings);
+    struct gl_err err;
+    const enum gl_code code = net_server_limit(worker->net, &of_net, &err);
+    assert(!code); /* serve_check has looked */
     log_event(LOG_INFO, EV_service_reloaded, F_U64("changed", changed));
 }
 
@@ -148,7 +203,7 @@ static void reload(struct worker *worker)
     settings_init(&fresh);
     enum gl_code code = settings_load_again(&fresh, worker->settings, environ, &err);
     if (!code)
-        code = serve_metrics_check(&fresh, &err);
+        code = serve_check(&fresh, &err);
     if (!code) /* also when no setting has changed: the files may have */
         code = net_server_reload_tls(worker->net, fresh.tls_certificate, fresh.tls_key, &err);
     if (code)
@@ -167,15 +222,23 @@ static void on_signal(void *ctx, int events)
         if (info.ssi_signo == SIGHUP)
             reload(worker);
         else
-            drain(worker);
+            leave(worker, info.ssi_signo == SIGUSR2);
 }
+
+static bool is_ready(void *ctx, const char **why);
 
 static void on_beat(void *ctx)
 {
+    const char *why;
     struct worker *worker = ctx;
     seat_beat(worker->seat);
     serve_metrics_beat(&worker->metrics, worker->seat->beat_every_ms);
     serve_asked_beat(&worker->asked);
+    if (worker->says_ready_later && is_ready(worker, &why)) {
+        worker->says_ready_later = false;
+        net_server_start_accepting(worker->net);
+        seat_say_ready(worker->seat);
+    }
 }
 
 /* ---- what it is made of */
@@ -184,7 +247,7 @@ static bool is_ready(void *ctx, const char **why)
 {
     const struct worker *worker = ctx;
     int64_t offset = store_clock_offset_ms(worker->store);
-    *why = worker->is_draining           ? "the server is going down"
+    *why = worker->leaving != STAYING    ? "the server is going down"
            : !store_is_up(worker->store) ? "the database is not there"
            : offset > CLOCK_LIMIT_MS || offset < -CLOCK_LIMIT_MS
                ? "this machine's clock and the database's are more than 5 seconds apart"
@@ -230,6 +293,7 @@ static int open_network(struct worker *worker)
     const struct net_config config = {
         .listening = worker->seat->listen_fds,
         .listening_count = worker->seat->listen_count,
+        .is_waiting = worker->seat->is_successor,
         .certificate_path = settings->tls_certificate,
         .key_path = settings->tls_key,
         .host_names = (const char *const *)settings->host_names.items,
@@ -246,8 +310,9 @@ static int open_network(struct worker *worker)
         .http = worker->http,
     };
     struct gl_err err = {0};
+    const struct net_limits limits = net_limits(settings);
     worker->net = net_server_new(worker->loop, worker->core, &config, &err);
-    if (worker->net)
+    if (worker->net && !net_server_limit(worker->net, &limits, &err))
         return ADMIN_OK;
     serve_fail(settings, "%s", err.detail);
     return !strncmp(err.path, "tls_", 4) ? ADMIN_CERTIFICATE : ADMIN_SETTINGS;
@@ -259,6 +324,7 @@ static void open_signals(struct worker *worker)
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGTERM);
     sigaddset(&wanted, SIGHUP);
+    sigaddset(&wanted, SIGUSR2);
     worker->signal_fd = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
     assert(worker->signal_fd >= 0);
     worker->signals = loop_watch_new(worker->loop, worker->signal_fd, on_signal, worker);
@@ -303,6 +369,7 @@ static void close_all(struct worker *worker)
     loop_watch_free(&worker->signals);
     close(worker->signal_fd);
     loop_timer_free(&worker->beat);
+    loop_timer_free(&worker->announced);
     loop_timer_free(&worker->drain_deadline);
     loop_free(&worker->loop);
 }
@@ -314,12 +381,15 @@ int serve_worker(struct settings *settings, struct seat *seat)
     seat_beat(seat);
     metrics_sit(seat->worker);
     worker.beat = loop_timer_new(worker.loop, on_beat, &worker);
+    worker.announced = loop_timer_new(worker.loop, move_away, &worker);
     worker.drain_deadline = loop_timer_new(worker.loop, on_drain_deadline, &worker);
     loop_timer_start(worker.beat, seat->beat_every_ms, seat->beat_every_ms);
     open_signals(&worker);
     worker.exit_code = open_all(&worker);
     if (worker.exit_code == ADMIN_OK) {
-        seat_say_ready(seat);
+        worker.says_ready_later = seat->is_successor;
+        if (!seat->is_successor)
+            seat_say_ready(seat);
         loop_run(worker.loop);
     }
     close_all(&worker);

@@ -39,6 +39,7 @@ static struct metrics_page own, followed;
 struct metrics_page *metrics_here = &own;
 static struct metrics_page *pages = &own; /* the workers', then the supervisor's */
 static size_t worker_count;
+static atomic_bool *is_taken; /* behind the pages */
 
 /* ---- counting */
 
@@ -67,10 +68,12 @@ void metrics_event(enum log_event_id event)
 
 void metrics_share(size_t workers)
 {
-    void *shared = mmap(NULL, (workers + 1) * sizeof(*pages), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    const size_t bytes = (workers + 1) * sizeof(*pages);
+    void *shared = mmap(NULL, bytes + workers * sizeof(*is_taken), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         abort(); /* as any want of memory */
     pages = shared;
+    is_taken = (atomic_bool *)((char *)shared + bytes);
     worker_count = workers;
     metrics_here = &pages[workers];
 }
@@ -83,9 +86,16 @@ static metric_cell *cells_of(struct metrics_page *page, const struct row *row)
 void metrics_sit(unsigned worker)
 {
     metrics_here = &pages[worker];
+    atomic_store(&is_taken[worker], true);
     for (size_t i = 0; i < ROWS; i++) /* what a predecessor had at its end */
         if (rows[i].kind == GAUGE)
             metric_cell_set(cells_of(metrics_here, &rows[i]), 0);
+}
+
+void metrics_rise(unsigned worker)
+{
+    if (worker < worker_count)
+        atomic_store(&is_taken[worker], false);
 }
 
 /* ---- telling */
@@ -114,6 +124,8 @@ static void write_histogram(struct gl_buf *out, const struct row *row)
 static void write_gauge(struct gl_buf *out, const struct row *row)
 {
     for (size_t i = 0; i < (worker_count ? worker_count : 1); i++) {
+        if (worker_count && !atomic_load(&is_taken[i]))
+            continue;
         int64_t value = (int64_t)atomic_load_explicit(cells_of(&pages[i], row), memory_order_relaxed);
         gl_buf_printf(out, "%s{worker=\"%zu\"} ", row->name, i);
         if (row->divisor == 1)

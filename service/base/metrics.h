@@ -56,9 +56,10 @@ void metric_cell_follow(metric_cell *cell, uint64_t now);
 #define metric_follow(name, now)                                                                                                 \
     metric_cell_follow(metrics_here->name, (now)) /* a COUNTER that is counted elsewhere, from 0 when this process began */
 
-/* Pages for so many workers; this process counts in the supervisor's. Before any other process is made. */
+/* Pages for so many workers, of which those are told that somebody has sat down at; this process counts in the supervisor's. Before any other process is made. */
 void metrics_share(size_t workers);
 void metrics_sit(unsigned worker);           /* from now on this process counts in that worker's page */
+void metrics_rise(unsigned worker);          /* nobody sits there now: its gauges are told no more */
 void metrics_event(enum log_event_id event); /* from log.c; any thread, any process */
 
 void metrics_write(struct gl_buf *out, const char *version); /* all of it, as Prometheus reads it */

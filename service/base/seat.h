@@ -6,7 +6,7 @@
  * Thread    the loop thread. Nothing here blocks.
  * Errors    a supervisor that is gone is SEAT_ALONE; the kernel kills the worker at about the same time (PR_SET_PDEATHSIG).
  *
- * SIGTERM (end in order) and SIGHUP (read settings again) are blocked in a worker: it reads them from a signalfd. SIGINT is ignored, since a terminal
+ * SIGTERM (the node ends), SIGUSR2 (a successor is there: end alone) and SIGHUP (read settings again) are blocked in a worker: it reads them from a signalfd. SIGINT is ignored, since a terminal
  * sends it to all processes at once and the supervisor tells everybody what to do.
  */
 #ifndef SEAT_H
@@ -27,7 +27,8 @@ struct seat_helper {
 enum seat_news { SEAT_NOTHING, SEAT_HELPER, SEAT_ALONE };
 
 struct seat {
-    unsigned worker; /* 0 and on */
+    unsigned worker;   /* 0 and on */
+    bool is_successor; /* of one that serves: says that it is ready when work can be done, and takes no connections before */
     const int *listen_fds;
     size_t listen_count;
     unsigned helpers; /* slots */

@@ -291,15 +291,35 @@ void settings_fini(struct settings *settings)
     mem_free(&settings->file);
 }
 
-size_t settings_reload(struct settings *settings, const struct settings *fresh)
+static size_t take_over(struct settings *settings, const struct settings *fresh, bool (*may)(unsigned flags))
 {
     size_t changed = 0;
     for (size_t id = 0; id < SETTING_COUNT; id++) {
         const struct setting_source *source = &fresh->sources[id];
-        if (!(setting_rows[id].flags & SETTING_RELOAD) || !strcmp(source->text, settings->sources[id].text))
+        if (!may(setting_rows[id].flags) || !strcmp(source->text, settings->sources[id].text))
             continue;
         if (!settings_set(settings, setting_rows[id].name, source->text, source->origin, source->where, NULL))
             changed++;
     }
     return changed;
+}
+
+static bool may_reload(unsigned flags)
+{
+    return flags & SETTING_RELOAD;
+}
+
+static bool may_restart(unsigned flags)
+{
+    return !(flags & SETTING_START);
+}
+
+size_t settings_reload(struct settings *settings, const struct settings *fresh)
+{
+    return take_over(settings, fresh, may_reload);
+}
+
+size_t settings_restart(struct settings *settings, const struct settings *fresh)
+{
+    return take_over(settings, fresh, may_restart);
 }

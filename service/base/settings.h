@@ -21,6 +21,7 @@
 
 #define SETTING_SECRET 1u
 #define SETTING_RELOAD 2u
+#define SETTING_START  4u
 
 struct settings_list {
     char **items;
@@ -74,6 +75,8 @@ enum gl_code settings_load_again(struct settings *fresh, const struct settings *
                                  struct gl_err *err) GL_MUST_USE;
 /* Takes over the rows marked SETTING_RELOAD from fresh; gives how many were different. */
 size_t settings_reload(struct settings *settings, const struct settings *fresh);
+/* The same with all rows but those marked SETTING_START. */
+size_t settings_restart(struct settings *settings, const struct settings *fresh);
 
 const char *settings_key(enum setting_id id);
 const char *settings_nearest_key(const char *key); /* the known key most like it, or NULL when none is */

@@ -99,6 +99,8 @@ static void print_possible(FILE *out, const struct setting_row *row)
         fputs(" (true or false)", out);
     if (row->flags & SETTING_RELOAD)
         fputs("; SIGHUP reads it again", out);
+    else if (row->flags & SETTING_START)
+        fputs("; holds until the service ends", out);
 }
 
 void settings_print_example(FILE *out)

@@ -46,7 +46,7 @@ static void send_off(struct child *helper)
 
 static void each_worker(struct supervisor *sup, int signal_number)
 {
-    for (size_t i = 0; i < sup->plan->workers; i++)
+    for (size_t i = 0; i < sup->seats; i++)
         send_signal(&sup->workers[i].child, signal_number);
 }
 
@@ -64,13 +64,23 @@ static void stop(struct supervisor *sup, uint64_t now, int exit_code)
         return;
     sup->is_stopping = true;
     sup->exit_code = exit_code;
-    sup->kill_at_ms = now + sup->plan->drain_ms;
-    log_event(LOG_INFO, EV_service_stopping, F_MS("drain", sup->plan->drain_ms));
+    sup->is_hurrying = !sup->plan->move_ms;
+    sup->kill_at_ms = now + sup->plan->move_ms + sup->plan->drain_ms;
+    log_event(LOG_INFO, EV_service_stopping, F_MS("at_most", sup->plan->move_ms + sup->plan->drain_ms));
     notify_send("STOPPING=1");
     /* Whoever connects from now on is refused by the kernel, as soon as the workers have closed theirs. */
     listener_close(sup->plan->listener);
     each_worker(sup, SIGTERM);
     each_keeper(sup, SIGTERM);
+}
+
+/* Asked twice: nobody waits any more for balancers, and for people to go one after the other. */
+static void hurry(struct supervisor *sup, uint64_t now)
+{
+    sup->is_hurrying = true;
+    sup->kill_at_ms = earlier(sup->kill_at_ms, now + sup->plan->drain_ms);
+    log_event(LOG_INFO, EV_service_hurried, F_MS("at_most", sup->plan->drain_ms));
+    each_worker(sup, SIGTERM);
 }
 
 static void kill_all(struct supervisor *sup)
@@ -80,7 +90,7 @@ static void kill_all(struct supervisor *sup)
     sup->is_killing = true;
     if (!sup->exit_code)
         sup->exit_code = EXIT_FAILURE;
-    for (size_t i = 0; i < sup->plan->workers; i++)
+    for (size_t i = 0; i < sup->seats; i++)
         if (sup->workers[i].child.pid)
             log_event(LOG_WARN, EV_worker_stuck, F_U64("worker", i), F_STR("detail", "did not end in time; killed"));
     each_worker(sup, SIGKILL);
@@ -89,7 +99,7 @@ static void kill_all(struct supervisor *sup)
 
 static bool is_all_gone(const struct supervisor *sup)
 {
-    for (size_t i = 0; i < sup->plan->workers; i++) {
+    for (size_t i = 0; i < sup->seats; i++) {
         if (sup->workers[i].child.pid)
             return false;
         for (size_t slot = 0; slot < sup->plan->helpers; slot++)
@@ -124,13 +134,20 @@ static void log_death(enum log_level level, enum log_event_id event, const char 
 static void bury_worker(struct supervisor *sup, size_t index, int status, uint64_t now)
 {
     struct worker_child *worker = &sup->workers[index];
-    log_death(sup->is_stopping ? LOG_INFO : LOG_ERROR, EV_worker_gone, "worker", index, &worker->child, status, now);
+    const bool is_expected = sup->is_stopping || worker->leave_by_ms;
+    const bool has_left = worker->leave_by_ms && WIFEXITED(status) && !WEXITSTATUS(status); /* worker.gone is an alert */
+    log_death(is_expected ? LOG_INFO : LOG_ERROR, has_left ? EV_worker_left : EV_worker_gone, "worker", index, &worker->child,
+              status, now);
     worker->child.pid = 0;
     close(worker->control_fd);
     worker->control_fd = -1;
     for (size_t slot = 0; slot < sup->plan->helpers; slot++)
         send_off(&worker->helpers[slot].child);
     supervisor_postpone(&worker->child, worker->is_ready, now);
+    if (!worker->is_wanted) {
+        supervisor_restart_lost(sup, index, now);
+        return;
+    }
     if (is_final(sup, status)) {
         stop(sup, now, WEXITSTATUS(status));
     } else if (!sup->was_ready && worker->child.falls >= FALLS_BEFORE_READY && !sup->is_stopping) {
@@ -160,7 +177,7 @@ static void bury_keeper(struct supervisor *sup, size_t index, int status, uint64
 
 static void bury(struct supervisor *sup, pid_t pid, int status, uint64_t now)
 {
-    for (size_t i = 0; i < sup->plan->workers; i++) {
+    for (size_t i = 0; i < sup->seats; i++) {
         if (sup->workers[i].child.pid == pid) {
             bury_worker(sup, i, status, now);
             return;
@@ -188,11 +205,14 @@ static void take_signals(struct supervisor *sup, uint64_t now)
                 sup->plan->reload(sup->plan->ctx);
             each_worker(sup, SIGHUP);
         } else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
-            /* Asked twice: at once. */
-            if (sup->is_stopping)
+            if (sup->is_hurrying)
                 kill_all(sup);
+            else if (sup->is_stopping)
+                hurry(sup, now);
             else
                 stop(sup, now, EXIT_SUCCESS);
+        } else if (info.ssi_signo == SIGUSR2) {
+            supervisor_restart(sup);
         }
     }
     /* One SIGCHLD may stand for several deaths. */
@@ -209,8 +229,8 @@ static void note_ready(struct supervisor *sup, size_t index)
     worker->is_ready = true;
     worker->beat_ms = sup->looked_ms; /* it may have taken longer to start than its loop may stand still from now on */
     log_event(LOG_INFO, EV_worker_ready, F_U64("worker", index), F_I64("worker_pid", worker->child.pid));
-    for (size_t i = 0; i < sup->plan->workers; i++)
-        if (!sup->workers[i].is_ready)
+    for (size_t i = 0; i < sup->seats; i++)
+        if (sup->workers[i].is_wanted && !sup->workers[i].is_ready)
             return;
     if (sup->was_ready)
         return;
@@ -267,7 +287,7 @@ static uint64_t look_at_clock(struct supervisor *sup, uint64_t slept_ms)
 {
     uint64_t now = clock_monotonic_ms();
     if (now - sup->looked_ms > slept_ms + supervisor_beat_every(sup->plan) * 2)
-        for (size_t i = 0; i < sup->plan->workers; i++)
+        for (size_t i = 0; i < sup->seats; i++)
             sup->workers[i].beat_ms = now;
     sup->looked_ms = now;
     return now;
@@ -276,10 +296,12 @@ static uint64_t look_at_clock(struct supervisor *sup, uint64_t slept_ms)
 static void keep_group(struct supervisor *sup, size_t index, uint64_t now)
 {
     struct worker_child *worker = &sup->workers[index];
-    if (!worker->child.pid && !sup->is_stopping && now >= worker->child.start_at_ms)
+    if (!worker->child.pid && worker->is_wanted && !sup->is_stopping && now >= worker->child.start_at_ms)
         supervisor_start_worker(sup, index, now);
     if (!worker->child.pid)
         return;
+    if (worker->leave_by_ms && now >= worker->leave_by_ms)
+        send_signal(&worker->child, SIGKILL);
     for (size_t slot = 0; slot < sup->plan->helpers; slot++) {
         const struct child *helper = &worker->helpers[slot].child;
         if (!helper->pid && !sup->is_stopping && now >= helper->start_at_ms)
@@ -301,12 +323,15 @@ static uint64_t next_due(const struct supervisor *sup, uint64_t now)
     uint64_t due = now + supervisor_beat_every(sup->plan) * 2;
     if (sup->is_stopping && !sup->is_killing)
         due = earlier(due, sup->kill_at_ms);
-    for (size_t i = 0; i < sup->plan->workers; i++) {
+    due = supervisor_restart_due(sup, due);
+    for (size_t i = 0; i < sup->seats; i++) {
         const struct worker_child *worker = &sup->workers[i];
-        if (!worker->child.pid && !sup->is_stopping)
+        if (!worker->child.pid && worker->is_wanted && !sup->is_stopping)
             due = earlier(due, worker->child.start_at_ms);
         if (worker->child.pid && worker->kill_at_ms)
             due = earlier(due, worker->kill_at_ms);
+        if (worker->child.pid && worker->leave_by_ms > now)
+            due = earlier(due, worker->leave_by_ms);
         for (size_t slot = 0; worker->child.pid && !sup->is_stopping && slot < sup->plan->helpers; slot++)
             if (!worker->helpers[slot].child.pid)
                 due = earlier(due, worker->helpers[slot].child.start_at_ms);
@@ -320,21 +345,22 @@ static uint64_t next_due(const struct supervisor *sup, uint64_t now)
 static void turn(struct supervisor *sup)
 {
     uint64_t now = look_at_clock(sup, 0);
-    for (size_t i = 0; i < sup->plan->workers; i++)
+    supervisor_restart_look(sup, now);
+    for (size_t i = 0; i < sup->seats; i++)
         keep_group(sup, i, now);
     keep_keepers(sup, now);
     if (sup->is_stopping && now >= sup->kill_at_ms)
         kill_all(sup);
     if (is_all_gone(sup))
         return;
-    for (size_t i = 0; i < sup->plan->workers; i++)
+    for (size_t i = 0; i < sup->seats; i++)
         sup->polls[i + 1] = (struct pollfd){.fd = sup->workers[i].control_fd, .events = POLLIN};
     uint64_t wait = next_due(sup, now) - now;
-    int got = poll(sup->polls, sup->plan->workers + 1, (int)wait);
+    int got = poll(sup->polls, sup->seats + 1, (int)wait);
     uint64_t woke = look_at_clock(sup, wait);
     if (got <= 0)
         return;
-    for (size_t i = 0; i < sup->plan->workers; i++)
+    for (size_t i = 0; i < sup->seats; i++)
         if (sup->polls[i + 1].revents)
             take_messages(sup, i);
     if (sup->polls[0].revents)
@@ -351,6 +377,7 @@ static bool open_signals(struct supervisor *sup, sigset_t *before)
     sigaddset(&wanted, SIGTERM);
     sigaddset(&wanted, SIGINT);
     sigaddset(&wanted, SIGHUP);
+    sigaddset(&wanted, SIGUSR2);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_DFL); /* ignored, as some parents leave it, nobody could be waited for */
     sigprocmask(SIG_BLOCK, &wanted, before);
@@ -361,11 +388,12 @@ static bool open_signals(struct supervisor *sup, sigset_t *before)
 static void allocate(struct supervisor *sup)
 {
     const struct supervisor_plan *plan = sup->plan;
-    sup->workers = mem_array(plan->workers, sizeof(*sup->workers));
+    sup->workers = mem_array(sup->seats, sizeof(*sup->workers));
     sup->keepers = mem_array(plan->keepers + 1, sizeof(*sup->keepers));
-    sup->polls = mem_array(plan->workers + 1, sizeof(*sup->polls));
+    sup->polls = mem_array(sup->seats + 1, sizeof(*sup->polls));
     sup->polls[0] = (struct pollfd){.fd = sup->signal_fd, .events = POLLIN};
-    for (size_t i = 0; i < plan->workers; i++) {
+    for (size_t i = 0; i < sup->seats; i++) {
+        sup->workers[i].is_wanted = i < plan->workers;
         sup->workers[i].control_fd = -1;
         sup->workers[i].helpers = mem_array(plan->helpers, sizeof(struct helper_child));
     }
@@ -373,21 +401,21 @@ static void allocate(struct supervisor *sup)
 
 static void release(struct supervisor *sup)
 {
-    for (size_t i = 0; i < sup->plan->workers; i++)
+    for (size_t i = 0; i < sup->seats; i++)
         mem_free(&sup->workers[i].helpers);
     mem_free(&sup->workers);
     mem_free(&sup->keepers);
     mem_free(&sup->polls);
-    munmap(sup->beats, sup->plan->workers * sizeof(*sup->beats));
+    munmap(sup->beats, sup->seats * sizeof(*sup->beats));
     close(sup->signal_fd);
 }
 
 int supervisor_run(const struct supervisor_plan *plan)
 {
-    struct supervisor sup = {.plan = plan, .pid = getpid(), .looked_ms = clock_monotonic_ms()};
+    struct supervisor sup = {.plan = plan, .pid = getpid(), .seats = 2 * plan->workers, .looked_ms = clock_monotonic_ms()};
     sigset_t before;
     assert(plan->listener->sets == plan->workers);
-    sup.beats = mmap(NULL, plan->workers * sizeof(*sup.beats), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    sup.beats = mmap(NULL, sup.seats * sizeof(*sup.beats), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (sup.beats == MAP_FAILED || !open_signals(&sup, &before)) {
         log_event(LOG_ERROR, EV_service_failed, F_STR("detail", strerrordesc_np(errno)));
         return EXIT_FAILURE;

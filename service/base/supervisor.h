@@ -11,6 +11,11 @@
  * A worker and its helpers are one group: helpers talk to their worker alone, and end with it. Who dies is started again, at once the first time, with
  * growing pauses when it keeps dying within a second; a worker that had been ready waits for 400 ms at most, so that its people are served again within a
  * second whatever kills it. Children die with the supervisor. Keepers belong to nobody: they are only kept going.
+ *
+ * SIGTERM and SIGINT end all of it in order; once more, and there is no time for moving (move_ms) any more; a third time, and everybody is killed.
+ * SIGUSR2 replaces the workers one after the other. Each worker has two seats and sits in one: its successor takes the other one and the same listening
+ * sockets, and only when that says that it is ready is the old one told to move its people (SIGUSR2). One that does not get ready in time goes again, and
+ * those that serve stay.
  */
 #ifndef SUPERVISOR_H
 #define SUPERVISOR_H
@@ -20,11 +25,14 @@
 
 struct supervisor_plan {
     size_t workers;
-    size_t helpers;       /* of each worker */
-    size_t keepers;       /* processes that belong to no worker */
-    uint64_t watchdog_ms; /* 0: nobody looks */
-    uint64_t drain_ms;
-    struct listener *listener; /* one set a worker; closed when the service is told to end */
+    size_t helpers;        /* of each worker */
+    size_t keepers;        /* processes that belong to no worker */
+    uint64_t watchdog_ms;  /* 0: nobody looks */
+    uint64_t drain_ms;     /* for a worker to finish in, when it was hurried */
+    uint64_t move_ms;      /* what it may take before that: to let balancers know, and to move people elsewhere */
+    uint64_t successor_ms; /* within which a successor must be ready */
+    struct listener
+        *listener; /* one set a worker, of as many seats as there are workers; closed when the service is told to end */
     /* Each runs in its own process; what it returns is that process's exit code. */
     int (*worker_main)(void *ctx, struct seat *seat);
     int (*helper_main)(void *ctx,
@@ -33,6 +41,8 @@ struct supervisor_plan {
     void (*ready)(void *ctx);      /* once, when every worker has said that it takes connections */
     void (*reload)(
         void *ctx); /* at each HUP, before the workers have it: what is started again begins with the same. May be NULL */
+    bool (*renew)(
+        void *ctx); /* at USR2: what the successors begin with; false: nothing is replaced. NULL: they begin as the others did */
     void *ctx;
     /* Exit codes of workers that would be the same next time: before the service was ready they end it, later they are like a crash. */
     int final_first, final_last;

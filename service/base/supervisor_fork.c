@@ -47,7 +47,7 @@ static void become_child(struct supervisor *sup, const char *process, const char
     prctl(PR_SET_NAME, shown);
     log_set_process(process);
     close(sup->signal_fd);
-    for (size_t i = 0; i < sup->plan->workers; i++)
+    for (size_t i = 0; i < sup->seats; i++)
         if (sup->workers[i].control_fd >= 0)
             close(sup->workers[i].control_fd);
 }
@@ -58,17 +58,20 @@ static _Noreturn void run_worker(struct supervisor *sup, size_t index, int contr
     snprintf(process, sizeof(process), "worker.%zu", index);
     snprintf(shown, sizeof(shown), "glossd-w%u", (unsigned)index % 1000);
     become_child(sup, process, shown);
-    listener_keep(sup->plan->listener, index);
+    const size_t set = index % sup->plan->workers;
+    listener_keep(sup->plan->listener, set);
     sigset_t wanted;
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGTERM);
     sigaddset(&wanted, SIGHUP);
+    sigaddset(&wanted, SIGUSR2);
     signal(SIGINT, SIG_IGN);
     sigprocmask(SIG_SETMASK, &wanted, NULL);
     struct seat seat = {
         .worker = (unsigned)index,
-        .listen_fds = listener_set(sup->plan->listener, index),
+        .listen_fds = listener_set(sup->plan->listener, set),
         .listen_count = sup->plan->listener->per_set,
+        .is_successor = sup->is_restarting && set == sup->restart_at && !sup->workers[index].is_wanted,
         .helpers = (unsigned)sup->plan->helpers,
         .control_fd = control_fd,
         .beats = &sup->beats[index].count,
@@ -98,7 +101,7 @@ void supervisor_start_worker(struct supervisor *sup, size_t index, uint64_t now)
     worker->child.pid = pid;
     worker->control_fd = pair[0];
     worker->is_ready = false;
-    worker->kill_at_ms = 0;
+    worker->kill_at_ms = worker->leave_by_ms = 0;
     worker->beat = atomic_load(&sup->beats[index].count);
     worker->beat_ms = now;
     log_event(LOG_INFO, EV_worker_started, F_U64("worker", index), F_I64("worker_pid", pid));
@@ -114,6 +117,7 @@ static _Noreturn void run_helper(struct supervisor *sup, size_t index, size_t sl
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -157,6 +161,7 @@ static _Noreturn void run_keeper(struct supervisor *sup, size_t index)
     listener_close(sup->plan->listener);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
     signal(SIGTERM, SIG_DFL); /* whatever our own parent had in mind with it */
     sigset_t none;
     sigemptyset(&none);

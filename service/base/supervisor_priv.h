@@ -25,6 +25,8 @@ struct worker_child {
     struct helper_child *helpers;
     int control_fd; /* -1: none */
     bool is_ready;
+    bool is_wanted;         /* who dies here is started again */
+    uint64_t leave_by_ms;   /* told to move its people and end; SIGKILL after that. 0: not told */
     uint64_t beat, beat_ms; /* the last one seen, and when */
     uint64_t kill_at_ms;    /* SIGABRT was sent; SIGKILL follows. 0: not stuck */
 };
@@ -38,15 +40,25 @@ struct supervisor {
     const struct supervisor_plan *plan;
     pid_t pid;
     int signal_fd;
-    struct worker_child *workers;
+    size_t seats;                 /* two for each worker: number i sits in i or in i + plan->workers */
+    struct worker_child *workers; /* one a seat */
+    bool is_restarting;
+    size_t restart_at;      /* the worker that is being replaced */
+    uint64_t restart_by_ms; /* its successor must be ready; 0: none was started yet */
     struct child *keepers;
     struct pollfd *polls; /* the signalfd, then the workers' control sockets */
     struct beat_line *beats;
-    bool was_ready, is_stopping, is_killing;
+    bool was_ready, is_stopping, is_hurrying, is_killing;
     uint64_t kill_at_ms; /* when is_stopping */
     uint64_t looked_ms;  /* at the clock, last */
     int exit_code;
 };
+
+/* supervisor_restart.c. Workers are replaced one after the other; looked after in every turn. */
+void supervisor_restart(struct supervisor *sup);
+void supervisor_restart_look(struct supervisor *sup, uint64_t now);
+void supervisor_restart_lost(struct supervisor *sup, size_t seat, uint64_t now); /* whoever sat there is dead */
+uint64_t supervisor_restart_due(const struct supervisor *sup, uint64_t otherwise);
 
 /* supervisor_fork.c. A process that cannot be made counts as one that died at once. */
 void supervisor_start_worker(struct supervisor *sup, size_t index, uint64_t now);

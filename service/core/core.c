@@ -5,7 +5,7 @@
 
 #define SWEEP_MS      1000
 #define POLL_MS       500
-#define CLOSE_RESTART 1012
+#define MOVE_EVERY_MS 10 /* and a connection for each of them at least */
 
 static void sweep_peers(struct core *core, uint64_t now_ms)
 {
@@ -59,6 +59,51 @@ static void on_moved(void *ctx, const struct store_head *moved, size_t count)
         compare_now(core);
 }
 
+/* ---- moving people elsewhere */
+
+static size_t still_here(const struct core *core)
+{
+    size_t count = 0;
+    for (const struct peer *peer = core->peers; peer; peer = peer->next)
+        count += !peer->is_moving && !peer->is_closing;
+    return count;
+}
+
+/* So many that, at this pace, all are told in time. */
+static size_t moving_share(const struct core *core, size_t here)
+{
+    const uint64_t now_ms = loop_now_ms(core->loop), left_ms = core->move_until_ms > now_ms ? core->move_until_ms - now_ms : 0;
+    const uint64_t turns = left_ms / MOVE_EVERY_MS + 1, share = (here + turns - 1) / turns;
+    return share > MOVE_EVERY_MS ? share : MOVE_EVERY_MS;
+}
+
+static void move_some(void *ctx)
+{
+    struct core *core = ctx;
+    const size_t here = still_here(core);
+    size_t share = moving_share(core, here);
+    for (struct peer *peer = core->peers, *next; peer && share > 0; peer = next) {
+        next = peer->next;
+        if (peer->is_moving || peer->is_closing)
+            continue;
+        peer_move(peer, 0);
+        share--;
+    }
+    void (*done)(void *) = core->moved;
+    if (share == 0 || !done) /* not all yet, or all are told already and this one came late */
+        return;
+    core->moved = NULL;
+    done(core->moved_ctx);
+}
+
+void core_move(struct core *core, uint64_t spread_ms, void (*done)(void *), void *ctx)
+{
+    core->moved = done;
+    core->moved_ctx = ctx;
+    core->move_until_ms = loop_now_ms(core->loop) + spread_ms;
+    loop_timer_start(core->move, MOVE_EVERY_MS, MOVE_EVERY_MS);
+}
+
 /* ---- lifetime */
 
 struct core *core_new(struct loop *loop, struct store *store, const struct core_limits *limits,
@@ -77,6 +122,7 @@ struct core *core_new(struct loop *loop, struct store *store, const struct core_
     core->poll = loop_timer_new(loop, on_poll, core);
     core->retry = loop_timer_new(loop, writer_kick_from_timer, core);
     core->merge = loop_timer_new(loop, presence_merge, core);
+    core->move = loop_timer_new(loop, move_some, core);
     loop_timer_start(core->sweep, SWEEP_MS, SWEEP_MS);
     loop_timer_start(core->poll, POLL_MS, POLL_MS);
     store_listen(store, on_moved, core);
@@ -98,17 +144,31 @@ static bool has_work(struct core *core)
     for (size_t at = 0; (project = map_next(&core->projects, &at));)
         if (project->waiting)
             return true;
+    for (const struct peer *peer = core->peers; peer; peer = peer->next)
+        if (peer->requests_in_flight && !peer->is_closing)
+            return true;
     return false;
+}
+
+/* All at once: so they are told different times at which to come back. */
+static void goodbye(struct core *core)
+{
+    const size_t here = still_here(core);
+    const uint64_t spread_ms = core->limits.spread_ms < here ? core->limits.spread_ms : here;
+    size_t told = 0;
+    for (struct peer *peer = core->peers, *next; peer; peer = next) {
+        next = peer->next;
+        if (!peer->is_moving && !peer->is_closing)
+            peer_move(peer, told++ * spread_ms / here);
+        peer_end_moved(peer);
+    }
 }
 
 void core_look_drained(struct core *core)
 {
     if (!core->is_draining || !core->drained || has_work(core))
         return;
-    for (struct peer *peer = core->peers, *next; peer; peer = next) {
-        next = peer->next;
-        peer_end(peer, CLOSE_RESTART, "the server is going down for a moment; connect again");
-    }
+    goodbye(core);
     if (core->peers)
         return; /* peer_closed looks again */
     void (*drained)(void *) = core->drained;
@@ -121,9 +181,17 @@ static void look_drained(void *ctx)
     core_look_drained(ctx);
 }
 
+void core_look_drained_later(struct core *core)
+{
+    if (core->is_draining && core->drained)
+        loop_defer(core->loop, look_drained, core);
+}
+
 void core_drain(struct core *core, void (*done)(void *), void *ctx)
 {
     core->is_draining = true;
+    loop_timer_stop(core->move);
+    core->moved = NULL;
     core->drained = done;
     core->drained_ctx = ctx;
     loop_defer(core->loop, look_drained, core);
@@ -149,6 +217,7 @@ void core_free(struct core **address)
     loop_timer_free(&core->poll);
     loop_timer_free(&core->retry);
     loop_timer_free(&core->merge);
+    loop_timer_free(&core->move);
     writer_free(core);
     mem_free(&core->revoked_asked[0]);
     mem_free(&core->revoked_asked[1]);

@@ -31,6 +31,7 @@ struct core_limits {
     uint64_t hello_ms;        /* to sign in */
     uint64_t stall_ms;        /* without reading anything */
     uint64_t append_ms;       /* until a waiting op is answered store_down or unknown_outcome */
+    uint64_t spread_ms;       /* within which those who are all told at once to connect again should do so */
     uint64_t idle_session_ms; /* until a session that nobody uses leaves memory */
 };
 
@@ -47,8 +48,11 @@ struct core_helpers {
 
 struct core *core_new(struct loop *loop, struct store *store, const struct core_limits *limits,
                       const struct core_helpers *helpers, const char *server_name);
+/* Tells those who are here, one after the other, to connect elsewhere, and ends each connection once what it has asked is answered: within spread_ms, few
+ * at once (a millisecond each). Meanwhile the others, and whoever comes, are served as ever. done when everybody has been told. */
+void core_move(struct core *core, uint64_t spread_ms, void (*done)(void *), void *ctx);
 void core_drain(struct core *core, void (*done)(void *),
-                void *ctx); /* refuses new work, finishes appends, says goodbye to everybody, then done */
+                void *ctx); /* refuses new work, answers what was asked, says goodbye to everybody, then done */
 /* The time for that is over: what still waits is answered (store_down, unknown_outcome), and goodbye is said all the same. done is called soon. */
 void core_end_drain(struct core *core);
 void core_free(struct core **core);

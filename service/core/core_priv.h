@@ -57,6 +57,10 @@ struct core {
     uint64_t compared, comparing;      /* compare.c: store_generation() when memory was compared last, or is being */
     struct project *lost_projects;     /* of a log that is not there any more: gone when nobody uses them */
     bool poll_is_in_flight, must_poll; /* must_poll: something moved after the poll in flight was asked */
+    struct loop_timer *move;           /* runs from core_move on */
+    uint64_t move_until_ms;
+    void (*moved)(void *); /* NULL: everybody was told */
+    void *moved_ctx;
     bool is_draining, is_drain_over;
     void (*drained)(void *);
     void *drained_ctx;
@@ -78,6 +82,7 @@ struct peer {
     struct peer *prev, *next;
     struct peer_link link;
     bool is_closed;  /* the link is gone */
+    bool is_moving;  /* was told to connect elsewhere: asks nothing more, and ends when all that it asked is answered */
     bool is_closing; /* link.close was called: nothing more is written */
     bool is_signed_in, is_signing_in, is_admin;
     gl_uuid account, token;
@@ -111,6 +116,9 @@ void peer_send(struct peer *peer, struct frame **frame); /* takes the frame */
 void peer_pump(struct peer *peer);
 void peer_pump_later(struct peer *peer); /* in the next turn, so that the caller's lists stay as they are */
 void peer_end(struct peer *peer, unsigned code, const char *reason);
+void peer_move(struct peer *peer, uint64_t retry_after_ms); /* tells it to connect elsewhere */
+void peer_look_moved(struct peer *peer);                    /* ends it when that is due */
+void peer_end_moved(struct peer *peer);                     /* ends it as one that shall connect again */
 void peer_ref(struct peer *peer);
 void peer_unref(struct peer *peer);
 void peer_remember_refused(struct peer *peer, const gl_uuid *op);
@@ -462,6 +470,7 @@ void writer_expire_all(struct core *core);              /* whatever waits */
 void writer_expire(struct core *core, uint64_t now_ms); /* answers what has waited for the store too long */
 void writer_free(struct core *core);                    /* gives back what is in flight */
 void core_look_drained(struct core *core);
+void core_look_drained_later(struct core *core);                 /* in a turn of its own */
 int64_t core_stream_time(struct core *core, int64_t last_at_ms); /* max(last, database time as we estimate it) */
 
 #endif

@@ -4,7 +4,8 @@
 
 #include "service/core/core_priv.h"
 
-#define CLOSE_POLICY 1008
+#define CLOSE_POLICY  1008
+#define CLOSE_RESTART 1012
 
 struct peer *peer_new(struct core *core, const struct peer_link *link)
 {
@@ -21,7 +22,7 @@ struct peer *peer_new(struct core *core, const struct peer_link *link)
     core->peers = peer;
     core->counts.peers++;
     if (core->is_draining)
-        peer_end(peer, 1012, "the server is going down for a moment; connect again");
+        peer_end_moved(peer);
     return peer;
 }
 
@@ -158,6 +159,37 @@ void send_session_notice(struct peer *peer, const struct gl_session_notice_notic
     struct frame *frame = frame_from(gl_buf_peek(&buf));
     gl_buf_fini(&buf);
     peer_send(peer, &frame);
+}
+
+/* ---- going elsewhere */
+
+void peer_end_moved(struct peer *peer)
+{
+    peer_end(peer, CLOSE_RESTART, gl_code_sentence(GL_E_SHUTTING_DOWN));
+}
+
+void peer_look_moved(struct peer *peer)
+{
+    if (peer->is_moving && peer->requests_in_flight == 0)
+        peer_end_moved(peer);
+}
+
+void peer_move(struct peer *peer, uint64_t retry_after_ms)
+{
+    const struct gl_server_notice_notice notice = {
+        .what = GL_SLICE("closing"), .has_retry_after_ms = retry_after_ms > 0, .retry_after_ms = retry_after_ms};
+    struct gl_buf buf;
+    peer->is_moving = true;
+    if (peer->is_signed_in) {
+        gl_buf_init(&buf, 4096);
+        gl_notice_begin(&buf, "server.notice");
+        gl_server_notice_notice_write(&buf, &notice);
+        gl_envelope_end(&buf);
+        struct frame *frame = frame_from(gl_buf_peek(&buf));
+        gl_buf_fini(&buf);
+        peer_send(peer, &frame);
+    }
+    peer_look_moved(peer);
 }
 
 /* ---- who it is */

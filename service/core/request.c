@@ -69,6 +69,9 @@ static void request_free(struct request *request)
     json_decref(request->root);
     gl_arena_fini(&request->arena);
     mem_free(&request);
+    peer_look_moved(peer);
+    if (peer->requests_in_flight == 0 && !peer->is_closed) /* of those who are closed the core may be gone, too */
+        core_look_drained_later(peer->core);
     peer_unref(peer);
 }
 
@@ -115,8 +118,10 @@ void request_fail_data(struct request *request, const struct gl_err *err, json_t
         gl_refusal_write(begin_out(request), &request->id, err, NULL);
     json_decref(data);
     send_out(request);
-    if (!gl_code_keeps_connection(err->code))
-        peer_end(request->peer, err->code == GL_E_SHUTTING_DOWN ? 1012 : 1008, gl_code_name(err->code));
+    if (err->code == GL_E_SHUTTING_DOWN)
+        request->peer->is_moving = true; /* it ends when everything else that it asked is answered */
+    else if (!gl_code_keeps_connection(err->code))
+        peer_end(request->peer, 1008, gl_code_name(err->code));
     request_free(request);
 }
 
@@ -239,7 +244,7 @@ static void admit(struct request *request)
 {
     const struct peer *peer = request->peer;
     enum gl_role role = !peer->is_signed_in ? GL_NOBODY : peer->is_admin ? GL_ADMIN : GL_SIGNED_IN;
-    if (request->core->is_draining) {
+    if (request->core->is_draining || peer->is_moving) {
         request_fail(request, GL_E_SHUTTING_DOWN, "%s", gl_code_sentence(GL_E_SHUTTING_DOWN));
     } else if (role == GL_NOBODY && request->method->role != GL_NOBODY) {
         request_fail(request, GL_E_SIGN_IN_FIRST, "%s is for those who have signed in: say hello first", request->method->name);

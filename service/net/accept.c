@@ -20,7 +20,7 @@
 #define SOON_MS              10   /* until the descriptor of a connection that ended is free */
 #define ARRIVING_AT_LEAST_MS 1000 /* before somebody may be pushed out by newcomers */
 
-static void format_address(const struct sockaddr_storage *from, char *out, size_t room)
+void address_format(const struct sockaddr_storage *from, char *out, size_t room)
 {
     char host[INET6_ADDRSTRLEN] = "?";
     if (from->ss_family == AF_INET6) {
@@ -50,16 +50,34 @@ static void make_room(struct net_server *server, uint64_t now_ms)
     }
 }
 
-static void take(struct net_server *server, int fd, const struct sockaddr_storage *from)
+void accept_admit(struct net_server *server, int fd, const struct sockaddr_storage *from, bool is_balancer)
 {
-    char address[sizeof((struct conn *)0)->address];
-    socket_tune(fd);
-    format_address(from, address, sizeof address);
+    char address[ADDRESS_ROOM];
+    address_format(from, address, sizeof address);
+    struct visitor *visitor = is_balancer ? NULL : visitor_arrives(&server->visitors, from, loop_now_ms(server->loop));
+    if (!visitor && !is_balancer) { /* TLS would cost most of what it is kept from */
+        server->counts.address_refused++;
+        log_event(LOG_INFO, EV_address_refused, F_STR("reason", "too many new connections a second"), F_STR("address", address));
+        socket_abandon(fd);
+        close(fd);
+        return;
+    }
     make_room(server, loop_now_ms(server->loop));
     struct lws *wsi = lws_adopt_socket_vhost(server->vhost, fd); /* closes fd when it fails */
     server->counts.accepted++;
     if (wsi)
-        conn_new(server, wsi, address);
+        conn_new(server, wsi, address)->visitor = visitor;
+    else
+        visitor_leaves(&visitor);
+}
+
+static void take(struct net_server *server, int fd, const struct sockaddr_storage *from)
+{
+    socket_tune(fd, server->config.gone_ms);
+    if (server->proxy_count > 0)
+        proxy_wait(server, fd, from);
+    else
+        accept_admit(server, fd, from, false);
 }
 
 static bool is_shortage(int error)
@@ -90,7 +108,8 @@ void accept_look(struct net_server *server, uint64_t now_ms)
 {
     if (server->is_draining || !server->acceptors)
         return;
-    bool has_room = server->counts.connections < server->config.max_connections;
+    /* Who has not said yet whose connection it is takes two descriptors: its own, and the loop's. */
+    bool has_room = server->counts.connections + 2 * server->waiting_head_count < server->config.max_connections;
     if (server->is_accepting && !has_room)
         pause_accepting(server, "as many connections as allowed");
     else if (!server->is_accepting && has_room && now_ms >= server->accept_again_ms)
@@ -156,17 +175,12 @@ void accept_start(struct net_server *server)
     watch(server, true);
 }
 
-void accept_stop(struct net_server *server)
-{
-    if (server->acceptors && server->is_accepting)
-        watch(server, false);
-}
-
 void accept_free(struct net_server *server)
 {
     for (size_t i = 0; server->acceptors && i < server->config.listening_count; i++)
         loop_watch_free(&server->acceptors[i].watch);
     if (server->acceptors)
         loop_timer_free(&server->accept_soon);
+    server->is_accepting = false;
     mem_free(&server->acceptors);
 }

@@ -78,6 +78,7 @@ void conn_free(struct conn *conn)
     server->in_state[conn->state]--;
     server->counts.connections--;
     mem_free(&conn->close_reason);
+    visitor_leaves(&conn->visitor);
     lws_set_opaque_user_data(conn->wsi, NULL);
     conn->magic = 0;
     mem_free(&conn);

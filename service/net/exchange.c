@@ -54,6 +54,18 @@ static int refuse(struct conn *conn, unsigned status, const char *sentence, cons
     return -1;
 }
 
+static bool is_one_too_many(const struct conn *conn)
+{
+    return conn->visitor && visitor_has_too_many(&conn->server->visitors, conn->visitor);
+}
+
+static int refuse_address(struct conn *conn)
+{
+    conn->server->counts.address_refused++;
+    log_event(LOG_INFO, EV_address_refused, F_STR("reason", "too many connections"), F_STR("address", conn->address));
+    return refuse(conn, 429, "your address has as many connections here as one may have", "Retry-After: 10\r\n");
+}
+
 static int write_if_answered(struct exchange *exchange)
 {
     if (!exchange->is_answered)
@@ -143,6 +155,8 @@ int exchange_begin(struct conn *conn)
     struct head head;
     if (conn->state != CONN_ARRIVING || conn->exchange)
         return -1; /* never a second request on a connection */
+    if (is_one_too_many(conn))
+        return refuse_address(conn);
     head_read(conn->wsi, &head, server->scratch, HEAD_BYTES);
     const struct http_route *route = server->config.http ? http_find(server->config.http, head.path) : NULL;
     struct refusal wrong = handshake_check_request(&head, &server->policy, route && route->any_host);
@@ -206,6 +220,8 @@ int exchange_confirm_upgrade(struct conn *conn)
     struct head head;
     if (conn->state != CONN_ARRIVING || conn->exchange || server->is_draining)
         return -1;
+    if (is_one_too_many(conn))
+        return refuse_address(conn);
     head_read(conn->wsi, &head, server->scratch, HEAD_BYTES);
     struct refusal wrong = handshake_check_upgrade(&head, &server->policy);
     if (wrong.status)

@@ -7,6 +7,7 @@
  * deflate.h  compressing what goes to many
  * budget.c  each connection's share of a turn of the loop
  * exchange.c one plain request and its answer                tls.c        certificates
+ * proxy.c   whose connection it is, when a balancer says so    visitor.c  how many connections one address has
  * callback.c where the library calls us
  */
 #ifndef NET_PRIV_H
@@ -16,16 +17,19 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "service/base/networks.h"
 #include "service/core/peer.h"
 #include "service/net/deflate.h"
 #include "service/net/frame.h"
 #include "service/net/handshake.h"
 #include "service/net/server.h"
+#include "service/net/visitor.h"
 
 #define CONN_MAGIC       0x676c6f63u
 #define RECORD_BYTES     16384u /* the most that one TLS record carries */
 #define FEW_FRAMES       4      /* of one connection within one turn; more take memory until they are sent */
 #define CLOSE_REASON_MAX 123    /* RFC 6455 5.5 */
+#define ADDRESS_ROOM     56     /* 192.0.2.1:50000 or [2001:db8::1]:50000 */
 #define HEAD_BYTES       16384  /* all header values of one request that are looked at */
 
 /* ---- states of a connection (conn.c has the table) */
@@ -77,9 +81,10 @@ struct conn {
     TAILQ_ENTRY(conn) of_keeping; /* while there are any */
     uint64_t turn;                /* the last in which it was given a share */
     size_t turn_messages, turn_bytes;
-    char *close_reason; /* NULL: none */
-    struct trace trace; /* of its opening handshake */
-    char address[56];   /* 192.0.2.1:50000 or [2001:db8::1]:50000 */
+    char *close_reason;      /* NULL: none */
+    struct visitor *visitor; /* who comes from its address; NULL: nobody counts */
+    struct trace trace;      /* of its opening handshake */
+    char address[ADDRESS_ROOM];
 };
 
 struct acceptor {
@@ -106,6 +111,11 @@ struct net_server {
     uv_prepare_t before_wait;
     uv_check_t after_wait;
     struct loop_timer *sweep;
+    struct visitors visitors;
+    struct network *proxies; /* who must say whose connections it passes on */
+    size_t proxy_count;
+    TAILQ_HEAD(, waiting_head) waiting_heads; /* proxy.c */
+    size_t waiting_head_count;
     struct acceptor *acceptors;
     uint64_t accept_again_ms;       /* not before; after a want of descriptors */
     struct loop_timer *accept_soon; /* a descriptor is about to be free */
@@ -179,10 +189,18 @@ void tls_prepare(SSL_CTX *ctx, struct tls_pair *pair); /* pair is read at every 
 
 /* accept.c */
 void accept_start(struct net_server *server);
-void accept_stop(struct net_server *server);
 void accept_look(struct net_server *server, uint64_t now_ms);  /* may it go on, must it pause? */
 void accept_ended(struct net_server *server, uint64_t now_ms); /* a connection has */
-void accept_free(struct net_server *server);
+void accept_free(struct net_server *server);                   /* takes no more, and lets go of the listening sockets */
+
+/* What was accepted begins TLS. is_balancer: it asks for itself, and nobody counts its connections. */
+void accept_admit(struct net_server *server, int fd, const struct sockaddr_storage *from, bool is_balancer);
+void address_format(const struct sockaddr_storage *from, char *out, size_t room);
+
+/* proxy.c */
+void proxy_wait(struct net_server *server, int fd, const struct sockaddr_storage *from); /* takes fd */
+void proxy_sweep(struct net_server *server, uint64_t now_ms);
+void proxy_drop_all(struct net_server *server);
 
 /* callback.c */
 int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);

@@ -73,6 +73,8 @@ static void sweep(void *ctx)
 {
     struct net_server *server = ctx;
     uint64_t now_ms = loop_now_ms(server->loop);
+    proxy_sweep(server, now_ms);
+    visitors_sweep(&server->visitors, now_ms);
     conn_sweep(server, now_ms);
     outgoing_sweep(server, now_ms);
     accept_look(server, now_ms);
@@ -182,13 +184,34 @@ struct net_server *net_server_new(struct loop *loop, struct core *core, const st
     TAILQ_INIT(&server->full);
     TAILQ_INIT(&server->turn);
     TAILQ_INIT(&server->keeping);
+    TAILQ_INIT(&server->waiting_heads);
+    visitors_init(&server->visitors);
     if (start_library(server, err)) {
         net_server_free(&server);
         return NULL;
     }
     start_turns(server);
-    accept_start(server);
+    if (!config->is_waiting)
+        accept_start(server);
     return server;
+}
+
+enum gl_code net_server_limit(struct net_server *server, const struct net_limits *limits, struct gl_err *err)
+{
+    struct network *proxies = mem_array(limits->proxy_from_count, sizeof *proxies);
+    enum gl_code code = GL_OK;
+    for (size_t i = 0; i < limits->proxy_from_count && !code; i++)
+        code = network_parse(limits->proxy_from[i], "proxy_from", &proxies[i], err);
+    if (code) {
+        mem_free(&proxies);
+        return code;
+    }
+    mem_free(&server->proxies);
+    server->proxies = proxies;
+    server->proxy_count = limits->proxy_from_count;
+    server->visitors.most = limits->address_connections;
+    server->visitors.per_second = limits->address_rate;
+    return GL_OK;
 }
 
 enum gl_code net_check_tls(const char *certificate_path, const char *key_path, struct gl_err *err)
@@ -221,13 +244,25 @@ enum gl_code net_server_reload_tls(struct net_server *server, const char *certif
 
 /* ---- the end */
 
+void net_server_start_accepting(struct net_server *server)
+{
+    assert(!server->acceptors && !server->is_draining);
+    accept_start(server);
+}
+
+void net_server_stop_accepting(struct net_server *server)
+{
+    accept_free(server);
+}
+
 void net_server_drain(struct net_server *server, void (*done)(void *), void *ctx)
 {
     struct conn *conn;
     server->is_draining = true;
     server->drained = done;
     server->drained_ctx = ctx;
-    accept_stop(server);
+    accept_free(server);
+    proxy_drop_all(server);
     while ((conn = TAILQ_FIRST(&server->states[CONN_ARRIVING])))
         conn_kill(conn);
     /* done is called by the sweep: never from in here */
@@ -247,6 +282,7 @@ void net_server_free(struct net_server **address)
     server->is_draining = true;
     server->drained = NULL;
     accept_free(server);
+    proxy_drop_all(server);
     if (server->sweep) {
         uv_close((uv_handle_t *)&server->before_wait, closed_handle);
         uv_close((uv_handle_t *)&server->after_wait, closed_handle);
@@ -261,6 +297,8 @@ void net_server_free(struct net_server **address)
     }
     assert(!server->lws && server->counts.connections == 0);
     tls_free(&server->tls);
+    visitors_fini(&server->visitors);
+    mem_free(&server->proxies);
     mem_free(&server->record);
     mem_free(&server->scratch);
     deflater_free(&server->deflater);

@@ -32,28 +32,42 @@ struct net_config {
     uint64_t stall_ms; /* without taking anything of what was sent */
     uint64_t ping_ms;  /* silence before a ping */
     uint64_t gone_ms;  /* silence before the connection is given up */
+    bool is_waiting;   /* takes no connections before net_server_start_accepting */
     struct http *http;
+};
+
+/* What an operator may change while it runs. The texts are only read. */
+struct net_limits {
+    char *const *proxy_from; /* networks of balancers, which say whose connections they pass on; none: nobody may */
+    size_t proxy_from_count;
+    uint64_t address_connections; /* of one address; 0: any */
+    uint64_t address_rate;        /* new ones a second; 0: any */
 };
 
 struct net_server;
 
 /* config is copied; the lists in it are not. */
 struct net_server *net_server_new(struct loop *loop, struct core *core, const struct net_config *config, struct gl_err *err);
+/* GL_E_SETTING, and nothing is changed, when a network is none. A new server has no limits. */
+enum gl_code net_server_limit(struct net_server *server, const struct net_limits *limits, struct gl_err *err) GL_MUST_USE;
 /* Whether they could be served. Initialises libraries. */
 enum gl_code net_check_tls(const char *certificate_path, const char *key_path, struct gl_err *err) GL_MUST_USE;
 /* Certificate and key are read again, from there. A good pair serves every handshake from now on; when it is bad, the old pair
  * stays. */
 enum gl_code net_server_reload_tls(struct net_server *server, const char *certificate_path, const char *key_path,
                                    struct gl_err *err) GL_MUST_USE;
+void net_server_start_accepting(struct net_server *server); /* once */
+/* Takes no more connections, and lets go of the listening sockets: their owner may close them. Those that are here are served on. */
+void net_server_stop_accepting(struct net_server *server);
 /* Takes no more connections; those without a WebSocket end once they were answered. Then, when none is left, done(ctx),
  * which may be NULL. The core says goodbye to the others (core_drain). */
 void net_server_drain(struct net_server *server, void (*done)(void *), void *ctx);
 void net_server_free(struct net_server **server);
 
 struct net_counts {
-    size_t connections, arriving, websockets, full;         /* now */
-    size_t most;                                            /* connections that there may be */
-    uint64_t accepted, refused, stalled, timed_out, pauses; /* ever */
+    size_t connections, arriving, websockets, full;                                         /* now */
+    size_t most;                                                                            /* connections that there may be */
+    uint64_t accepted, refused, stalled, timed_out, pauses, proxy_refused, address_refused; /* ever */
     uint64_t messages_in, messages_kept, messages_out, bytes_out, records_out;
 };
 void net_server_counts(const struct net_server *server, struct net_counts *counts);

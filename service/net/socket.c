@@ -6,11 +6,17 @@
 
 #define UNSENT_BYTES 65536
 
-void socket_tune(int fd)
+void socket_tune(int fd, uint64_t gone_ms)
 {
-    int on = 1, unsent = UNSENT_BYTES;
+    int on = 1, unsent = UNSENT_BYTES, probes = 3, every_s = (int)(gone_ms / 4000) + 1;
+    unsigned gone = (unsigned)gone_ms;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &every_s, sizeof every_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &gone, sizeof gone);
 }
 
 void socket_abandon(int fd)

@@ -10,7 +10,10 @@
 
 #include <stdint.h>
 
-void socket_tune(int fd); /* no delay; the kernel holds little that is not under way, so that a slow reader shows early */
+/* A machine that has vanished is noticed by the kernel, too, after gone_ms without a sign of it: also when we have closed the socket and only the kernel still
+ * holds what was not taken. */
+void socket_tune(
+    int fd, uint64_t gone_ms); /* no delay; the kernel holds little that is not under way, so that a slow reader shows early */
 /* When it is closed what was not taken is thrown away, and the other end told so: else the kernel keeps it, for minutes, for one that does not read. */
 void socket_abandon(int fd);
 /* Bytes that came, bytes that were acknowledged, and the smoothed round trip in microseconds. */

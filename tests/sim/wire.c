@@ -78,6 +78,13 @@ static void tell_client_down(struct conn *conn, enum lg_reason reason)
         fn(ctx, NULL);
 }
 
+/* That it is going: who asks by hand has his answer all the same. */
+static bool is_about_the_worker(const json_t *message)
+{
+    const char *method = json_string_value(json_object_get(message, "method"));
+    return method && strcmp(method, "server.notice") == 0;
+}
+
 static void client_hears(struct conn *conn, struct frame *frame)
 {
     if (conn->transport) {
@@ -85,7 +92,7 @@ static void client_hears(struct conn *conn, struct frame *frame)
     } else if (conn->fn) {
         json_t *root = NULL;
         struct gl_err err = {0};
-        if (gl_json_load(gl_slice_of(frame->data, frame->len), &root, &err) == GL_OK)
+        if (gl_json_load(gl_slice_of(frame->data, frame->len), &root, &err) == GL_OK && !is_about_the_worker(root))
             conn->fn(conn->fn_ctx, root);
         json_decref(root);
     }

@@ -26,7 +26,7 @@ bool wire_had_peer(const struct worker *worker, size_t person,
                    uint64_t since_ms);        /* at that time or later, as far as the worker knew */
 void wire_worker_gone(struct worker *worker); /* its ends of all connections; call before the core is freed */
 
-/* By hand: signed in as that person on that worker; fn gets each message, and NULL when the connection is over. */
+/* By hand: signed in as that person on that worker; fn gets each message but what the worker says of itself, and NULL when the connection is over. */
 typedef void (*wire_fn)(void *ctx, const json_t *message);
 struct conn *wire_dial(struct worker *worker, size_t person, wire_fn fn, void *ctx);
 void wire_send(struct conn *conn, json_t *message); /* takes it */

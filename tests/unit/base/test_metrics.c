@@ -108,10 +108,14 @@ START_TEST(worker__that_succeeds_another__goes_on_counting_and_begins_its_gauges
     as_worker(0, nothing);
     expect("gloss_deliveries_total 5");
     expect("gloss_connections{worker=\"0\"} 0");
+    ck_assert_ptr_null(strstr(text, "worker=\"1\"")); /* nobody has sat there */
     as_worker(0, first_does);
     expect("gloss_deliveries_total 10");
     expect("gloss_ops_total 20");
     expect("gloss_connections{worker=\"0\"} 7");
+    metrics_rise(0);
+    expect("gloss_deliveries_total 10");
+    ck_assert_ptr_null(strstr(text, "worker=\"0\""));
 }
 END_TEST
 

@@ -20,7 +20,7 @@
 enum { WAIT_MS = 110000 }; /* a bound for what hangs */
 
 /* What the children and the supervisor say. */
-enum what { STARTED, TERMINATED, HUNG_UP, READY, HELPER_STARTED, HELPER_ARRIVED, HELPER_ENDED, KEEPER_STARTED };
+enum what { STARTED, TERMINATED, HUNG_UP, READY, HELPER_STARTED, HELPER_ARRIVED, HELPER_ENDED, KEEPER_STARTED, TOLD_TO_MOVE };
 struct event {
     enum what what;
     unsigned worker;
@@ -29,7 +29,7 @@ struct event {
 };
 /* How workers behave; in memory that all processes share, so that a test can change it. */
 struct script {
-    bool never_ready, dies_at_once, stands_still, ignores_term, accepts;
+    bool never_ready, successor_dies, dies_at_once, stands_still, ignores_term, accepts;
     int exit_code;
     int start_ms; /* until it is ready */
 };
@@ -83,8 +83,8 @@ static int worker_loop(struct seat *seat, int signals)
             answer_one(seat->listen_fds[0]);
         struct signalfd_siginfo info;
         while (polls[0].revents && read(signals, &info, sizeof(info)) == sizeof(info)) {
-            tell(info.ssi_signo == SIGTERM ? TERMINATED : HUNG_UP, seat->worker);
-            if (info.ssi_signo == SIGTERM && !script->ignores_term)
+            tell(info.ssi_signo == SIGTERM ? TERMINATED : info.ssi_signo == SIGUSR2 ? TOLD_TO_MOVE : HUNG_UP, seat->worker);
+            if (info.ssi_signo != SIGHUP && !script->ignores_term)
                 return 0;
         }
     }
@@ -97,9 +97,12 @@ static int worker_main(void *ctx, struct seat *seat)
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGTERM);
     sigaddset(&wanted, SIGHUP);
+    sigaddset(&wanted, SIGUSR2);
     tell(STARTED, seat->worker);
     if (script->exit_code || script->dies_at_once)
         _exit(script->dies_at_once ? 1 : script->exit_code);
+    if (seat->is_successor && script->successor_dies)
+        _exit(1);
     poll(NULL, 0, script->start_ms);
     if (!script->never_ready)
         seat_say_ready(seat);
@@ -141,6 +144,7 @@ static void setup(void)
     script = mmap(NULL, sizeof(*script), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     plan = (struct supervisor_plan){.workers = 1,
                                     .drain_ms = 60000,
+                                    .successor_ms = 60000,
                                     .watchdog_ms = 60000,
                                     .listener = &listener,
                                     .worker_main = worker_main,
@@ -436,6 +440,90 @@ START_TEST(supervisor__asked_twice_to_end__does_not_wait)
 }
 END_TEST
 
+START_TEST(supervisor__told_to_hurry__passes_it_on__and_kills_the_third_time)
+{
+    plan.move_ms = 60000;
+    script->ignores_term = true;
+    start();
+    await(READY);
+    for (int i = 0; i < 2; i++) {
+        kill(supervisor, SIGTERM);
+        await(TERMINATED);
+    }
+    kill(supervisor, SIGTERM);
+    ck_assert_int_eq(finish(), 1);
+}
+END_TEST
+
+START_TEST(supervisor__restart__replaces_one_after_the_other__and_nobody_goes_before_his_successor_is_ready)
+{
+    plan.workers = 2;
+    plan.helpers = 1;
+    start();
+    struct event old[2] = {await(STARTED), await(STARTED)};
+    await(READY);
+    for (int round = 0; round < 2; round++) { /* the second time they go back to where the first ones sat */
+        kill(supervisor, SIGUSR2);
+        struct event fresh[2], told[2];
+        for (int i = 0; i < 2; i++) {
+            fresh[i] = await(STARTED);
+            told[i] = await(TOLD_TO_MOVE);
+            ck_assert_uint_eq((fresh[i].worker + 2) % 4, told[i].worker);
+            ck_assert(told[i].pid == old[0].pid || told[i].pid == old[1].pid);
+            ck_assert_uint_ge(told[i].at_ms, fresh[i].at_ms);
+        }
+        ck_assert_int_ne(told[0].pid, told[1].pid);
+        ck_assert_uint_ge(fresh[1].at_ms, told[0].at_ms);
+        memcpy(old, fresh, sizeof(old));
+        while (!kill(told[1].pid, 0)) /* it is waited for: only then may they be replaced once more */
+            poll(NULL, 0, 10);
+    }
+    kill(old[0].pid, SIGKILL); /* a successor that dies is a worker that dies */
+    ck_assert_uint_eq(await(STARTED).worker, old[0].worker);
+    ck_assert_int_eq(stop(), 0);
+}
+END_TEST
+
+START_TEST(supervisor__successor_that_fails__changes_nothing)
+{
+    start();
+    struct event first = await(STARTED);
+    await(READY);
+    script->successor_dies = true;
+    kill(supervisor, SIGUSR2);
+    struct event failed = await(STARTED);
+    while (!kill(failed.pid, 0))
+        poll(NULL, 0, 10);
+    ck_assert_int_eq(kill(first.pid, 0), 0);
+    script->successor_dies = false;
+    kill(supervisor, SIGUSR2);
+    ck_assert_int_ne(await(STARTED).pid, failed.pid);
+    ck_assert_int_eq(await(TOLD_TO_MOVE).pid, first.pid);
+    while (!kill(first.pid, 0))
+        poll(NULL, 0, 10);
+    kill(supervisor, SIGHUP);
+    ck_assert_int_ne(await(HUNG_UP).pid, first.pid);
+    ck_assert_int_eq(stop(), 0);
+}
+END_TEST
+
+START_TEST(supervisor__successor_that_does_not_get_ready__is_killed)
+{
+    plan.successor_ms = 300;
+    plan.watchdog_ms = 0;
+    start();
+    struct event first = await(STARTED);
+    await(READY);
+    script->never_ready = true;
+    kill(supervisor, SIGUSR2);
+    struct event late = await(STARTED);
+    while (!kill(late.pid, 0))
+        poll(NULL, 0, 10);
+    ck_assert_int_eq(kill(first.pid, 0), 0);
+    ck_assert_int_eq(stop(), 0);
+}
+END_TEST
+
 START_TEST(supervisor__hangup__is_passed_on_to_every_worker)
 {
     plan.workers = 2;
@@ -520,6 +608,10 @@ static void add(TCase *tests)
     tcase_add_test(tests, supervisor__when_it_is_killed__all_children_die);
     tcase_add_test(tests, supervisor__worker_that_does_not_end__is_killed_after_the_drain_time);
     tcase_add_test(tests, supervisor__asked_twice_to_end__does_not_wait);
+    tcase_add_test(tests, supervisor__told_to_hurry__passes_it_on__and_kills_the_third_time);
+    tcase_add_test(tests, supervisor__restart__replaces_one_after_the_other__and_nobody_goes_before_his_successor_is_ready);
+    tcase_add_test(tests, supervisor__successor_that_fails__changes_nothing);
+    tcase_add_test(tests, supervisor__successor_that_does_not_get_ready__is_killed);
     tcase_add_test(tests, supervisor__hangup__is_passed_on_to_every_worker);
     tcase_add_test(tests, supervisor__helper_that_is_killed__is_replaced_and_its_worker_gets_the_new_one);
     tcase_add_test(tests, supervisor__worker_that_dies__takes_its_helpers_along_and_gets_new_ones);

@@ -762,6 +762,98 @@ START_TEST(drain__finishes_what_waits_and_says_goodbye)
 }
 END_TEST
 
+/* Those of them whose connection was ended. */
+static size_t count_closed(struct client *const *people, size_t count)
+{
+    size_t closed = 0;
+    for (size_t i = 0; i < count; i++)
+        closed += people[i]->close_code == 1012;
+    return closed;
+}
+
+START_TEST(move__tells_people_one_after_the_other__and_serves_those_that_are_left)
+{
+    enum { PEOPLE = 200, SPREAD_MS = 100 };
+    struct client *people[PEOPLE];
+    static bool is_done;
+    is_done = false;
+    for (size_t i = 0; i < PEOPLE; i++)
+        people[i] = client_new(&bench, 0, "ana", GL_ANNOTATOR);
+    size_t here = PEOPLE + 2; /* ana and ben, too */
+    core_move(bench.cores[0], SPREAD_MS, set_true, &is_done);
+    loop_sim_run(bench.loop, SPREAD_MS / 2);
+    const size_t half = count_closed(people, PEOPLE);
+    ck_assert_uint_gt(half, here / 4);
+    ck_assert_uint_lt(half, here * 3 / 4);
+    ck_assert(!is_done);
+    for (size_t i = 0; i < PEOPLE; i++) {
+        json_t *notice = client_notice(people[i], "server.notice", 0);
+        ck_assert_int_eq(notice != NULL, people[i]->close_code == 1012);
+        ck_assert(!notice || !strcmp(json_string_value(json_object_get(json_object_get(notice, "params"), "what")), "closing"));
+        if (!people[i]->close_code) { /* whoever is left is served as ever */
+            ck_assert_uint_eq(seq_of(people[i], submit(people[i], op_create("one", "harbour", NULL)), 0), 1);
+            break;
+        }
+    }
+    loop_sim_run(bench.loop, SPREAD_MS);
+    ck_assert_uint_eq(count_closed(people, PEOPLE), PEOPLE);
+    ck_assert_uint_eq(ana->close_code, 1012);
+    ck_assert(is_done);
+    for (size_t i = 0; i < PEOPLE; i++)
+        client_free(&people[i]);
+}
+END_TEST
+
+START_TEST(move__waits_for_what_was_asked__and_takes_nothing_more)
+{
+    static bool is_done;
+    is_done = false;
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1);
+    uint64_t request = submit(ana, op_create("one", "harbour", NULL));
+    turn();
+    core_move(bench.cores[0], 0, set_true, &is_done);
+    loop_sim_run(bench.loop, 100);
+    ck_assert_ptr_nonnull(client_notice(ana, "server.notice", 0));
+    ck_assert_uint_eq(ana->close_code, 0);
+    ck_assert_uint_eq(ben->close_code, 1012);
+    uint64_t late = client_send(ana, "document.list", json_object());
+    turn();
+    ck_assert_str_eq(
+        json_string_value(json_object_get(json_object_get(json_object_get(client_answer(ana, late), "error"), "data"), "name")),
+        "shutting_down");
+    ck_assert_uint_eq(ana->close_code, 0);
+    store_mem_answer(bench.stores[0]);
+    loop_sim_run(bench.loop, 100);
+    ck_assert_uint_eq(seq_of(ana, request, 0), 1);
+    ck_assert_uint_eq(ana->close_code, 1012);
+    ck_assert(is_done);
+}
+END_TEST
+
+START_TEST(drain__of_many_at_once__tells_each_another_time_to_come_back)
+{
+    enum { PEOPLE = 50 };
+    struct client *people[PEOPLE];
+    static bool is_done, seen[PEOPLE + 3];
+    struct core_limits limits = bench_limits();
+    limits.spread_ms = 1000;
+    core_set_limits(bench.cores[0], &limits);
+    for (size_t i = 0; i < PEOPLE; i++)
+        people[i] = client_new(&bench, 0, "ana", GL_ANNOTATOR);
+    core_drain(bench.cores[0], set_true, &is_done);
+    turn();
+    for (size_t i = 0; i < PEOPLE; i++) {
+        json_t *notice = client_notice(people[i], "server.notice", 0);
+        ck_assert_ptr_nonnull(notice);
+        json_int_t after = json_integer_value(json_object_get(json_object_get(notice, "params"), "retry_after_ms"));
+        ck_assert(after >= 0 && after < PEOPLE + 3 && !seen[after]);
+        seen[after] = true;
+        ck_assert_uint_eq(people[i]->close_code, 1012);
+        client_free(&people[i]);
+    }
+}
+END_TEST
+
 START_TEST(end__with_a_project_s_op_under_way__answers_it_and_frees_everything)
 {
     store_mem_fault(bench.stores[0], FAULT_LATE, 1);
@@ -825,6 +917,9 @@ int main(void)
     tcase_add_test(one, session__closed_by_a_curator__takes_no_changes_until_it_is_opened);
     tcase_add_test(one, session__left_alone__leaves_memory_and_comes_back_the_same);
     tcase_add_test(one, drain__finishes_what_waits_and_says_goodbye);
+    tcase_add_test(one, move__tells_people_one_after_the_other__and_serves_those_that_are_left);
+    tcase_add_test(one, move__waits_for_what_was_asked__and_takes_nothing_more);
+    tcase_add_test(one, drain__of_many_at_once__tells_each_another_time_to_come_back);
     tcase_add_test(two, workers__two__judge_again_after_a_lost_fence_and_converge);
     tcase_add_test(two, workers__two__stale_is_judged_against_what_the_other_one_wrote);
     tcase_add_test(two, refusal__that_waits_for_its_answer_while_another_worker_takes_the_op__is_not_said);

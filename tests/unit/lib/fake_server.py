@@ -709,6 +709,11 @@ class Server:
         for peer in list(self.peers):  # as many as go into one TLS record, and so are read at once
             peer.ws.transport.write((bytes([0x82, 126]) + len(message).to_bytes(2, "big") + message) * asked["count"])
 
+    async def do_moving(self, asked):
+        params = {"what": "closing", **{name: value for name, value in asked.items() if name != "do"}}
+        for peer in list(self.peers):
+            await peer.send({"method": "server.notice", "params": params})
+
     async def do_people(self, asked):
         params = {name: value for name, value in asked.items() if name != "do"}
         for peer in list(self.peers):

@@ -254,6 +254,39 @@ START_TEST(loss__is_followed_by_a_new_connection__at_once_then_slower)
 }
 END_TEST
 
+START_TEST(server__that_says_it_is_going__is_asked_nothing_more_and_left_for_so_long)
+{
+    struct fake fake;
+    struct client ana;
+    fake_start(&fake);
+    client_new(&ana, &fake);
+    client_join(&ana, NULL);
+    WAIT_FOR(&ana, gloss_session_is_synced(ana.session));
+    fake_do(&fake, "{\"do\":\"moving\",\"retry_after_ms\":2000}");
+    fake_do(&fake, "{\"do\":\"notice\",\"what\":\"rights\",\"role\":\"annotator\"}"); /* comes behind it */
+    WAIT_FOR(&ana, strcmp(ana.notice, "rights") == 0);
+    const int asked = fake_count(&fake, "session.submit");
+    submit(&ana, creates(3, "kept"), false);
+    pass(&ana, 200);
+    ck_assert_int_eq(fake_count(&fake, "session.submit"), asked);
+    fake_do(&fake, "{\"do\":\"close\",\"code\":1012}"); /* on a slow machine it has gone by itself before */
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_DISCONNECTED] == 1);
+    ck_assert_int_ge(ana.retry_in_ms, 2000);
+    WAIT_FOR(&ana, ana.accepted == 3 && gloss_session_is_synced(ana.session));
+    ck_assert(ana.resumed);
+    expect_same(&ana);
+    /* One that says so and stays is left all the same, and no time was named. */
+    fake_do(&fake, "{\"do\":\"moving\"}");
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_DISCONNECTED] == 2);
+    ck_assert_int_lt(ana.retry_in_ms, 2000);
+    submit(&ana, creates(1, "again"), false);
+    WAIT_FOR(&ana, ana.accepted == 4);
+    expect_same(&ana);
+    client_free(&ana);
+    fake_stop(&fake);
+}
+END_TEST
+
 START_TEST(silence__is_noticed__and_quiet_is_not_silence)
 {
     struct fake fake;
@@ -550,7 +583,8 @@ END_TEST
 
 RUN("client", hello__tells_who_one_is, trouble__is_told_apart_and_in_words, server__that_is_not_there__is_said_to_be_so,
     host__by_name_and_by_address_with_colons__is_found_and_trusted, settings__that_are_wrong__are_refused_with_the_reason,
-    loss__is_followed_by_a_new_connection__at_once_then_slower, silence__is_noticed__and_quiet_is_not_silence,
+    loss__is_followed_by_a_new_connection__at_once_then_slower,
+    server__that_says_it_is_going__is_asked_nothing_more_and_left_for_so_long, silence__is_noticed__and_quiet_is_not_silence,
     nonsense__ends_the_connection, calls__are_answered_once__whatever_happens, call_wait__gives_result_error_and_timeout,
     refusal_of_hello__is_final_or_not__as_the_table_says, own_loop__needs_only_descriptor_and_timeout,
     waiting__inside_a_callback__is_refused, signals__are_left_alone, free__at_any_moment__leaves_nothing,

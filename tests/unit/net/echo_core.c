@@ -8,7 +8,7 @@
  * "clean". A message comes back as it is, but one that begins with "!": !close CODE REASON   closes        !flood COUNT
  * BYTES  so many messages, as fast as they are taken !burst COUNT         so many short messages within one turn of the loop
  * !force COUNT BYTES   so many messages, whether there is room or not !all TEXT            TEXT to everybody, as one shared
- * message      !counts  what the network has counted Plain requests: /echo (POST PUT PATCH: the body comes back; DELETE),
+ * message      !counts  what the network has counted; !address where the message came from. Plain requests: /echo (POST PUT PATCH: the body comes back; DELETE),
  * /later (answers after a while), /never (does not), /header (x-probe and user-agent).
  */
 #include <arpa/inet.h>
@@ -147,6 +147,10 @@ static void obey(struct peer *peer, const char *text)
         send_to_all(peer->core, text + 5);
     } else if (strcmp(text, "!counts") == 0) {
         send_counts(peer);
+    } else if (strcmp(text, "!address") == 0) {
+        struct frame *frame = frame_from(gl_slice_str(peer->link.address));
+        peer->link.write(peer->link.ctx, frame);
+        frame_unref(&frame);
     }
 }
 
@@ -315,18 +319,30 @@ static int listen_on(int port)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"cert", 1, NULL, 'c'},      {"key", 1, NULL, 'k'},
-                                            {"port", 1, NULL, 'p'},      {"host", 1, NULL, 'H'},
-                                            {"origin", 1, NULL, 'o'},    {"hello-ms", 1, NULL, 'h'},
-                                            {"stall-ms", 1, NULL, 's'},  {"ping-ms", 1, NULL, 'P'},
-                                            {"gone-ms", 1, NULL, 'g'},   {"max-connections", 1, NULL, 'm'},
-                                            {"max-frame", 1, NULL, 'f'}, {"not-ready", 0, NULL, 'n'},
-                                            {"quiet", 0, NULL, 'q'},     {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"cert", 1, NULL, 'c'},
+                                            {"key", 1, NULL, 'k'},
+                                            {"port", 1, NULL, 'p'},
+                                            {"host", 1, NULL, 'H'},
+                                            {"origin", 1, NULL, 'o'},
+                                            {"hello-ms", 1, NULL, 'h'},
+                                            {"stall-ms", 1, NULL, 's'},
+                                            {"ping-ms", 1, NULL, 'P'},
+                                            {"gone-ms", 1, NULL, 'g'},
+                                            {"max-connections", 1, NULL, 'm'},
+                                            {"max-frame", 1, NULL, 'f'},
+                                            {"not-ready", 0, NULL, 'n'},
+                                            {"quiet", 0, NULL, 'q'},
+                                            {"proxy-from", 1, NULL, 'F'},
+                                            {"address-connections", 1, NULL, 'a'},
+                                            {"address-rate", 1, NULL, 'r'},
+                                            {NULL, 0, NULL, 0}};
     const char *host = "gloss.test", *origin = "https://friend.test";
     enum log_level level = LOG_INFO;
     config = (struct net_config){.host_names = &host, .host_name_count = 1, .origins = &origin, .origin_count = 1};
     struct gl_err err;
     struct core core = {0};
+    char *proxy_from = NULL;
+    struct net_limits limits = {.proxy_from = &proxy_from};
     int port = 0;
 
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -344,6 +360,12 @@ int main(int argc, char **argv)
         case 'm': config.max_connections = number; break;
         case 'f': config.max_frame_bytes = number; break;
         case 'n': is_ready = false; break;
+        case 'F':
+            proxy_from = optarg;
+            limits.proxy_from_count = 1;
+            break;
+        case 'a': limits.address_connections = number; break;
+        case 'r': limits.address_rate = number; break;
         case 'q': level = LOG_ERROR; break;
         default: return 2;
         }
@@ -360,6 +382,8 @@ int main(int argc, char **argv)
     config.listening_count = 1;
     fd = listen_on(port);
     core.server = net_server_new(the_loop, &core, &config, &err);
+    if (core.server && net_server_limit(core.server, &limits, &err))
+        return 3;
     if (!core.server) {
         fprintf(stderr, "echo_core: %s: %s\n", err.path, err.detail);
         loop_wakeup_free(&wakeup);

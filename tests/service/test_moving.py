@@ -1,0 +1,213 @@
+#!/usr/bin/python3
+"""People are moved: a node that ends lets balancers know and sends its people elsewhere, workers are replaced one after the other, settings and certificate are
+read again. Nobody is refused, nothing acknowledged is missing or there twice."""
+import os
+import signal
+import ssl
+import socket
+import subprocess
+import unittest
+import urllib.error
+import urllib.request
+
+import case
+from case import Client, Server, create, new_id, support, wait_until
+from test_faults import TEXT, FaultCase
+from writer import Writer
+
+
+def readyz(server):
+    context = ssl.create_default_context(cafile=server.ca)
+    try:
+        with urllib.request.urlopen(f"https://127.0.0.1:{server.port}/readyz", timeout=support.LIMIT_S, context=context) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+class Moving(FaultCase):
+    def change(self, **settings):
+        """For the next start, reload or restart."""
+        before = dict(self.server.extra)
+        self.addCleanup(lambda: (self.server.extra.clear(), self.server.extra.update(before), self.server.write_settings()))
+        self.server.extra.update(settings)
+        self.server.write_settings()
+
+    def restart(self):
+        """The log's line when it is over."""
+        behind = len(self.server.log())
+        done = self.server.glossd("restart")
+        self.assertIn("replaces its workers", done.out)
+        return self.server.wait_log("service.restarted", behind=behind)
+
+    def writing_on(self):
+        """More is acknowledged than was when it was called."""
+        before = [len(writer.acknowledged) for writer in self.writers]
+        for writer, count in zip(self.writers, before):
+            writer.wait_acknowledged(min(240, count + 6))
+
+
+class Restart(Moving):
+    workers = max(2, Moving.workers)
+
+    def test_workers_are_replaced_one_by_one_while_people_write(self):
+        first, pid, log = set(self.server.workers()), self.server.process.pid, len(self.server.log())
+        watcher = self.connect("cora")
+        watcher.join(self.session, since=0)
+        self.start_writing()
+        for _ in range(2):
+            before = set(self.server.workers())
+            self.assertNotIn("detail", self.restart())
+            wait_until("nobody of before is left", lambda b=before: not b & set(self.server.workers()))
+            self.writing_on()
+        self.finish_writing()
+        self.assertEqual(self.server.process.pid, pid)
+        self.assertEqual(len(self.server.workers()), len(first))
+        self.assertEqual(self.server.log()[log:].count(" worker.left "), 2 * len(first))
+        self.assertNotIn("worker.gone", self.server.log()[log:], "operators are alerted by that")
+        self.assertEqual(watcher.wait_closed().code, 1012)
+        self.assertEqual([notice["params"]["what"] for notice in watcher.notices if notice["method"] == "server.notice"], ["closing"])
+        refused = {name for writer in self.writers for name in writer.errors} & {"ConnectionRefusedError", "op store_down", "store_down"}
+        self.assertFalse(refused, "somebody was refused")
+        for writer in self.writers:
+            self.assertEqual(writer.unknown, 0)
+
+    def test_settings_of_a_restart_hold_and_bad_ones_change_nothing(self):
+        ana = self.connect("ana")
+        self.change(max_document_bytes="2KiB", statement_timeout_ms="7s")
+        self.assertEqual(ana.welcome["limits"]["document_bytes"], 8 << 20)
+        self.assertNotIn("detail", self.restart())
+        self.assertEqual(ana.wait_closed().code, 1012)
+        self.assertEqual(self.connect("ana").welcome["limits"]["document_bytes"], 2048)
+        workers = set(self.server.workers())
+        self.change(append_role="nobody_of_that_name")
+        self.assertIn("detail", self.restart())
+        self.assertEqual(set(self.server.workers()) & workers, workers)
+        self.change(max_document_bytes="much")
+        self.assertIn("detail", self.restart())
+        self.assertEqual(self.connect("ana").welcome["limits"]["document_bytes"], 2048)
+
+    def test_a_process_of_a_user_survives_it(self):
+        """libgloss obeys the notice: gloss, which follows a session, is told and goes on with nothing missing."""
+        with Client(self.server, "ana") as ana:
+            document = ana.join(self.session).document
+        watching = self.server.spawn("watch", document, "--json", user="ben", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(watching.kill)
+        with Client(self.server, "ana") as ana:
+            ana.one(self.session, create("claim", start=0, end=2, note="before"))
+        self.await_note(watching, "before")
+        self.assertNotIn("detail", self.restart())
+        with Client(self.server, "ana") as ana:
+            ana.one(self.session, create("claim", start=3, end=5, note="after"))
+        self.await_note(watching, "after")
+
+    def await_note(self, watching, note):
+        for line in watching.stdout:
+            if f'"{note}"' in line:
+                return
+        self.fail(f"gloss watch ended: {watching.stderr.read()}")
+
+
+class Leaving(Moving):
+    settings = {"drain_delay_ms": "10min", "drain_spread_ms": "10min"}
+
+    def test_balancers_hear_of_it_while_people_are_served__and_asked_again_it_hurries(self):
+        ana, ben = self.people("ana", "ben")
+        for client in (ana, ben):
+            client.join(self.session, since=0)
+        self.assertEqual(readyz(self.server)[0], 200)
+        done = self.server.glossd("drain")
+        self.assertIn("moves its people elsewhere", done.out)
+        status, why = wait_until("readyz says so", lambda: (lambda got: got if got[0] == 503 else None)(readyz(self.server)))
+        self.assertIn("going down", why)
+        seq = ana.one(self.session, create("claim", start=0, end=2))["seq"]
+        ben.wait_seq(self.session, seq)
+        late = self.connect("ana")  # a balancer may take a while to notice
+        late.one(self.session, create("claim", start=1, end=3))
+        self.assertIsNone(ana.closed)
+        self.server.process.send_signal(signal.SIGTERM)
+        for client in (ana, ben, late):
+            self.assertEqual(client.wait_closed().code, 1012)
+            self.assertEqual([notice["params"]["what"] for notice in client.notices if notice["method"] == "server.notice"], ["closing"])
+        self.assertEqual(self.server.process.wait(support.LIMIT_S), 0)
+        self.assertFalse(self.server.still_running())
+        self.server.process = None
+        self.server.start()
+
+    def test_whoever_connects_after_that_is_refused_at_once(self):
+        """And not left waiting in a queue that nobody takes from: a balancer goes to the next node."""
+        self.server.stop()
+        self.change(drain_delay_ms="0", drain_timeout_ms="10min")
+        self.server.start()
+        ana = self.connect("ana")
+        ana.join(self.session)
+        with subprocess.Popen(["psql", "-Xqd", self.server.database()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as psql:
+            print(f"begin; select 1 from stream where id = '{self.session}' for update;", file=psql.stdin, flush=True)
+            self.assertIn("?column?", psql.stdout.readline())
+            number = ana.send("session.submit", {"session": self.session, "ops": [create("claim", start=0, end=2)]})
+            ana.call("document.list")
+            self.server.process.send_signal(signal.SIGTERM)
+            ana.wait_notice("server.notice")
+            wait_until("nobody listens", self.is_refused)
+            self.assertIsNone(ana.closed, "it waits for its answer")
+            psql.stdin.close()
+            self.assertIn("seq", ana.answer(number)["results"][0])
+        self.assertEqual(ana.wait_closed().code, 1012)
+        self.assertEqual(self.server.process.wait(support.LIMIT_S), 0)
+        self.server.process = None
+        self.server.start()
+
+    def is_refused(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.server.port), timeout=support.LIMIT_S).close()
+            return False
+        except ConnectionRefusedError:
+            return True
+
+
+class Reload(Moving):
+    """Each takes effect, for those who are there already where it is about them, and nobody's connection ends."""
+
+    def reload(self):
+        behind = len(self.server.log())
+        self.server.glossd("reload")
+        for _ in range(self.server.workers_wanted):
+            line = self.server.wait_log("service.reloaded", behind=behind)
+            behind = self.server.log().index(line, behind) + len(line)
+        return line
+
+    def leaf(self):
+        context = ssl.create_default_context(cafile=self.server.ca)
+        with socket.create_connection(("127.0.0.1", self.server.port), timeout=support.LIMIT_S) as plain:
+            with context.wrap_socket(plain, server_hostname="localhost") as tls:
+                return tls.getpeercert()["serialNumber"]
+
+    def test_certificate_limits_and_log_level(self):
+        ana = self.connect("ana")
+        ana.join(self.session)
+        self.start_writing()
+        before = self.leaf()
+        tls = self.server.folder + "/cert/tls/"
+        os.rename(tls + "server.crt", tls + "old.crt")
+        subprocess.run([support.DEPS + "/certificate", self.server.folder + "/cert"], check=True, capture_output=True)
+        self.assertEqual(self.leaf(), before, "not before it is told")
+        self.change(log_level="debug", max_sessions="1", max_account_sessions="7")
+        self.assertNotIn("detail", self.reload())
+        self.assertNotEqual(self.leaf(), before)
+        error = ana.error("session.join", session=self.new_session())
+        self.assertError(error, "limit", limit=1)
+        behind = len(self.server.log())
+        os.kill(self.server.helpers()[0], signal.SIGKILL)
+        self.server.wait_log("helper.started", behind=behind)  # said at debug only
+        ana.one(self.session, create("claim", start=0, end=2))
+        self.assertIsNone(ana.closed)
+        self.change(log_level="info", max_sessions="64")
+        self.reload()
+        ana.join(self.new_session())
+        for writer in self.writers:
+            writer.finish()
+            self.assertEqual(writer.connections, 1, "nobody had to connect again")
+
+
+if __name__ == "__main__":
+    case.main()
