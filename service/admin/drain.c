@@ -1,27 +1,24 @@
 /* glossd drain: the server on this machine ends, after its people were told one after the other to connect elsewhere. The same as SIGTERM. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "service/admin/tell_server.h"
 
-/* A process that is gone by now has ended, too. */
-static int wait_for_end(int pidfd)
+enum { LOOK_MS = 100 };
+
+/* Also when it has ended and its parent has not asked yet: then it has no command line any more. */
+static bool has_ended(pid_t pid)
 {
-    struct pollfd ended = {.fd = pidfd, .events = POLLIN};
-    while (pidfd >= 0 && poll(&ended, 1, -1) < 0)
-        if (errno != EINTR) {
-            admin_complain("its end cannot be waited for: %s", strerror(errno));
-            return ADMIN_FAILED;
-        }
-    return ADMIN_OK;
+    char path[64], byte;
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const bool is_there = fd >= 0 && read(fd, &byte, 1) == 1;
+    if (fd >= 0)
+        close(fd);
+    return !is_there;
 }
 
 static int run(struct settings *settings, int argc, char **argv)
@@ -35,14 +32,12 @@ static int run(struct settings *settings, int argc, char **argv)
     const pid_t pid = tell_server(settings, SIGTERM);
     if (!pid)
         return ADMIN_FAILED;
-    const int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     printf("process %d moves its people elsewhere and ends, within %llu s\n", (int)pid,
            (unsigned long long)(settings->drain_delay_ms + settings->drain_spread_ms + settings->drain_timeout_ms + 999) / 1000);
     (void)fflush(stdout);
-    const int code = wait ? wait_for_end(pidfd) : ADMIN_OK;
-    if (pidfd >= 0)
-        close(pidfd);
-    return code;
+    while (wait && !has_ended(pid))
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000L}, NULL);
+    return ADMIN_OK;
 }
 
 const struct admin_verb admin_drain = {

@@ -44,7 +44,7 @@ static const char *possible(const struct setting_row *row, char text[POSSIBLE_MA
 
 static const char *when_taken(const struct setting_row *row)
 {
-    return row->flags & SETTING_RELOAD ? "reload" : "restart";
+    return row->flags & SETTING_RELOAD ? "reload" : row->flags & SETTING_START ? "start" : "restart";
 }
 
 /* What holds without it, numbers with their unit: text lends room for that. */
@@ -114,7 +114,7 @@ void settings_print_list(FILE *out)
         "# Settings of glossd\n\n"
         "Printed by `glossd settings --list` from service/base/settings.def. A setting stands in the file that `--config` or `GLOSS_CONFIG` names (`port = 7443`), in\n"
         "the environment (`GLOSS_PORT`) or on the command line (`--port`); a later place of these wins. Sizes take KiB, MiB and GiB, durations ms, s, min, h and d.\n"
-        "*reload*: `glossd reload` takes it up; *restart*: the next start does. `glossd settings` tells what is in force.\n\n"
+        "*reload*: `glossd reload` takes it up; *restart*: `glossd restart` does, one worker after the other; *start*: the next start. `glossd settings` tells what is in force.\n\n"
         "| setting | without it | possible | taken up | what it does |\n|---|---|---|---|---|\n",
         out);
     for (size_t id = 0; id < SETTING_COUNT; id++) {

@@ -47,7 +47,7 @@ class Pages(unittest.TestCase):
 
     def assertTells(self, row, default, possible, taken):
         name, kind, unit, least, most, written, flags = row[:7]
-        self.assertEqual(taken, "reload" if "SETTING_RELOAD" in flags else "restart", name)
+        self.assertEqual(taken, "reload" if "SETTING_RELOAD" in flags else "start" if "SETTING_START" in flags else "restart", name)
         if kind in ("INT", "SIZE", "DURATION"):
             bounds = re.match(r"(\S+) to (\S+)", possible)
             self.assertEqual([milliseconds_or_bytes(bounds[1]), milliseconds_or_bytes(bounds[2])], [int(least), int(most)], name)
