@@ -954,6 +954,14 @@ export interface SessionNoticeNotice {
   role?: string;
 }
 
+/** Something about the connection as a whole; to those who have signed in. */
+export interface ServerNoticeNotice {
+  /** closing: the connection will end, with 1012, as soon as everything that was asked on it is answered. Ask nothing more on it; connect again */
+  what: string;
+  /** closing: connect again after so long, not earlier; absent: at once */
+  retry_after_ms?: number;
+}
+
 /** Who is where in a joined session: only what changed, at most ten times a second. Notices may be left out, and never before ops. */
 export interface SessionPeopleNotice {
   /** the session */
@@ -1011,6 +1019,7 @@ export interface Methods {
 export interface Notices {
   "session.ops": SessionOpsNotice;
   "session.notice": SessionNoticeNotice;
+  "server.notice": ServerNoticeNotice;
   "session.presence": SessionPeopleNotice;
   "project.ops": ProjectOpsNotice;
 }
