@@ -209,9 +209,9 @@ class NodeClient(clients.Client):
         with self.one_at_a_time:
             super().__init__(server, *args, **more)
 
-    async def open(self, port):
+    async def open(self, port, headers):
         enter(space_path(self.server.space))
         try:
-            await super().open(port)
+            await super().open(port, headers)
         finally:
             enter(OWN_SPACE)
