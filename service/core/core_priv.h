@@ -434,6 +434,8 @@ void project_push_recent(struct project *project, uint64_t first, const gl_hash 
                          size_t count);
 void project_deliver_all(struct project *project);
 void project_deliver(struct subscription *subscription); /* project.ops that its peer lacks */
+/* Whether its peer has been told of the project as far as this version of the codebook, now if not before; else there is no room, and what names it waits. */
+bool project_is_told(struct subscription *subscription, uint64_t version);
 uint64_t project_cursor(const struct peer *peer,
                         const struct project *project); /* the last op that the peer was told, over whichever session */
 void project_sweep(struct core *core, uint64_t now_ms);

@@ -149,7 +149,7 @@ void deliver_live(struct session *session, uint64_t from_seq)
         for (struct subscription *it = session->subscriptions, *next; it; it = next) {
             next = it->next_of_session;
             if (it->is_live && (it->cursor == from_seq - 1 || (MUTATION(first_of_group_untold) && it->cursor + 2 == from_seq)) &&
-                !it->reading && !it->peer->outbox && peer_has_room(it->peer))
+                !it->reading && !it->peer->outbox && peer_has_room(it->peer) && project_is_told(it, session->codebook))
                 send_ops(it, frame, last, &session_recent_find(session, last)->chain);
         }
         frame_unref(&frame);
@@ -183,6 +183,8 @@ static void send_tail(struct subscription *subscription, const struct store_tail
     const struct session *session = subscription->session;
     struct gl_slice logged[TAIL_OPS];
     size_t count = 0, bytes = 0;
+    if (!may_deliver(subscription->session) || !project_is_told(subscription, session->codebook))
+        return; /* it is read again when there is room */
     while (count < tail->count && tail->ops[count].seq <= session->state->seq && count < TAIL_OPS &&
            (count == 0 || bytes + tail->ops[count].payload.len <= ops_frame_bytes(session))) {
         bytes += tail->ops[count].payload.len + 64;
@@ -256,7 +258,8 @@ bool deliver_pump(struct subscription *subscription)
 {
     struct session *session = subscription->session;
     while (subscription->is_live && subscription->cursor < session->state->seq) {
-        if (!may_deliver(session) || subscription->reading || !peer_has_room(subscription->peer))
+        if (!may_deliver(session) || subscription->reading || !peer_has_room(subscription->peer) ||
+            !project_is_told(subscription, session->codebook))
             return false;
         if (!session_recent_find(session, subscription->cursor + 1)) {
             if (!subscription->is_behind)

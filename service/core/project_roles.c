@@ -189,6 +189,15 @@ void project_deliver(struct subscription *subscription)
     }
 }
 
+bool project_is_told(struct subscription *subscription, uint64_t version)
+{
+    const struct peer *peer = subscription->peer;
+    if (subscription->project_cursor >= version)
+        return true;
+    project_deliver(first_of_project(peer, subscription->session->project)); /* there was no room for it, and now there is */
+    return subscription->project_cursor >= version || peer_has_room(peer);
+}
+
 void project_deliver_all(struct project *project)
 {
     struct session *session;

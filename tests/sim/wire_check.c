@@ -45,6 +45,18 @@ static void check_erased(struct conn *conn, size_t n, uint64_t first, uint64_t l
     }
 }
 
+/* An op names the codebook that it was judged under; nobody is sent it before the project's ops as far as that. */
+static void check_codebook(const struct conn *conn, size_t project, const struct frame *frame)
+{
+    const char *at = frame->data, *end = frame->data + frame->len;
+    while (after(&at, end, "\"codebook\":")) {
+        const uint64_t named = strtoull(at, NULL, 10);
+        if (named > conn->codebook[project])
+            broken(2, "person %zu was sent an op that names op %" PRIu64 " of project %zu, and was told of %" PRIu64,
+                   conn->person, named, project, conn->codebook[project]);
+    }
+}
+
 static void check_ops(struct conn *conn, const struct frame *frame)
 {
     const char *at = frame->data, *end = frame->data + frame->len, *tail;
@@ -78,6 +90,7 @@ static void check_ops(struct conn *conn, const struct frame *frame)
         broken(7, "person %zu, who never was a member, was sent ops of %zu", conn->person, n);
     conn->is_told[n] = true;
     conn->told[n] = last;
+    check_codebook(conn, log->project, frame);
     check_erased(conn, n, first, last);
 }
 
@@ -106,6 +119,8 @@ static void check_project_ops(struct conn *conn, const struct frame *frame)
         broken(7, "person %zu, who never was a member, was sent ops of project %zu", conn->person, n);
     conn->is_told[n] = true;
     conn->told[n] = last;
+    if (conn->codebook[n] < last)
+        conn->codebook[n] = last;
 }
 
 static void check_result(struct conn *conn, const json_t *result)
@@ -167,6 +182,7 @@ static void check_joined(struct conn *conn, const struct frame *frame)
         if (conn->join_id[n] != id || !memmem(frame->data, frame->len, "\"result\":", 9))
             continue;
         conn->is_told[database.logs[n].project] = false;
+        conn->codebook[database.logs[n].project] = database.logs[database.logs[n].project].head;
         conn->is_told[n] = conn->join_has_since[n];
         conn->told[n] = conn->join_since[n];
         conn->join_id[n] = 0;

@@ -41,6 +41,8 @@ struct conn {
     struct lane to_worker, to_client;
     size_t unread, window;
     unsigned close_code;
+    uint64_t codebook
+        [LOGS]; /* of a project's ops, those that a client that joined can know of: its log at the join, and what was written since */
     uint64_t told[LOGS];  /* the last op that was written of each, where it is joined; to hold promise 2 against */
     uint64_t shown[LOGS]; /* the newest op that was ever written of each: what it had erased is gone */
     bool is_told[LOGS], join_has_since[LOGS]; /* of projects, too: what project.ops brought */

@@ -395,6 +395,20 @@ START_TEST(label__made_after_a_join__is_told_to_who_joined)
 }
 END_TEST
 
+/* The socket has no room for the label, and room again before anybody is told so. */
+START_TEST(label__that_there_was_no_room_for__is_told_before_the_op_that_has_it)
+{
+    ben->is_full = true;
+    make_label("claim");
+    ben->is_full = false;
+    submit(ana, op_create("one", "harbour", "claim"));
+    json_t *told = client_notice(ben, "project.ops", 0), *op = client_notice(ben, "session.ops", 0);
+    ck_assert_ptr_nonnull(told);
+    ck_assert_ptr_nonnull(op);
+    ck_assert_uint_lt(client_position(ben, told), client_position(ben, op));
+}
+END_TEST
+
 START_TEST(label__of_who_is_gone_before_it_was_judged__is_not_made)
 {
     store_mem_fault(bench.stores[0], FAULT_LATE, 1);
@@ -912,6 +926,7 @@ int main(void)
     tcase_add_test(one, pages__give_every_record_once__as_of_a_seq);
     tcase_add_test(one, member__whose_right_is_taken__can_write_no_more_and_is_told);
     tcase_add_test(two, label__made_after_a_join__is_told_to_who_joined);
+    tcase_add_test(one, label__that_there_was_no_room_for__is_told_before_the_op_that_has_it);
     tcase_add_test(one, member__removed_while_an_append_of_the_project_hangs__hears_nothing_more);
     tcase_add_test(one, account__that_is_disabled__loses_its_open_connections_within_a_second);
     tcase_add_test(one, session__closed_by_a_curator__takes_no_changes_until_it_is_opened);
