@@ -15,6 +15,9 @@
 #include "service/net/net_priv.h"
 #include "service/net/socket.h"
 
+/* The kernel takes one that reads nothing for gone, too. That is ours to say, and to give the reason: it comes later. */
+#define KERNEL_LATER_MS 5000
+
 #define PER_TURN             8    /* each costs a third of a millisecond in the next turns: others wait no longer than that */
 #define NO_DESCRIPTORS_MS    200  /* before trying again */
 #define SOON_MS              10   /* until the descriptor of a connection that ended is free */
@@ -73,7 +76,8 @@ void accept_admit(struct net_server *server, int fd, const struct sockaddr_stora
 
 static void take(struct net_server *server, int fd, const struct sockaddr_storage *from)
 {
-    socket_tune(fd, server->config.gone_ms);
+    const uint64_t stalled_ms = server->config.stall_ms + KERNEL_LATER_MS;
+    socket_tune(fd, server->config.gone_ms > stalled_ms ? server->config.gone_ms : stalled_ms);
     if (server->proxy_count > 0)
         proxy_wait(server, fd, from);
     else
