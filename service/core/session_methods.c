@@ -8,6 +8,7 @@ struct join {
     struct request *request;
     struct gl_session_join_params params;
     struct session *session;
+    bool has_role_now; /* asked for once more, after it had waited */
 };
 
 static void finish(struct join *join)
@@ -177,12 +178,44 @@ static void join_since(struct join *join)
     }
 }
 
+static void on_current(void *ctx, enum gl_code code, struct session *session);
+
+static void on_role_now(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct join *join = ctx;
+    struct request *request = join->request;
+    if (code == GL_OK &&
+        (store_rows_count(rows) == 0 || !gl_role_parse(store_text(rows, 0, 1), &request->role) || request->role < GL_VIEWER))
+        code = GL_E_NOT_FOUND;
+    if (code == GL_OK && join->session->phase == SESSION_FAILED)
+        code = GL_E_RESYNC;
+    if (code != GL_OK) {
+        request_fail_at(request, code, request->method->scope_param, "%s", gl_code_sentence(code));
+        finish(join);
+        return;
+    }
+    request->scope.epoch = store_u64(rows, 0, 3);
+    join->has_role_now = true;
+    on_current(join, GL_OK, join->session);
+}
+
+/* Rights changed while it waited for the session: nobody is let in by the one they had. */
+static bool must_ask_role(const struct join *join)
+{
+    const struct request *request = join->request;
+    return !subscription_find(request->peer, &join->session->id) && !join->has_role_now &&
+           request->scope.epoch < join->session->project->epoch;
+}
+
 static void on_current(void *ctx, enum gl_code code, struct session *session)
 {
     struct join *join = ctx;
     if (code != GL_OK) {
         request_fail(join->request, code, "%s", gl_code_sentence(code));
         finish(join);
+    } else if (must_ask_role(join)) {
+        store_query(session->core->store, STORE_Q_role_of_project, &join->request->account,
+                    (struct store_param[]){P_UUID(session->project->id)}, 1, on_role_now, join);
     } else if (join->params.has_since) {
         join_since(join);
     } else {

@@ -86,6 +86,35 @@ START_TEST(role__lost_while_the_session_is_being_loaded__is_noticed)
 }
 END_TEST
 
+static uint64_t join_at_one(struct client *client)
+{
+    static const char other_log[] = "0000000000000000000000000000000000000000000000000000000000000000";
+    uint64_t join = client_join(client, json_pack("{s:i, s:s}", "since", 1, "chain", other_log));
+    turn();
+    ck_assert_ptr_null(client_answer(client, join));
+    return join;
+}
+
+/* Both wait until it is known what became of an append, and dan's account reads what they wait for. */
+START_TEST(join__that_waited_while_the_right_went__is_refused_for_that)
+{
+    struct client *cem = client_new(&bench, 0, "cem", GL_VIEWER), *dan = client_new(&bench, 0, "dan", GL_VIEWER);
+    loop_sim_run(bench.loop, 600); /* the poll sees the epoch */
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1);
+    send_op(ana, op_create("one", "harbour", NULL));
+    turn();
+    uint64_t cems = join_at_one(cem), dans = join_at_one(dan);
+    db_set_role(bench.db, &cem->account, GL_NOBODY);
+    loop_sim_run(bench.loop, 1000);
+    store_mem_answer(bench.stores[0]);
+    loop_sim_run(bench.loop, 100);
+    expect_refusal(cem, cems, "not_found");
+    expect_refusal(dan, dans, "resync");
+    client_free(&cem);
+    client_free(&dan);
+}
+END_TEST
+
 START_TEST(roles__that_cannot_be_read__are_asked_for_again_without_haste_and_nothing_is_judged_meanwhile)
 {
     db_set_role(bench.db, &ben->account, GL_VIEWER);
@@ -224,6 +253,7 @@ int main(void)
     tcase_add_test(one, member__removed_elsewhere__does_not_hold_up_the_others);
     tcase_add_test(one, op_in_flight__when_the_role_is_lost__is_not_judged_again_with_the_old_one);
     tcase_add_test(one, role__lost_while_the_session_is_being_loaded__is_noticed);
+    tcase_add_test(one, join__that_waited_while_the_right_went__is_refused_for_that);
     tcase_add_test(one, roles__that_cannot_be_read__are_asked_for_again_without_haste_and_nothing_is_judged_meanwhile);
     tcase_add_test(one, refusal__when_the_log_cannot_be_asked__waits);
     tcase_add_test(one, join__when_the_log_cannot_be_read__is_answered_in_time);
