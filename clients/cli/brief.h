@@ -32,6 +32,7 @@ int project_find(struct cli *cli, const char *name, char **id) GL_MUST_USE;
 int project_take(struct cli *cli, const char *name, json_t **info) GL_MUST_USE;
 int project_list(struct cli *cli,
                  json_t **projects) GL_MUST_USE; /* all of them, an array that is the caller's also when it fails */
+int project_members(struct cli *cli, const char *project, json_t **members) GL_MUST_USE; /* likewise, by the project's id */
 /* The project to write to when nobody named one: the only one where one may. */
 int project_for_writing(struct cli *cli, char **id) GL_MUST_USE;
 /* Every project's name by its id, as an object; NULL with *status when it cannot be read. */

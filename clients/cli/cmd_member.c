@@ -17,29 +17,25 @@ static const char *string_of(const json_t *object, const char *name)
     return text ? text : "";
 }
 
-/* The project, its id, and its members (result of member.list, the caller's). */
-static int read_members(struct cli *cli, json_t **info, json_t **result)
+/* The project, and an array of its members; both are the caller's. */
+static int read_members(struct cli *cli, json_t **info, json_t **members)
 {
-    *info = *result = NULL;
+    *info = *members = NULL;
     int status = link_open(cli, NULL, NULL);
     status = status ? status : project_take(cli, cli_option(cli, OPT_of_project), info);
-    if (status == 0) {
-        status = link_call(cli, "the members cannot be listed", "member.list",
-                           json_pack("{s:s}", "project", string_of(*info, "project")), result);
-    }
-    return status;
+    return status ? status : project_members(cli, string_of(*info, "project"), members);
 }
 
 int cmd_member_list(struct cli *cli)
 {
-    json_t *info, *result, *member;
+    json_t *info, *members, *member;
     size_t i;
     struct grid grid;
-    int status = read_members(cli, &info, &result);
+    int status = read_members(cli, &info, &members);
     grid_init(&grid);
     grid_column(&grid, "account", GRID_LEFT);
     grid_column(&grid, "role", GRID_LEFT);
-    json_array_foreach(json_object_get(result, "members"), i, member)
+    json_array_foreach(members, i, member)
     {
         const char *role = json_string_value(json_object_get(member, "role"));
         if (cli->is_json) {
@@ -51,7 +47,7 @@ int cmd_member_list(struct cli *cli)
     }
     grid_put(&grid, &cli->out);
     grid_fini(&grid);
-    json_decref(result);
+    json_decref(members);
     json_decref(info);
     return status;
 }
@@ -69,11 +65,11 @@ static int check_role(struct cli *cli, const char *role)
 }
 
 /* The role that the account has now; NULL: it is no member. */
-static const char *role_now(const json_t *result, const char *account)
+static const char *role_now(const json_t *members, const char *account)
 {
     json_t *member;
     size_t i;
-    json_array_foreach(json_object_get(result, "members"), i, member)
+    json_array_foreach(members, i, member)
     {
         if (strcmp(string_of(member, "name"), account) == 0) {
             return json_string_value(json_object_get(member, "role"));
@@ -107,9 +103,9 @@ static int set_role(struct cli *cli, const json_t *info, const char *account, co
 }
 
 /* "; did you mean `ana`?", or nothing */
-static char *say_nearest(const json_t *result, const char *account)
+static char *say_nearest(const json_t *members, const char *account)
 {
-    json_t *members = json_object_get(result, "members"), *member;
+    json_t *member;
     size_t i;
     const char **names = heap_alloc(json_array_size(members) + 1, sizeof *names);
     json_array_foreach(members, i, member)
@@ -126,23 +122,23 @@ enum wanted { WANTS_STRANGER, WANTS_MEMBER };
 
 static int change_member(struct cli *cli, enum wanted wanted, const char *role)
 {
-    json_t *info = NULL, *result = NULL;
+    json_t *info = NULL, *members = NULL;
     const char *account = cli_word(cli, 0);
     int status = cli_check_text(cli, "the account's name", account);
     status = status || !role ? status : check_role(cli, role);
-    status = status ? status : read_members(cli, &info, &result);
-    const char *now = role_now(result, account);
+    status = status ? status : read_members(cli, &info, &members);
+    const char *now = role_now(members, account);
     if (status == 0 && wanted == WANTS_STRANGER && now) {
         status = fail(cli, EXIT_REFUSED, "exists", "%s is %s of %s already; `gloss member set` changes that", account, now,
                       string_of(info, "name"));
     } else if (status == 0 && wanted == WANTS_MEMBER && !now) {
-        char *nearest = say_nearest(result, account);
+        char *nearest = say_nearest(members, account);
         status = fail(cli, EXIT_REFUSED, "not_found", "%s does not belong to %s%s (`gloss member list` tells who does%s)",
                       account, string_of(info, "name"), nearest, role ? ", `gloss member add` adds" : "");
         free(nearest);
     }
     status = status ? status : set_role(cli, info, account, role);
-    json_decref(result);
+    json_decref(members);
     json_decref(info);
     return status;
 }

@@ -90,16 +90,16 @@ static bool count_brief(json_t *item, void *arg)
 
 static int count_all(struct cli *cli, const char *project, struct counts *counts)
 {
-    json_t *result = NULL, *member;
+    json_t *members, *member;
     size_t i;
-    int status = link_call(cli, "the members cannot be listed", "member.list", json_pack("{s:s}", "project", project), &result);
-    json_array_foreach(json_object_get(result, "members"), i, member)
+    int status = project_members(cli, project, &members);
+    json_array_foreach(members, i, member)
     {
         for (size_t r = 0; r < 4; r++) {
             counts->members[r] += strcmp(string_of(member, "role"), roles[r]) == 0;
         }
     }
-    json_decref(result);
+    json_decref(members);
     return status ? status
                   : link_list(cli, "the briefs cannot be listed", "document.list", json_pack("{s:s}", "project", project),
                               "documents", count_brief, counts);

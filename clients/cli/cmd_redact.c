@@ -67,16 +67,16 @@ static int choose_project(struct redact *redact, const char *project)
 static int find_account(struct redact *redact, const char *project)
 {
     struct cli *cli = redact->cli;
-    json_t *result = NULL, *member;
+    json_t *members, *member;
     size_t i;
-    int status = link_call(cli, "the members cannot be listed", "member.list", json_pack("{s:s}", "project", project), &result);
-    json_array_foreach(json_object_get(result, "members"), i, member)
+    int status = project_members(cli, project, &members);
+    json_array_foreach(members, i, member)
     {
         if (strcmp(string_of(member, "name"), redact->account_name) == 0) {
             snprintf(redact->account, sizeof redact->account, "%s", string_of(member, "account"));
         }
     }
-    json_decref(result);
+    json_decref(members);
     if (status == 0 && !*redact->account) {
         status = fail(cli, EXIT_COULD_NOT, "not_found",
                       "`%s` does not belong, and never did, to that project (`gloss member list`)", redact->account_name);

@@ -4,7 +4,7 @@
 #include "clients/cli/link.h"
 #include "clients/cli/say.h"
 
-static bool take_project(json_t *item, void *arg)
+static bool take_item(json_t *item, void *arg)
 {
     json_array_append(arg, item);
     return true;
@@ -13,7 +13,14 @@ static bool take_project(json_t *item, void *arg)
 int project_list(struct cli *cli, json_t **projects)
 {
     *projects = json_array();
-    return link_list(cli, "your projects cannot be listed", "project.list", json_object(), "projects", take_project, *projects);
+    return link_list(cli, "your projects cannot be listed", "project.list", json_object(), "projects", take_item, *projects);
+}
+
+int project_members(struct cli *cli, const char *project, json_t **members)
+{
+    *members = json_array();
+    return link_list(cli, "the members cannot be listed", "member.list", json_pack("{s:s}", "project", project), "members",
+                     take_item, *members);
 }
 
 static const char *string_of(const json_t *object, const char *name)

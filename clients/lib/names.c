@@ -17,7 +17,7 @@ _Static_assert((int)GLOSS_TERM_LABEL == (int)GL_TERM_LABEL && (int)GLOSS_TERM_AT
 #define HOLD_MS 100
 
 static void read_labels(struct lg_names *names, struct gl_slice cursor);
-static void read_members(struct lg_names *names);
+static void read_members(struct lg_names *names, struct gl_slice cursor);
 static enum gl_code put_terms(struct gl_codebook *book, const json_t *list);
 
 static const char *text_of(const json_t *object, const char *name)
@@ -185,7 +185,7 @@ static void members_done(struct lg_names *names)
     names->is_reading_members = false;
     if (names->reads_members_again) {
         names->reads_members_again = false;
-        read_members(names);
+        read_members(names, (struct gl_slice){NULL, 0});
     }
     note_loaded(names);
 }
@@ -205,15 +205,19 @@ static void on_members(struct gloss *g, json_t *result, const struct gloss_error
             }
         }
     }
-    members_done(names);
+    const json_t *next = json_object_get(result, "next");
+    if (json_is_string(next))
+        read_members(names, gl_slice_of(json_string_value(next), json_string_length(next)));
+    else
+        members_done(names);
 }
 
-static void read_members(struct lg_names *names)
+static void read_members(struct lg_names *names, struct gl_slice cursor)
 {
     struct gloss *g = names->g;
-    struct gl_member_list_params params;
+    struct gl_member_list_params params = {.has_cursor = cursor.data != NULL, .cursor = cursor};
     struct gl_buf buf;
-    if (names->is_reading_members) {
+    if (!cursor.data && names->is_reading_members) {
         names->reads_members_again = true;
         return;
     }
@@ -232,7 +236,7 @@ void lg_names_up(struct lg_names *names)
 {
     if (!names->is_loaded && !names->is_reading_labels && !names->is_reading_members) {
         read_labels(names, (struct gl_slice){NULL, 0});
-        read_members(names);
+        read_members(names, (struct gl_slice){NULL, 0});
     }
 }
 
@@ -242,7 +246,7 @@ void lg_names_anew(struct lg_names *names)
     names->is_loaded = false;
     names->version = names->stream_seq = names->asked = 0;
     read_labels(names, (struct gl_slice){NULL, 0});
-    read_members(names);
+    read_members(names, (struct gl_slice){NULL, 0});
 }
 
 void lg_names_down(struct gloss *g)
@@ -277,7 +281,7 @@ static bool take_project_op(struct lg_names *names, json_t *payload)
 {
     const char *kind = text_of(payload, "kind");
     if (kind && strncmp(kind, "member.", 7) == 0) {
-        read_members(names);
+        read_members(names, (struct gl_slice){NULL, 0});
     }
     return !kind || strncmp(kind, "member.", 7) == 0 || take_term(names, payload);
 }
@@ -306,7 +310,7 @@ static void take_ops(struct lg_names *names, uint64_t first, json_t *ops)
     uint64_t known = names->stream_seq > names->version ? names->stream_seq : names->version;
     if (known != 0 && first > known + 1) { /* some were missed */
         read_labels(names, (struct gl_slice){NULL, 0});
-        read_members(names);
+        read_members(names, (struct gl_slice){NULL, 0});
     }
     for (size_t i = 0; i < json_array_size(ops) && !lg_is_over(names->g); i++) {
         json_t *payload = json_object_get(json_array_get(ops, i), "payload");
@@ -352,7 +356,7 @@ bool lg_names_know(struct lg_names *names, const json_t *payload)
     }
     if (account && !json_object_get(names->members, account)) {
         (void)json_object_set_new(names->members, account, json_null()); /* asked for once */
-        read_members(names);
+        read_members(names, (struct gl_slice){NULL, 0});
         note_loaded(names);
         return false;
     }

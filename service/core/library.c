@@ -4,8 +4,9 @@
 #include "service/core/library.h"
 #include "service/store/genesis.h"
 
-#define LIMIT_DEFAULT 100
-#define TERMS_A_PAGE  1000
+#define LIMIT_DEFAULT  100
+#define TERMS_A_PAGE   1000
+#define MEMBERS_A_PAGE 500 /* clients that know of no pages see so many */
 
 /* ---- what they share */
 
@@ -186,9 +187,25 @@ void handle_project_create(struct request *request)
 
 /* ---- members */
 
+/* The list has those who are members, and behind them those who were: a cursor's name begins with which of the two. */
+#define MEMBER_IS  '+'
+#define MEMBER_WAS '-'
+
+static struct gl_slice member_cursor(struct request *request, const struct gl_member *last)
+{
+    struct gl_buf name;
+    gl_buf_init(&name, 4096);
+    gl_buf_byte(&name, last->has_role ? MEMBER_IS : MEMBER_WAS);
+    gl_buf_slice(&name, last->name);
+    const struct gl_slice cursor = cursor_write(request, gl_buf_peek(&name), &last->account);
+    gl_buf_fini(&name);
+    return cursor;
+}
+
 static void on_members(void *ctx, enum gl_code code, const struct store_rows *rows)
 {
     struct request *request = ctx;
+    const size_t limit = (size_t)(uintptr_t)request->user;
     if (rows_failed(request, code, rows, NULL))
         return;
     size_t count = store_rows_count(rows);
@@ -199,14 +216,32 @@ static void on_members(void *ctx, enum gl_code code, const struct store_rows *ro
         if (members[i].has_role)
             members[i].role = store_text(rows, i, 2);
     }
-    struct gl_member_list_result result = {.members = members, .members_count = count};
+    struct gl_member_list_result result = {
+        .members = members, .members_count = count < limit ? count : limit, .has_next = count > limit};
+    if (result.has_next)
+        result.next = member_cursor(request, &members[limit - 1]);
     request_reply(request, member_list, &result);
 }
 
 void handle_member_list(struct request *request)
 {
-    store_query(request->core->store, STORE_Q_member_list, &request->account, (struct store_param[]){P_UUID(request->project)}, 1,
-                on_members, request);
+    struct gl_member_list_params params = {0};
+    struct page_cursor cursor;
+    if (!request_read(request, member_list, &params) || !cursor_read(request, params.has_cursor, params.cursor, &cursor))
+        return;
+    const size_t limit = params.has_limit && params.limit > 0 ? (size_t)params.limit : MEMBERS_A_PAGE;
+    const char which = cursor.name.len > 0 ? cursor.name.data[0] : MEMBER_IS;
+    if (which != MEMBER_IS && which != MEMBER_WAS) {
+        refuse_cursor(request);
+        return;
+    }
+    if (cursor.name.len > 0)
+        cursor.name = gl_slice_of(cursor.name.data + 1, cursor.name.len - 1);
+    request->user = (void *)(uintptr_t)limit;
+    store_query(request->core->store, STORE_Q_member_list, &request->account,
+                (struct store_param[]){P_UUID(request->project), P_BOOL(which == MEMBER_WAS), cursor_name(&cursor),
+                                       cursor_id(&cursor), P_U64(limit + 1)},
+                5, on_members, request);
 }
 
 /* A change that a method makes of its own parameters, and its end. */

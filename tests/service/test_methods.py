@@ -43,7 +43,7 @@ class MethodCase(ServiceCase):
             "token.create": {"label": "for a test", "days": 1},
             "token.list": {}, "token.revoke": {"token": new_id()},
             "project.list": {"limit": 10}, "project.create": {"name": "P " + new_id()},
-            "member.list": {"project": self.project},
+            "member.list": {"project": self.project, "limit": 10},
             "member.set": {"project": self.project, "account": "dora", "role": "viewer"},
             "project.submit": {"project": self.project, "ops": [{"id": new_id(), "change": {"kind": "label.create", "name": f"label {new_id()}"}}]},
             "codebook.get": {"project": self.project}, "codebook.policy": {"project": self.project, "open": True},
@@ -207,6 +207,26 @@ class Answers(MethodCase):
         self.assertError(self.ana.error("member.set", project=project, account="olga", role=""), "invalid_params", "role")
         for role in ("viewer", None):  # somebody must own it
             self.assertError(self.ana.error("member.set", project=project, account="ana", role=role), "forbidden", "role")
+
+    def test_members_come_in_pages_former_ones_behind_the_others(self):
+        project = self.ask(self.ana, "project.create", name="Pages " + new_id())["project"]["project"]
+        for name in ("vera", "cora", "olga", "dora"):
+            self.ask(self.ana, "member.set", project=project, account=name, role="viewer")
+        for name in ("cora", "vera"):
+            self.ask(self.ana, "member.set", project=project, account=name)
+        listed = [(m["name"], m.get("role")) for m in self.ask(self.ana, "member.list", project=project)["members"]]
+        self.assertEqual(listed, [("ana", "owner"), ("dora", "viewer"), ("olga", "viewer"), ("cora", None), ("vera", None)])
+        for limit in range(1, 6):
+            paged, cursor = [], None
+            while cursor or not paged:
+                page = self.ask(self.ana, "member.list", project=project, limit=limit, cursor=cursor)
+                paged += [(m["name"], m.get("role")) for m in page["members"]]
+                self.assertEqual(len(page["members"]), min(limit, 5 - len(paged) + len(page["members"])))
+                cursor = page.get("next")
+            self.assertEqual(paged, listed, f"{limit} a page")
+        other = self.ask(self.ana, "project.list", limit=1)["next"]
+        for wrong in ("", "x", "AAAA", other):
+            self.assertError(self.ana.error("member.list", project=project, cursor=wrong), "invalid_params", "cursor")
 
     def test_codebook(self):
         project = self.ask(self.ana, "project.create", name="Codebook " + new_id())["project"]["project"]

@@ -447,7 +447,11 @@ class Peer:
     async def on_member_list(self, params):
         if self.joined and self.server.fault("no_names"):
             raise Break
-        return {"members": [{"account": account, "name": NAMES[account], "role": "owner"} for account in (ANA, BEN)]}
+        at, accounts = int(params.get("cursor", "0")), (ANA, BEN)  # one a page
+        result = {"members": [{"account": account, "name": NAMES[account], "role": "owner"} for account in accounts[at:at + 1]]}
+        if at + 1 < len(accounts):
+            result["next"] = str(at + 1)
+        return result
 
     async def on_session_join(self, params):
         stream, since = self.server.store.session, params.get("since")

@@ -371,8 +371,15 @@ START_TEST(plain_queries__find_what_is_there)
     ck_assert_uint_eq(rows.count, 1);
     query_wait(&bench, STORE_Q_role_of_document, &bench.ben, &document, 1, &rows);
     ck_assert_uint_eq(rows.count, 1);
-    query_wait(&bench, STORE_Q_member_list, &bench.ben, &project, 1, &rows);
+    query_wait(&bench, STORE_Q_member_list, &bench.ben, (struct store_param[]){project, P_BOOL(false), P_NULL, P_NULL, P_U64(10)},
+               5, &rows);
     ck_assert(rows.count == 2 && gl_uuid_equal(&rows.ids[0], &bench.ana));
+    query_wait(&bench, STORE_Q_member_list, &bench.ben,
+               (struct store_param[]){project, P_BOOL(false), P_TEXT(GL_SLICE("ana")), P_UUID(bench.ana), P_U64(10)}, 5, &rows);
+    ck_assert(rows.count == 1 && gl_uuid_equal(&rows.ids[0], &bench.ben));
+    query_wait(&bench, STORE_Q_member_list, &bench.ben,
+               (struct store_param[]){project, P_BOOL(true), P_TEXT(GL_SLICE("ana")), P_UUID(bench.ana), P_U64(10)}, 5, &rows);
+    ck_assert_uint_eq(rows.count, 0);
     query_wait(&bench, STORE_Q_account_by_name, &bench.ana, (struct store_param[]){P_TEXT(GL_SLICE("eve"))}, 1, &rows);
     ck_assert(rows.count == 1 && gl_uuid_equal(&rows.ids[0], &bench.eve));
     query_wait(&bench, STORE_Q_document_by_sha, &bench.ben, (struct store_param[]){project, P_BYTES(sha256.bytes, 32)}, 2, &rows);

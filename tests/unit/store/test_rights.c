@@ -138,7 +138,7 @@ static const struct {
     {"role_of_project", STORE_Q_role_of_project, {PROJECT}, 1},
     {"role_of_document", STORE_Q_role_of_document, {DOCUMENT}, 1},
     {"role_of_session", STORE_Q_role_of_session, {SESSION}, 1},
-    {"member_list", STORE_Q_member_list, {PROJECT}, 1},
+    {"member_list", STORE_Q_member_list, {PROJECT, NO, NOTHING, NOTHING, NUMBER}, 5},
     {"codebook_page", STORE_Q_codebook_page, {PROJECT, NOTHING, NOTHING, NUMBER, NUMBER}, 5},
     {"document_list",
      STORE_Q_document_list,
