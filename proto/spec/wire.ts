@@ -537,12 +537,18 @@ export interface ProjectCreateResult {
 export interface MemberListParams {
   /** the project */
   project: Uuid;
+  /** from the page before */
+  cursor?: string;
+  /** at most so many; 500 without */
+  limit?: number;
 }
 
 /** Lists who belongs to a project, former members behind the others. */
 export interface MemberListResult {
-  /** by name */
+  /** one page, by name */
   members: Member[];
+  /** cursor of the next page; absent on the last */
+  next?: string;
 }
 
 /** Gives an account a role in a project, or takes it away. A project keeps at least one owner. */
