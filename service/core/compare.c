@@ -86,7 +86,7 @@ static void compare_project(struct project *project, const struct store_head *st
     if (!project->is_ready)
         return;
     const bool is_other = is_otherwise(stands, project->head, &project->chain);
-    if ((is_other || stands->epoch != project->epoch) && !project->is_lost) {
+    if ((is_other || stands->epoch != project->epoch || project->told < project->head) && !project->is_lost) {
         project_reload(project); /* and the tail decides; if there is nobody to read it for, nobody is hurt by reading all anew */
         project->is_lost = is_other && !project->is_loading && !project->is_in_flight &&
                            (stands->head <= project->head || stands->head == UINT64_MAX);

@@ -426,7 +426,11 @@ static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
         mem_free(&reload);
         return;
     }
-    if (code == GL_OK && tail->count > 0) {
+    if (code != GL_OK) {
+        on_reloaded(reload, code, NULL);
+        return;
+    }
+    if (tail->count > 0) {
         for (size_t i = 0; i < tail->count; i++)
             project_remember(project, &tail->ops[i]);
         const size_t joined = joined_already(project, tail);

@@ -159,10 +159,11 @@ static void on_appended(void *ctx, enum gl_code code, struct append_stream *stre
 
 /* ---- building one */
 
+/* What was read of it must have become frames first: what is appended now becomes the next one. */
 bool project_may(const struct project *project)
 {
-    return project->is_ready && !project->is_lost && !project->is_loading && !project->is_looking && !project->is_asking &&
-           project->refreshing == 0 && !project->must_refresh;
+    return project->is_ready && !project->is_lost && !project->is_loading && project->told >= project->head &&
+           !project->is_looking && !project->is_asking && project->refreshing == 0 && !project->must_refresh;
 }
 
 static bool session_may(const struct session *session, uint64_t now_ms)

@@ -373,6 +373,15 @@ static uint64_t last_told(struct client *client)
     return told;
 }
 
+static size_t ops_told(struct client *client)
+{
+    size_t count = 0;
+    json_t *notice;
+    for (size_t i = 0; (notice = client_notice(client, "project.ops", i)); i++)
+        count += json_array_size(json_object_get(json_object_get(notice, "params"), "ops"));
+    return count;
+}
+
 /* Somebody joins while this worker reads what another one appended: what is made after that is told to them, though it was read together with what they have. */
 START_TEST(label__made_after_a_join__is_told_to_who_joined)
 {
@@ -392,6 +401,26 @@ START_TEST(label__made_after_a_join__is_told_to_who_joined)
     ck_assert_uint_eq(last_told(eve), third);
     ck_assert_uint_eq(last_told(ben), third);
     client_free(&eve);
+}
+END_TEST
+
+/* This worker knows that the second is there, and cannot read it; what it appends itself waits for that. */
+START_TEST(label__made_where_another_workers_cannot_be_read__is_told_behind_that)
+{
+    store_mem_hold_tail(bench.stores[1]);
+    make_label("first");
+    loop_sim_run(bench.loop, 600);
+    make_label("second");
+    store_mem_readable_for(bench.stores[1], 1); /* the project; not the log once more */
+    store_mem_answer(bench.stores[1]);
+    turn();
+    send_op(ben, op_create("one", "harbour", "third"));
+    loop_sim_run(bench.loop, 1000);
+    ck_assert_uint_eq(last_told(ben), 1);
+    store_mem_set_readable(bench.stores[1], true);
+    loop_sim_run(bench.loop, 2000);
+    ck_assert_uint_eq(last_told(ben), 3);
+    ck_assert_uint_eq(ops_told(ben), 3);
 }
 END_TEST
 
@@ -926,6 +955,7 @@ int main(void)
     tcase_add_test(one, pages__give_every_record_once__as_of_a_seq);
     tcase_add_test(one, member__whose_right_is_taken__can_write_no_more_and_is_told);
     tcase_add_test(two, label__made_after_a_join__is_told_to_who_joined);
+    tcase_add_test(two, label__made_where_another_workers_cannot_be_read__is_told_behind_that);
     tcase_add_test(one, label__that_there_was_no_room_for__is_told_before_the_op_that_has_it);
     tcase_add_test(one, member__removed_while_an_append_of_the_project_hangs__hears_nothing_more);
     tcase_add_test(one, account__that_is_disabled__loses_its_open_connections_within_a_second);
