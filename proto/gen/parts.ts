@@ -125,6 +125,7 @@ export interface DocumentMeta {
   tags?: string[];
 }
 export type Texts = string[];
+export type AdminDetail = Record<string, unknown>;
 export type DocumentUpdate = { kind: "document.update"; document: Uuid; title?: string } & { [K in keyof DocumentMeta]?: DocumentMeta[K] | null };
 export type Change =
   | LabelChange

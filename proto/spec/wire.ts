@@ -127,6 +127,7 @@ export interface DocumentMeta {
   tags?: string[];
 }
 export type Texts = string[];
+export type AdminDetail = Record<string, unknown>;
 export type DocumentUpdate = { kind: "document.update"; document: Uuid; title?: string } & { [K in keyof DocumentMeta]?: DocumentMeta[K] | null };
 export type Change =
   | LabelChange
@@ -441,6 +442,214 @@ export interface LoggedOp {
   salt?: string;
   /** in place of payload and salt when they were erased */
   leaf?: Sha256;
+}
+
+/** an account as administrators see it */
+export interface AdminAccount {
+  /** its id */
+  account: Uuid;
+  /** its name */
+  name: string;
+  /** administers the server */
+  admin?: boolean;
+  /** may not sign in */
+  disabled?: boolean;
+  /** it has a password */
+  password?: boolean;
+  /** when it was made */
+  created: Time;
+  /** how many of its tokens let in */
+  tokens: number;
+}
+
+/** a project as administrators see it */
+export interface AdminProject {
+  /** its id */
+  project: Uuid;
+  /** its name */
+  name: string;
+  /** whether the codebook is open */
+  open: boolean;
+  /** how many belong to it */
+  members: number;
+  /** how many documents it has */
+  documents: number;
+  /** when it was made */
+  created: Time;
+}
+
+/** a session as administrators see it */
+export interface AdminSession {
+  /** its id */
+  session: Uuid;
+  /** the project */
+  project: Uuid;
+  /** its name */
+  project_name: string;
+  /** the document */
+  document: Uuid;
+  /** its title */
+  title: string;
+  /** what the session is called: main */
+  name: string;
+  /** shared or closed */
+  mode: string;
+  /** ops so far */
+  seq: number;
+  /** annotations that are not deleted */
+  annotations: number;
+  /** the first op that is not archived */
+  retained_from: number;
+  /** when the last op came; absent: none did */
+  last?: Time;
+}
+
+/** a setting of the server that answers */
+export interface AdminSetting {
+  /** its name */
+  name: string;
+  /** what is in force, as it would be written; (hidden) for a secret */
+  value: string;
+  /** default, file, environment or flag */
+  origin: string;
+  /** where it stands: glossd.conf:12, GLOSS_PORT, --port; default */
+  where: string;
+  /** it can be changed while the server runs */
+  reload?: boolean;
+}
+
+/** somebody who is connected */
+export interface AdminConnection {
+  /** what to call the connection */
+  connection: Uuid;
+  /** the machine that it is to */
+  node: string;
+  /** and the process there */
+  pid: number;
+  /** where it comes from */
+  address: string;
+  /** since when */
+  since: Time;
+  /** who; absent: has not signed in */
+  account?: Uuid;
+  /** the account's name */
+  name?: string;
+  /** the token that opened it; absent: a password did */
+  token?: Uuid;
+  /** what the program called itself */
+  client?: string;
+  /** sessions that it has joined, the first of them */
+  sessions: Uuid[];
+  /** how many it has joined */
+  joined: number;
+  /** requests that wait for their answers */
+  waiting: number;
+  /** received */
+  bytes_in: number;
+  /** sent */
+  bytes_out: number;
+  /** how long a packet takes there and back, microseconds, as the system estimates it; 0: not known */
+  round_trip_us: number;
+}
+
+/** how much there is in the database */
+export interface AdminStored {
+  /** accounts */
+  accounts: number;
+  /** of these administrate, and are not disabled */
+  administrators: number;
+  /** of these are disabled */
+  disabled: number;
+  /** tokens that let in */
+  tokens: number;
+  /** projects */
+  projects: number;
+  /** documents */
+  documents: number;
+  /** sessions */
+  sessions: number;
+  /** annotations that are not deleted */
+  annotations: number;
+  /** ops of all streams, archived ones too */
+  ops: number;
+  /** bytes of all texts */
+  text_bytes: number;
+  /** work that is due */
+  jobs_waiting: number;
+  /** work of the last day that was given up */
+  jobs_failed: number;
+  /** size of the whole database */
+  database_bytes: number;
+}
+
+/** a table of the database */
+export interface AdminTable {
+  /** its name */
+  name: string;
+  /** its size with its indexes */
+  bytes: number;
+}
+
+/** what one process has to do */
+export interface AdminLoad {
+  /** how long it runs */
+  seconds_up: number;
+  /** connections to it */
+  connections: number;
+  /** of these have signed in */
+  signed_in: number;
+  /** sessions that it has in memory */
+  sessions: number;
+  /** ops that it accepted */
+  ops: number;
+  /** ops that it refused */
+  ops_refused: number;
+  /** ops that it sent to somebody */
+  deliveries: number;
+  /** of so many milliseconds, up to now, are the three that follow */
+  rate_ms: number;
+  /** ops accepted */
+  rate_ops: number;
+  /** ops sent to somebody */
+  rate_deliveries: number;
+  /** bytes sent */
+  rate_bytes_out: number;
+}
+
+/** a process that serves people */
+export interface AdminWorker {
+  /** the machine that it runs on */
+  node: string;
+  /** which process there */
+  pid: number;
+  /** of the program */
+  version: string;
+  /** since when */
+  started: Time;
+  /** what it has to do; absent: it did not answer in time */
+  load?: AdminLoad;
+}
+
+/** something that was administered */
+export interface AdminEntry {
+  /** its number; newer ones are larger */
+  entry: number;
+  /** when */
+  at: Time;
+  /** who; absent: the server's own program */
+  account?: Uuid;
+  /** the account's name */
+  name?: string;
+  /** what: user.add, token.revoke, connection.end; see the operator's handbook */
+  action: string;
+  /** the account, token, project, session or connection that it was done to */
+  subject?: Uuid;
+  /** its name, if it has one */
+  subject_name?: string;
+  /** what else is to be said */
+  detail?: AdminDetail;
+  /** from where */
+  address?: string;
 }
 
 /** Signs in. It must be the first message of a connection, and arrive in time. */
@@ -934,6 +1143,250 @@ export interface InboxReadResult {
   more?: boolean;
 }
 
+/** Lists all accounts, by name. */
+export interface AdminAccountListParams {
+  /** from the page before */
+  cursor?: string;
+  /** at most so many; 100 without */
+  limit?: number;
+}
+
+/** Lists all accounts, by name. */
+export interface AdminAccountListResult {
+  /** one page */
+  accounts: AdminAccount[];
+  /** cursor of the next page; absent on the last */
+  next?: string;
+}
+
+/** Makes an account. */
+export interface AdminAccountCreateParams {
+  /** its name: no control characters, no space at the ends */
+  name: string;
+  /** it administers the server */
+  admin?: boolean;
+  /** its password; without: it needs a token to sign in */
+  password?: string;
+}
+
+/** Makes an account. */
+export interface AdminAccountCreateResult {
+  /** the new account */
+  account: AdminAccount;
+}
+
+/** Changes an account: what is named, the rest stays. Whether one administrates, or is disabled, somebody else must change. */
+export interface AdminAccountUpdateParams {
+  /** its name */
+  account: string;
+  /** whether it administers the server */
+  admin?: boolean;
+  /** true: it may not sign in, and its connections end; false: it may again */
+  disabled?: boolean;
+  /** its new password; empty: none any more */
+  password?: string;
+}
+
+/** Changes an account: what is named, the rest stays. Whether one administrates, or is disabled, somebody else must change. */
+export interface AdminAccountUpdateResult {
+  /** the account as it is now */
+  account: AdminAccount;
+}
+
+/** Lists the tokens of an account, without their secrets. */
+export interface AdminTokenListParams {
+  /** its name */
+  account: string;
+}
+
+/** Lists the tokens of an account, without their secrets. */
+export interface AdminTokenListResult {
+  /** newest first */
+  tokens: TokenInfo[];
+}
+
+/** Makes a token for an account. It is shown once. */
+export interface AdminTokenCreateParams {
+  /** its name */
+  account: string;
+  /** what it is for */
+  label?: string;
+  /** how long it lasts; without: until revoked */
+  days?: number;
+}
+
+/** Makes a token for an account. It is shown once. */
+export interface AdminTokenCreateResult {
+  /** its id */
+  token: Uuid;
+  /** the token */
+  secret: string;
+  /** when it ends */
+  expires?: Time;
+}
+
+/** Ends anybody's token, and the connections that use it. */
+export interface AdminTokenRevokeParams {
+  /** its id */
+  token: Uuid;
+}
+
+/** Ends anybody's token, and the connections that use it. */
+export interface AdminTokenRevokeResult {}
+
+/** Lists all projects, by name. */
+export interface AdminProjectListParams {
+  /** from the page before */
+  cursor?: string;
+  /** at most so many; 100 without */
+  limit?: number;
+}
+
+/** Lists all projects, by name. */
+export interface AdminProjectListResult {
+  /** one page */
+  projects: AdminProject[];
+  /** cursor of the next page; absent on the last */
+  next?: string;
+}
+
+/** Makes a project for somebody. */
+export interface AdminProjectCreateParams {
+  /** its name */
+  name: string;
+  /** the name of the account that becomes its owner */
+  owner: string;
+}
+
+/** Makes a project for somebody. */
+export interface AdminProjectCreateResult {
+  /** its id */
+  project: Uuid;
+}
+
+/** Gives an account a role in any project, or takes it away. A project keeps at least one owner. */
+export interface AdminMemberSetParams {
+  /** the project */
+  project: Uuid;
+  /** the account's name */
+  account: string;
+  /** viewer, annotator, curator, owner; without: no longer a member */
+  role?: string;
+}
+
+/** Gives an account a role in any project, or takes it away. A project keeps at least one owner. */
+export interface AdminMemberSetResult {}
+
+/** Lists all sessions, or those of a project. */
+export interface AdminSessionListParams {
+  /** only of this project */
+  project?: Uuid;
+  /** from the page before */
+  cursor?: string;
+  /** at most so many; 100 without */
+  limit?: number;
+}
+
+/** Lists all sessions, or those of a project. */
+export interface AdminSessionListResult {
+  /** one page */
+  sessions: AdminSession[];
+  /** cursor of the next page; absent on the last */
+  next?: string;
+}
+
+/** Closes any session, or opens it again. */
+export interface AdminSessionModeParams {
+  /** the session */
+  session: Uuid;
+  /** shared or closed */
+  mode: string;
+}
+
+/** Closes any session, or opens it again. */
+export interface AdminSessionModeResult {
+  /** the op that did it; absent: it was so already */
+  seq?: number;
+}
+
+/** Tells the settings of the server that answers, and where each stands. */
+export interface AdminSettingListParams {}
+
+/** Tells the settings of the server that answers, and where each stands. */
+export interface AdminSettingListResult {
+  /** every one */
+  settings: AdminSetting[];
+}
+
+/** Tells how much there is, and what every process of every node has to do. May take some seconds. */
+export interface AdminStatsParams {}
+
+/** Tells how much there is, and what every process of every node has to do. May take some seconds. */
+export interface AdminStatsResult {
+  /** how much there is */
+  stored: AdminStored;
+  /** how large each table is */
+  tables: AdminTable[];
+  /** every process */
+  workers: AdminWorker[];
+}
+
+/** Lists who is connected, to any process of any node. May take some seconds. */
+export interface AdminConnectionListParams {
+  /** only this account, by its name */
+  account?: string;
+  /** at most so many; 100 without */
+  limit?: number;
+}
+
+/** Lists who is connected, to any process of any node. May take some seconds. */
+export interface AdminConnectionListResult {
+  /** so many, and as many as fit into an answer */
+  connections: AdminConnection[];
+  /** how many more there are */
+  left_out: number;
+  /** how many processes did not answer in time: theirs are missing */
+  silent: number;
+}
+
+/** Ends one connection, or all of an account, with close code 4001. May take some seconds. */
+export interface AdminConnectionEndParams {
+  /** this one; or else account */
+  connection?: Uuid;
+  /** all of this account, by its name */
+  account?: string;
+  /** a sentence that those who are connected are told */
+  reason?: string;
+}
+
+/** Ends one connection, or all of an account, with close code 4001. May take some seconds. */
+export interface AdminConnectionEndResult {
+  /** how many ended */
+  ended: number;
+  /** how many processes did not answer in time: theirs may have ended or not */
+  silent: number;
+}
+
+/** Tells who administered what, newest first. */
+export interface AdminAuditListParams {
+  /** only what this account did, by its name */
+  account?: string;
+  /** only this action (user.add), or this kind (user) */
+  action?: string;
+  /** from the page before */
+  cursor?: string;
+  /** at most so many; 100 without */
+  limit?: number;
+}
+
+/** Tells who administered what, newest first. */
+export interface AdminAuditListResult {
+  /** one page */
+  entries: AdminEntry[];
+  /** cursor of the next page; absent on the last */
+  next?: string;
+}
+
 /** Ops of a joined session, in order, without a gap. */
 export interface SessionOpsNotice {
   /** the session */
@@ -1019,6 +1472,22 @@ export interface Methods {
   "session.presence": { params: SessionPresenceParams; result: SessionPresenceResult };
   "inbox.list": { params: InboxListParams; result: InboxListResult };
   "inbox.read": { params: InboxReadParams; result: InboxReadResult };
+  "admin.account.list": { params: AdminAccountListParams; result: AdminAccountListResult };
+  "admin.account.create": { params: AdminAccountCreateParams; result: AdminAccountCreateResult };
+  "admin.account.update": { params: AdminAccountUpdateParams; result: AdminAccountUpdateResult };
+  "admin.token.list": { params: AdminTokenListParams; result: AdminTokenListResult };
+  "admin.token.create": { params: AdminTokenCreateParams; result: AdminTokenCreateResult };
+  "admin.token.revoke": { params: AdminTokenRevokeParams; result: AdminTokenRevokeResult };
+  "admin.project.list": { params: AdminProjectListParams; result: AdminProjectListResult };
+  "admin.project.create": { params: AdminProjectCreateParams; result: AdminProjectCreateResult };
+  "admin.member.set": { params: AdminMemberSetParams; result: AdminMemberSetResult };
+  "admin.session.list": { params: AdminSessionListParams; result: AdminSessionListResult };
+  "admin.session.mode": { params: AdminSessionModeParams; result: AdminSessionModeResult };
+  "admin.setting.list": { params: AdminSettingListParams; result: AdminSettingListResult };
+  "admin.stats": { params: AdminStatsParams; result: AdminStatsResult };
+  "admin.connection.list": { params: AdminConnectionListParams; result: AdminConnectionListResult };
+  "admin.connection.end": { params: AdminConnectionEndParams; result: AdminConnectionEndResult };
+  "admin.audit.list": { params: AdminAuditListParams; result: AdminAuditListResult };
 }
 
 /** server -> client */
@@ -1059,6 +1528,22 @@ export const RIGHTS = {
   "session.presence": { role: "viewer", scope: "session" },
   "inbox.list": { role: "signed_in", scope: "none" },
   "inbox.read": { role: "signed_in", scope: "none" },
+  "admin.account.list": { role: "admin", scope: "none" },
+  "admin.account.create": { role: "admin", scope: "none" },
+  "admin.account.update": { role: "admin", scope: "none" },
+  "admin.token.list": { role: "admin", scope: "none" },
+  "admin.token.create": { role: "admin", scope: "none" },
+  "admin.token.revoke": { role: "admin", scope: "none" },
+  "admin.project.list": { role: "admin", scope: "none" },
+  "admin.project.create": { role: "admin", scope: "none" },
+  "admin.member.set": { role: "admin", scope: "none" },
+  "admin.session.list": { role: "admin", scope: "none" },
+  "admin.session.mode": { role: "admin", scope: "none" },
+  "admin.setting.list": { role: "admin", scope: "none" },
+  "admin.stats": { role: "admin", scope: "none" },
+  "admin.connection.list": { role: "admin", scope: "none" },
+  "admin.connection.end": { role: "admin", scope: "none" },
+  "admin.audit.list": { role: "admin", scope: "none" },
 } as const;
 
 /** never: the same request will be refused again. refresh: look, decide, send anew under a new id. later: send the same again. */

@@ -345,6 +345,7 @@ static int open_all(struct worker *worker)
     const struct core_limits core = core_limits(settings);
     const struct core_helpers helpers = helper_client_core(worker->helpers);
     worker->core = core_new(worker->loop, worker->store, &core, &helpers, "glossd/" GLOSS_VERSION);
+    core_show_settings(worker->core, settings);
     worker->http = http_new(&(struct http_config){"gloss " GLOSS_VERSION, is_ready, worker});
     worker->metrics = (struct serve_metrics){settings, worker->store, worker->core, NULL, is_ready, worker, 0};
     serve_metrics_open(&worker->metrics, worker->http);

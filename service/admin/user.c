@@ -1,35 +1,16 @@
 /* glossd user: accounts. */
 #include <stdio.h>
 
-#include "proto/model/text.h"
 #include "service/admin/database.h"
+#include "service/auth/account_name.h"
 #include "service/auth/password.h"
 #include "service/base/clock.h"
 #include "service/base/mem.h"
-
-#define NAME_MAX_BYTES 256
 
 struct user_options {
     bool json, admin, none;
     const char *password_file;
 };
-
-static bool name_is_good(const char *name)
-{
-    struct gl_slice slice = gl_slice_str(name);
-    struct gl_err err = {0};
-    bool has_control = false;
-    for (const char *p = name; *p; p++) {
-        has_control |= (unsigned char)*p < 0x20 || *p == 0x7f;
-    }
-    if (slice.len == 0 || slice.len > NAME_MAX_BYTES || has_control || name[0] == ' ' || name[slice.len - 1] == ' ' ||
-        gl_utf8_check(slice, &err) != GL_OK) {
-        admin_complain("that is no name for a user; take 1 to %d bytes of UTF-8 without control characters or spaces at the ends",
-                       NAME_MAX_BYTES);
-        return false;
-    }
-    return true;
-}
 
 /* The record to store, or empty when no file is named; false after saying why not. */
 static bool take_password(const struct user_options *options, char record[PASSWORD_RECORD_MAX])
@@ -61,7 +42,11 @@ static int add(struct admin_db *db, int argc, char **argv, const void *given)
     gl_uuid id = gl_uuid_v7((uint64_t)clock_unix_ms());
     struct gl_err err = {0};
     (void)argc;
-    if (!name_is_good(argv[0]) || !take_password(options, record)) {
+    if (!account_name_is_good(gl_slice_str(argv[0]))) {
+        admin_complain("that is no name for a user; take %s", ACCOUNT_NAME_RULE);
+        return ADMIN_FAILED;
+    }
+    if (!take_password(options, record)) {
         return ADMIN_FAILED;
     }
     struct store_param params[] = {P_UUID(id), P_TEXT(gl_slice_str(argv[0])), record_param(record), P_BOOL(options->admin)};

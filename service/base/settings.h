@@ -81,7 +81,13 @@ size_t settings_restart(struct settings *settings, const struct settings *fresh)
 const char *settings_key(enum setting_id id);
 const char *settings_nearest_key(const char *key); /* the known key most like it, or NULL when none is */
 void settings_print(const struct settings *settings, FILE *out,
-                    bool json);         /* all rows, values and where they come from; secrets are hidden */
+                    bool json); /* all rows, values and where they come from; secrets are hidden */
+/* One of them for who may ask from elsewhere. Texts are lent. */
+struct setting_told {
+    const char *name, *value, *origin, *where; /* value: as it was written, or the default; a secret is hidden */
+    bool is_reloaded;                          /* SIGHUP reads it again */
+};
+struct setting_told settings_tell(const struct settings *settings, enum setting_id id);
 void settings_print_example(FILE *out); /* a settings file that says nothing new, with every row explained */
 /* All rows for people, settings_pages.c: what may be said, what holds without, how it is taken up, what it does. */
 void settings_print_help(FILE *out);                   /* for `glossd --help` */

@@ -57,9 +57,21 @@ static void print_json_value(FILE *out, const struct settings *settings, size_t 
     }
 }
 
+static const char *const origins[] = {"default", "file", "environment", "flag"};
+
+struct setting_told settings_tell(const struct settings *settings, enum setting_id id)
+{
+    const struct setting_row *row = &setting_rows[id];
+    const struct setting_source *source = &settings->sources[id];
+    return (struct setting_told){.name = row->name,
+                                 .value = is_hidden(row, source->text) ? hidden : source->text,
+                                 .origin = origins[source->origin],
+                                 .where = source->where,
+                                 .is_reloaded = (row->flags & SETTING_RELOAD) != 0};
+}
+
 static void print_json(const struct settings *settings, FILE *out, size_t id)
 {
-    static const char *const origins[] = {"default", "file", "environment", "flag"};
     fprintf(out, "{\"setting\":\"%s\",\"value\":", setting_rows[id].name);
     print_json_value(out, settings, id);
     fprintf(out, ",\"origin\":\"%s\",\"where\":", origins[settings->sources[id].origin]);
@@ -72,9 +84,8 @@ static void print_json(const struct settings *settings, FILE *out, size_t id)
 static void print_text(const struct settings *settings, FILE *out, size_t id)
 {
     const struct setting_source *source = &settings->sources[id];
-    const char *text = is_hidden(&setting_rows[id], source->text) ? hidden : source->text;
     char escaped[4096];
-    size_t len = escape_text(escaped, sizeof(escaped), gl_slice_str(text), NULL);
+    size_t len = escape_text(escaped, sizeof(escaped), gl_slice_str(settings_tell(settings, (enum setting_id)id).value), NULL);
     fprintf(out, "%-21s = %-30.*s # ", setting_rows[id].name, (int)len, escaped);
     len = escape_text(escaped, sizeof(escaped), gl_slice_str(source->where), NULL);
     fprintf(out, "%.*s\n", (int)len, escaped);

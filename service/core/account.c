@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "service/auth/token.h"
-#include "service/core/core_priv.h"
+#include "service/core/library.h"
 
 struct sign_in { /* a password that is being checked */
     struct request *request;
@@ -174,13 +174,8 @@ void handle_token_create(struct request *request)
                 5, on_token_made, made);
 }
 
-static void on_tokens(void *ctx, enum gl_code code, const struct store_rows *rows)
+struct gl_token_info *tokens_of_rows(struct request *request, const struct store_rows *rows)
 {
-    struct request *request = ctx;
-    if (code != GL_OK) {
-        request_fail(request, code, "%s", gl_code_sentence(code));
-        return;
-    }
     size_t count = store_rows_count(rows);
     struct gl_token_info *tokens = gl_arena_alloc(&request->arena, (count + 1) * sizeof *tokens);
     for (size_t i = 0; i < count; i++) {
@@ -191,7 +186,15 @@ static void on_tokens(void *ctx, enum gl_code code, const struct store_rows *row
             tokens[i].expires = store_time(rows, i, 3);
         tokens[i].has_revoked = tokens[i].revoked = store_bool(rows, i, 4);
     }
-    struct gl_token_list_result result = {.tokens = tokens, .tokens_count = count};
+    return tokens;
+}
+
+static void on_tokens(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct request *request = ctx;
+    if (rows_failed(request, code, rows, NULL))
+        return;
+    struct gl_token_list_result result = {.tokens = tokens_of_rows(request, rows), .tokens_count = store_rows_count(rows)};
     request_reply(request, token_list, &result);
 }
 

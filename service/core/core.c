@@ -262,6 +262,11 @@ void core_set_limits(struct core *core, const struct core_limits *limits)
     core->limits = *limits;
 }
 
+void core_show_settings(struct core *core, const struct settings *settings)
+{
+    core->settings = settings;
+}
+
 const struct core_limits *core_get_limits(const struct core *core)
 {
     return &core->limits;

@@ -41,6 +41,8 @@ struct core_helpers {
     /* Is this the password behind stored (the text in the account's row)? stored empty: spends the same time and says no. */
     void (*check_password)(void *ctx, struct gl_slice stored, struct gl_slice password, void (*fn)(void *, enum gl_code, bool),
                            void *arg);
+    /* What to store for password: valid until fn returns, empty unless GL_OK. */
+    void (*hash_password)(void *ctx, struct gl_slice password, void (*fn)(void *, enum gl_code, struct gl_slice), void *arg);
     /* The places in text most like quote. */
     void (*nearest)(void *ctx, const struct gl_text *text, struct gl_slice quote,
                     void (*fn)(void *, enum gl_code, const struct gl_candidate *, size_t), void *arg);
@@ -56,6 +58,10 @@ void core_drain(struct core *core, void (*done)(void *),
 /* The time for that is over: what still waits is answered (store_down, unknown_outcome), and goodbye is said all the same. done is called soon. */
 void core_end_drain(struct core *core);
 void core_free(struct core **core);
+
+/* What admin.setting.list tells; lent, and read whenever somebody asks. Without: of none. */
+struct settings;
+void core_show_settings(struct core *core, const struct settings *settings);
 
 struct core_counts {
     size_t peers, signed_in, sessions, projects, appends_in_flight;

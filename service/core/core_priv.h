@@ -39,6 +39,8 @@ struct core {
     struct core_limits limits;
     struct core_helpers helpers;
     char *server_name;
+    const struct settings *settings; /* for administrators; NULL: none are told */
+    size_t askings;                  /* administer_ask.c: questions to all workers that have no answer yet */
     struct peer *peers;
     struct map sessions; /* id -> struct session */
     struct map projects; /* id -> struct project */

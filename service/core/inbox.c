@@ -1,6 +1,4 @@
 /* inbox.c - what one was told: a list, newest first, and the mark up to where it was read. Rows come into being with the ops themselves (tell.c). */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "service/core/library.h"
@@ -61,37 +59,16 @@ static void on_list(void *ctx, enum gl_code code, const struct store_rows *rows)
     }
     page_size_fini(&size);
     struct gl_inbox_list_result result = {.items = items, .items_count = taken, .unread = store_u64(rows, 0, UNREAD)};
-    if ((result.has_next = count > taken)) {
-        char next[24];
-        int len = snprintf(next, sizeof next, "%" PRIu64, items[taken - 1].item);
-        result.next = gl_slice_of(gl_arena_copy(&request->arena, gl_slice_of(next, (size_t)len)), (size_t)len);
-    }
+    if ((result.has_next = count > taken))
+        result.next = number_cursor_write(request, items[taken - 1].item);
     request_reply(request, inbox_list, &result);
-}
-
-static bool read_cursor(struct request *request, const struct gl_inbox_list_params *params, uint64_t *below)
-{
-    *below = INT64_MAX;
-    if (!params->has_cursor)
-        return true;
-    *below = 0;
-    for (size_t i = 0; i < params->cursor.len && i < 18; i++) {
-        const char digit = params->cursor.data[i];
-        if (digit < '0' || digit > '9')
-            break;
-        *below = *below * 10 + (uint64_t)(digit - '0');
-        if (i + 1 == params->cursor.len)
-            return true;
-    }
-    request_fail_at(request, GL_E_INVALID_PARAMS, "cursor", "cursor must be `next` of the page before, as it came");
-    return false;
 }
 
 void handle_inbox_list(struct request *request)
 {
     struct gl_inbox_list_params params = {0};
     uint64_t below;
-    if (!request_read(request, inbox_list, &params) || !read_cursor(request, &params, &below))
+    if (!request_read(request, inbox_list, &params) || !number_cursor_read(request, params.has_cursor, params.cursor, &below))
         return;
     size_t limit = params.has_limit && params.limit > 0 ? (size_t)params.limit : LIMIT_DEFAULT;
     request->user = (void *)(uintptr_t)limit;

@@ -1,4 +1,5 @@
 /* library.c - projects, members, the codebook and lists of documents: methods that read and write plain tables. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "service/core/library.h"
@@ -62,6 +63,31 @@ struct gl_slice cursor_write(struct request *request, struct gl_slice name, cons
     gl_buf_fini(&raw);
     gl_buf_fini(&text);
     return cursor;
+}
+
+bool number_cursor_read(struct request *request, bool has, struct gl_slice text, uint64_t *below)
+{
+    *below = INT64_MAX;
+    if (!has)
+        return true;
+    *below = 0;
+    for (size_t i = 0; i < text.len && i < 18; i++) {
+        const char digit = text.data[i];
+        if (digit < '0' || digit > '9')
+            break;
+        *below = *below * 10 + (uint64_t)(digit - '0');
+        if (i + 1 == text.len)
+            return true;
+    }
+    refuse_cursor(request);
+    return false;
+}
+
+struct gl_slice number_cursor_write(struct request *request, uint64_t number)
+{
+    char text[24];
+    const int len = snprintf(text, sizeof text, "%" PRIu64, number);
+    return gl_slice_of(gl_arena_copy(&request->arena, gl_slice_of(text, (size_t)len)), (size_t)len);
 }
 
 void page_size_init(struct page_size *size)

@@ -10,6 +10,7 @@
 #include "service/base/mem.h"
 #include "service/helper/job.h"
 
+_Static_assert(JOB_ANSWER_MAX >= PASSWORD_RECORD_MAX, "a record is an answer");
 enum { NICE = 5, OTHER_BYTES_MAX = 1 << 20 /* of a message, without the text */ };
 
 struct helper {
@@ -83,6 +84,13 @@ static bool check_password(struct helper *helper, const struct job_head *job, st
     return answer(helper, job, GL_OK, &fits, 1);
 }
 
+static bool hash_password(struct helper *helper, const struct job_head *job, struct gl_slice body)
+{
+    char record[PASSWORD_RECORD_MAX];
+    password_hash(body, record);
+    return answer(helper, job, GL_OK, record, strlen(record));
+}
+
 /* The text that has this SHA-256, moved to the front; NULL when it is not here. */
 static struct gl_text *find_text(struct helper *helper, const char *sha256)
 {
@@ -128,6 +136,7 @@ static bool do_job(struct helper *helper, const struct job_head *job, struct gl_
     switch (job->kind) {
     case JOB_PASSWORD: return check_password(helper, job, body);
     case JOB_NEAREST: return find_nearest(helper, job, body);
+    case JOB_HASH: return hash_password(helper, job, body);
     default: return false;
     }
 }

@@ -1,5 +1,5 @@
 /*
- * helper.h - the process that does what takes too long for a loop: checking passwords, searching approximately.
+ * helper.h - the process that does what takes too long for a loop: checking and hashing passwords, searching approximately.
  *
  * Owns      the texts that it searched last.
  * Thread    its own process; it does one job after the other and may block.

@@ -12,6 +12,7 @@
 enum { TICK_MS = 100, CLIENT_MAGIC = 0x68656c70 };
 
 typedef void (*password_fn)(void *, enum gl_code, bool);
+typedef void (*hash_fn)(void *, enum gl_code, struct gl_slice);
 typedef void (*nearest_fn)(void *, enum gl_code, const struct gl_candidate *, size_t);
 
 /* A text that jobs search, shared by those that wait for the same one. */
@@ -28,6 +29,7 @@ struct job {
     size_t body_len;
     struct text_copy *text; /* NULL: none */
     password_fn password_done;
+    hash_fn hash_done;
     nearest_fn nearest_done;
     void *arg;
     uint64_t due_ms;
@@ -110,6 +112,10 @@ static void call_back(const struct job *job, enum gl_code code, struct gl_slice 
 {
     if (job->head.kind == JOB_PASSWORD) {
         job->password_done(job->arg, code, !code && answer.len == 1 && answer.data[0] == 1);
+        return;
+    }
+    if (job->head.kind == JOB_HASH) {
+        job->hash_done(job->arg, code, answer);
         return;
     }
     struct gl_candidate candidates[JOB_CANDIDATES_MAX];
@@ -331,7 +337,7 @@ static void submit(struct helper_client *client, struct job *job)
     if (client->waiting >= client->limits.jobs || bytes > client->limits.job_bytes - client->waiting_bytes) {
         queue_put(&client->refused, job);
     } else {
-        queue_put(job->head.kind == JOB_PASSWORD ? &client->passwords : &client->searches, job);
+        queue_put(job->head.kind == JOB_NEAREST ? &client->searches : &client->passwords, job);
         client->waiting++;
         client->waiting_bytes += bytes;
         if (!client->is_ticking)
@@ -341,7 +347,7 @@ static void submit(struct helper_client *client, struct job *job)
     loop_timer_start(client->soon, 0, 0);
 }
 
-/* ---- the two jobs */
+/* ---- the three jobs */
 
 static void put_bytes(char **at, const void *data, size_t len)
 {
@@ -374,6 +380,15 @@ static void check_password(void *ctx, struct gl_slice stored, struct gl_slice pa
     put_counted(&at, stored);
     put_bytes(&at, password.data, password.len);
     job->password_done = fn;
+    submit(ctx, job);
+}
+
+static void hash_password(void *ctx, struct gl_slice password, hash_fn fn, void *arg)
+{
+    struct job *job = job_new(JOB_HASH, password.len, arg);
+    char *at = job->body;
+    put_bytes(&at, password.data, password.len);
+    job->hash_done = fn;
     submit(ctx, job);
 }
 
@@ -466,7 +481,8 @@ struct helper_client *helper_client_new(struct loop *loop, struct seat *seat, co
 
 struct core_helpers helper_client_core(struct helper_client *client)
 {
-    return (struct core_helpers){.ctx = client, .check_password = check_password, .nearest = nearest};
+    return (struct core_helpers){
+        .ctx = client, .check_password = check_password, .hash_password = hash_password, .nearest = nearest};
 }
 
 size_t helper_client_jobs(const struct helper_client *client)

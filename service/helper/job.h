@@ -7,13 +7,14 @@
  *   JOB_PASSWORD  uint32 length of the record, the record, the password      answer: one byte, 1 when it fits
  *   JOB_NEAREST   SHA-256 of the text, uint32 length of the quote, the quote, the text (left out when the helper has it already)
  *                                                                            answer: candidates, best first
+ *   JOB_HASH      the password                                               answer: the record to store
  */
 #ifndef JOB_H
 #define JOB_H
 
 #include "proto/model/text.h"
 
-enum job_kind { JOB_PASSWORD = 1, JOB_NEAREST };
+enum job_kind { JOB_PASSWORD = 1, JOB_NEAREST, JOB_HASH };
 struct job_head {
     uint32_t kind;
     uint32_t code; /* enum gl_code, in answers */

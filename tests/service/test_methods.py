@@ -59,6 +59,14 @@ class MethodCase(ServiceCase):
             "inbox.list": {"limit": 10, "unread": True}, "inbox.read": {"through": 0},
             "annotation.locate": {"annotation": self.annotation}, "session.leave": {"session": self.session},
             "session.presence": {"session": self.session, "start": 0, "end": 10, "selection_start": 2, "selection_end": 5, "annotation": self.annotation, "away": False},
+            "admin.account.list": {"limit": 10}, "admin.account.create": {"name": f"a {new_id()}", "admin": False},
+            "admin.account.update": {"account": "dora", "admin": False, "disabled": False}, "admin.token.list": {"account": "dora"},
+            "admin.token.create": {"account": "dora", "label": "for a test", "days": 1}, "admin.token.revoke": {"token": new_id()},
+            "admin.project.list": {"limit": 10}, "admin.project.create": {"name": "P " + new_id(), "owner": "dora"},
+            "admin.member.set": {"project": self.project, "account": "vera", "role": "viewer"},
+            "admin.session.list": {"project": self.project, "limit": 10}, "admin.session.mode": {"session": self.session, "mode": "shared"},
+            "admin.setting.list": {}, "admin.stats": {}, "admin.connection.list": {"account": "dora", "limit": 10},
+            "admin.connection.end": {"connection": new_id(), "reason": "for a test"}, "admin.audit.list": {"account": "dora", "action": "user", "limit": 10},
         }[method]
         if client and method == "session.page":
             client.join(self.session, pages=False)
@@ -73,16 +81,17 @@ class Parameters(MethodCase):
             self.assertLessEqual(set(self.good(method)), {field.name for field in row.params}, method)
 
     def test_each_wrong_parameter_is_named(self):
-        owner = self.connect("olga")
+        owner, admin = self.connect("olga"), self.connect("admin")
         tried = 0
         for method, row in WIRE.methods.items():
             if method == "hello":
                 continue
+            client = admin if row.role == "ADMIN" else owner
             for field in row.params:
                 for what, value in wrong_values(field):
-                    params = {**self.good(method, owner), field.name: value}
+                    params = {**self.good(method, client), field.name: value}
                     with self.subTest(method=method, field=field.name, what=what):
-                        error = owner.error(method, **params)
+                        error = client.error(method, **params)
                         self.assertError(error, "invalid_params")
                         self.assertRegex(error.data["path"], rf"^{field.name}(\[0\])?$")
                         tried += 1
@@ -140,8 +149,8 @@ class Answers(MethodCase):
         return result
 
     def test_every_answer_and_notice_has_the_form_of_the_table(self):
-        for method in WIRE.methods:
-            if method in ("hello", "token.revoke", "document.chunk", "document.commit"):
+        for method, row in WIRE.methods.items():
+            if method in ("hello", "token.revoke", "document.chunk", "document.commit") or row.role == "ADMIN":  # test_admin_methods.py has those
                 continue
             with self.subTest(method=method):
                 self.ask(self.olga, method, **self.good(method, self.olga))
@@ -432,6 +441,17 @@ class Rights(MethodCase):
         olga.call("member.set", project=self.project, account="dora", role="viewer")
         dora.wait_notice("session.notice", lambda it: it.get("role") == "viewer")
         self.assertError(dora.error("session.submit", session=self.session, ops=[create("claim", exact="Nobody")]), "forbidden")
+
+    def test_what_is_for_administrators_is_refused_to_everybody_else(self):
+        methods = [method for method, row in WIRE.methods.items() if row.role == "ADMIN"]
+        self.assertGreater(len(methods), 10)
+        for name in self.ORDER:
+            client = self.connect(name)
+            for method in methods:
+                error = client.error(method, **self.good(method))
+                self.assertError(error, "forbidden")
+                self.assertIn("admin", error.message)
+        self.assertEqual(self.server.sql("select count(*) from audit where action like 'connection.%'"), [["0"]])
 
     def test_admins_have_no_rights_in_projects_of_others(self):
         admin = self.connect("admin")

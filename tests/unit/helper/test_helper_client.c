@@ -222,6 +222,33 @@ START_TEST(check_password__says_whether_it_fits)
 }
 END_TEST
 
+static char hashed[PASSWORD_RECORD_MAX];
+
+static void password_hashed(void *arg, enum gl_code code, struct gl_slice answer)
+{
+    ck_assert_int_eq(code, GL_OK);
+    ck_assert_uint_lt(answer.len, sizeof hashed);
+    memcpy(hashed, answer.data, answer.len);
+    (void)arg;
+    if (!--awaited)
+        loop_stop(loop);
+}
+
+START_TEST(hash_password__gives_a_record_that_fits)
+{
+    struct outcome right = {0}, wrong = {0};
+    start_helper(0, main_real);
+    awaited++;
+    helpers.hash_password(helpers.ctx, GL_SLICE("a new one"), password_hashed, NULL);
+    wait_for_all();
+    check(&right, hashed, "a new one");
+    check(&wrong, hashed, "another one");
+    wait_for_all();
+    ck_assert(!right.code && right.fits);
+    ck_assert(!wrong.code && !wrong.fits);
+}
+END_TEST
+
 START_TEST(nearest__finds_what_the_model_finds)
 {
     struct outcome first = {0}, second = {0};
@@ -434,6 +461,7 @@ static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, check_password__says_whether_it_fits);
+    tcase_add_test(tests, hash_password__gives_a_record_that_fits);
     tcase_add_test(tests, nearest__finds_what_the_model_finds);
     tcase_add_test(tests, nearest__many_texts__each_is_searched_itself);
     tcase_add_test(tests, nearest__text_larger_than_a_socket_takes__arrives_whole);
