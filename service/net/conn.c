@@ -237,6 +237,13 @@ static void cut_off(struct conn *conn)
     conn_kill(conn);
 }
 
+/* What the kernel still has for it goes, too, instead of being sent again and again. */
+static void take_for_gone(struct conn *conn)
+{
+    socket_abandon(lws_get_socket_fd(conn->wsi));
+    conn_kill(conn);
+}
+
 static void sweep_silent(struct net_server *server, uint64_t now_ms)
 {
     struct conn *conn, *next;
@@ -248,7 +255,7 @@ static void sweep_silent(struct net_server *server, uint64_t now_ms)
         if (conn->is_paused)
             continue; /* we are not listening to it */
         if (silent_ms >= server->config.gone_ms)
-            conn_kill(conn);
+            take_for_gone(conn);
         else if (!conn->is_pinged)
             outgoing_ping(conn);
     }

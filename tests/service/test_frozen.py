@@ -238,6 +238,7 @@ class Frozen(Away):
 
     def test_only_what_appends_stands_still(self):
         """Reading goes on, so that requests come as far as an append, and are under way when it is given up. What became of them is settled afterwards."""
+        given_up_at_all = 0
         for methods in [[method] for method in self.WRITE] if AWAY_S else [self.WRITE]:
             asked = {method: self.prepared(method) for method in methods}
             frozen = [pid for pid, role in self.server.backends().items() if role == "append"]
@@ -245,16 +246,18 @@ class Frozen(Away):
                 os.kill(pid, signal.SIGSTOP)
             try:
                 answers = self.ask_all(asked)
-                # The worker soon has another connection: what a busy machine brings behind that is done on it.
+                # The worker soon has another connection: what is settled there in time, or comes behind that on a busy machine, is done on it.
                 given_up = {method: answer for method, answer in answers.items() if answer[0]}
-                self.assertTrue(given_up)
-                self.expect_errors(", ".join(methods), given_up)
+                if given_up:
+                    self.expect_errors(", ".join(methods), given_up)
+                given_up_at_all += len(given_up)
                 self.connect("vera").call("document.list")
             finally:
                 for pid in frozen:
                     os.kill(pid, signal.SIGCONT)
             for method, (client, params) in asked.items():
                 wait_until("it is accepted, or was", lambda: self.is_done(method, client, params), PATIENCE_S)  # pylint: disable=cell-var-from-loop
+        self.assertGreater(given_up_at_all, 0)
         self.assertEqual(self.server.check()[0], 0)
 
     def open_codebook(self):
