@@ -20,15 +20,21 @@ bool lg_base_is_same(const struct lg_view *a, const struct lg_view *b)
     return a->is_there && b->is_there && a->seq == b->seq && gl_hash_equal(&a->chain, &b->chain);
 }
 
-void lg_base_see(const struct gloss_session *session, struct lg_op *op)
+static bool has_chain(const struct gloss_session *session)
 {
-    bool is_chain = session->has_position && !(session->is_submit_only && session->was_joined);
-    op->view = (struct lg_view){.is_there = is_chain, .seq = session->seq, .chain = session->chain};
+    return session->has_position && !(session->is_submit_only && session->was_joined);
 }
 
+void lg_base_see(const struct gloss_session *session, struct lg_op *op)
+{
+    op->view = (struct lg_view){.is_there = has_chain(session), .seq = session->seq, .chain = session->chain};
+}
+
+/* A refusal that comes before the state is read takes nothing from what was known, unless it shows what nobody knows the log of. */
 void lg_base_keep(const struct gloss_session *session, struct lg_op *op)
 {
-    if (!session->doubt.is_there && !is_open(op)) {
+    bool is_as_before = !has_chain(session) && op->view.is_there && !json_object_get(op->error.data, "current");
+    if (!session->doubt.is_there && !is_open(op) && !is_as_before) {
         lg_base_see(session, op);
     }
 }

@@ -436,6 +436,52 @@ START_TEST(base__that_waited_on_disk__is_sent_as_it_is_over_the_same_log)
 }
 END_TEST
 
+/* It is refused while the pages of the state come, when the session has no place in the log of its own; then it is sent again. */
+START_TEST(base__of_what_was_refused_before_the_state_was_read__is_sent_as_it_is)
+{
+    char dir[64], annotation[GLOSS_ID], op[GLOSS_ID];
+    struct fake fake;
+    struct client ana;
+    struct gloss_pending pending;
+    make_dir(dir);
+    fake_start(&fake);
+    for (int i = 0; i < 6; i++) {
+        somebody(&fake, "first");
+    }
+    begin(&ana, &fake, dir, true);
+    client_join(&ana, NULL);
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED]);
+    gloss_annotation_id(gloss_annotation_at(ana.session, 0), annotation);
+    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"lose_request\"}");
+    json_t *change = json_pack("{s:s, s:s, s:s}", "kind", "annotation.update", "annotation", annotation, "note", "anas");
+    ck_assert_int_eq(gloss_submit_change(ana.session, change, NULL, op, client_on_result, &ana), 0);
+    json_decref(change);
+    WAIT_FOR(&ana, fake_count(&fake, "session.submit") == 1);
+    client_free(&ana);
+    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"no_answer\",\"method\":\"session.page\",\"times\":100}");
+    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"refuse\",\"method\":\"session.submit\",\"name\":\"forbidden\"}");
+    begin(&ana, &fake, dir, true);
+    choice = GLOSS_KEEP;
+    client_join(&ana, NULL);
+    WAIT_FOR(&ana, gloss_pending_at(ana.session, 0, &pending) && pending.state == GLOSS_PENDING_KEPT);
+    ck_assert_int_eq(pending.error->code, GLOSS_E_FORBIDDEN);
+    ck_assert_uint_eq(ana.seen[GLOSS_EV_SYNCED], 0);
+    client_free(&ana);
+    fake_do(&fake, "{\"do\":\"clear\"}");
+    begin(&ana, &fake, dir, true);
+    client_join(&ana, NULL);
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED] && gloss_session_is_proven(ana.session));
+    ck_assert(gloss_pending_at(ana.session, 0, &pending));
+    ck_assert_int_eq(json_integer_value(pending.base), 6);
+    ck_assert_int_eq(gloss_pending_send(ana.session, op), 0);
+    WAIT_FOR(&ana, strcmp(note_of(&ana, annotation), "anas") == 0);
+    ck_assert_uint_eq(asked, 0);
+    stop(&ana, &fake);
+    empty_dir(dir);
+    drop_dir(dir);
+}
+END_TEST
+
 /* Ana's edit is op 3, and its answer was lost; then the log was, but not as far as that. It waits to be sent, with another base. */
 static void lower_what_arrived(struct client *ana, struct fake *fake, const char *dir)
 {
@@ -620,6 +666,7 @@ RUN("lost", accepted__and_lost__is_told_one_by_one__and_sent_again_under_its_id,
     base__of_a_past_that_is_lost__is_not_sent_before_the_disk_has_the_other,
     base__that_waited_on_disk_while_the_log_went_back__overwrites_nothing,
     base__that_waited_on_disk__is_sent_as_it_is_over_the_same_log,
+    base__of_what_was_refused_before_the_state_was_read__is_sent_as_it_is,
     op__of_unknown_outcome_that_is_there_after_all__is_found_by_its_id,
     op__of_unknown_outcome_that_is_there_after_all__is_found_after_a_restart,
     op__of_unknown_outcome_that_is_there_after_all__is_found_in_a_journal_written_anew,
