@@ -138,6 +138,8 @@ static bool step_project(struct hold *hold)
         project_reload(project);
         return project->is_loading;
     }
+    if (project->not_before_ms > loop_now_ms(hold->core->loop))
+        return false; /* it could not be read: what is appended now would lose the fence again */
     struct part *part = part_from_project(project);
     if (part)
         append(hold, part);

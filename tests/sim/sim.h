@@ -30,6 +30,7 @@
     X(quit, "a client is killed, and comes back without its replica")                                                            \
     X(down, "the database is away")                                                                                              \
     X(lost_answer, "a worker's connection is lost before or after its append committed")                                         \
+    X(unread, "a question is not answered, though the database is there")                                                        \
     X(slow_store, "statements take long")                                                                                        \
     X(row_lock, "a stranger holds the lock of a stream's row")                                                                   \
     X(deaf, "notifications are lost, or only say that something moved")                                                          \

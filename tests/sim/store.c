@@ -22,11 +22,25 @@ uint64_t sim_ask_delay(void)
     return draw(DICE_STORE, 6) / 2;
 }
 
-/* Small questions overtake each other: what is answered last need not have been asked last. */
+static void cut_somebody(void *ctx, uint64_t arg)
+{
+    struct conn *conn = fault_may(FAULT_cut) ? wire_draw() : NULL;
+    (void)ctx;
+    (void)arg;
+    if (conn)
+        wire_cut(conn);
+}
+
+/* Small questions overtake each other: what is answered last need not have been asked last. And while a log is read, others come who know more of it. */
 static uint64_t on_the_way_back(const struct ask *ask)
 {
     if (ask->kind == ASK_QUERY && fault_hits(FAULT_slow_store, 60))
         return draw(DICE_STORE, 1000);
+    if (ask->kind == ASK_TAIL && fault_hits(FAULT_slow_store, 120)) {
+        if (fault_hits(FAULT_cut, 700))
+            world_at(draw(DICE_STORE, 200), cut_somebody, NULL, 0);
+        return draw(DICE_STORE, 600);
+    }
     return sim_ask_delay();
 }
 
@@ -146,7 +160,7 @@ void sim_ask_perform(void *ctx, uint64_t arg)
     } else if (ask->kind == ASK_HOLD) {
         sim_perform_hold(ask);
     } else {
-        if (db_is_away()) {
+        if (db_is_away() || fault_hits(FAULT_unread, 15)) {
             ask->code = GL_E_STORE_DOWN;
             SAW(reads_failed);
         } else {
