@@ -38,7 +38,7 @@ START_TEST(append__that_stands_still__keeps_its_own_session_only)
     store_mem_fault(bench.stores[0], FAULT_LATE, 1);
     uint64_t stuck = submit(ana, op_create("one", "harbour", NULL));
     for (int i = 0; i < 20; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "beside %d", i);
         uint64_t beside = send_other(0, op_create(name, "quay", NULL));
         loop_sim_run(bench.loop, i == 0 ? 25 : 1); /* the first one waits a little: most appends come to an end */
