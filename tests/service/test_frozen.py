@@ -66,7 +66,11 @@ class Away(MethodCase):
         if method == "hello":
             with open(self.server.tokens["ana"]) as file:
                 return None, {"token": file.read().strip()}  # on a connection that is made then: it must say so within hello_timeout_ms
-        client = self.connect("olga")
+        client = self.connect("admin" if WIRE.methods[method].role == "ADMIN" else "olga")
+        if method == "admin.token.revoke":
+            return client, {"token": client.call("admin.token.create", account="dora")["token"]}
+        if method == "admin.connection.end":
+            return client, {"account": "dora", "reason": "for a test"}
         if method == "codebook.policy":  # what it is already needs no append
             return client, {"project": self.project, "open": not client.call("codebook.get", project=self.project)["open"]}
         if method == "member.set":
