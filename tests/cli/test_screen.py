@@ -112,7 +112,8 @@ class Screen(CliCase):
         runs = [["help", verb.split("\t")[0]] for verb in verbs] + [
             ["help"], ["help", "exits"], ["help", "member", "add"], ["version"], ["servers"], ["ls"], ["info", "plain.md"], ["show", "plain.md"], ["show", "mixed.txt"],
             ["log", "plain.md"], ["log", "mixed.txt"], ["verify", "plain.md"], ["inbox"], ["sync"],
-            ["tag", "plain.md", "cautious", "--label", "claim", "--note", "n"]]
+            ["tag", "plain.md", "cautious", "--label", "claim", "--note", "n"],
+            *(["admin", what] for what in ("projects", "settings"))]
         for verb in verbs:  # those of a group that need no words
             verb = verb.split("\t")[0]
             if self.gloss("completion", "words", "--", verb, "list").out.startswith("list\t"):
@@ -121,7 +122,8 @@ class Screen(CliCase):
                    (["shwo"], 2), (["ls", "--projcet", "x"], 2), (["ls", "--project", "brief"], 0), (["edit", "00000000"], 2), (["ls", "--server", "server"], 2)]
         for columns in (40, 79, 200):
             for args, status in [(args, 0) for args in runs] + failing:
-                for line in self.terminal(*args, columns=columns, rows=9000, status=status).splitlines():
+                user = "admin" if args[0] == "admin" else "ana"
+                for line in self.terminal(*args, user=user, columns=columns, rows=9000, status=status).splitlines():
                     words = SGR.sub("", line).strip()
                     fits = columns_of(line) <= columns or TOKEN.match(words) or TOKEN.match(words.partition(" ")[2].strip())  # a hash or an id stays whole
                     self.assertTrue(fits, f"{args} at {columns}: {columns_of(line)} {line!r}")
