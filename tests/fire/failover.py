@@ -206,11 +206,12 @@ class Reader:
     def replica(self):
         return self.client.replicas[self.session]
 
+    def is_told(self):
+        return any(name == "session.notice" and params["session"] == self.session and params["what"] == "rejoin" for name, params in self.client.notices)
+
     def wait_told(self):
         """Until he is told that what he has is of no use."""
-        def is_new(params):
-            return params["session"] == self.session and params["what"] == "rejoin"
-        self.client.wait_notice("session.notice", is_new)
+        support.wait_until("he is told to join anew", self.is_told)
         before = self.replica
         try:
             self.client.join(self.session, before=before)
@@ -257,7 +258,7 @@ def asynchronous(workers):
             with Client(server, "cora") as cora:  # she has nothing of before, and writes at once: the same seqs, another chain
                 support.wait_until("it takes ops again", lambda: took(cora, session))
                 write(cora, session, BEHIND + 5, label="new label", start=50)
-                for reader in readers:
+                for reader in readers[:-1]:
                     reader.wait_told()
                 seq = cora.call("document.get", document=readers[0].replica.document)["document"]["seq"]
                 for reader in readers[:-1]:
@@ -266,7 +267,13 @@ def asynchronous(workers):
                 places = [reader.replica.place() for reader in readers[:-1]]
                 expect(all(place == places[0] for place in places), f"not the same: {places}")
                 expect(all(reader.resyncs == 1 for reader in readers[:-1]), "somebody went on from what is not there any more")
-                expect(readers[-1].resyncs == 0, "nothing of this session was lost, and still it was read anew")
+                unhurt = readers[-1]  # he is told if his worker had known of what the project lost
+                last = write(cora, other, 1)[1][0]["seq"]
+                support.wait_until("he is told of what is new, or to join anew", lambda: unhurt.replica.place()["seq"] >= last or unhurt.is_told())
+                if unhurt.is_told():
+                    unhurt.wait_told()
+                unhurt.client.wait_seq(other, last)
+                expect(unhurt.resyncs == 0, "nothing of this session was lost, and still it was read anew")
                 known = {op["op"] for op in read_all(server, session, seq).ops}
                 expect(not any(op["id"] in known for op in lost), "what was lost is there")
                 again = cora_or_ana(server, session, lost)
