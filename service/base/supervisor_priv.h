@@ -44,7 +44,7 @@ struct supervisor {
     struct worker_child *workers; /* one a seat */
     bool is_restarting;
     size_t restart_at;      /* the worker that is being replaced */
-    uint64_t restart_by_ms; /* its successor must be ready; 0: none was started yet */
+    uint64_t restart_by_ms; /* its successor must be ready; 0: none was started yet; UINT64_MAX: it is */
     struct child *keepers;
     struct pollfd *polls; /* the signalfd, then the workers' control sockets */
     struct beat_line *beats;

@@ -63,6 +63,7 @@ static void change_over(struct supervisor *sup, struct worker_child *old, struct
     successor->is_wanted = true;
     old->is_wanted = false;
     old->leave_by_ms = now + sup->plan->move_ms + sup->plan->drain_ms;
+    sup->restart_by_ms = UINT64_MAX; /* what is waited for now has a deadline of its own */
     if (old->child.pid)
         kill(old->child.pid, SIGUSR2);
     else

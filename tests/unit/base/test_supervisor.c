@@ -427,31 +427,30 @@ START_TEST(supervisor__worker_that_does_not_end__is_killed_after_the_drain_time)
 }
 END_TEST
 
-START_TEST(supervisor__asked_twice_to_end__does_not_wait)
+/* Who is asked so often passes it on each time but the last, and then kills. */
+static void ask_to_end(int signal_number, int times)
 {
-    plan.drain_ms = 60000;
     script->ignores_term = true;
     start();
     await(READY);
-    kill(supervisor, SIGINT);
-    await(TERMINATED);
-    kill(supervisor, SIGINT);
+    for (int i = 1; i < times; i++) {
+        kill(supervisor, signal_number);
+        await(TERMINATED);
+    }
+    kill(supervisor, signal_number);
     ck_assert_int_eq(finish(), 1);
+}
+
+START_TEST(supervisor__asked_twice_to_end__does_not_wait)
+{
+    ask_to_end(SIGINT, 2);
 }
 END_TEST
 
 START_TEST(supervisor__told_to_hurry__passes_it_on__and_kills_the_third_time)
 {
     plan.move_ms = 60000;
-    script->ignores_term = true;
-    start();
-    await(READY);
-    for (int i = 0; i < 2; i++) {
-        kill(supervisor, SIGTERM);
-        await(TERMINATED);
-    }
-    kill(supervisor, SIGTERM);
-    ck_assert_int_eq(finish(), 1);
+    ask_to_end(SIGTERM, 3);
 }
 END_TEST
 
@@ -521,6 +520,21 @@ START_TEST(supervisor__successor_that_does_not_get_ready__is_killed)
         poll(NULL, 0, 10);
     ck_assert_int_eq(kill(first.pid, 0), 0);
     ck_assert_int_eq(stop(), 0);
+}
+END_TEST
+
+/* The successor's time is over long since, and it was in time: a supervisor that counted it still would never wait again. */
+START_TEST(supervisor__whose_old_worker_takes_its_time_to_go__waits_for_that)
+{
+    struct worker_child seats[] = {{.child.pid = fork(), .is_wanted = true}, {.is_ready = true}};
+    if (seats[0].child.pid == 0)
+        for (;;)
+            pause();
+    struct supervisor sup = {.plan = &plan, .seats = 2, .workers = seats, .is_restarting = true, .restart_by_ms = 1000};
+    supervisor_restart_look(&sup, 900);
+    ck_assert(seats[1].is_wanted);
+    ck_assert_uint_eq(supervisor_restart_due(&sup, 2500), 2500);
+    ck_assert_int_eq(waitpid(seats[0].child.pid, NULL, 0), seats[0].child.pid); /* of being told to go */
 }
 END_TEST
 
@@ -612,6 +626,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, supervisor__restart__replaces_one_after_the_other__and_nobody_goes_before_his_successor_is_ready);
     tcase_add_test(tests, supervisor__successor_that_fails__changes_nothing);
     tcase_add_test(tests, supervisor__successor_that_does_not_get_ready__is_killed);
+    tcase_add_test(tests, supervisor__whose_old_worker_takes_its_time_to_go__waits_for_that);
     tcase_add_test(tests, supervisor__hangup__is_passed_on_to_every_worker);
     tcase_add_test(tests, supervisor__helper_that_is_killed__is_replaced_and_its_worker_gets_the_new_one);
     tcase_add_test(tests, supervisor__worker_that_dies__takes_its_helpers_along_and_gets_new_ones);
