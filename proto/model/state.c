@@ -243,6 +243,7 @@ static enum gl_code apply_changes(struct gl_state *state, const struct gl_op *op
     }
     for (size_t i = 0; i < changes.count; i++) {
         if (code == GL_OK) {
+            gl_annotation_put_away(changes.after[i]);
             put(state, changes.after[i]);
         }
         gl_annotation_unref(&changes.after[i]);

@@ -278,19 +278,19 @@ bool deliver_pump(struct subscription *subscription)
 
 /* ---- pages */
 
-static bool stands_in(const struct gl_annotation *annotation, const struct page_range *range)
+static bool stands_in(struct gl_annotation *annotation, const struct page_range *range)
 {
     struct gl_span spans[GL_SPANS_MAX];
     if (annotation->begin_cp >= range->end_cp || annotation->end_cp <= range->begin_cp)
         return false;
     if (annotation->span_count == 1)
         return true;
-    size_t count = gl_annotation_spans(annotation, spans, GL_SPANS_MAX);
-    for (size_t i = 0; i < count; i++) {
-        if (spans[i].begin_cp < range->end_cp && spans[i].end_cp > range->begin_cp)
-            return true;
-    }
-    return false;
+    bool is_there = false;
+    const size_t count = gl_annotation_spans(annotation, spans, GL_SPANS_MAX);
+    for (size_t i = 0; i < count && !is_there; i++)
+        is_there = spans[i].begin_cp < range->end_cp && spans[i].end_cp > range->begin_cp;
+    gl_annotation_put_away(annotation);
+    return is_there;
 }
 
 /* The records of one page, where they are. */

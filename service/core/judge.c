@@ -377,8 +377,9 @@ static enum gl_code accept_redact(struct trial *trial, json_t *effects)
         gl_uuid id;
         if (!gl_uuid_parse(gl_slice_str(text), &id))
             return GL_E_INTERNAL;
-        code = gl_annotation_apply(judge_find(view, &id), &id, json_object_get(effect, "set"), &trial->ask->account, seq, &after,
-                                   trial->err);
+        const struct gl_annotation *before = judge_find(view, &id);
+        code = gl_annotation_apply(before, &id, json_object_get(effect, "set"), &trial->ask->account, seq, &after, trial->err);
+        judge_put_away(view, before);
         if (code == GL_OK)
             judge_put(view, after);
     }
@@ -452,6 +453,7 @@ enum gl_code judge(struct judge_view *view, const struct judge_ask *ask, struct 
     code = try_change(&trial, verdict->kind);
     if (code == GL_OK)
         code = accept(&trial, verdict);
+    judge_put_away(view, trial.before);
     json_decref(trial.set);
     json_decref(trial.prev);
     json_decref(trial.conflicts);

@@ -26,6 +26,8 @@ void trial_add_conflict(struct trial *trial, const char *field, const gl_uuid *a
 
 /* What a refusal says of an annotation that was deleted: as it is now, by whom, with which op. */
 json_t *judge_deleted(const struct gl_annotation *annotation);
+/* Its record was read as an object. Of what stands in the state for long only the bytes stay; of what the view has made something may be lent. */
+void judge_put_away(const struct judge_view *view, const struct gl_annotation *annotation);
 /* Something else than these members: refused, with its path. */
 enum gl_code judge_only_members(const json_t *change, const char *const *names, struct gl_err *err) GL_MUST_USE;
 enum gl_code judge_refuse_stale(struct trial *trial); /* for the first of its conflicts */

@@ -184,6 +184,7 @@ static enum gl_code redact_one(struct redaction *redaction, const gl_uuid *id)
     json_decref(trial->set);
     json_decref(trial->prev);
     trial->set = trial->prev = NULL;
+    judge_put_away(trial->view, trial->before);
     return code;
 }
 

@@ -20,6 +20,7 @@ static enum gl_code check_named(struct trial *trial, const gl_uuid *id, const ch
     if (!named->is_deleted || MUTATION(reply_to_deleted))
         return GL_OK;
     *trial->data = judge_deleted(named);
+    judge_put_away(trial->view, named);
     return gl_fail_at(trial->err, GL_E_GONE, member, "the annotation was deleted; restore it first");
 }
 
@@ -137,10 +138,11 @@ struct newest {
 };
 
 /* When the reply came, or came back. */
-static void look_at(struct newest *newest, const struct gl_annotation *reply)
+static void look_at(struct newest *newest, const struct judge_view *view, const struct gl_annotation *reply)
 {
     uint64_t seq = reply->changed_seq > reply->created_seq ? gl_annotation_field_seq(reply, "deleted") : 0;
     const gl_uuid author = seq ? gl_annotation_field_author(reply, "deleted") : reply->creator;
+    judge_put_away(view, reply);
     if (seq == 0)
         seq = reply->created_seq;
     if (reply->is_deleted || seq <= newest->ask->base + 3u * MUTATION(late_reply_not_seen) || seq <= newest->seq ||
@@ -178,10 +180,10 @@ void judge_depend_on_replies(struct trial *trial)
     struct newest newest = {.ask = trial->ask};
     const struct gl_annotation *at = gl_state_find(view->state, &trial->id);
     for (; at && (at = next_below(view->state, &trial->id, at)); view->steps++)
-        look_at(&newest, judge_find(view, &at->id));
+        look_at(&newest, view, judge_find(view, &at->id));
     for (size_t i = 0; (at = judge_made(view, &i)); view->steps++)
         if (is_below(view, &trial->id, at))
-            look_at(&newest, at);
+            look_at(&newest, view, at);
     if (newest.seq > 0)
         trial_add_conflict(trial, "replies", &newest.author, newest.seq);
 }

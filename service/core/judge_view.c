@@ -66,6 +66,13 @@ struct gl_annotation *judge_find(const struct judge_view *view, const gl_uuid *i
     return changed ? changed : gl_state_find(view->state, id);
 }
 
+void judge_put_away(const struct judge_view *view, const struct gl_annotation *annotation)
+{
+    struct gl_annotation *here = annotation ? gl_state_find(view->state, &annotation->id) : NULL;
+    if (here && here == annotation)
+        gl_annotation_put_away(here);
+}
+
 size_t judge_touched(const struct judge_view *view, struct gl_annotation **out)
 {
     size_t count = 0;

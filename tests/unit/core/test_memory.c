@@ -1,4 +1,5 @@
 /* Sessions in memory: one account has its share, the worker has a ceiling, and nobody loses a session that somebody has joined. */
+#include "service/core/core_priv.h"
 #include "tests/unit/core/two_people.h"
 
 #define SHARE 2
@@ -232,10 +233,58 @@ START_TEST(session__read_anew_while_all_are_compared__is_not_compared)
 }
 END_TEST
 
+/* ---- an annotation is its bytes; an object of it is several times as large, and not counted */
+
+static size_t objects_in_memory(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < bench.workers; i++) {
+        struct session *session;
+        for (size_t at = 0; (session = map_next(&bench.cores[i]->sessions, &at));)
+            for (size_t k = 0; k < session->state->count; k++)
+                count += session->state->items[k]->tree != NULL;
+    }
+    return count;
+}
+
+START_TEST(records__that_were_read_to_judge__are_bytes_again)
+{
+    submit(ana, op_create("one", "harbour", NULL));
+    submit(ana, op_update("noted", json_integer(1), "one", "note", json_string("for @ben, and @ana"))); /* ben's worker follows */
+    ck_assert_uint_eq(objects_in_memory(), 0);
+    submit(ben, op_reply("two", "one", "no"));
+    expect_error(ben, submit(ben, op_update("late", json_integer(1), "one", "note", json_string("other"))), 0, "stale");
+    expect_error(ana, submit(ana, op_delete("unread", json_integer(2), "one")), 0, "stale");
+    ck_assert_uint_eq(objects_in_memory(), 0);
+    submit(ben, op_delete("gone", json_integer(3), "two"));
+    expect_error(ana, submit(ana, op_reply("three", "two", "why?")), 0, "gone");
+    expect_error(ana, submit(ana, op_delete("again", json_integer(4), "two")), 0, "gone");
+    ck_assert_uint_eq(objects_in_memory(), 0);
+}
+END_TEST
+
+START_TEST(records__of_several_pieces__are_found_by_their_places)
+{
+    char session[GL_UUID_TEXT + 1];
+    gl_uuid_format(db_session(bench.db), session);
+    json_t *op = op_create("one", "harbour", NULL);
+    json_array_append_new(json_object_get(json_object_get(json_object_get(op, "change"), "target"), "spans"),
+                          json_pack("{s:s}", "exact", "Ships"));
+    submit(ana, op);
+    for (int start = 4; start <= 40; start += 18) { /* in the first piece, between them, in the second */
+        const json_t *page =
+            client_result(ana, client_send(ana, "session.page",
+                                           json_pack("{s:s, s:i, s:i}", "session", session, "start", start, "end", start + 4)));
+        ck_assert_uint_eq(json_array_size(json_object_get(page, "records")), start != 22);
+    }
+    ck_assert_uint_eq(objects_in_memory(), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core, sessions in memory");
-    TCase *share = tcase_create("share"), *ceiling = tcase_create("ceiling");
+    TCase *share = tcase_create("share"), *ceiling = tcase_create("ceiling"), *two = tcase_create("two workers");
     tcase_add_checked_fixture(share, setup_share, teardown);
     tcase_add_test(share, account__that_has_joined_its_share__is_refused_until_it_leaves_one);
     tcase_add_test(share, account__on_two_connections__has_one_share);
@@ -252,5 +301,9 @@ int main(void)
     tcase_add_test(ceiling, account__with_a_large_session__has_no_second_one);
     tcase_add_test(ceiling, refusal__names_the_limit_that_it_is_for);
     suite_add_tcase(suite, ceiling);
+    tcase_add_checked_fixture(two, setup_two, teardown);
+    tcase_add_test(two, records__that_were_read_to_judge__are_bytes_again);
+    tcase_add_test(two, records__of_several_pieces__are_found_by_their_places);
+    suite_add_tcase(suite, two);
     return run_suite(suite);
 }
