@@ -8,8 +8,10 @@ struct join {
     struct request *request;
     struct gl_session_join_params params;
     struct session *session;
-    bool has_role_now; /* asked for once more, after it had waited */
+    unsigned roles_asked; /* once more, because it had waited */
 };
+
+#define ROLES_ASKED_MAX 3
 
 static void finish(struct join *join)
 {
@@ -67,9 +69,7 @@ static void subscribe(struct join *join, uint64_t cursor, const gl_hash *chain)
     }
     enum gl_role role = joined ? joined->role : request->role;
     const uint64_t told = joined && joined->is_live ? joined->project_cursor : project_cursor(peer, session->project);
-    if (joined)
-        subscription_end(joined); /* joined again: from the new place, and what was not answered yet waits for that */
-    if (!peer->is_closed && peer->subscription_count >= peer->core->limits.sessions) {
+    if (!joined && !peer->is_closed && peer->subscription_count >= peer->core->limits.sessions) {
         struct gl_err err = {0};
         gl_fail_at(&err, GL_E_LIMIT, "session",
                    "%zu sessions are joined on this connection, and no more may be; leave one, then join this one",
@@ -78,6 +78,8 @@ static void subscribe(struct join *join, uint64_t cursor, const gl_hash *chain)
         finish(join);
         return;
     }
+    if (joined)
+        subscription_end(joined); /* joined again: from the new place, and what was not answered yet waits for that */
     if (!peer->is_closed) {
         struct subscription *subscription = subscription_new(peer, session, role);
         subscription->is_live = !join->params.has_live || join->params.live;
@@ -85,8 +87,6 @@ static void subscribe(struct join *join, uint64_t cursor, const gl_hash *chain)
         subscription->cursor_chain = *chain;
         subscription->project_cursor = told;
         presence_enter(subscription);
-        if (request->scope.epoch > 0 && request->scope.epoch < session->project->epoch)
-            project_refresh_account(session->project, &request->account); /* the role is from before the last change */
     }
     if (!peer->is_closed)
         peer_pump_later(peer);
@@ -138,17 +138,58 @@ static void compare_chain(struct join *join, const gl_hash *chain)
         subscribe(join, join->params.since, chain);
 }
 
+/* Rights changed while it waited, for the session or for the store: nobody is let in by the one they had. */
+static bool is_role_old(const struct join *join)
+{
+    const struct request *request = join->request;
+    return !subscription_find(request->peer, &join->session->id) && request->scope.epoch < join->session->project->epoch;
+}
+
+static void on_current(void *ctx, enum gl_code code, struct session *session);
+
+static void on_role_now(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct join *join = ctx;
+    struct request *request = join->request;
+    if (code == GL_OK &&
+        (store_rows_count(rows) == 0 || !gl_role_parse(store_text(rows, 0, 1), &request->role) || request->role < GL_VIEWER))
+        code = GL_E_NOT_FOUND;
+    if (code == GL_OK && join->session->phase == SESSION_FAILED)
+        code = GL_E_RESYNC;
+    if (code != GL_OK) {
+        request_fail_at(request, code, request->method->scope_param, "%s", gl_code_sentence(code));
+        finish(join);
+        return;
+    }
+    request->scope.epoch = store_u64(rows, 0, 3);
+    on_current(join, GL_OK, join->session);
+}
+
+/* And then all over. */
+static void ask_role(struct join *join)
+{
+    if (join->roles_asked++ == ROLES_ASKED_MAX) {
+        request_fail(join->request, GL_E_BUSY, "rights change faster than they can be read here; join again");
+        finish(join);
+        return;
+    }
+    store_query(join->session->core->store, STORE_Q_role_of_project, &join->request->account,
+                (struct store_param[]){P_UUID(join->session->project->id)}, 1, on_role_now, join);
+}
+
 static void on_old_chain(void *ctx, enum gl_code code, const struct store_tail *tail)
 {
     struct join *join = ctx;
     if (code == GL_OK && join->session->phase == SESSION_FAILED)
         code = GL_E_RESYNC;
-    if (code == GL_OK) {
+    if (code != GL_OK) {
+        request_fail(join->request, code, "%s", gl_code_sentence(code));
+        finish(join);
+    } else if (is_role_old(join)) {
+        ask_role(join);
+    } else {
         compare_chain(join, &tail->chain_before);
-        return;
     }
-    request_fail(join->request, code, "%s", gl_code_sentence(code));
-    finish(join);
 }
 
 static void join_since(struct join *join)
@@ -178,44 +219,14 @@ static void join_since(struct join *join)
     }
 }
 
-static void on_current(void *ctx, enum gl_code code, struct session *session);
-
-static void on_role_now(void *ctx, enum gl_code code, const struct store_rows *rows)
-{
-    struct join *join = ctx;
-    struct request *request = join->request;
-    if (code == GL_OK &&
-        (store_rows_count(rows) == 0 || !gl_role_parse(store_text(rows, 0, 1), &request->role) || request->role < GL_VIEWER))
-        code = GL_E_NOT_FOUND;
-    if (code == GL_OK && join->session->phase == SESSION_FAILED)
-        code = GL_E_RESYNC;
-    if (code != GL_OK) {
-        request_fail_at(request, code, request->method->scope_param, "%s", gl_code_sentence(code));
-        finish(join);
-        return;
-    }
-    request->scope.epoch = store_u64(rows, 0, 3);
-    join->has_role_now = true;
-    on_current(join, GL_OK, join->session);
-}
-
-/* Rights changed while it waited for the session: nobody is let in by the one they had. */
-static bool must_ask_role(const struct join *join)
-{
-    const struct request *request = join->request;
-    return !subscription_find(request->peer, &join->session->id) && !join->has_role_now &&
-           request->scope.epoch < join->session->project->epoch;
-}
-
 static void on_current(void *ctx, enum gl_code code, struct session *session)
 {
     struct join *join = ctx;
     if (code != GL_OK) {
         request_fail(join->request, code, "%s", gl_code_sentence(code));
         finish(join);
-    } else if (must_ask_role(join)) {
-        store_query(session->core->store, STORE_Q_role_of_project, &join->request->account,
-                    (struct store_param[]){P_UUID(session->project->id)}, 1, on_role_now, join);
+    } else if (is_role_old(join)) {
+        ask_role(join);
     } else if (join->params.has_since) {
         join_since(join);
     } else {

@@ -128,7 +128,7 @@ void store_mem_tail_now(void *ctx)
         tail.ops[tail.count] = tail_op(&log->ops[q->after + tail.count]);
         tail.count++;
     }
-    enum gl_code code = store_mem_may_read(q);
+    enum gl_code code = q->head > 0 ? GL_OK : store_mem_may_read(q);
     ((store_tail_fn)(uintptr_t)q->fn)(q->ctx, code, code == GL_OK ? &tail : NULL);
     mem_free(&tail.ops);
     mem_free(&q);
@@ -147,7 +147,8 @@ void store_tail_read(struct store *store, const gl_uuid *account, const gl_uuid 
     }
     store->holds_tail = false;
     store->late_tail = question;
-    question->head = db_log_of(store->db, stream)->head;
+    if (store_mem_may_read(question) == GL_OK)
+        question->head = db_log_of(store->db, stream)->head;
 }
 
 static void project_now(void *ctx)

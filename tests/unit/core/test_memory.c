@@ -56,6 +56,17 @@ START_TEST(account__that_has_joined_its_share__is_refused_until_it_leaves_one)
 }
 END_TEST
 
+START_TEST(session__joined_already__is_joined_again_whatever_the_limit_has_become)
+{
+    struct core_limits limits = *core_get_limits(bench.cores[0]);
+    join(ana, 0);
+    limits.sessions = 1;
+    core_set_limits(bench.cores[0], &limits);
+    join(ana, 0);
+    expect_refusal(ana, ask(ana, "session.join", 1), "limit");
+}
+END_TEST
+
 START_TEST(account__on_two_connections__has_one_share)
 {
     struct client *again = client_new(&bench, 0, "ana", GL_CURATOR);
@@ -287,6 +298,7 @@ int main(void)
     TCase *share = tcase_create("share"), *ceiling = tcase_create("ceiling"), *two = tcase_create("two workers");
     tcase_add_checked_fixture(share, setup_share, teardown);
     tcase_add_test(share, account__that_has_joined_its_share__is_refused_until_it_leaves_one);
+    tcase_add_test(share, session__joined_already__is_joined_again_whatever_the_limit_has_become);
     tcase_add_test(share, account__on_two_connections__has_one_share);
     tcase_add_test(share, account__beyond_its_share__costs_others_nothing);
     tcase_add_test(share, session__whose_account_left__is_charged_to_one_that_stays);

@@ -115,6 +115,31 @@ START_TEST(join__that_waited_while_the_right_went__is_refused_for_that)
 }
 END_TEST
 
+/* What it has seen last is not in memory any more, and reading it takes its time. */
+START_TEST(join__whose_right_went_while_the_log_was_read__is_refused_for_that)
+{
+    struct core_limits limits = bench_limits();
+    limits.recent_ops = 1;
+    teardown();
+    setup_with(1, &limits);
+    struct client *cem = client_new(&bench, 0, "cem", GL_VIEWER);
+    submit(ana, op_create("one", "harbour", NULL));
+    json_t *chain = json_object_get(json_object_get(client_notice(ana, "session.ops", 0), "params"), "chain");
+    submit(ana, op_create("two", "quay", NULL));
+    submit(ana, op_create("three", "Ships", NULL));
+    loop_sim_run(bench.loop, 600);
+    store_mem_hold_tail(bench.stores[0]);
+    uint64_t join = client_join(cem, json_pack("{s:i, s:O}", "since", 1, "chain", chain));
+    ck_assert_ptr_null(client_answer(cem, join));
+    db_set_role(bench.db, &cem->account, GL_NOBODY);
+    loop_sim_run(bench.loop, 1000);
+    store_mem_answer(bench.stores[0]);
+    loop_sim_run(bench.loop, 100);
+    expect_refusal(cem, join, "not_found");
+    client_free(&cem);
+}
+END_TEST
+
 START_TEST(roles__that_cannot_be_read__are_asked_for_again_without_haste_and_nothing_is_judged_meanwhile)
 {
     db_set_role(bench.db, &ben->account, GL_VIEWER);
@@ -254,6 +279,7 @@ int main(void)
     tcase_add_test(one, op_in_flight__when_the_role_is_lost__is_not_judged_again_with_the_old_one);
     tcase_add_test(one, role__lost_while_the_session_is_being_loaded__is_noticed);
     tcase_add_test(one, join__that_waited_while_the_right_went__is_refused_for_that);
+    tcase_add_test(one, join__whose_right_went_while_the_log_was_read__is_refused_for_that);
     tcase_add_test(one, roles__that_cannot_be_read__are_asked_for_again_without_haste_and_nothing_is_judged_meanwhile);
     tcase_add_test(one, refusal__when_the_log_cannot_be_asked__waits);
     tcase_add_test(one, join__when_the_log_cannot_be_read__is_answered_in_time);
