@@ -53,7 +53,7 @@ static void run_server(int in, int out)
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     unsetenv("LD_PRELOAD");
-    execl(python, python, script, folder, (char *)NULL);
+    execl(python, python, "-B", script, folder, (char *)NULL);
     _exit(127);
 }
 
