@@ -23,9 +23,9 @@ struct lg_transport;
 
 enum lg_event_type { LG_UP, LG_MESSAGE, LG_DOWN };
 
-/* Why a connection ended, or did not begin: data.reason of the error that the program sees. */
 #define LG_CLOSE_KICKED 4001 /* PROTOCOL, "Connection": not to come back by oneself */
 
+/* Why a connection ended, or did not begin: data.reason of the error that the program sees. */
 enum lg_reason {
     LG_NO_SUCH_HOST, /* "no_such_host" */
     LG_REFUSED,      /* nothing listens there */

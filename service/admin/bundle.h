@@ -26,7 +26,6 @@ struct bundle_out {
     uint64_t time_s;  /* of all members */
     uint64_t bytes;
     gl_hash chain;
-    bool is_flawed;
 };
 void bundle_out_init(struct bundle_out *out, int fd, const char *path, uint64_t time_s);
 enum gl_code bundle_put(struct bundle_out *out, const char *name, struct gl_slice content, struct gl_err *err) GL_MUST_USE;
