@@ -1,5 +1,5 @@
 /*
- * group_priv.h - one append: what was judged for each stream, and what becomes of it. Between writer.c, group_session.c and project.c.
+ * group_priv.h - one append: what was judged for each stream, and what becomes of it. Between writer.c, group_*.c, part.c and project.c.
  *
  * Owns      a part owns the waiting ops that it took from its session until they are settled or given back, and all memory that its stream's rows
  *           point to.
@@ -68,7 +68,6 @@ void part_commit(struct part *part);    /* it is durable: applies, delivers, set
 void part_give_back(struct part *part); /* nothing was written: the ops wait again, in their order */
 void part_found(struct part *part);     /* some were in the log: remembers them, gives all back */
 void part_fail(struct part *part);      /* the database refused it: so are the ops */
-void part_free(struct part *part);
 /* Memory knows the newest op ids only. Before an op is refused that it does not know, the log is asked: true when that is under way, and everything
  * waits again (lookup.c). */
 bool part_must_look_up(struct part *part);
@@ -82,6 +81,25 @@ const struct judge_words *words_now(const struct session *session, struct waitin
 struct judge_words *words_left(const struct judge_words *words, const struct append_erased *erased, size_t count);
 void words_free(struct judge_words **words);
 void words_set_aside(struct session *session); /* what waits behind an op of the same account that stands aside */
+/* ---- group_refer.c: what an op refers to. Of its base and its label the question for the judge; of one that was sent before its outcome. */
+struct wanted {           /* a term that would have to be made first */
+    struct gl_slice name; /* empty: none */
+    enum gl_term_kind kind;
+    gl_uuid asker;
+};
+struct tried *part_find_tried(struct part *part, const gl_uuid *id); /* earlier in this group, or NULL */
+enum gl_code part_resolve_base(struct part *part, const struct waiting_op *op, struct judge_ask *ask,
+                               struct gl_err *err) GL_MUST_USE;
+enum gl_code part_resolve_label(const struct part *part, const struct waiting_op *op, struct judge_ask *ask,
+                                struct wanted *wanted, struct gl_err *err) GL_MUST_USE;
+void op_settle_repetition(const struct waiting_op *op, const gl_hash *request_hash, const gl_uuid *account, uint64_t seq,
+                          struct op_outcome *outcome);
+void op_name_annotation(const struct waiting_op *op,
+                        struct op_outcome *outcome); /* that it had made or changed, as far as it says itself */
+
+/* ---- part.c */
+void part_free(struct part *part);
+void part_drop_rows(struct part *part, size_t keep); /* those behind the first so many, and what they tell and erase */
 /* Adds a row: takes payload's bytes, draws the salt, moves the chain. GL_E_TOO_LARGE when the payload hit its ceiling; then nothing was added. */
 enum gl_code part_push_row(struct part *part, struct append_op *row, struct gl_buf *payload, gl_hash *chain);
 struct gl_slice logged_row(const struct append_op *row); /* owned */

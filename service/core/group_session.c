@@ -3,193 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "service/base/random.h"
 #include "service/core/group_priv.h"
 
-/* ---- rows */
-
-enum gl_code part_push_row(struct part *part, struct append_op *row, struct gl_buf *payload, gl_hash *chain)
-{
-    size_t len;
-    if (payload->code != GL_OK) {
-        gl_buf_fini(payload);
-        return GL_E_TOO_LARGE;
-    }
-    char *bytes = gl_buf_take(payload, &len);
-    if (!bytes)
-        abort(); /* only memory can have run out */
-    row->payload = gl_slice_of(bytes, len);
-    random_bytes(row->salt, sizeof row->salt);
-    gl_hash leaf = gl_leaf(row->salt, row->payload);
-    row->chain = *chain = gl_chain_next(chain, &leaf);
-    part->rows = mem_grow(part->rows, &part->row_cap, part->row_count + 1, sizeof *part->rows);
-    part->rows[part->row_count++] = *row;
-    return GL_OK;
-}
-
-struct gl_slice logged_row(const struct append_op *row)
-{
-    struct store_tail_op op = {.payload = row->payload};
-    memcpy(op.salt, row->salt, sizeof op.salt);
-    return logged_op(&op);
-}
-
-static void drop_rows(struct part *part, size_t keep)
-{
-    while (part->row_count > keep)
-        free((void *)part->rows[--part->row_count].payload.data);
-    while (part->tell_count > 0 && part->tells[part->tell_count - 1].op >= keep)
-        part->tell_count--;
-    while (part->erased_count > 0 && part->erased[part->erased_count - 1].row >= keep)
-        part->erased_count--;
-}
-
-void part_free(struct part *part)
-{
-    if (!part)
-        return;
-    drop_rows(part, 0);
-    for (size_t i = 0; i < part->tried_count; i++) {
-        json_decref(part->tried[i].outcome.data);
-        if (part->tried[i].op)
-            waiting_op_free(&part->tried[i].op);
-    }
-    if (part->session)
-        judge_view_fini(&part->view);
-    map_fini(&part->by_id);
-    mem_free(&part->tried);
-    mem_free(&part->rows);
-    mem_free(&part->annotations);
-    mem_free(&part->terms);
-    mem_free(&part->tells);
-    mem_free(&part->erased);
-    gl_buf_fini(&part->meta_text);
-    mem_free(&part);
-}
-
 #define PAYLOAD_USUAL_BYTES 1536
-#define WANTED_MAX_BYTES    4096 /* of the record of a term that has nothing but a name */
-
-/* ---- what an op refers to: its base, its label, itself sent before */
-
-struct wanted {           /* a term that would have to be made first */
-    struct gl_slice name; /* empty: none */
-    enum gl_term_kind kind;
-    gl_uuid asker;
-};
-
-static struct tried *tried_find(struct part *part, const gl_uuid *id)
-{
-    size_t index = (size_t)(uintptr_t)map_get(&part->by_id, id);
-    return index ? &part->tried[index - 1] : NULL;
-}
-
-static enum gl_code resolve_base_op(struct part *part, const struct waiting_op *op, const gl_uuid *id, uint64_t *seq,
-                                    struct gl_err *err)
-{
-    const struct tried *here = tried_find(part, id);
-    const struct known_op *known = session_known_op(part->session, id);
-    if (here && !gl_uuid_equal(&here->op->account, &op->account) && !MUTATION(foreign_base))
-        here = NULL;
-    if (here && (here->outcome.code == GL_OK || MUTATION(refused_base_taken)) && here->op != op) {
-        *seq = here->outcome.seq;
-        return GL_OK;
-    }
-    if (known && (gl_uuid_equal(&known->account, &op->account) || MUTATION(foreign_base))) {
-        *seq = known->seq;
-        return GL_OK;
-    }
-    if ((here && here->op != op) || (op->submit && submit_has_refused(op->submit, id)))
-        return gl_fail_at(err, GL_E_DEPENDS_ON_REFUSED, "base", "%s", gl_code_sentence(GL_E_DEPENDS_ON_REFUSED));
-    return gl_fail_at(err, GL_E_INVALID_PARAMS, "base", "base names no op of yours that is known here; name a seq instead");
-}
-
-static enum gl_code resolve_base(struct part *part, const struct waiting_op *op, struct judge_ask *ask, struct gl_err *err)
-{
-    gl_uuid id;
-    if (!op->base || json_is_null(op->base))
-        return GL_OK;
-    ask->has_base = true;
-    if (json_is_integer(op->base) && json_integer_value(op->base) >= 0) {
-        ask->base = (uint64_t)json_integer_value(op->base);
-        if (ask->base <= part->view.seq + MUTATION(base_beyond_head))
-            return GL_OK;
-        return gl_fail_at(err, GL_E_RESYNC, "base", "base is %llu, but the log ends at %llu: read the state anew",
-                          (unsigned long long)ask->base, (unsigned long long)part->view.seq);
-    }
-    if (json_is_string(op->base) && gl_uuid_parse(gl_slice_of(json_string_value(op->base), json_string_length(op->base)), &id))
-        return resolve_base_op(part, op, &id, &ask->base, err);
-    return gl_fail_at(err, GL_E_INVALID_PARAMS, "base", "base must be a seq or the id of your own earlier op");
-}
-
-/* What the label of a change names, by a term of the codebook that is there. Whether it may stand there the judge says. What reads as an id is one: a
- * term that bears another one's id as its name does not take its place. */
-static enum gl_code resolve_term(const struct project *project, struct gl_slice name, enum gl_term_kind kind,
-                                 struct judge_ask *ask, struct wanted *wanted, struct gl_err *err)
-{
-    const bool is_id = gl_uuid_parse(name, &ask->label);
-    const struct gl_term *term =
-        is_id ? gl_codebook_find(project->terms, &ask->label) : gl_codebook_by_name(project->terms, kind, name);
-    ask->label_is = JUDGE_LABEL;
-    if (term) {
-        ask->label = MUTATION(label_of_another) ? gl_uuid_derive("label", name.data, name.len) : term->id;
-    } else if (is_id) {
-        return gl_fail_at(err, GL_E_UNKNOWN_LABEL, "change.label", "the codebook has no %s with this id",
-                          kind == GL_TERM_RELATION ? "type of relation" : "label");
-    } else if (!project->is_open) {
-        ask->label_is = JUDGE_LABEL_UNKNOWN;
-    } else if (!gl_codebook_has_room(project->terms, 1, WANTED_MAX_BYTES)) {
-        return gl_fail_at(err, GL_E_TOO_LARGE, "change.label", "the codebook is full: it takes no new label or type of relation");
-    } else {
-        ask->label = gl_uuid_derive("gloss.label.wanted", name.data, name.len); /* stands in until the term is there */
-        wanted->name = name;
-        wanted->kind = kind;
-    }
-    return GL_OK;
-}
-
-static enum gl_code resolve_label(const struct part *part, const struct waiting_op *op, struct judge_ask *ask,
-                                  struct wanted *wanted, struct gl_err *err)
-{
-    const json_t *label;
-    enum gl_op_kind kind;
-    enum gl_code code = judge_peek(op->change, &kind, &label, err);
-    if (code != GL_OK || !label)
-        return code;
-    if (json_is_null(label)) {
-        ask->label_is = JUDGE_LABEL_REMOVED;
-        return GL_OK;
-    }
-    wanted->asker = op->account;
-    return resolve_term(part->session->project, gl_slice_of(json_string_value(label), json_string_length(label)),
-                        judge_is_relation(&part->view, op->change) ? GL_TERM_RELATION : GL_TERM_LABEL, ask, wanted, err);
-}
-
-static void settle_repetition(const struct waiting_op *op, const gl_hash *request_hash, const gl_uuid *account, uint64_t seq,
-                              struct op_outcome *outcome)
-{
-    if ((gl_hash_equal(request_hash, &op->request_hash) || MUTATION(reuse_not_seen)) && gl_uuid_equal(account, &op->account)) {
-        *outcome = (struct op_outcome){.code = GL_OK, .seq = seq + MUTATION(repetition_with_next_seq), .is_repeated = true};
-        return;
-    }
-    *outcome = (struct op_outcome){.code = GL_E_ID_REUSED};
-    gl_fail_at(&outcome->err, GL_E_ID_REUSED, "id", "%s; choose a new one", gl_code_sentence(GL_E_ID_REUSED));
-}
-
-/* The annotation that a repeated op had made or changed, as far as the request itself says. */
-static void name_annotation(const struct waiting_op *op, struct op_outcome *outcome)
-{
-    const char *kind = json_string_value(json_object_get(op->change, "kind"));
-    const json_t *named = json_object_get(op->change, "annotation");
-    if (outcome->code != GL_OK || !kind || strncmp(kind, "annotation.", 11) != 0)
-        return;
-    outcome->has_annotation = true;
-    if (json_is_string(named))
-        outcome->has_annotation =
-            gl_uuid_parse(gl_slice_of(json_string_value(named), json_string_length(named)), &outcome->annotation);
-    else
-        outcome->annotation = gl_op_annotation_id(&op->id);
-}
 
 /* ---- one op, one atomic request */
 
@@ -278,9 +94,9 @@ static void try_with(struct part *part, struct tried *tried, const gl_uuid *step
                                    "words are erased by an op of its own: nothing else may stand before it in an atomic request");
         return;
     }
-    outcome->code = resolve_base(part, op, &ask, &outcome->err);
+    outcome->code = part_resolve_base(part, op, &ask, &outcome->err);
     if (outcome->code == GL_OK)
-        outcome->code = resolve_label(part, op, &ask, wanted, &outcome->err);
+        outcome->code = part_resolve_label(part, op, &ask, wanted, &outcome->err);
     if (outcome->code == GL_OK)
         outcome->code = judge(&part->view, &ask, &verdict, &outcome->err, &outcome->data);
     tried->wants_far = verdict.wants_far;
@@ -326,15 +142,15 @@ static bool is_repetition(const struct part *part, struct tried *tried, const st
     struct waiting_op *op = tried->op;
     const struct known_op *known = session_known_op(part->session, &op->id);
     if (same && same->outcome.code == GL_OK) { /* a refusal leaves no trace */
-        settle_repetition(op, &same->op->request_hash, &same->op->account, same->outcome.seq, &tried->outcome);
+        op_settle_repetition(op, &same->op->request_hash, &same->op->account, same->outcome.seq, &tried->outcome);
         tried->is_same = true;
         tried->same_as = (size_t)(same - part->tried);
         return true;
     }
     if (!known || MUTATION(forget_duplicate))
         return false;
-    settle_repetition(op, &known->request_hash, &known->account, known->seq, &tried->outcome);
-    name_annotation(op, &tried->outcome);
+    op_settle_repetition(op, &known->request_hash, &known->account, known->seq, &tried->outcome);
+    op_name_annotation(op, &tried->outcome);
     return true;
 }
 
@@ -371,7 +187,7 @@ static void put_back(struct part *part, size_t keep)
 static void refuse_block(struct part *part, size_t from, size_t rows, const struct judge_mark *mark)
 {
     judge_back_to(&part->view, mark);
-    drop_rows(part, rows + MUTATION(refused_row_stays));
+    part_drop_rows(part, rows + MUTATION(refused_row_stays));
     for (size_t i = from; i < part->tried_count; i++) {
         struct op_outcome *outcome = &part->tried[i].outcome;
         bool stands = part->tried[i].is_same ? part->tried[i].same_as < from : outcome->is_repeated; /* outside of this request */
@@ -410,7 +226,7 @@ static void try_block(struct part *part, struct block *block)
     do {
         struct wanted wanted = {.name = {0}};
         struct tried *tried = take_first(part);
-        if (!is_repetition(part, tried, tried_find(part, &tried->op->id))) {
+        if (!is_repetition(part, tried, part_find_tried(part, &tried->op->id))) {
             map_put(&part->by_id, &tried->op->id, (void *)(uintptr_t)part->tried_count);
             try_op(part, tried, tried->op->is_step ? &step : NULL, &wanted);
         }
@@ -430,7 +246,7 @@ static void wait_for_terms(struct part *part, struct block *at, const struct blo
     for (size_t i = 0; i < block->wanted_count; i++)
         project_want_term(part->session->project, &block->wanted[i].asker, block->wanted[i].kind, block->wanted[i].name);
     judge_back_to(&part->view, &at->mark);
-    drop_rows(part, at->rows);
+    part_drop_rows(part, at->rows);
     put_back(part, at->from);
 }
 
@@ -628,7 +444,7 @@ void part_commit(struct part *part)
 
 void part_give_back(struct part *part)
 {
-    drop_rows(part, 0);
+    part_drop_rows(part, 0);
     put_back(part, MUTATION(give_back_forgets) ? part->tried_count : 0);
     part->session->is_in_flight = false;
     part_free(part);
