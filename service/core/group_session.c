@@ -1,6 +1,5 @@
 /* group_session.c - what waits in one session, judged in order into rows to append; and what happens once they are durable. */
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "service/core/group_priv.h"
