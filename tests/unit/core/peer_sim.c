@@ -244,3 +244,9 @@ json_t *op_delete(const char *op, json_t *base, const char *annotation_of)
     return json_pack("{s:s, s:o, s:{s:s, s:s}}", "id", op_id(op), "base", base, "change", "kind", "annotation.delete",
                      "annotation", annotation_id(annotation_of));
 }
+
+json_t *op_label(const char *op, const char *name, const char *definition)
+{
+    return json_pack("{s:s, s:{s:s, s:s, s:s}}", "id", op_id(op), "change", "kind", "label.create", "name", name, "definition",
+                     definition);
+}

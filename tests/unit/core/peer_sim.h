@@ -56,6 +56,7 @@ json_t *op_reply(const char *op, const char *parent_of, const char *note);
 json_t *op_relate(const char *op, const char *from_of, const char *to, const char *session,
                   const char *label); /* to: an id; session, label may be NULL */
 json_t *op_update(const char *op, json_t *base, const char *annotation_of, const char *field, json_t *value);
+json_t *op_label(const char *op, const char *name, const char *definition); /* of a project */
 json_t *op_delete(const char *op, json_t *base, const char *annotation_of);
 const char *op_id(const char *name); /* the UUID that stands for a name, in a ring of static buffers */
 const char *annotation_id(const char *op_name);
