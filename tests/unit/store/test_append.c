@@ -1,51 +1,7 @@
 /* test_append.c - the fenced append against a real PostgreSQL: every outcome, and that none of them touches another stream. */
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "proto/model/op.h"
-#include "tests/unit/store/bench.h"
-
-static struct bench bench;
-static struct scribe ana, ben;
-
-static void setup(void)
-{
-    bench_init(&bench);
-    scribe_init(&ana, &bench, &bench.session, &bench.ana);
-    scribe_init(&ben, &bench, &bench.session, &bench.ben);
-}
-
-static void teardown(void)
-{
-    scribe_fini(&ana);
-    scribe_fini(&ben);
-    ck_assert_uint_eq(store_in_flight(bench.store), 0);
-    bench_fini(&bench);
-}
-
-static char *text_of(const gl_uuid *id)
-{
-    static char texts[4][GL_UUID_TEXT + 1];
-    static unsigned at;
-    char *text = texts[at++ % 4];
-    gl_uuid_format(id, text);
-    return text;
-}
-
-static void scribe_elsewhere(struct scribe *scribe)
-{
-    gl_uuid document, revision, session;
-    gl_hash sha256 = gl_sha256("Another text, of no length.", 27);
-    bench_document(&bench, "Another text, of no length.", &document, &revision, &session);
-    scribe_init(scribe, &bench, &session, &bench.ana);
-    scribe->state->chain = gl_chain_start(&session, sha256.bytes);
-}
-
-static uint64_t head_of(const gl_uuid *stream)
-{
-    return db_count(&bench.db, "select head from stream where id = '%s'", text_of(stream));
-}
+#include "tests/support/suite.h"
+#include "tests/unit/store/two_scribes.h"
 
 START_TEST(append__that_nobody_disturbs__is_committed_with_rows_and_stream)
 {
@@ -324,191 +280,6 @@ START_TEST(append__with_another_project__loses_the_fence)
 }
 END_TEST
 
-/* ---- inboxes */
-
-static struct append_tell tells[4];
-
-/* Of op 1: ben by his account and by his name, ana herself, and a stranger. */
-static void tell_some(struct scribe *scribe)
-{
-    const gl_uuid annotation = scribe->touched[0]->id;
-    tells[0] = (struct append_tell){.op = 1, .account = bench.ben, .annotation = annotation, .why = "reply"};
-    tells[1] = (struct append_tell){.op = 1, .name = GL_SLICE("ben"), .annotation = annotation, .why = "mention"};
-    tells[2] = (struct append_tell){.op = 1, .name = GL_SLICE("ana"), .annotation = annotation, .why = "mention"};
-    tells[3] = (struct append_tell){.op = 1, .name = GL_SLICE("eve"), .annotation = annotation, .why = "mention"};
-    scribe->stream.tells = tells;
-    scribe->stream.tell_count = 4;
-}
-
-static uint64_t inbox_count(const gl_uuid *account)
-{
-    struct rows rows;
-    query_wait(&bench, STORE_Q_inbox_list, account, (struct store_param[]){P_U64(INT64_MAX), P_BOOL(true), P_U64(10), P_U64(10)},
-               4, &rows);
-    ck_assert_int_eq(rows.code, GL_OK);
-    return rows.number;
-}
-
-START_TEST(append__that_tells_members__fills_their_inboxes_once)
-{
-    /* given */
-    scribe_write(&ana, 2);
-    tell_some(&ana);
-    /* when  */
-    append_wait(&bench, bench.store, &ana.stream, 1);
-    /* then  */
-    ck_assert_int_eq(ana.stream.outcome, APPEND_COMMITTED);
-    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from inbox"), 1);
-    ck_assert_uint_eq(db_count(&bench.db,
-                               "select count(*) from inbox where account = '%s' and by = '%s' and why = 'reply' and seq = 2",
-                               text_of(&bench.ben), text_of(&bench.ana)),
-                      1);
-    ck_assert_uint_eq(inbox_count(&bench.ben), 1);
-    ck_assert_uint_eq(inbox_count(&bench.ana), 0);
-    ck_assert_uint_eq(inbox_count(&bench.eve), 0);
-    scribe_committed(&ana);
-}
-END_TEST
-
-START_TEST(append__that_loses_the_fence__tells_nobody)
-{
-    /* given */
-    scribe_write(&ana, 2);
-    scribe_write(&ben, 1);
-    append_wait(&bench, bench.store, &ben.stream, 1);
-    tell_some(&ana);
-    /* when  */
-    append_wait(&bench, bench.store, &ana.stream, 1);
-    /* then  */
-    ck_assert_int_eq(ana.stream.outcome, APPEND_FENCE_LOST);
-    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from inbox"), 0);
-}
-END_TEST
-
-START_TEST(inbox__marked_by_a_stranger__stays_unread)
-{
-    struct rows rows;
-    scribe_write(&ana, 2);
-    tell_some(&ana);
-    append_wait(&bench, bench.store, &ana.stream, 1);
-    query_wait(&bench, STORE_Q_inbox_read, &bench.eve, (struct store_param[]){P_U64(INT64_MAX), P_U64(10)}, 2, &rows);
-    ck_assert_uint_eq(rows.number, 0);
-    ck_assert_uint_eq(inbox_count(&bench.ben), 1);
-    query_wait(&bench, STORE_Q_inbox_read, &bench.ben, (struct store_param[]){P_U64(INT64_MAX), P_U64(10)}, 2, &rows);
-    ck_assert_uint_eq(rows.number, 1);
-    ck_assert_uint_eq(inbox_count(&bench.ben), 0);
-    scribe_committed(&ana);
-}
-END_TEST
-
-/* ---- project streams */
-
-static void with_term(struct append_stream *stream, void *ctx)
-{
-    stream->terms = ctx;
-    stream->term_count = 1;
-}
-
-static enum append_outcome make_label(const char *name)
-{
-    struct append_term label = {gl_uuid_v7(1), GL_TERM_LABEL, bench.project_head + 1, gl_slice_str(name), GL_SLICE("{}")};
-    json_t *change = json_pack("{s:s, s:s}", "kind", "label.create", "name", name);
-    enum append_outcome outcome = bench_project_op(&bench, GL_OP_LABEL_CREATE, change, with_term, &label);
-    json_decref(change);
-    return outcome;
-}
-
-START_TEST(project_op__that_makes_a_label__moves_the_codebook_but_not_the_epoch)
-{
-    /* given */
-    uint64_t epoch = bench.epoch;
-    /* when  */
-    enum append_outcome outcome = make_label("claim");
-    /* then  */
-    ck_assert_int_eq(outcome, APPEND_COMMITTED);
-    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from term where name = 'claim' and kind = 'label'"), 1);
-    ck_assert_uint_eq(db_count(&bench.db, "select codebook from project where id = '%s'", text_of(&bench.project)),
-                      bench.project_head);
-    ck_assert_uint_eq(db_count(&bench.db, "select epoch from project where id = '%s'", text_of(&bench.project)), epoch);
-}
-END_TEST
-
-START_TEST(project_op__with_a_label_that_is_there__exists_and_leaves_no_trace)
-{
-    /* given */
-    make_label("claim");
-    uint64_t head = bench.project_head;
-    /* when  */
-    enum append_outcome outcome = make_label("claim");
-    /* then  */
-    ck_assert_int_eq(outcome, APPEND_EXISTS);
-    ck_assert_uint_eq(head_of(&bench.project), head);
-    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from op where stream = '%s'", text_of(&bench.project)), head);
-}
-END_TEST
-
-static void with_policy(struct append_stream *stream, void *ctx)
-{
-    stream->set_open = *(int *)ctx;
-}
-
-START_TEST(project_op__that_closes_the_codebook__moves_the_epoch)
-{
-    /* given */
-    int open = 0;
-    uint64_t epoch = bench.epoch;
-    json_t *change = json_pack("{s:s, s:b}", "kind", "codebook.policy", "open", 0);
-    /* when  */
-    enum append_outcome outcome = bench_project_op(&bench, GL_OP_CODEBOOK_POLICY, change, with_policy, &open);
-    /* then  */
-    ck_assert_int_eq(outcome, APPEND_COMMITTED);
-    ck_assert_uint_eq(db_count(&bench.db, "select epoch from project where id = '%s' and not is_open", text_of(&bench.project)),
-                      epoch + 1);
-    json_decref(change);
-}
-END_TEST
-
-static void with_same_document(struct append_stream *stream, void *ctx)
-{
-    stream->document = ctx;
-}
-
-START_TEST(project_op__with_bytes_that_are_there__exists_and_leaves_no_trace)
-{
-    /* given */
-    gl_hash sha256 = gl_sha256(TEXT, strlen(TEXT));
-    struct append_document again = {.document = gl_uuid_v7(1),
-                                    .revision = gl_uuid_v7(2),
-                                    .session = gl_uuid_v7(3),
-                                    .title = GL_SLICE("again"),
-                                    .bytes = GL_SLICE(TEXT),
-                                    .codepoints = strlen(TEXT)};
-    memcpy(again.sha256, sha256.bytes, 32);
-    json_t *change = json_pack("{s:s}", "kind", "document.create");
-    uint64_t head = bench.project_head;
-    /* when  */
-    enum append_outcome outcome = bench_project_op(&bench, GL_OP_DOCUMENT_CREATE, change, with_same_document, &again);
-    /* then  */
-    ck_assert_int_eq(outcome, APPEND_EXISTS);
-    ck_assert_uint_eq(head_of(&bench.project), head);
-    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from document"), 1);
-    json_decref(change);
-}
-END_TEST
-
-START_TEST(project_op__whose_fence_is_lost__writes_none_of_its_tables)
-{
-    /* given */
-    bench.project_head--; /* as somebody who has not seen the last op */
-    /* when  */
-    enum append_outcome outcome = make_label("late");
-    /* then  */
-    ck_assert_int_eq(outcome, APPEND_FENCE_LOST);
-    ck_assert_uint_eq(db_count(&bench.db, "select count(*) from term"), 0);
-    ck_assert_uint_eq(db_count(&bench.db, "select codebook from project where id = '%s'", text_of(&bench.project)), 0);
-}
-END_TEST
-
 /* ---- two writers */
 
 START_TEST(two_writers__racing_for_one_stream__leave_a_log_without_a_gap)
@@ -632,39 +403,27 @@ START_TEST(append__that_waited_for_a_lock_in_vain__is_told_from_one_that_stepped
 }
 END_TEST
 
+static void add(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, scribes_setup, scribes_teardown);
+    tcase_add_test(tests, append__that_nobody_disturbs__is_committed_with_rows_and_stream);
+    tcase_add_test(tests, append__that_erases__takes_the_words_and_keeps_the_leaf);
+    tcase_add_test(tests, append__of_an_update__changes_the_row_in_its_place);
+    tcase_add_test(tests, append__when_somebody_was_faster__loses_the_fence_and_writes_nothing);
+    tcase_add_test(tests, append__under_an_older_epoch__loses_the_fence);
+    tcase_add_test(tests, append__while_somebody_holds_the_row__is_locked_and_others_go_on);
+    tcase_add_test(tests, append__while_somebody_holds_an_annotation__is_locked_and_others_do_not_wait);
+    tcase_add_test(tests, append__of_ops_that_are_in_the_log__says_where_and_writes_nothing);
+    tcase_add_test(tests, append__to_the_same_head_with_another_chain__loses_the_fence);
+    tcase_add_test(tests, append__that_the_database_refuses__fails_alone);
+    tcase_add_test(tests, append__of_a_stream_that_is_not_there__loses_the_fence);
+    tcase_add_test(tests, append__with_another_project__loses_the_fence);
+    tcase_add_test(tests, two_writers__racing_for_one_stream__leave_a_log_without_a_gap);
+    tcase_add_test(tests, append__that_stands_still__holds_up_no_other_connection);
+    tcase_add_test(tests, append__that_waited_for_a_lock_in_vain__is_told_from_one_that_stepped_around_it);
+}
+
 int main(void)
 {
-    Suite *suite = suite_create("append");
-    TCase *tcase = tcase_create("append");
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_set_timeout(tcase, 120);
-    tcase_add_test(tcase, append__that_nobody_disturbs__is_committed_with_rows_and_stream);
-    tcase_add_test(tcase, append__that_erases__takes_the_words_and_keeps_the_leaf);
-    tcase_add_test(tcase, append__of_an_update__changes_the_row_in_its_place);
-    tcase_add_test(tcase, append__when_somebody_was_faster__loses_the_fence_and_writes_nothing);
-    tcase_add_test(tcase, append__under_an_older_epoch__loses_the_fence);
-    tcase_add_test(tcase, append__while_somebody_holds_the_row__is_locked_and_others_go_on);
-    tcase_add_test(tcase, append__while_somebody_holds_an_annotation__is_locked_and_others_do_not_wait);
-    tcase_add_test(tcase, append__of_ops_that_are_in_the_log__says_where_and_writes_nothing);
-    tcase_add_test(tcase, append__to_the_same_head_with_another_chain__loses_the_fence);
-    tcase_add_test(tcase, append__that_the_database_refuses__fails_alone);
-    tcase_add_test(tcase, append__of_a_stream_that_is_not_there__loses_the_fence);
-    tcase_add_test(tcase, append__with_another_project__loses_the_fence);
-    tcase_add_test(tcase, append__that_tells_members__fills_their_inboxes_once);
-    tcase_add_test(tcase, append__that_loses_the_fence__tells_nobody);
-    tcase_add_test(tcase, inbox__marked_by_a_stranger__stays_unread);
-    tcase_add_test(tcase, project_op__that_makes_a_label__moves_the_codebook_but_not_the_epoch);
-    tcase_add_test(tcase, project_op__with_a_label_that_is_there__exists_and_leaves_no_trace);
-    tcase_add_test(tcase, project_op__that_closes_the_codebook__moves_the_epoch);
-    tcase_add_test(tcase, project_op__with_bytes_that_are_there__exists_and_leaves_no_trace);
-    tcase_add_test(tcase, project_op__whose_fence_is_lost__writes_none_of_its_tables);
-    tcase_add_test(tcase, two_writers__racing_for_one_stream__leave_a_log_without_a_gap);
-    tcase_add_test(tcase, append__that_stands_still__holds_up_no_other_connection);
-    tcase_add_test(tcase, append__that_waited_for_a_lock_in_vain__is_told_from_one_that_stepped_around_it);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("append", add);
 }
