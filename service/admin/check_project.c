@@ -22,6 +22,29 @@ static gl_uuid id_of(const char *text)
     return id;
 }
 
+/* All rows that a query has, and then what of the log's is left. */
+static enum gl_code compare_rows(struct checking *checking, enum store_query_id query, admin_row_fn compare,
+                                 const json_t *expected, void (*tell_missing)(struct checking *, const gl_uuid *, const char *),
+                                 struct gl_err *err)
+{
+    struct comparing comparing = {.checking = checking, .expected = json_copy((json_t *)(uintptr_t)expected)};
+    struct store_param param = P_UUID(checking->stream);
+    enum gl_code code = admin_db_each(checking->db, query, &param, 1, compare, &comparing, err);
+    const char *id;
+    json_t *value;
+    json_object_foreach(comparing.expected, id, value)
+    {
+        gl_uuid missing = id_of(id);
+        if (code == GL_OK) {
+            tell_missing(checking, &missing, id);
+        }
+    }
+    json_decref(comparing.expected);
+    return code;
+}
+
+/* ---- members */
+
 static enum gl_code compare_member(void *ctx, const struct store_rows *row, struct gl_err *err)
 {
     struct comparing *comparing = ctx;
@@ -44,24 +67,11 @@ static enum gl_code compare_member(void *ctx, const struct store_rows *row, stru
     return GL_OK;
 }
 
-static enum gl_code compare_members(struct checking *checking, struct gl_err *err)
+static void tell_missing_member(struct checking *checking, const gl_uuid *account, const char *id)
 {
-    struct comparing comparing = {.checking = checking, .expected = json_copy(checking->run->project.members)};
-    struct store_param param = P_UUID(checking->stream);
-    enum gl_code code = admin_db_each(checking->db, STORE_Q_check_members, &param, 1, compare_member, &comparing, err);
-    const char *id;
-    json_t *role;
-    json_object_foreach(comparing.expected, id, role)
-    {
-        gl_uuid account = id_of(id);
-        if (code == GL_OK) {
-            report_problem(&checking->report, CHECK_MEMBER_MISSING, AT("account", &account),
-                           "member %s: the log has it, but there is no row", id);
-            repair_member(checking, &account);
-        }
-    }
-    json_decref(comparing.expected);
-    return code;
+    report_problem(&checking->report, CHECK_MEMBER_MISSING, AT("account", account),
+                   "member %s: the log has it, but there is no row", id);
+    repair_member(checking, account);
 }
 
 /* ---- documents */
@@ -113,23 +123,10 @@ static enum gl_code compare_document(void *ctx, const struct store_rows *row, st
     return GL_OK;
 }
 
-static enum gl_code compare_documents(struct checking *checking, struct gl_err *err)
+static void tell_missing_document(struct checking *checking, const gl_uuid *document, const char *id)
 {
-    struct comparing comparing = {.checking = checking, .expected = json_copy(checking->run->project.documents)};
-    struct store_param param = P_UUID(checking->stream);
-    enum gl_code code = admin_db_each(checking->db, STORE_Q_check_documents, &param, 1, compare_document, &comparing, err);
-    const char *id;
-    json_t *document;
-    json_object_foreach(comparing.expected, id, document)
-    {
-        gl_uuid missing = id_of(id);
-        if (code == GL_OK) {
-            report_problem(&checking->report, CHECK_DOCUMENT_MISSING, AT("document", &missing),
-                           "document %s: the log has it, but there is no row", id);
-        }
-    }
-    json_decref(comparing.expected);
-    return code;
+    report_problem(&checking->report, CHECK_DOCUMENT_MISSING, AT("document", document),
+                   "document %s: the log has it, but there is no row", id);
 }
 
 /* ---- terms */
@@ -157,7 +154,7 @@ static enum gl_code compare_term(void *ctx, const struct store_rows *row, struct
     return GL_OK;
 }
 
-static void tell_missing(struct comparing *comparing)
+static void tell_missing_terms(struct comparing *comparing)
 {
     struct checking *checking = comparing->checking;
     const struct gl_codebook *terms = checking->run->project.terms;
@@ -182,7 +179,7 @@ static enum gl_code compare_terms(struct checking *checking, struct gl_err *err)
     map_init(&comparing.seen);
     enum gl_code code = admin_db_each(checking->db, STORE_Q_check_terms, &param, 1, compare_term, &comparing, err);
     if (code == GL_OK) {
-        tell_missing(&comparing);
+        tell_missing_terms(&comparing);
     }
     map_fini(&comparing.seen);
     return code;
@@ -236,7 +233,9 @@ enum gl_code check_project(struct checking *checking, struct gl_err *err)
     admin_rows_free(&rows);
     code = compare_terms(checking, err);
     if (code == GL_OK) {
-        code = compare_members(checking, err);
+        code = compare_rows(checking, STORE_Q_check_members, compare_member, mirror->members, tell_missing_member, err);
     }
-    return code == GL_OK ? compare_documents(checking, err) : code;
+    return code == GL_OK
+               ? compare_rows(checking, STORE_Q_check_documents, compare_document, mirror->documents, tell_missing_document, err)
+               : code;
 }

@@ -59,6 +59,22 @@ static const char *default_of(const struct setting_row *row, const char *nothing
     return text;
 }
 
+/* One setting, in words. */
+struct told {
+    const struct setting_row *row;
+    const char *without, *possible, *when;
+};
+
+/* nothing: what is said of a default that is empty. */
+static void tell_each(FILE *out, const char *nothing, void (*put)(FILE *out, const struct told *it))
+{
+    char text[POSSIBLE_MAX], without[POSSIBLE_MAX];
+    for (size_t id = 0; id < SETTING_COUNT; id++) {
+        const struct setting_row *row = &setting_rows[id];
+        put(out, &(struct told){row, default_of(row, nothing, without), possible(row, text), when_taken(row)});
+    }
+}
+
 /* --key-with-dashes */
 static void put_flag(FILE *out, const char *name, const char *dash)
 {
@@ -86,16 +102,17 @@ static void put_wrapped(FILE *out, const char *text)
     fputc('\n', out);
 }
 
+static void put_help(FILE *out, const struct told *it)
+{
+    fputs("  ", out);
+    put_flag(out, it->row->name, "-");
+    fprintf(out, " = %s  (%s; %s)\n", it->without, it->possible, it->when);
+    put_wrapped(out, it->row->doc);
+}
+
 void settings_print_help(FILE *out)
 {
-    char text[POSSIBLE_MAX], without[POSSIBLE_MAX];
-    for (size_t id = 0; id < SETTING_COUNT; id++) {
-        const struct setting_row *row = &setting_rows[id];
-        fputs("  ", out);
-        put_flag(out, row->name, "-");
-        fprintf(out, " = %s  (%s; %s)\n", default_of(row, "nothing", without), possible(row, text), when_taken(row));
-        put_wrapped(out, row->doc);
-    }
+    tell_each(out, "nothing", put_help);
 }
 
 /* ---- a page */
@@ -107,9 +124,18 @@ static void put_cell(FILE *out, const char *text)
         *text == '|' ? fputs("\\|", out) : fputc(*text, out);
 }
 
+static void put_line(FILE *out, const struct told *it)
+{
+    const char *quote = *it->without ? "`" : "";
+    fprintf(out, "| `%s` | %s%s%s | ", it->row->name, quote, it->without, quote);
+    put_cell(out, it->possible);
+    fprintf(out, " | %s | ", it->when);
+    put_cell(out, it->row->doc);
+    fputs(it->row->flags & SETTING_SECRET ? "; a secret: not from the command line |\n" : " |\n", out);
+}
+
 void settings_print_list(FILE *out)
 {
-    char text[POSSIBLE_MAX], without[POSSIBLE_MAX];
     fputs(
         "# Settings of glossd\n\n"
         "Printed by `glossd settings --list` from service/base/settings.def. A setting stands in the file that `--config` or `GLOSS_CONFIG` names (`port = 7443`), in\n"
@@ -117,14 +143,7 @@ void settings_print_list(FILE *out)
         "*reload*: `glossd reload` takes it up; *restart*: `glossd restart` does, one worker after the other; *start*: the next start. `glossd settings` tells what is in force.\n\n"
         "| setting | without it | possible | taken up | what it does |\n|---|---|---|---|---|\n",
         out);
-    for (size_t id = 0; id < SETTING_COUNT; id++) {
-        const struct setting_row *row = &setting_rows[id];
-        fprintf(out, "| `%s` | %s%s%s | ", row->name, *row->def ? "`" : "", default_of(row, "", without), *row->def ? "`" : "");
-        put_cell(out, possible(row, text));
-        fprintf(out, " | %s | ", when_taken(row));
-        put_cell(out, row->doc);
-        fputs(row->flags & SETTING_SECRET ? "; a secret: not from the command line |\n" : " |\n", out);
-    }
+    tell_each(out, "", put_line);
 }
 
 /* ---- a manual page */
@@ -148,19 +167,20 @@ void settings_print_roff(FILE *out, const char *text)
             fputc(*at, out);
 }
 
+static void put_man(FILE *out, const struct told *it)
+{
+    fputs(".TP\n.B ", out);
+    put_flag(out, it->row->name, "\\-");
+    fputs(" \\fR=\\fP ", out);
+    settings_print_roff(out, it->without);
+    fputc('\n', out);
+    settings_print_roff(out, it->row->doc);
+    fputs(". Possible: ", out);
+    settings_print_roff(out, it->possible);
+    fprintf(out, "; taken up by a %s.\n", it->when);
+}
+
 void settings_print_man(FILE *out)
 {
-    char text[POSSIBLE_MAX], without[POSSIBLE_MAX];
-    for (size_t id = 0; id < SETTING_COUNT; id++) {
-        const struct setting_row *row = &setting_rows[id];
-        fputs(".TP\n.B ", out);
-        put_flag(out, row->name, "\\-");
-        fputs(" \\fR=\\fP ", out);
-        settings_print_roff(out, default_of(row, "nothing", without));
-        fputc('\n', out);
-        settings_print_roff(out, row->doc);
-        fputs(". Possible: ", out);
-        settings_print_roff(out, possible(row, text));
-        fprintf(out, "; taken up by a %s.\n", when_taken(row));
-    }
+    tell_each(out, "nothing", put_man);
 }
