@@ -260,6 +260,15 @@ void client_join(struct client *client, const struct gloss_join *options)
     ck_assert_int_eq(gloss_connect(client->g), 0);
 }
 
+void client_join_submit_only(struct client *client)
+{
+    struct gloss_join options;
+    gloss_join_init(&options);
+    options.submit_only = true;
+    options.replica = options.names = false;
+    client_join(client, &options);
+}
+
 void client_free(struct client *client)
 {
     gloss_free(&client->g);

@@ -58,6 +58,7 @@ struct gloss_config client_config(struct client *client, struct fake *fake, cons
 void client_new(struct client *client, struct fake *fake); /* on the good port; does not connect */
 void client_new_with(struct client *client, struct fake *fake, const struct gloss_config *config);
 void client_join(struct client *client, const struct gloss_join *options); /* NULL: the usual ones */
+void client_join_submit_only(struct client *client);                       /* hears nothing of the session */
 void client_free(struct client *client);
 void client_start(struct client *client, struct fake *fake, int ops); /* a server with so many ops of ben's, and a client */
 void client_start_synced(struct client *client, struct fake *fake, int ops);

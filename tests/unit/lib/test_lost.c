@@ -251,13 +251,9 @@ START_TEST(submit_only__and_lost__is_told_when_it_is_joined_again)
 {
     struct fake fake;
     struct client ana;
-    struct gloss_join options;
     fake_start(&fake);
     begin(&ana, &fake, NULL, true);
-    gloss_join_init(&options);
-    options.submit_only = true;
-    options.replica = options.names = false;
-    client_join(&ana, &options);
+    client_join_submit_only(&ana);
     submit(&ana, creates(4, "anas"), false);
     WAIT_FOR(&ana, ana.results == 4);
     choice = GLOSS_SEND_ANEW;

@@ -62,6 +62,14 @@ static void end_conflict(struct client *ana, struct fake *fake, const char *dir)
     drop_dir(dir);
 }
 
+/* She was asked, and keeps it, with what builds on it. */
+static void into_kept_conflict(struct client *ana, struct fake *fake, const char *dir, char annotation[GLOSS_ID])
+{
+    choice = GLOSS_KEEP;
+    into_conflict(ana, fake, dir, annotation, true);
+    WAIT_FOR(ana, conflicts == 1 && gloss_session_is_synced(ana->session));
+}
+
 START_TEST(conflict__dropped__is_called_back_with_its_error)
 {
     char dir[64], annotation[GLOSS_ID];
@@ -128,9 +136,7 @@ START_TEST(conflict__kept__stays_through_a_restart_until_it_is_sent)
     struct client ana;
     struct gloss_pending pending;
     make_dir(dir);
-    choice = GLOSS_KEEP;
-    into_conflict(&ana, &fake, dir, annotation, true);
-    WAIT_FOR(&ana, conflicts == 1 && gloss_session_is_synced(ana.session));
+    into_kept_conflict(&ana, &fake, dir, annotation);
     pass(&ana, 200); /* neither is sent by itself */
     ck_assert_uint_eq(ana.results, 0);
     ck_assert_uint_eq(gloss_pending_count(ana.session), 2);
@@ -419,9 +425,7 @@ START_TEST(atomic_step__that_builds_on_a_kept_op__is_sent_with_it_as_a_whole)
     struct client ana;
     struct gloss_pending pending;
     make_dir(dir);
-    choice = GLOSS_KEEP;
-    into_conflict(&ana, &fake, dir, annotation, true);
-    WAIT_FOR(&ana, conflicts == 1 && gloss_session_is_synced(ana.session));
+    into_kept_conflict(&ana, &fake, dir, annotation);
     ck_assert(gloss_pending_at(ana.session, 0, &pending));
     memcpy(op, pending.op, sizeof(op));
     json_t *ops = creates(1, "with it");

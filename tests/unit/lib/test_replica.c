@@ -59,17 +59,23 @@ START_TEST(replica__when_ops_overtake_pages__is_whole_and_in_order)
 }
 END_TEST
 
+/* Some pages came, and the next one does not. */
+static void stop_half_way(struct client *ana, struct fake *fake)
+{
+    client_start(ana, fake, 105);
+    fake_do(fake, "{\"do\":\"fault\",\"fault\":\"no_answer\",\"method\":\"session.page\",\"after\":3,\"times\":100}");
+    client_join(ana, NULL);
+    WAIT_FOR(ana, ana->seen[GLOSS_EV_JOINED]);
+    pass(ana, 100);
+    ck_assert_uint_eq(ana->seen[GLOSS_EV_SYNCED], 0);
+    fake_do(fake, "{\"do\":\"clear\"}");
+}
+
 START_TEST(replica__cut_off_while_pages_come__is_read_again)
 {
     struct fake fake;
     struct client ana;
-    client_start(&ana, &fake, 105);
-    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"no_answer\",\"method\":\"session.page\",\"after\":3,\"times\":100}");
-    client_join(&ana, NULL);
-    WAIT_FOR(&ana, ana.seen[GLOSS_EV_JOINED]);
-    pass(&ana, 100);
-    ck_assert_uint_eq(ana.seen[GLOSS_EV_SYNCED], 0);
-    fake_do(&fake, "{\"do\":\"clear\"}");
+    stop_half_way(&ana, &fake);
     fake_bens(&fake, 5, false);
     fake_do(&fake, "{\"do\":\"drop\"}");
     WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED]);
@@ -106,12 +112,7 @@ START_TEST(replica__cut_off_and_continued_by_an_older_server__is_read_anew)
 {
     struct fake fake;
     struct client ana;
-    client_start(&ana, &fake, 105);
-    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"no_answer\",\"method\":\"session.page\",\"after\":3,\"times\":100}");
-    client_join(&ana, NULL);
-    WAIT_FOR(&ana, ana.seen[GLOSS_EV_JOINED]);
-    pass(&ana, 100);
-    fake_do(&fake, "{\"do\":\"clear\"}");
+    stop_half_way(&ana, &fake);
     fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"uncounted\",\"times\":1000}");
     fake_bens(&fake, 5, false);
     fake_do(&fake, "{\"do\":\"drop\"}");

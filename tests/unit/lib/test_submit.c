@@ -306,13 +306,9 @@ START_TEST(submit_only__submits_and_hears_nothing)
 {
     struct fake fake;
     struct client ana;
-    struct gloss_join options;
     fake_start(&fake);
     client_new(&ana, &fake);
-    gloss_join_init(&options);
-    options.submit_only = true;
-    options.replica = false;
-    client_join(&ana, &options);
+    client_join_submit_only(&ana);
     ck_assert_int_eq(gloss_synced_wait(ana.session, WAIT_MS), 0);
     submit(&ana, creates(30, "note"), false);
     fake_fault(&fake, "lose_answer", 1);
