@@ -158,19 +158,35 @@ int backup_create(const char *path, char **new_path)
     return fd;
 }
 
+/* A name is its folder's: it is on the disk when that is. Where folders cannot be read, or have nothing to be written, nothing better can be done. */
+static bool sync_folder(const char *path)
+{
+    const char *end = strrchr(path, '/');
+    size_t len = end ? (size_t)(end - path) + 1 : 0;
+    char *folder = mem_alloc(len + 2);
+    memcpy(folder, len > 0 ? path : ".", len > 0 ? len : 1);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_synced = fd >= 0 ? fsync(fd) == 0 || errno == EINVAL : errno == EACCES;
+    if (fd >= 0) {
+        close(fd);
+    }
+    mem_free(&folder);
+    return is_synced;
+}
+
 /* Has its name only when it is whole and on the disk. */
 int backup_keep(int fd, const char *path, char **new_path, bool is_whole)
 {
     if (!*new_path) {
         return 0;
     }
-    bool is_kept = is_whole && fsync(fd) == 0 && rename(*new_path, path) == 0;
+    bool is_kept = is_whole && fsync(fd) == 0 && rename(*new_path, path) == 0 && sync_folder(path);
     if (is_whole && !is_kept) {
         admin_complain("%s cannot be written: %s", path, strerror(errno));
     }
     close(fd);
     if (!is_kept) {
-        unlink(*new_path);
+        unlink(*new_path); /* or it has its name, and stays: only a loss of power may take that */
     }
     mem_free(new_path);
     return is_kept ? 0 : -1;

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import re
+import shutil
 import subprocess
 import tarfile
 
@@ -95,6 +97,18 @@ class Backup(BackupCase):
         self.assertEqual([[there["chain"]]], chain)
         self.assertGreaterEqual(there["seq"], 200)
         self.assertLess(there["seq"], last[0])
+
+    def test_a_file_that_was_told_of_outlasts_a_loss_of_power(self):
+        """First what is in it is on the disk, then it has its name, then that is."""
+        if not shutil.which("strace") or subprocess.run(["strace", "-qqo", "/dev/null", "true"], capture_output=True).returncode:
+            self.skipTest("strace is missing, or may not look at anything here")
+        path, calls = self.new_path(), self.server.folder + "/calls"
+        command = ["strace", "-qqyo", calls, "-e", "trace=fsync,rename", support.GLOSSD, "backup", "--config", self.server.folder + "/gloss.conf", path]
+        env = dict(support.Server.bare_env(), ASAN_OPTIONS="detect_leaks=0")  # it cannot look for leaks while it is looked at
+        subprocess.run(command, check=True, capture_output=True, timeout=support.LIMIT_S, env=env)
+        with open(calls, encoding="utf-8") as file:
+            seen = [line for line in file if path in line or f"<{self.server.folder}>" in line]
+        self.assertRegex("".join(seen), re.escape(f"<{path}.new>) = 0\n") + ".*rename.* = 0\n" + re.escape("fsync(") + r"\d+" + re.escape(f"<{self.server.folder}>"))
 
     def test_chains_states_and_rows_are_the_same(self):
         self.fill(self.new_session())
