@@ -10,27 +10,62 @@ enum {
 enum { WORKER, NODE, PID, VERSION, STARTED, BODY };
 
 struct asking {
+    struct asking *next;
     struct request *request;
     gl_uuid ask;
     struct loop_timer *timer;
+    bool is_waiting;   /* for the timer, not for the store */
+    bool is_core_gone; /* administer_end() has been here */
     uint64_t until_ms;
     /* Answers the request. bodies: an object, or null, for each row; they live until it returns. */
     void (*done)(struct request *request, const struct store_rows *rows, const json_t *bodies);
 };
 
+static struct asking *askings; /* under way in this process, a core's or several's */
+
 static void look(struct asking *asking);
 
 static void on_timer(void *ctx)
 {
-    look(ctx);
+    struct asking *asking = ctx;
+    asking->is_waiting = false;
+    look(asking);
+}
+
+static void look_later(struct asking *asking)
+{
+    asking->is_waiting = true;
+    loop_timer_start(asking->timer, LOOK_MS, 0);
 }
 
 static struct request *asking_end(struct asking *asking)
 {
-    struct request *request = asking->request;
-    request->core->askings--;
+    struct core *core = asking->request->core;
+    if (asking->is_core_gone)
+        return asking->request;
+    struct asking **at = &askings;
+    while (*at != asking)
+        at = &(*at)->next;
+    *at = asking->next;
+    core->askings--;
     loop_timer_free(&asking->timer);
-    return request;
+    return asking->request;
+}
+
+void administer_end(struct core *core)
+{
+    struct asking **at = &askings, *asking;
+    while ((asking = *at)) {
+        if (asking->request->core != core) {
+            at = &asking->next;
+            continue;
+        }
+        *at = asking->next;
+        asking->is_core_gone = true;
+        loop_timer_free(&asking->timer);
+        if (asking->is_waiting)
+            request_fail(asking->request, GL_E_SHUTTING_DOWN, "%s", gl_code_sentence(GL_E_SHUTTING_DOWN));
+    } /* the others are the store's, which tells them when it goes */
 }
 
 static json_t *read_bodies(const struct store_rows *rows)
@@ -58,7 +93,7 @@ static void on_answers(void *ctx, enum gl_code code, const struct store_rows *ro
 {
     struct asking *asking = ctx;
     if (code == GL_OK && silent(rows) > 0 && loop_now_ms(asking->request->core->loop) < asking->until_ms) {
-        loop_timer_start(asking->timer, LOOK_MS, 0);
+        look_later(asking);
         return;
     }
     void (*done)(struct request *, const struct store_rows *, const json_t *) = asking->done;
@@ -81,7 +116,7 @@ static void on_asked(void *ctx, enum gl_code code, const struct store_rows *rows
     struct asking *asking = ctx;
     (void)rows;
     if (code == GL_OK)
-        loop_timer_start(asking->timer, LOOK_MS, 0);
+        look_later(asking);
     else
         request_fail(asking_end(asking), code, "%s", gl_code_sentence(code));
 }
@@ -102,7 +137,9 @@ static void ask(struct request *request, const char *kind, json_t *detail,
                               .ask = gl_uuid_v7((uint64_t)loop_unix_ms(core->loop)),
                               .timer = loop_timer_new(core->loop, on_timer, asking),
                               .until_ms = loop_now_ms(core->loop) + WAIT_MS,
-                              .done = done};
+                              .done = done,
+                              .next = askings};
+    askings = asking;
     core->askings++;
     gl_buf_init(&text, SIZE_MAX);
     gl_canon_write(&text, detail);

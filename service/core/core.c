@@ -1,6 +1,7 @@
 /* core.c - one worker's core: made, swept once a second, drained, freed. */
 #include <assert.h>
 
+#include "service/core/administer.h"
 #include "service/core/group_priv.h"
 
 #define SWEEP_MS      1000
@@ -213,6 +214,7 @@ void core_free(struct core **address)
         return;
     assert(!core->peers);
     store_listen(core->store, NULL, NULL);
+    administer_end(core);
     loop_timer_free(&core->sweep);
     loop_timer_free(&core->poll);
     loop_timer_free(&core->retry);

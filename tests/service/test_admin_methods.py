@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """What administrators do through the protocol: accounts, tokens, projects, members, sessions, settings, connections, figures, and who administered what."""
 import socket
+import subprocess
 import threading
 import time
 
 import case
-from case import Client, Refused, ServiceCase, create, new_id, support
+from case import Client, Refused, ServiceCase, create, new_id, support, wait_until
 from wiredef import Wire
 
 WIRE = Wire(support.SOURCE)
@@ -332,6 +333,22 @@ class AdminMethods(ServiceCase):
         secret = self.ask("admin.token.create", account=made["name"])["secret"]
         self.assertNotIn(PASSWORD, self.server.log())
         self.assertNotIn(secret, self.server.log())
+
+
+class Ending(ServiceCase):
+    """One process; nobody can write an answer, so that a question waits."""
+
+    def test_a_server_ends_in_order_though_a_question_is_under_way(self):
+        with subprocess.Popen(["psql", "-Xqd", self.server.database()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stranger:
+            print("begin; lock table answer in share mode; select 1;", file=stranger.stdin, flush=True)
+            self.assertIn("?column?", stranger.stdout.readline())
+            admin = self.connect("admin")
+            admin.send("admin.stats", {})
+            wait_until("the question is there", lambda: self.server.sql("select count(*) from ask")[0][0] == "1")
+            admin.close()  # and nobody waits for what it asked
+            self.assertEqual(self.server.stop(), 0)
+            stranger.stdin.close()
+        self.server.start()
 
 
 if __name__ == "__main__":
