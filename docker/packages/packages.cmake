@@ -51,8 +51,11 @@ gloss_package(client gloss SECTION text
     TEXT "Reads texts on a Gloss server and marks them up, for people and, with\nJSON, for scripts. What is done offline is sent later.")
 gloss_package(library libgloss0 SECTION libs
     TEXT "Programs read and mark up texts on a Gloss server with it; it resumes\nafter a lost connection with nothing lost and nothing done twice.\n.\nThis package has the shared library.")
+if(release GREATER_EQUAL 13)
+    set(static ", libzstd-dev") # what libcrypto.a there is linked with, and libssl-dev does not bring
+endif()
 gloss_package(development libgloss-dev SECTION libdevel
-    DEPENDS "libjansson-dev, libuv1-dev, libssl-dev, zlib1g-dev, libutf8proc-dev"
+    DEPENDS "libjansson-dev, libuv1-dev, libssl-dev, zlib1g-dev, libutf8proc-dev${static}"
     TEXT "Programs read and mark up texts on a Gloss server with libgloss.\n.\nThis package has the header, the static library and the manual pages.")
 
 set(CPACK_GENERATOR DEB)
