@@ -240,7 +240,7 @@ static void on_transport_down(struct gloss *g, const struct lg_transport_event *
     if (g->complaint.code != 0) {
         lg_error_copy(&error, &g->complaint); /* what the server said before it closed */
         gloss_error_clear(&g->complaint);
-        down(g, &error, g->state != LG_READY && is_final(g, &error));
+        down(g, &error, (g->state != LG_READY || event->close_code == LG_CLOSE_POLICY) && is_final(g, &error));
     } else {
         lg_error_take_gl(&error, &event->err);
         error.data = json_pack("{s:s}", "reason", lg_reason_name(event->reason));

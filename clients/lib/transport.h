@@ -23,7 +23,9 @@ struct lg_transport;
 
 enum lg_event_type { LG_UP, LG_MESSAGE, LG_DOWN };
 
-#define LG_CLOSE_KICKED 4001 /* PROTOCOL, "Connection": not to come back by oneself */
+/* Close codes after which nobody comes back by himself: PROTOCOL, "Connection". */
+#define LG_CLOSE_POLICY 1008 /* but after what may heal: the event's error has the code that the server named */
+#define LG_CLOSE_KICKED 4001
 
 /* Why a connection ended, or did not begin: data.reason of the error that the program sees. */
 enum lg_reason {

@@ -143,6 +143,19 @@ static int on_writable(struct lg_transport *t, struct lws *wsi)
     return 0;
 }
 
+/* The reason is an error's name, or says which right was taken away: a token, an account. */
+static void on_policy(struct lg_transport *t, int len, const char *reason)
+{
+    char name[64];
+    (void)snprintf(name, sizeof(name), "%.*s", len, reason);
+    const enum gl_code named = gl_code_from_name(name);
+    if (strcmp(gl_code_name(named), name) == 0) {
+        lg_transport_end(t, LG_CLOSED, named, "the server ended the connection: %s", gl_code_sentence(named));
+    } else {
+        lg_transport_end(t, LG_CLOSED, GL_E_BAD_CREDENTIALS, "the server ended the connection: %.*s", len, reason);
+    }
+}
+
 static void on_peer_close(struct lg_transport *t, const unsigned char *in, size_t len)
 {
     if (len < 2) {
@@ -150,6 +163,10 @@ static void on_peer_close(struct lg_transport *t, const unsigned char *in, size_
         return;
     }
     t->ending.close_code = (unsigned)in[0] << 8 | in[1];
+    if (t->ending.close_code == LG_CLOSE_POLICY && len > 2) {
+        on_policy(t, (int)(len - 2), (const char *)in + 2);
+        return;
+    }
     if (t->ending.close_code == LG_CLOSE_KICKED) {
         lg_transport_end(t, LG_CLOSED, GL_E_DISCONNECTED, "the server's administrator ended the connection%s%.*s",
                          len > 2 ? ": " : "", (int)(len - 2), (const char *)in + 2);

@@ -298,6 +298,8 @@ void session_take_stamp(struct session *session, const json_t *logged);        /
 void session_take_newest_stamp(struct session *session); /* the time and the codebook that the next op must not fall behind */
 /* These ops (seqs) have lost their words: memory forgets them, and who has not had them yet joins anew. */
 void session_erase(struct session *session, const json_t *seqs);
+/* Tells its peer when it is another one, and frees it when there is none any more. */
+void subscription_set_role(struct subscription *subscription, enum gl_role role);
 void subscription_rejoin(struct subscription *subscription); /* tells its peer to, and frees it */
 const struct recent_op *session_recent_find(const struct session *session, uint64_t seq);
 

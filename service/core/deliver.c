@@ -223,7 +223,7 @@ static void on_tail(void *ctx, enum gl_code code, const struct store_tail *tail)
         else if (code == GL_OK && !peer->is_closed && !peer->is_closing && subscription->cursor == reading->after)
             go_on_with(subscription, tail);
         else if (code == GL_E_NOT_FOUND)
-            peer_end(peer, 1008, "the session is not yours to read any more");
+            subscription_set_role(subscription, GL_NOBODY); /* removed, before this worker heard of it */
         /* when the store is down the sweep pumps again */
         if (code == GL_OK)
             peer_pump_later(peer);

@@ -8,7 +8,7 @@ struct refresh {          /* a question after somebody's role */
     bool is_outdated; /* a later one has been answered */
 };
 
-static void set_role(struct subscription *subscription, enum gl_role role)
+void subscription_set_role(struct subscription *subscription, enum gl_role role)
 {
     struct gl_session_notice_notice notice = {.session = subscription->session->id, .what = GL_SLICE("rights")};
     if (subscription->role == role)
@@ -54,7 +54,7 @@ static void set_roles(struct project *project, const gl_uuid *account, enum gl_r
         for (struct subscription *it = session->subscriptions, *next; it; it = next) {
             next = it->next_of_session;
             if (gl_uuid_equal(&it->peer->account, account))
-                set_role(it, role);
+                subscription_set_role(it, role);
         }
     }
 }

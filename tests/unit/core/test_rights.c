@@ -51,6 +51,31 @@ START_TEST(member__removed_elsewhere__does_not_hold_up_the_others)
 }
 END_TEST
 
+/* Who reads slowly is sent what follows from the database, which may know of it first. The others of this connection's sessions go on. */
+START_TEST(member__removed_elsewhere__who_reads_the_log__is_told_and_stays_connected)
+{
+    struct core_limits limits = bench_limits();
+    limits.recent_ops = 20;
+    teardown();
+    setup_with(1, &limits);
+    ben->is_full = true;
+    for (int i = 0; i < 100; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "op %d", i);
+        submit(ana, op_create(name, "quay", NULL));
+    }
+    db_set_role(bench.db, &ben->account, GL_NOBODY);
+    ben->is_full = false;
+    peer_writable(ben->peer);
+    turn();
+    ck_assert_uint_eq(client_op_count(ben), 0);
+    ck_assert_uint_eq(ben->close_code, 0);
+    json_t *rights = json_object_get(client_notice(ben, "session.notice", 1), "params"); /* behind "resynchronise" */
+    ck_assert_str_eq(json_string_value(json_object_get(rights, "what")), "rights");
+    ck_assert_ptr_null(json_object_get(rights, "role"));
+}
+END_TEST
+
 START_TEST(op_in_flight__when_the_role_is_lost__is_not_judged_again_with_the_old_one)
 {
     store_mem_fault(bench.stores[0], FAULT_LATE, 1);
@@ -276,6 +301,7 @@ int main(void)
     tcase_add_checked_fixture(one, setup, teardown);
     tcase_add_loop_test(one, session__that_is_read_for_who_loses_the_right_meanwhile__is_there_for_who_waits_with_them, 0, 4);
     tcase_add_test(one, member__removed_elsewhere__does_not_hold_up_the_others);
+    tcase_add_test(one, member__removed_elsewhere__who_reads_the_log__is_told_and_stays_connected);
     tcase_add_test(one, op_in_flight__when_the_role_is_lost__is_not_judged_again_with_the_old_one);
     tcase_add_test(one, role__lost_while_the_session_is_being_loaded__is_noticed);
     tcase_add_test(one, join__that_waited_while_the_right_went__is_refused_for_that);

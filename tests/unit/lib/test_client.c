@@ -254,6 +254,44 @@ START_TEST(loss__is_followed_by_a_new_connection__at_once_then_slower)
 }
 END_TEST
 
+/* Whoever was sent away stays away, unless it may be otherwise the next time. */
+static const struct sent_away {
+    const char *close;
+    int code;
+    bool comes_back;
+} sent_away[] = {
+    {"\"code\":1008,\"reason\":\"the token was revoked\"", GLOSS_E_BAD_CREDENTIALS, false},
+    {"\"code\":1008,\"reason\":\"malformed\"", GLOSS_E_MALFORMED, false},
+    {"\"code\":1008,\"reason\":\"sign_in_timeout\"", GLOSS_E_SIGN_IN_TIMEOUT, true},
+    {"\"code\":4001,\"reason\":\"go\"", GLOSS_E_DISCONNECTED, false},
+    {"\"code\":1013,\"reason\":\"slow\"", GLOSS_E_DISCONNECTED, true},
+};
+
+START_TEST(connection__that_was_closed__comes_back_if_the_protocol_says_so)
+{
+    struct fake fake;
+    fake_start(&fake);
+    for (size_t i = 0; i < sizeof(sent_away) / sizeof(*sent_away); i++) {
+        const struct sent_away *given = &sent_away[i];
+        struct client ana;
+        client_new(&ana, &fake);
+        gloss_connect(ana.g);
+        WAIT_FOR(&ana, gloss_is_connected(ana.g));
+        fake_do(&fake, "{\"do\":\"close\",%s}", given->close);
+        WAIT_FOR(&ana, ana.seen[GLOSS_EV_DISCONNECTED] == 1);
+        ck_assert_msg(ana.error.code == given->code, "%s: %d", given->close, ana.error.code);
+        ck_assert_str_eq(reason(&ana), "closed");
+        ck_assert_msg((ana.retry_in_ms >= 0) == given->comes_back, "%s: %d", given->close, ana.retry_in_ms);
+        ck_assert_uint_eq(ana.seen[GLOSS_EV_ERROR], given->comes_back ? 0 : 1);
+        if (given->comes_back) {
+            WAIT_FOR(&ana, ana.seen[GLOSS_EV_CONNECTED] == 2);
+        }
+        client_free(&ana);
+    }
+    fake_stop(&fake);
+}
+END_TEST
+
 START_TEST(server__that_says_it_is_going__is_asked_nothing_more_and_left_for_so_long)
 {
     struct fake fake;
@@ -583,7 +621,7 @@ END_TEST
 
 RUN("client", hello__tells_who_one_is, trouble__is_told_apart_and_in_words, server__that_is_not_there__is_said_to_be_so,
     host__by_name_and_by_address_with_colons__is_found_and_trusted, settings__that_are_wrong__are_refused_with_the_reason,
-    loss__is_followed_by_a_new_connection__at_once_then_slower,
+    loss__is_followed_by_a_new_connection__at_once_then_slower, connection__that_was_closed__comes_back_if_the_protocol_says_so,
     server__that_says_it_is_going__is_asked_nothing_more_and_left_for_so_long, silence__is_noticed__and_quiet_is_not_silence,
     nonsense__ends_the_connection, calls__are_answered_once__whatever_happens, call_wait__gives_result_error_and_timeout,
     refusal_of_hello__is_final_or_not__as_the_table_says, own_loop__needs_only_descriptor_and_timeout,
