@@ -1,4 +1,4 @@
-/* glossd restart: the server on this machine replaces its workers one after the other, with the settings as they are now. Nobody is refused meanwhile. */
+/* glossd restart: the server on this machine goes on with the program and the settings of now, and replaces its workers one after the other. Nobody is refused meanwhile. */
 #include <signal.h>
 #include <stdio.h>
 
@@ -14,13 +14,13 @@ static int run(struct settings *settings, int argc, char **argv)
     const pid_t pid = tell_server(settings, SIGUSR2);
     if (!pid)
         return ADMIN_FAILED;
-    printf("process %d replaces its workers one after the other; its log says service.restarted when that is done\n", (int)pid);
+    printf("process %d tries the program that is installed now, and replaces its workers one after the other; its log says service.restarted when that is done, or why not\n", (int)pid);
     return ADMIN_OK;
 }
 
 const struct admin_verb admin_restart = {
     .name = "restart",
     .usage = "",
-    .help = "let the server on this machine replace its workers one by one, with the settings as they are now",
+    .help = "let the server on this machine take up the program and the settings of now, worker by worker",
     .run = run,
 };

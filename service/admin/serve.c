@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "service/admin/serve_again.h"
 #include "service/base/log.h"
 #include "service/base/metrics.h"
 #include "service/base/networks.h"
@@ -179,29 +180,25 @@ static void reload(void *ctx)
     settings_fini(&fresh);
 }
 
-/* For workers that take over from others: everything but what the supervisor itself was started with. */
-static bool renew(void *ctx)
+/* ---- going on under another program */
+
+static int rehearse(void *ctx)
 {
-    const struct serve *serve = ctx;
-    struct settings fresh;
-    struct gl_err err = {0};
-    settings_init(&fresh);
-    enum gl_code code = settings_load_again(&fresh, serve->settings, environ, &err);
-    if (!code)
-        code = serve_check(&fresh, &err);
-    if (!code && !is_pair_usable(&fresh))
-        code = gl_fail(&err, GL_E_SETTING, "certificate or key cannot be used (tls_certificate, tls_key)");
-    if (code) {
-        log_event(LOG_ERROR, EV_service_restarted, F_STR("detail", err.detail));
-    } else {
-        settings_restart(serve->settings, &fresh);
-        raise_limits(serve->settings);
-    }
-    settings_fini(&fresh);
-    return !code;
+    (void)ctx;
+    return serve_again_rehearse();
 }
 
-static int supervise(struct serve *serve)
+static void exchange(void *ctx, struct handover *handover)
+{
+    const struct serve *serve = ctx;
+    handover_say(handover, "version %s", GLOSS_VERSION);
+    listener_hand_over(&serve->listener, handover);
+    settings_hand_over(serve->settings, handover);
+    metrics_hand_over(handover);
+    serve_again_exchange(handover);
+}
+
+static int supervise(struct serve *serve, const struct handover *handed)
 {
     const struct settings *settings = serve->settings;
     const struct supervisor_plan plan = {
@@ -218,13 +215,78 @@ static int supervise(struct serve *serve)
         .keeper_main = run_keeper,
         .ready = say_ready,
         .reload = reload,
-        .renew = renew,
+        .rehearse = rehearse,
+        .exchange = exchange,
+        .handed = handed,
         .ctx = serve,
         .final_first = ADMIN_USAGE,
         .final_last = ADMIN_CERTIFICATE,
         .always_final = ADMIN_SCHEMA,
     };
     return supervisor_run(&plan);
+}
+
+/* What a start would find wrong, but for the port, which is there. */
+static int check_all(struct settings *settings)
+{
+    struct gl_err err = {0};
+    log_set_process("rehearsal");
+    int code =
+        settings_set(settings, "log_format", "text", SETTING_FROM_FLAG, "here", NULL) ? ADMIN_FAILED : check_settings(settings);
+    if (code)
+        return code;
+    if (net_check_tls(settings->tls_certificate, settings->tls_key, &err)) {
+        serve_fail(settings, "%s", err.detail);
+        return ADMIN_CERTIFICATE;
+    }
+    return serve_check_database(settings, true);
+}
+
+static int go_on(struct serve *serve, struct handover *handed)
+{
+    const char *was = handover_next(handed, "version", NULL);
+    settings_take_over(serve->settings, handed);
+    if (!listener_take_over(&serve->listener, handed) || !metrics_take_over(handed, (size_t)serve->settings->workers * 2)) {
+        serve_fail(serve->settings, "what the program before has left cannot be used");
+        return ADMIN_FAILED;
+    }
+    log_event(LOG_INFO, EV_service_exchanged, F_STR("version", GLOSS_VERSION), F_STR("was", was ? was : ""));
+    return supervise(serve, handed);
+}
+
+static int start(struct serve *serve)
+{
+    int code = check_settings(serve->settings);
+    if (code)
+        return code;
+    raise_limits(serve->settings);
+    if (!metrics_share((size_t)serve->settings->workers * 2)) { /* each has two seats: supervisor.h */
+        serve_fail(serve->settings,
+                   "there is no memory that processes can share, neither by memfd_create nor in /dev/shm or /tmp: %s",
+                   strerror(errno));
+        return ADMIN_FAILED;
+    }
+    code = open_listener(serve);
+    return code ? code : supervise(serve, NULL);
+}
+
+/* From the beginning, or where the program before has left it. */
+static int serve_from(struct serve *serve)
+{
+    struct handover handed;
+    const int left = handover_open(&handed);
+    int code = ADMIN_FAILED;
+    if (left < 0)
+        admin_complain("glossd " GLOSS_VERSION
+                       " cannot go on where the program that runs would leave it; end that one, and start this one");
+    else if (left && handover_next(&handed, "rehearsal", NULL))
+        code = check_all(serve->settings);
+    else if (left)
+        code = go_on(serve, &handed);
+    else
+        code = start(serve);
+    handover_fini(&handed);
+    return code;
 }
 
 static bool parse_fd(const char *text, int *fd)
@@ -252,14 +314,8 @@ static int run(struct settings *settings, int argc, char **argv)
     (void)log_level_parse(settings->log_level, &level);
     log_init(level, strcmp(settings->log_format, "json") ? LOG_TEXT : LOG_JSON);
     log_set_process("supervisor");
-    int code = check_settings(settings);
-    if (!code) {
-        raise_limits(settings);
-        metrics_share((size_t)settings->workers * 2); /* each has two seats: supervisor.h */
-        code = open_listener(&serve);
-    }
-    if (!code)
-        code = supervise(&serve);
+    serve_again_note_program();
+    const int code = serve_from(&serve);
     listener_close(&serve.listener);
     return code;
 }

@@ -107,7 +107,9 @@ static void answer(void *ctx, struct http_call *call)
     struct http_answer answer = {.status = 403, .body = GL_SLICE("metrics are for the addresses of the setting metrics_from\n")};
     struct gl_buf text;
     gl_buf_init(&text, ANSWER_MAX);
-    if (may_ask(metrics->settings, call->request.address)) {
+    if (may_ask(metrics->settings, call->request.address) && metrics_are_told_elsewhere()) {
+        answer = (struct http_answer){.status = 503, .body = GL_SLICE("a newer program tells them; connect again\n")};
+    } else if (may_ask(metrics->settings, call->request.address)) {
         take(metrics);
         metrics_write(&text, GLOSS_VERSION);
         answer = (struct http_answer){.status = text.code == GL_OK ? 200 : 500,

@@ -21,7 +21,8 @@
 #include "service/store/store_pg.h"
 
 enum {
-    PREFLIGHT_MS = 2000, /* one look at the database before the loop runs; a worker that was killed should be back in a second */
+    PREFLIGHT_MS = 2000,  /* one look at the database before the loop runs; a worker that was killed should be back in a second */
+    REHEARSAL_MS = 20000, /* there is no haste while others serve */
     CLOCK_LIMIT_MS = 5000, /* further from the database's clock than this, and the worker is not ready */
     GOODBYE_MS = 500,      /* for the last answers and close frames, when the drain was not over in time */
     HELPER_JOBS = 256,
@@ -270,21 +271,21 @@ static struct store_pg_config store_config(const struct settings *settings)
 }
 
 /* A database that is not there now may come; one that does not fit will not. */
-static int check_database(const struct settings *settings)
+int serve_check_database(const struct settings *settings, bool is_strict)
 {
     struct store_pg_config config = store_config(settings);
     struct gl_err err = {0};
-    config.connect_ms = PREFLIGHT_MS;
+    config.connect_ms = is_strict ? REHEARSAL_MS : PREFLIGHT_MS;
     enum gl_code code = store_pg_preflight(&config, &err);
     if (!code)
         return ADMIN_OK;
     bool is_schema = code == GL_E_SCHEMA_TOO_OLD || code == GL_E_SCHEMA_TOO_NEW;
-    if (!is_schema && code != GL_E_SETTING) {
+    if (!is_schema && code != GL_E_SETTING && !is_strict) {
         log_event(LOG_WARN, EV_store_lost, F_STR("detail", err.detail));
         return ADMIN_OK;
     }
     serve_fail(settings, "%s", err.detail);
-    return is_schema ? ADMIN_SCHEMA : ADMIN_SETTINGS;
+    return is_schema ? ADMIN_SCHEMA : code == GL_E_SETTING ? ADMIN_SETTINGS : ADMIN_DATABASE;
 }
 
 static int open_network(struct worker *worker)
@@ -334,7 +335,7 @@ static void open_signals(struct worker *worker)
 static int open_all(struct worker *worker)
 {
     const struct settings *settings = worker->settings;
-    int code = check_database(settings);
+    int code = serve_check_database(settings, false);
     if (code)
         return code;
     const struct store_pg_config store = store_config(settings);

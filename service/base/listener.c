@@ -374,6 +374,38 @@ enum gl_code listener_open(struct listener *listener, char *const *addresses, si
     return code;
 }
 
+/* ---- under another program */
+
+void listener_hand_over(const struct listener *listener, struct handover *handover)
+{
+    handover_say(handover, "listener %zu %zu %u %d %s", listener->sets, listener->per_set, listener->port, listener->is_inherited,
+                 listener->host);
+    for (size_t i = 0; i < listener->sets * listener->per_set; i++) {
+        handover_say(handover, "listening %zu %d", i, listener->fds[i]);
+        handover_keep(handover, listener->fds[i]);
+    }
+}
+
+bool listener_take_over(struct listener *listener, const struct handover *handover)
+{
+    size_t sets, per_set, at, count = 0;
+    unsigned port;
+    int is_inherited, fd;
+    const char *line = handover_next(handover, "listener", NULL);
+    *listener = (struct listener){0};
+    if (!line || sscanf(line, "%zu %zu %u %d %63s", &sets, &per_set, &port, &is_inherited, listener->host) != 5)
+        return false;
+    make_room(listener, sets, per_set);
+    listener->port = (uint16_t)port;
+    listener->is_inherited = is_inherited;
+    for (line = NULL; (line = handover_next(handover, "listening", line));)
+        if (sscanf(line, "%zu %d", &at, &fd) == 2 && at < sets * per_set && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) {
+            listener->fds[at] = fd;
+            count++;
+        }
+    return count == sets * per_set;
+}
+
 const int *listener_set(const struct listener *listener, size_t set)
 {
     return listener->fds + set * listener->per_set;

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "proto/gl_err.h"
+#include "service/base/handover.h"
 
 struct listener {
     int *fds; /* sets * per_set of them, set after set */
@@ -28,6 +28,9 @@ struct listener {
 
 enum gl_code listener_open(struct listener *listener, char *const *addresses, size_t address_count, uint16_t port, size_t sets,
                            struct gl_err *err) GL_MUST_USE;
+/* Of the same process under another program; true: there they are. */
+void listener_hand_over(const struct listener *listener, struct handover *handover);
+bool listener_take_over(struct listener *listener, const struct handover *handover) GL_MUST_USE;
 /* Who listens on port at one of the addresses: its process, and what it is called; wanted, unless NULL, is how it must be called. 0: nobody, or
    another user's. */
 pid_t listener_holder(char *const *addresses, size_t address_count, uint16_t port, const char *wanted, char name[32]);

@@ -3,10 +3,15 @@
 #endif
 #include "service/base/metrics.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#include "service/base/mem.h"
 
 enum metric_kind { INFO, COUNTER, GAUGE, HISTOGRAM, BY_REASON, BY_EVENT };
 static const struct row {
@@ -35,11 +40,23 @@ static const struct {
 static const uint64_t bounds_us[METRIC_BOUNDS] = {250,   500,    1000,   2000,   4000,    8000,    15000,   30000,
                                                   60000, 125000, 250000, 500000, 1000000, 2500000, 5000000, 10000000};
 
+enum { PAGE_CELLS = sizeof(struct metrics_page) / sizeof(metric_cell) };
+
 static struct metrics_page own, followed;
 struct metrics_page *metrics_here = &own;
 static struct metrics_page *pages = &own; /* the workers', then the supervisor's */
 static size_t worker_count;
-static atomic_bool *is_taken; /* behind the pages */
+static int pages_fd = -1;
+static atomic_bool *is_taken; /* behind the pages, one a worker; then whether another program's pages are told now */
+
+/* Pages of the program before, when they are not like ours. */
+static struct {
+    char *pages; /* NULL: none */
+    size_t page_bytes, bytes;
+    atomic_bool *is_taken;
+    size_t at[PAGE_CELLS]; /* where in their page each cell of ours is */
+} before;
+enum { NOWHERE = SIZE_MAX };
 
 /* ---- counting */
 
@@ -66,16 +83,34 @@ void metrics_event(enum log_event_id event)
 
 /* ---- pages */
 
-void metrics_share(size_t workers)
+static size_t all_bytes(size_t page_bytes, size_t workers)
 {
-    const size_t bytes = (workers + 1) * sizeof(*pages);
-    void *shared = mmap(NULL, bytes + workers * sizeof(*is_taken), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED)
-        abort(); /* as any want of memory */
+    return (workers + 1) * page_bytes + (workers + 1) * sizeof(*is_taken);
+}
+
+static void *map_pages(int fd, size_t bytes)
+{
+    void *shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    return shared == MAP_FAILED ? NULL : shared;
+}
+
+static bool use(int fd, size_t workers)
+{
+    void *shared = map_pages(fd, all_bytes(sizeof(*pages), workers));
+    if (!shared)
+        return false;
     pages = shared;
-    is_taken = (atomic_bool *)((char *)shared + bytes);
+    is_taken = (atomic_bool *)&pages[workers + 1];
     worker_count = workers;
+    pages_fd = fd;
     metrics_here = &pages[workers];
+    return true;
+}
+
+bool metrics_share(size_t workers)
+{
+    const int fd = handover_memory("glossd-metrics", all_bytes(sizeof(*pages), workers));
+    return fd >= 0 && use(fd, workers);
 }
 
 static metric_cell *cells_of(struct metrics_page *page, const struct row *row)
@@ -86,6 +121,8 @@ static metric_cell *cells_of(struct metrics_page *page, const struct row *row)
 void metrics_sit(unsigned worker)
 {
     metrics_here = &pages[worker];
+    if (before.pages)
+        atomic_store(&before.is_taken[worker], false);
     atomic_store(&is_taken[worker], true);
     for (size_t i = 0; i < ROWS; i++) /* what a predecessor had at its end */
         if (rows[i].kind == GAUGE)
@@ -96,6 +133,120 @@ void metrics_rise(unsigned worker)
 {
     if (worker < worker_count)
         atomic_store(&is_taken[worker], false);
+    if (before.pages && worker < worker_count)
+        atomic_store(&before.is_taken[worker], false);
+}
+
+/* ---- pages of the program before */
+
+static uint64_t before_cell(size_t page, size_t cell)
+{
+    if (before.at[cell] == NOWHERE)
+        return 0;
+    return atomic_load_explicit((metric_cell *)(before.pages + page * before.page_bytes + before.at[cell]), memory_order_relaxed);
+}
+
+static uint64_t before_sum(size_t cell)
+{
+    uint64_t all = 0;
+    for (size_t i = 0; before.pages && i <= worker_count; i++)
+        all += before_cell(i, cell);
+    return all;
+}
+
+/* Only once more from here on: what its workers, if there are any left, count after that is not told. */
+static void take_in(void)
+{
+    for (size_t row = 0; before.pages && row < ROWS; row++)
+        for (size_t i = 0; rows[row].kind != GAUGE && i < rows[row].cells; i++) {
+            const size_t cell = rows[row].offset / sizeof(metric_cell) + i;
+            metric_cell_add((metric_cell *)metrics_here + cell, before_sum(cell));
+        }
+    if (before.pages)
+        munmap(before.pages, before.bytes);
+    before.pages = NULL;
+}
+
+/* What a cell counts, as one word: of another program's, too. */
+static void name_cell(const struct row *row, size_t i, char name[128])
+{
+    if (row->kind == BY_EVENT)
+        snprintf(name, 128, "%s:%s", row->name, log_event_name((enum log_event_id)i));
+    else if (row->kind == BY_REASON)
+        snprintf(name, 128, "%s:%s", row->name, i ? gl_code_name((enum gl_code)i) : "none");
+    else if (row->kind == HISTOGRAM && i < METRIC_BOUNDS)
+        snprintf(name, 128, "%s:%" PRIu64, row->name, bounds_us[i]);
+    else
+        snprintf(name, 128, "%s:+%zu", row->name, row->kind == HISTOGRAM ? i - METRIC_BOUNDS : i);
+}
+
+void metrics_hand_over(struct handover *handover)
+{
+    char name[128];
+    take_in();
+    handover_say(handover, "metrics %d %zu %zu", pages_fd, worker_count, sizeof(*pages));
+    handover_keep(handover, pages_fd);
+    for (size_t row = 0; row < ROWS; row++)
+        for (size_t i = 0; i < rows[row].cells; i++) {
+            name_cell(&rows[row], i, name);
+            handover_say(handover, "counts %zu %s", rows[row].offset + i * sizeof(metric_cell), name);
+        }
+}
+
+static const char *cell_after(const struct handover *handover, const char *line, const char *name, size_t *offset)
+{
+    int end = 0;
+    while ((line = handover_next(handover, "counts", line)))
+        if (sscanf(line, "%zu %n", offset, &end) == 1 && !strcmp(line + end, name))
+            return line;
+    return NULL;
+}
+
+/* Where theirs has each of ours; true: all of it where ours has it. They are mostly in the same order. */
+static bool compare(const struct handover *handover)
+{
+    const char *line = NULL, *found;
+    bool is_same = true;
+    char name[128];
+    for (size_t row = 0; row < ROWS; row++)
+        for (size_t i = 0; i < rows[row].cells; i++) {
+            const size_t offset = rows[row].offset + i * sizeof(metric_cell);
+            size_t there = NOWHERE;
+            name_cell(&rows[row], i, name);
+            found = cell_after(handover, line, name, &there);
+            if (!found && line)
+                found = cell_after(handover, NULL, name, &there);
+            line = found ? found : line;
+            before.at[offset / sizeof(metric_cell)] = found ? there : NOWHERE;
+            is_same = is_same && found && there == offset;
+        }
+    return is_same;
+}
+
+bool metrics_take_over(const struct handover *handover, size_t workers)
+{
+    int fd;
+    size_t count, page_bytes;
+    const char *line = handover_next(handover, "metrics", NULL);
+    if (!line || sscanf(line, "%d %zu %zu", &fd, &count, &page_bytes) != 3 || count != workers)
+        return false;
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (compare(handover) && page_bytes == sizeof(*pages))
+        return use(fd, workers);
+    before.page_bytes = page_bytes;
+    before.bytes = all_bytes(page_bytes, workers);
+    before.pages = map_pages(fd, before.bytes);
+    if (!before.pages)
+        return false;
+    before.is_taken = (atomic_bool *)(before.pages + (workers + 1) * page_bytes);
+    atomic_store(&before.is_taken[workers], true);
+    close(fd);
+    return metrics_share(workers);
+}
+
+bool metrics_are_told_elsewhere(void)
+{
+    return worker_count && atomic_load(&is_taken[worker_count]);
 }
 
 /* ---- telling */
@@ -105,7 +256,7 @@ static uint64_t sum(const struct row *row, size_t cell)
     uint64_t all = 0;
     for (size_t i = 0; i <= worker_count; i++)
         all += atomic_load_explicit(&cells_of(&pages[i], row)[cell], memory_order_relaxed);
-    return all;
+    return all + before_sum(row->offset / sizeof(metric_cell) + cell);
 }
 
 static void write_histogram(struct gl_buf *out, const struct row *row)
@@ -124,9 +275,11 @@ static void write_histogram(struct gl_buf *out, const struct row *row)
 static void write_gauge(struct gl_buf *out, const struct row *row)
 {
     for (size_t i = 0; i < (worker_count ? worker_count : 1); i++) {
-        if (worker_count && !atomic_load(&is_taken[i]))
+        const bool is_before = before.pages && atomic_load(&before.is_taken[i]);
+        if (worker_count && !atomic_load(&is_taken[i]) && !is_before)
             continue;
-        int64_t value = (int64_t)atomic_load_explicit(cells_of(&pages[i], row), memory_order_relaxed);
+        int64_t value = is_before ? (int64_t)before_cell(i, row->offset / sizeof(metric_cell))
+                                  : (int64_t)atomic_load_explicit(cells_of(&pages[i], row), memory_order_relaxed);
         gl_buf_printf(out, "%s{worker=\"%zu\"} ", row->name, i);
         if (row->divisor == 1)
             gl_buf_printf(out, "%" PRId64 "\n", value);

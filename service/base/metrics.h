@@ -18,6 +18,7 @@
 #include <stdio.h>
 
 #include "proto/gl_buf.h"
+#include "service/base/handover.h"
 #include "service/base/log.h"
 
 #define METRIC_BOUNDS 16 /* of a histogram; one more bucket is beyond the last, and the sum of all stands behind it */
@@ -56,8 +57,15 @@ void metric_cell_follow(metric_cell *cell, uint64_t now);
 #define metric_follow(name, now)                                                                                                 \
     metric_cell_follow(metrics_here->name, (now)) /* a COUNTER that is counted elsewhere, from 0 when this process began */
 
+/* The pages of a service that goes on under another program: what was counted stays, and its workers go on counting in them. One that counts other things, or in
+ * another order, gets pages of its own beside them: what it tells has both. The workers of the one before cannot know of those, and tell nothing from then on
+ * (metrics_are_told_elsewhere). False: the pages cannot be had. */
+void metrics_hand_over(struct handover *handover);
+bool metrics_take_over(const struct handover *handover, size_t workers) GL_MUST_USE;
+bool metrics_are_told_elsewhere(void);
+
 /* Pages for so many workers, of which those are told that somebody has sat down at; this process counts in the supervisor's. Before any other process is made. */
-void metrics_share(size_t workers);
+bool metrics_share(size_t workers);          /* false: errno */
 void metrics_sit(unsigned worker);           /* from now on this process counts in that worker's page */
 void metrics_rise(unsigned worker);          /* nobody sits there now: its gauges are told no more */
 void metrics_event(enum log_event_id event); /* from log.c; any thread, any process */

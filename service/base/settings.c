@@ -1,4 +1,5 @@
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -291,12 +292,12 @@ void settings_fini(struct settings *settings)
     mem_free(&settings->file);
 }
 
-static size_t take_over(struct settings *settings, const struct settings *fresh, bool (*may)(unsigned flags))
+size_t settings_reload(struct settings *settings, const struct settings *fresh)
 {
     size_t changed = 0;
     for (size_t id = 0; id < SETTING_COUNT; id++) {
         const struct setting_source *source = &fresh->sources[id];
-        if (!may(setting_rows[id].flags) || !strcmp(source->text, settings->sources[id].text))
+        if (!(setting_rows[id].flags & SETTING_RELOAD) || !strcmp(source->text, settings->sources[id].text))
             continue;
         if (!settings_set(settings, setting_rows[id].name, source->text, source->origin, source->where, NULL))
             changed++;
@@ -304,22 +305,22 @@ static size_t take_over(struct settings *settings, const struct settings *fresh,
     return changed;
 }
 
-static bool may_reload(unsigned flags)
+/* ---- under another program */
+
+void settings_hand_over(const struct settings *settings, struct handover *handover)
 {
-    return flags & SETTING_RELOAD;
+    for (size_t id = 0; id < SETTING_COUNT; id++)
+        if (setting_rows[id].flags & SETTING_START)
+            handover_say(handover, "setting %s %s", setting_rows[id].name, settings->sources[id].text);
 }
 
-static bool may_restart(unsigned flags)
+void settings_take_over(struct settings *settings, const struct handover *handover)
 {
-    return !(flags & SETTING_START);
-}
-
-size_t settings_reload(struct settings *settings, const struct settings *fresh)
-{
-    return take_over(settings, fresh, may_reload);
-}
-
-size_t settings_restart(struct settings *settings, const struct settings *fresh)
-{
-    return take_over(settings, fresh, may_restart);
+    const char *line = NULL;
+    char key[64];
+    int end;
+    while ((line = handover_next(handover, "setting", line)))
+        if (sscanf(line, "%63s %n", key, &end) ==
+            1) /* one that this program does not know, or not like that, has its own value */
+            (void)!settings_set(settings, key, line + end, SETTING_FROM_FLAG, "as the service was started", NULL);
 }

@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "proto/gl_err.h"
+#include "service/base/handover.h"
 
 #define SETTING_SECRET 1u
 #define SETTING_RELOAD 2u
@@ -75,8 +75,9 @@ enum gl_code settings_load_again(struct settings *fresh, const struct settings *
                                  struct gl_err *err) GL_MUST_USE;
 /* Takes over the rows marked SETTING_RELOAD from fresh; gives how many were different. */
 size_t settings_reload(struct settings *settings, const struct settings *fresh);
-/* The same with all rows but those marked SETTING_START. */
-size_t settings_restart(struct settings *settings, const struct settings *fresh);
+/* Rows marked SETTING_START hold until the service ends, also when it goes on under another program. */
+void settings_hand_over(const struct settings *settings, struct handover *handover);
+void settings_take_over(struct settings *settings, const struct handover *handover);
 
 const char *settings_key(enum setting_id id);
 const char *settings_nearest_key(const char *key); /* the known key most like it, or NULL when none is */

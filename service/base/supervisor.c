@@ -68,6 +68,7 @@ static void stop(struct supervisor *sup, uint64_t now, int exit_code)
     sup->kill_at_ms = now + sup->plan->move_ms + sup->plan->drain_ms;
     log_event(LOG_INFO, EV_service_stopping, F_MS("at_most", sup->plan->move_ms + sup->plan->drain_ms));
     notify_send("STOPPING=1");
+    send_signal(&sup->rehearsal, SIGKILL);
     /* Whoever connects from now on is refused by the kernel, as soon as the workers have closed theirs. */
     listener_close(sup->plan->listener);
     each_worker(sup, SIGTERM);
@@ -159,7 +160,8 @@ static void bury_worker(struct supervisor *sup, size_t index, int status, uint64
 static void bury_helper(struct supervisor *sup, size_t index, size_t slot, int status, uint64_t now)
 {
     struct child *child = &sup->workers[index].helpers[slot].child;
-    log_death(child->is_sent_off || sup->is_stopping ? LOG_DEBUG : LOG_WARN, EV_helper_gone, "worker", index, child, status, now);
+    const bool is_expected = child->is_sent_off || sup->is_stopping || sup->workers[index].leave_by_ms;
+    log_death(is_expected ? LOG_DEBUG : LOG_WARN, EV_helper_gone, "worker", index, child, status, now);
     child->pid = 0;
     if (child->is_sent_off)
         child->start_at_ms = now;
@@ -177,6 +179,10 @@ static void bury_keeper(struct supervisor *sup, size_t index, int status, uint64
 
 static void bury(struct supervisor *sup, pid_t pid, int status, uint64_t now)
 {
+    if (sup->rehearsal.pid == pid) {
+        supervisor_restart_rehearsed(sup, status);
+        return;
+    }
     for (size_t i = 0; i < sup->seats; i++) {
         if (sup->workers[i].child.pid == pid) {
             bury_worker(sup, i, status, now);
@@ -194,6 +200,14 @@ static void bury(struct supervisor *sup, pid_t pid, int status, uint64_t now)
 }
 
 /* ---- what comes in */
+
+/* One SIGCHLD may stand for several. */
+static void take_deaths(struct supervisor *sup, uint64_t now)
+{
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+        bury(sup, pid, status, now);
+}
 
 static void take_signals(struct supervisor *sup, uint64_t now)
 {
@@ -215,10 +229,7 @@ static void take_signals(struct supervisor *sup, uint64_t now)
             supervisor_restart(sup);
         }
     }
-    /* One SIGCHLD may stand for several deaths. */
-    int status;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-        bury(sup, pid, status, now);
+    take_deaths(sup, now);
 }
 
 static void note_ready(struct supervisor *sup, size_t index)
@@ -407,23 +418,44 @@ static void release(struct supervisor *sup)
     mem_free(&sup->keepers);
     mem_free(&sup->polls);
     munmap(sup->beats, sup->seats * sizeof(*sup->beats));
+    close(sup->beats_fd);
     close(sup->signal_fd);
+}
+
+static bool begin(struct supervisor *sup)
+{
+    const struct supervisor_plan *plan = sup->plan;
+    if (!plan->handed) {
+        log_event(LOG_INFO, EV_service_started, F_U64("workers", plan->workers), F_U64("helpers", plan->helpers),
+                  F_U64("port", plan->listener->port));
+        return true;
+    }
+    if (!supervisor_take_over(sup, plan->handed)) {
+        log_event(LOG_ERROR, EV_service_failed, F_STR("detail", "what the program before has left cannot be used"));
+        return false;
+    }
+    take_deaths(sup, sup->looked_ms); /* of those that nobody was told of */
+    return true;
 }
 
 int supervisor_run(const struct supervisor_plan *plan)
 {
-    struct supervisor sup = {.plan = plan, .pid = getpid(), .seats = 2 * plan->workers, .looked_ms = clock_monotonic_ms()};
+    struct supervisor sup = {.plan = plan,
+                             .pid = getpid(),
+                             .seats = 2 * plan->workers,
+                             .looked_ms = clock_monotonic_ms(),
+                             .beats_fd = -1,
+                             .rehearsal_fd = -1};
     sigset_t before;
     assert(plan->listener->sets == plan->workers);
-    sup.beats = mmap(NULL, sup.seats * sizeof(*sup.beats), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (sup.beats == MAP_FAILED || !open_signals(&sup, &before)) {
+    if (!open_signals(&sup, &before) || (!plan->handed && !supervisor_share_beats(&sup))) {
         log_event(LOG_ERROR, EV_service_failed, F_STR("detail", strerrordesc_np(errno)));
         return EXIT_FAILURE;
     }
     allocate(&sup);
     fflush(NULL); /* or each child would write what waits here once more */
-    log_event(LOG_INFO, EV_service_started, F_U64("workers", plan->workers), F_U64("helpers", plan->helpers),
-              F_U64("port", plan->listener->port));
+    if (!begin(&sup))
+        return EXIT_FAILURE;
     do
         turn(&sup);
     while (!is_all_gone(&sup) || !sup.is_stopping);

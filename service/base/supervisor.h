@@ -13,13 +13,16 @@
  * second whatever kills it. Children die with the supervisor. Keepers belong to nobody: they are only kept going.
  *
  * SIGTERM and SIGINT end all of it in order; once more, and there is no time for moving (move_ms) any more; a third time, and everybody is killed.
- * SIGUSR2 replaces the workers one after the other. Each worker has two seats and sits in one: its successor takes the other one and the same listening
+ * SIGUSR2 replaces this program by the one that is installed now, and then the workers one after the other. The new program is tried first, in a process of its own
+ * (rehearse): one that does not start changes nothing. Then it takes the place of this one (exchange) in this process, whose children stay, and goes on with what
+ * supervisor_hand_over says (handed). Each worker has two seats and sits in one: its successor takes the other one and the same listening
  * sockets, and only when that says that it is ready is the old one told to move its people (SIGUSR2). One that does not get ready in time goes again, and
  * those that serve stay.
  */
 #ifndef SUPERVISOR_H
 #define SUPERVISOR_H
 
+#include "service/base/handover.h"
 #include "service/base/listener.h"
 #include "service/base/seat.h"
 
@@ -41,8 +44,11 @@ struct supervisor_plan {
     void (*ready)(void *ctx);      /* once, when every worker has said that it takes connections */
     void (*reload)(
         void *ctx); /* at each HUP, before the workers have it: what is started again begins with the same. May be NULL */
-    bool (*renew)(
-        void *ctx); /* at USR2: what the successors begin with; false: nothing is replaced. NULL: they begin as the others did */
+    /* At USR2, in a process of its own whose output says why if it fails: 0 when the program of now can go on from here. NULL: nobody looks. */
+    int (*rehearse)(void *ctx);
+    /* Then, here: adds what the others have to hand over, and runs that program; returns only when that could not be. NULL: the same program goes on. */
+    void (*exchange)(void *ctx, struct handover *handover);
+    const struct handover *handed; /* by the program before, whose workers are replaced; NULL: the service is started */
     void *ctx;
     /* Exit codes of workers that would be the same next time: before the service was ready they end it, later they are like a crash. */
     int final_first, final_last;

@@ -47,6 +47,8 @@ static void become_child(struct supervisor *sup, const char *process, const char
     prctl(PR_SET_NAME, shown);
     log_set_process(process);
     close(sup->signal_fd);
+    close(sup->beats_fd);
+    close_open(sup->rehearsal_fd);
     for (size_t i = 0; i < sup->seats; i++)
         if (sup->workers[i].control_fd >= 0)
             close(sup->workers[i].control_fd);
@@ -150,6 +152,36 @@ void supervisor_start_helper(struct supervisor *sup, size_t index, size_t slot, 
     }
     close_open(pair[0]);
     close_open(pair[1]);
+}
+
+static _Noreturn void run_rehearsal(struct supervisor *sup, int fd)
+{
+    become_child(sup, "rehearsal", "glossd-r");
+    dup2(fd, STDOUT_FILENO);
+    dup2(fd, STDERR_FILENO);
+    signal(SIGUSR2, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    _exit(sup->plan->rehearse(sup->plan->ctx));
+}
+
+void supervisor_start_rehearsal(struct supervisor *sup, uint64_t now)
+{
+    int pair[2] = {-1, -1};
+    sup->rehearsal = (struct child){.started_ms = now};
+    pid_t pid = pipe2(pair, O_CLOEXEC | O_NONBLOCK) ? -1 : fork();
+    if (pid == 0) {
+        fcntl(pair[1], F_SETFL, 0);
+        run_rehearsal(sup, pair[1]);
+    }
+    close_open(pair[1]);
+    if (pid > 0) {
+        sup->rehearsal.pid = pid;
+        sup->rehearsal_fd = pair[0];
+    } else {
+        close_open(pair[0]);
+    }
 }
 
 static _Noreturn void run_keeper(struct supervisor *sup, size_t index)

@@ -1,8 +1,16 @@
 /*
- * Replacing the workers one after the other, while they serve. A worker and its successor have the same listening sockets: who connects meanwhile is taken
+ * Replacing the program, and then the workers one after the other, while they serve. A worker and its successor have the same listening sockets: who connects meanwhile is taken
  * by either, and nobody is told to go before there is somebody to go to.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "service/base/log.h"
 #include "service/base/metrics.h"
@@ -28,26 +36,96 @@ static bool is_seat_taken(const struct supervisor *sup)
     return false;
 }
 
-void supervisor_restart(struct supervisor *sup)
+/* Those that serve go on as they are. */
+static void refuse(const char *why)
 {
-    const char *wrong = !sup->was_ready      ? "not before every worker has been ready once"
-                        : sup->is_restarting ? "the workers are being replaced already"
-                        : sup->is_stopping   ? "the service is ending"
-                        : is_seat_taken(sup) ? "a successor of before has not ended yet"
-                        : sup->plan->renew && !sup->plan->renew(sup->plan->ctx)
-                            ? "the settings cannot be used; the line before says why"
-                            : NULL;
-    if (wrong) {
-        log_event(LOG_ERROR, EV_service_restarted, F_STR("detail", wrong));
-        return;
-    }
-    log_event(LOG_INFO, EV_service_restart, F_U64("workers", sup->plan->workers));
+    log_event(LOG_ERROR, EV_service_restarted, F_STR("detail", why));
+}
+
+/* What one has begun is begun again by the next. */
+static void end_keepers(struct supervisor *sup)
+{
+    for (size_t i = 0; i < sup->plan->keepers; i++)
+        if (sup->keepers[i].pid)
+            kill(sup->keepers[i].pid, SIGTERM);
+}
+
+static void replace_workers(struct supervisor *sup)
+{
     sup->is_restarting = true;
     sup->restart_at = 0;
     sup->restart_by_ms = 0;
-    for (size_t i = 0; i < sup->plan->keepers; i++) /* what one has begun is begun again by the next */
-        if (sup->keepers[i].pid)
-            kill(sup->keepers[i].pid, SIGTERM);
+    end_keepers(sup);
+}
+
+void supervisor_restart(struct supervisor *sup)
+{
+    const char *wrong = !sup->was_ready                            ? "not before every worker has been ready once"
+                        : sup->is_restarting || sup->rehearsal.pid ? "the workers are being replaced already"
+                        : sup->is_stopping                         ? "the service is ending"
+                        : is_seat_taken(sup)                       ? "a successor of before has not ended yet"
+                                                                   : NULL;
+    if (wrong) {
+        refuse(wrong);
+        return;
+    }
+    log_event(LOG_INFO, EV_service_restart, F_U64("workers", sup->plan->workers));
+    if (!sup->plan->rehearse) {
+        replace_workers(sup);
+        return;
+    }
+    supervisor_start_rehearsal(sup, sup->looked_ms);
+    sup->restart_by_ms = sup->looked_ms + sup->plan->successor_ms;
+    if (!sup->rehearsal.pid)
+        refuse("no process could be made");
+}
+
+/* The last line that it said, made a sentence; or how it ended. */
+static void tell_why(int fd, int status, char *why, size_t room)
+{
+    char said[1024];
+    ssize_t len = 0, got;
+    while (len < (ssize_t)sizeof(said) - 1 && (got = read(fd, said + len, sizeof(said) - 1 - (size_t)len)) > 0)
+        len += got;
+    said[len] = '\0';
+    while (len > 0 && (said[len - 1] == '\n' || said[len - 1] == ' '))
+        said[--len] = '\0';
+    const char *line = strrchr(said, '\n') ? strrchr(said, '\n') + 1 : said;
+    const char *how = WIFSIGNALED(status) ? "signal" : "status";
+    snprintf(why, room, "the program that is installed now does not start (%s %d)%s%.900s", how,
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), *line ? ": " : "", line);
+}
+
+static void exchange(struct supervisor *sup)
+{
+    struct handover handover;
+    handover_init(&handover);
+    end_keepers(sup); /* they are not handed over */
+    supervisor_hand_over(sup, &handover);
+    sup->plan->exchange(sup->plan->ctx, &handover);
+    const char *why = strerrordesc_np(errno);
+    handover_undo(&handover);
+    handover_fini(&handover);
+    refuse(why);
+}
+
+void supervisor_restart_rehearsed(struct supervisor *sup, int status)
+{
+    char why[1100];
+    const bool went_well = WIFEXITED(status) && !WEXITSTATUS(status);
+    tell_why(sup->rehearsal_fd, status, why, sizeof(why));
+    close(sup->rehearsal_fd);
+    sup->rehearsal_fd = -1;
+    sup->rehearsal.pid = 0;
+    sup->restart_by_ms = 0;
+    if (sup->is_stopping)
+        return;
+    if (!went_well)
+        refuse(why);
+    else if (sup->plan->exchange)
+        exchange(sup);
+    else
+        replace_workers(sup);
 }
 
 static void give_up(struct supervisor *sup, struct worker_child *successor, const char *why)
@@ -72,6 +150,8 @@ static void change_over(struct supervisor *sup, struct worker_child *old, struct
 
 void supervisor_restart_look(struct supervisor *sup, uint64_t now)
 {
+    if (sup->rehearsal.pid && now >= sup->restart_by_ms)
+        kill(sup->rehearsal.pid, SIGKILL);
     if (!sup->is_restarting || sup->is_stopping)
         return;
     struct worker_child *old = seat_of(sup, true), *successor = seat_of(sup, false);
@@ -113,7 +193,7 @@ void supervisor_restart_lost(struct supervisor *sup, size_t seat, uint64_t now)
 
 uint64_t supervisor_restart_due(const struct supervisor *sup, uint64_t otherwise)
 {
-    if (!sup->is_restarting || sup->is_stopping || !sup->restart_by_ms)
+    if ((!sup->is_restarting && !sup->rehearsal.pid) || sup->is_stopping || !sup->restart_by_ms)
         return otherwise;
     return sup->restart_by_ms < otherwise ? sup->restart_by_ms : otherwise;
 }

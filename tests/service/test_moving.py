@@ -2,6 +2,7 @@
 """People are moved: a node that ends lets balancers know and sends its people elsewhere, workers are replaced one after the other, settings and certificate are
 read again. Nobody is refused, nothing acknowledged is missing or there twice."""
 import os
+import re
 import signal
 import ssl
 import socket
@@ -105,6 +106,91 @@ class Restart(Moving):
             if f'"{note}"' in line:
                 return
         self.fail(f"gloss watch ended: {watching.stderr.read()}")
+
+
+NEXT = os.environ.get("GLOSS_NEXT") or os.path.join(support.BUILD, "tests/fire/glossd_next")
+
+
+class Program(Moving):
+    """What is installed while the service runs: the file is another one, the process stays."""
+    workers = max(2, Moving.workers)
+
+    def setUp(self):
+        super().setUp()
+        self.assertEqual(self.server.stop(), 0)
+        self.server.program = os.path.join(self.server.folder, "bin", "glossd")
+        os.makedirs(os.path.dirname(self.server.program), exist_ok=True)
+        self.install(support.GLOSSD)
+        self.server.start()
+        self.addCleanup(self.install, support.GLOSSD)
+
+    def install(self, program):
+        """As a package does: under another name first, then in one step."""
+        new = self.server.program + ".new"
+        os.symlink(program, new)
+        os.replace(new, self.server.program)
+
+    def write_program(self, text, mode=0o755):
+        with open(self.server.program + ".new", "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(self.server.program + ".new", mode)
+        os.replace(self.server.program + ".new", self.server.program)
+
+    def versions(self):
+        """Of those who answer a new connection."""
+        return {self.connect("ana").welcome["server"] for _ in range(6)}
+
+    def numbers(self):
+        said = self.server.glossd("metrics").out
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in said.splitlines() if not line.startswith("#")}
+
+    def test_one_that_does_not_start_changes_nothing(self):
+        ana, workers = self.connect("ana"), set(self.server.workers())
+        ana.join(self.session)
+        old = self.versions()
+        for what, words in ((lambda: self.write_program("this is no program"), "Exec format error"), (lambda: self.write_program("", 0o600), "Permission denied"),
+                            (lambda: os.unlink(self.server.program), "No such file"), (lambda: self.write_program("#!/bin/sh\necho oh no; exit 9\n"), "status 9): oh no"),
+                            (lambda: self.write_program("#!/bin/sh\nkill -SEGV $$\n"), "signal 11"), (lambda: self.install(NEXT), "status 5): glossd: the database has schema")):
+            what()
+            behind = len(self.server.log())
+            self.server.process.send_signal(signal.SIGUSR2)
+            self.assertIn(words, self.server.wait_log("service.restarted", behind=behind))
+        self.install(support.GLOSSD)
+        self.change(workers="many")
+        behind = len(self.server.log())
+        self.server.process.send_signal(signal.SIGUSR2)
+        self.assertIn("status 3): ", self.server.wait_log("service.restarted", behind=behind))
+        self.assertEqual((set(self.server.workers()), self.versions()), (workers, old))
+        ana.one(self.session, create("claim", start=0, end=2))
+        self.assertIsNone(ana.closed)
+
+    def test_the_new_one_takes_over_while_people_write_and_back_again(self):
+        pid, log = self.server.process.pid, len(self.server.log())
+        old, = self.versions()
+        subprocess.run([NEXT, "migrate", "--config", self.server.folder + "/gloss.conf"], check=True, capture_output=True, env=self.server.bare_env())
+        self.start_writing()
+        for program, mark in ((NEXT, ".next"), (support.GLOSSD, "")):
+            self.install(program)
+            before, counted = set(self.server.workers()), self.numbers()
+            self.assertNotIn("detail", self.restart())
+            wait_until("nobody of before is left", lambda b=before: not b & set(self.server.workers()))
+            self.writing_on()
+            self.assertEqual(self.versions(), {old + mark})
+            now = self.numbers()
+            self.assertEqual({name for name, number in counted.items() if re.search("_(total|count|sum|bucket)", name) and number > now.get(name, 0)}, set(),
+                             "what is counted never goes back")
+            self.assertEqual("gloss_next_total" in now, program == NEXT, "the programs count different things")
+            self.assertEqual(len([name for name in now if name.startswith("gloss_ready{")]), self.workers)
+            self.assertIn(" service.exchanged ", self.server.log()[log:])
+        self.finish_writing()
+        self.assertEqual(self.server.process.pid, pid)
+        for worker in range(2):  # who dies now is looked after as ever
+            self.server.wait_new_worker(self.server.kill_worker(worker))
+        self.connect("ana").one(self.session, create("claim", start=0, end=2))
+        refused = {name for writer in self.writers for name in writer.errors} & {"ConnectionRefusedError", "op store_down", "store_down"}
+        self.assertFalse(refused, "somebody was refused")
+        for writer in self.writers:
+            self.assertEqual(writer.unknown, 0)
 
 
 class Leaving(Moving):

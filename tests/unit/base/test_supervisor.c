@@ -1,5 +1,6 @@
 /* The supervisor with tiny children: it runs in a process of its own, and everybody reports through one pipe. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,7 +21,19 @@
 enum { WAIT_MS = 110000 }; /* a bound for what hangs */
 
 /* What the children and the supervisor say. */
-enum what { STARTED, TERMINATED, HUNG_UP, READY, HELPER_STARTED, HELPER_ARRIVED, HELPER_ENDED, KEEPER_STARTED, TOLD_TO_MOVE };
+enum what {
+    STARTED,
+    TERMINATED,
+    HUNG_UP,
+    READY,
+    HELPER_STARTED,
+    HELPER_ARRIVED,
+    HELPER_ENDED,
+    KEEPER_STARTED,
+    TOLD_TO_MOVE,
+    REHEARSED,
+    EXCHANGED
+};
 struct event {
     enum what what;
     unsigned worker;
@@ -29,9 +42,11 @@ struct event {
 };
 /* How workers behave; in memory that all processes share, so that a test can change it. */
 struct script {
-    bool never_ready, successor_dies, dies_at_once, stands_still, ignores_term, accepts;
+    bool rehearsal_hangs, never_ready, successor_dies, dies_at_once, stands_still, ignores_term, accepts;
     int exit_code;
-    int start_ms; /* until it is ready */
+    int start_ms;         /* until it is ready */
+    int rehearsal_status; /* of the program that is to go on */
+    int exchanges;        /* how often it was to be run here */
 };
 static struct script *script;
 static int events_read, events_write;
@@ -125,6 +140,24 @@ static int keeper_main(void *ctx)
     tell(KEEPER_STARTED, 0);
     pause();
     return 0;
+}
+
+static int rehearse(void *ctx)
+{
+    (void)ctx;
+    tell(REHEARSED, 0);
+    while (script->rehearsal_hangs)
+        pause();
+    return script->rehearsal_status;
+}
+
+/* No other program can be run: who comes back from this goes on. */
+static void exchange(void *ctx, struct handover *handover)
+{
+    (void)ctx;
+    script->exchanges += handover_next(handover, "supervisor", NULL) && handover_next(handover, "worker", NULL);
+    errno = ENOEXEC;
+    tell(EXCHANGED, 0);
 }
 
 static void say_ready(void *ctx)
@@ -538,6 +571,54 @@ START_TEST(supervisor__whose_old_worker_takes_its_time_to_go__waits_for_that)
 }
 END_TEST
 
+START_TEST(supervisor__program_that_cannot_go_on_from_here__changes_nothing)
+{
+    plan.rehearse = rehearse;
+    plan.exchange = exchange;
+    plan.keepers = 1;
+    start();
+    struct event first = await(STARTED), keeper = await(KEEPER_STARTED);
+    await(READY);
+    script->rehearsal_status = 7;
+    for (int round = 0; round < 2; round++) {
+        kill(supervisor, SIGUSR2);
+        struct event rehearsed = await(REHEARSED);
+        while (!kill(rehearsed.pid, 0))
+            poll(NULL, 0, 10);
+    }
+    ck_assert_int_eq(script->exchanges, 0);
+    ck_assert_int_eq(kill(keeper.pid, 0), 0);
+    script->rehearsal_status = 0;
+    kill(supervisor, SIGUSR2);
+    await(EXCHANGED);
+    ck_assert_int_ne(await(KEEPER_STARTED).pid, keeper.pid); /* they had been ended for it */
+    ck_assert_int_eq(script->exchanges, 1);
+    kill(supervisor, SIGHUP);
+    ck_assert_int_eq(await(HUNG_UP).pid, first.pid);
+    ck_assert_int_eq(stop(), 0);
+}
+END_TEST
+
+START_TEST(supervisor__rehearsal_that_takes_too_long__is_ended__and_one_that_is_under_way_ends_with_the_service)
+{
+    plan.rehearse = rehearse;
+    plan.exchange = exchange;
+    plan.successor_ms = 300;
+    plan.watchdog_ms = 0;
+    script->rehearsal_hangs = true;
+    start();
+    await(READY);
+    kill(supervisor, SIGUSR2);
+    struct event late = await(REHEARSED);
+    while (!kill(late.pid, 0))
+        poll(NULL, 0, 10);
+    kill(supervisor, SIGUSR2);
+    await(REHEARSED);
+    ck_assert_int_eq(stop(), 0);
+    ck_assert_int_eq(script->exchanges, 0);
+}
+END_TEST
+
 START_TEST(supervisor__hangup__is_passed_on_to_every_worker)
 {
     plan.workers = 2;
@@ -627,6 +708,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, supervisor__successor_that_fails__changes_nothing);
     tcase_add_test(tests, supervisor__successor_that_does_not_get_ready__is_killed);
     tcase_add_test(tests, supervisor__whose_old_worker_takes_its_time_to_go__waits_for_that);
+    tcase_add_test(tests, supervisor__program_that_cannot_go_on_from_here__changes_nothing);
+    tcase_add_test(tests, supervisor__rehearsal_that_takes_too_long__is_ended__and_one_that_is_under_way_ends_with_the_service);
     tcase_add_test(tests, supervisor__hangup__is_passed_on_to_every_worker);
     tcase_add_test(tests, supervisor__helper_that_is_killed__is_replaced_and_its_worker_gets_the_new_one);
     tcase_add_test(tests, supervisor__worker_that_dies__takes_its_helpers_along_and_gets_new_ones);
