@@ -12,6 +12,9 @@ LIMIT_S = 3000
 KINDS = (("docker compose ", "compose"), ("docker ", "engine"), ("kubectl ", "cluster"), ("cmake ", "package"), ("cpack ", "package"), ("install ", "systemd"),
          ("systemctl ", "systemd"), ("glossd ", "server"), ("gloss ", "client"))
 
+# PostgreSQL's, systemd's, an engine's; and fields of the log.
+OTHERS = {"application_name", "max_wal_size", "pg_stat_activity", "shared_buffers", "stop_grace_period", "synchronous_commit", "tcp_user_timeout", "held_back", "took_us"}
+
 
 def handbook():
     with open(os.path.join(SOURCE, "docker", "README.md"), encoding="utf-8") as file:
@@ -69,6 +72,25 @@ class Told(unittest.TestCase):
             settings = {"GLOSS_" + name.upper() for name in re.findall(r"^SETTING\((\w+),", file.read(), re.M)}
         for name in set(re.findall(r"\bGLOSS_[A-Z][A-Z_]*[A-Z]\b", handbook())):
             self.assertTrue(name in settings or any(name in text for text in texts), name)
+
+    def test_names_are_those_of_the_program(self):
+        """Whatever is written like a setting, an error, a metric or an event is one, or one of somebody else's that stands here."""
+        with open(os.path.join(SOURCE, "service/base/settings.def"), encoding="utf-8") as file:
+            known = set(re.findall(r"^SETTING\((\w+),", file.read(), re.M))
+        with open(os.path.join(SOURCE, "proto/errors.def"), encoding="utf-8") as file:
+            known |= {name.lower() for name in re.findall(r"^GL_ERROR\((\w+),", file.read(), re.M)}
+        with open(os.path.join(SOURCE, "docker/metrics.md"), encoding="utf-8") as file:
+            known |= set(re.findall(r"`(gloss_\w+)`", file.read()))
+        with open(os.path.join(SOURCE, "service/base/events.def"), encoding="utf-8") as file:
+            known |= set(re.findall(r'LOG_EVENT\(\w+,\s*"([^"]+)"', file.read()))
+        words = set(re.findall(r"`([a-z]+(?:_[a-z0-9]+)+|[a-z]+\.(?!md|yaml|json|conf)[a-z_]+)`", handbook()))
+        self.assertEqual(words - known - OTHERS, set())
+        self.assertEqual(OTHERS - words, set(), "nobody needs them here any more")
+
+    def test_exit_statuses_are_the_programs(self):
+        with open(os.path.join(SOURCE, "service/admin/admin.h"), encoding="utf-8") as file:
+            wanted = re.findall(r"ROW\(\w+, (\d+),", file.read())
+        self.assertEqual(re.findall(r"^\| (\d) \| ", handbook(), re.M), wanted)
 
 
 if __name__ == "__main__":
