@@ -14,7 +14,9 @@ static int run(struct settings *settings, int argc, char **argv)
     const pid_t pid = tell_server(settings, SIGUSR2);
     if (!pid)
         return ADMIN_FAILED;
-    printf("process %d tries the program that is installed now, and replaces its workers one after the other; its log says service.restarted when that is done, or why not\n", (int)pid);
+    printf(
+        "process %d tries the program that is installed now, and replaces its workers one after the other; its log says service.restarted when that is done, or why not\n",
+        (int)pid);
     return ADMIN_OK;
 }
 

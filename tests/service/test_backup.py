@@ -190,6 +190,13 @@ class Backup(BackupCase):
         self.assertTrue(copy.is_untouched())
         copy.glossd("restore", "-", stdin=data)
 
+    def test_a_disk_that_is_full_is_said(self):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([support.GLOSSD, "backup", "--config", self.server.folder + "/gloss.conf", "-"], stdout=full, stderr=subprocess.PIPE, text=True,
+                                  env=support.Server.bare_env(), timeout=support.LIMIT_S)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("No space left", done.stderr)
+
     def test_a_backup_that_is_interrupted_leaves_no_file(self):
         path = self.new_path()
         with subprocess.Popen([support.GLOSSD, "backup", "--config", self.server.folder + "/gloss.conf", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -179,6 +179,21 @@ START_TEST(log_event__when_nobody_reads__does_not_wait_and_says_later_what_is_mi
 }
 END_TEST
 
+START_TEST(log_event__when_the_disk_is_full__is_counted_and_said_when_there_is_room)
+{
+    const int to_pipe = dup(STDERR_FILENO), full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    ck_assert_int_ge(full, 0);
+    dup2(full, STDERR_FILENO);
+    log_event(LOG_INFO, EV_peer_closed);
+    log_event(LOG_INFO, EV_worker_ready);
+    dup2(to_pipe, STDERR_FILENO);
+    log_event(LOG_INFO, EV_peer_closed);
+    ck_assert_msg(strstr(logged(), "dropped=2") != NULL, "%s", text);
+    close(to_pipe);
+    close(full);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, setup, teardown);
@@ -189,6 +204,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, log_event__below_the_level__is_not_written);
     tcase_add_test(tests, log_event__same_event_too_often__is_held_back_and_counted);
     tcase_add_test(tests, log_event__when_nobody_reads__does_not_wait_and_says_later_what_is_missing);
+    tcase_add_test(tests, log_event__when_the_disk_is_full__is_counted_and_said_when_there_is_room);
 }
 
 int main(void)
