@@ -248,8 +248,9 @@ static bool is_ready(void *ctx, const char **why)
 {
     const struct worker *worker = ctx;
     int64_t offset = store_clock_offset_ms(worker->store);
-    *why = worker->leaving != STAYING    ? "the server is going down"
-           : !store_is_up(worker->store) ? "the database is not there"
+    *why = worker->leaving != STAYING            ? "the server is going down"
+           : !store_is_up(worker->store)         ? "the database is not there"
+           : !store_takes_appends(worker->store) ? "the database refuses what is written; store.failed in the log has its reason"
            : offset > CLOCK_LIMIT_MS || offset < -CLOCK_LIMIT_MS
                ? "this machine's clock and the database's are more than 5 seconds apart"
                : NULL;

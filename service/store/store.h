@@ -297,6 +297,8 @@ void store_query(struct store *store, enum store_query_id query, const gl_uuid *
 /* ---- the rest */
 /* Can commit, as far as is known; and what the other workers know has been heard, when store_listen() was called. */
 bool store_is_up(const struct store *store);
+/* False: the last append was refused for want of disk, memory or the right to write, some seconds ago at most; whoever has ops tries on. */
+bool store_takes_appends(const struct store *store);
 int64_t store_now_ms(
     const struct store *store); /* the database's clock, estimated; whoever moves this machine's does not move it */
 int64_t store_clock_offset_ms(const struct store *store); /* the database's clock minus this machine's */

@@ -157,9 +157,18 @@ static void unit_refused(struct unit *unit, struct conn *conn, enum gl_code code
     }
 }
 
+/* No disk, no memory, a primary that is none any more: it would be the same for whoever writes next. A statement that took too long says nothing of others. */
+static bool is_of_all(const char *sqlstate)
+{
+    return !strncmp(sqlstate, "53", 2) || !strncmp(sqlstate, "58", 2) || !strcmp(sqlstate, "25006");
+}
+
 static void unit_done(struct request *request, struct conn *conn, enum gl_code code)
 {
     struct unit *unit = (struct unit *)request;
+    if (conn && (code == GL_OK || is_of_all(request->sqlstate))) {
+        request->store->refused_at_ms = code == GL_OK ? 0 : loop_now_ms(request->store->loop);
+    }
     if (unit->is_held) {
         hold_over(request->store, code);
     }

@@ -14,6 +14,8 @@
 static void on_tick(void *ctx);
 static void on_soon(void *ctx);
 
+enum { REFUSED_FOR_MS = 5000 }; /* nobody may be sent here meanwhile, so nobody may show that it is over: then it is tried */
+
 static struct conn *connections(struct store *store, enum store_role role, unsigned count)
 {
     struct conn *conns = mem_array(count, sizeof(*conns));
@@ -334,6 +336,11 @@ bool store_is_up(const struct store *store)
 {
     unsigned idle;
     return store_writers(store, &idle) > 0 && listener_knows_others(store);
+}
+
+bool store_takes_appends(const struct store *store)
+{
+    return !store->refused_at_ms || loop_now_ms(store->loop) - store->refused_at_ms > REFUSED_FOR_MS;
 }
 
 size_t store_in_flight(const struct store *store)

@@ -187,6 +187,7 @@ struct store {
     struct request_list answers; /* to be sent */
     char *version;
     struct loop_timer *tick, *soon;
+    uint64_t refused_at_ms;     /* the last append, and none was taken since; 0: it was not */
     bool is_delivering;         /* inside a callback: what is asked waits until it is over */
     struct request_list reads;  /* waiting */
     struct request_list failed; /* to be answered store_down in the next turn */

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 
 import case
-from case import Refused, Server, ServiceCase, create, new_id, update, wait_until
+from case import Client, Refused, Server, ServiceCase, create, new_id, update, wait_until
 
 
 class Numbers:
@@ -167,6 +167,22 @@ class Health(unittest.TestCase):
                           f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{self.server.name}'"):
             subprocess.run(["psql", "-Xqd", self.server.cluster.conninfo, "-c", statement], check=True, capture_output=True, timeout=case.support.LIMIT_S)
 
+    def refuse_what_is_written(self):
+        """A disk without room: there are connections, and nothing can be committed. It is not ready while somebody tries, and again when there is room."""
+        with Client(self.server, "admin") as ana:
+            project = ana.call("project.list")["projects"][0]["project"]
+            session = ana.upload(project, "abcdefghijklmnopqrstuvwxyz", title="full")["document"]["session"]
+            ana.join(session)
+            self.server.sql("create function no_room() returns trigger language plpgsql as $$ begin raise exception 'no room' using errcode = '53100'; end $$;"
+                            "create trigger no_room before insert on op for each statement execute function no_room()")
+            number = ana.send("session.submit", {"session": session, "ops": [create("claim", start=0, end=2)]})
+            said = wait_until("it says that it cannot commit", lambda: (lambda got: got[1] if got[0] == 503 else None)(self.ask("/readyz")))
+            self.assertIn("refuses what is written", said)
+            self.assertEqual(self.health("--wait", "60"), (0, ""))
+            self.server.sql("drop trigger no_room on op; drop function no_room()")
+            ana.answer(number)
+        self.assertEqual(self.health("--ready", "--wait", "60"), (0, ""))
+
     def test_it(self):
         with Server(settings={"metrics_from": "10.0.0.0/8"}) as self.server:
             self.assertEqual(self.health("--ready", "--wait", "60"), (0, ""))
@@ -187,6 +203,7 @@ class Health(unittest.TestCase):
             self.let_database("true")
             self.assertEqual(self.health("--ready", "--wait", "60"), (0, ""))
 
+            self.refuse_what_is_written()
             worker = self.server.workers()[0]
             os.kill(self.server.process.pid, signal.SIGSTOP)  # or it would see to it
             os.kill(worker, signal.SIGSTOP)
