@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -133,6 +134,26 @@ char *read_secret(const char *path, size_t max, size_t *len)
         mem_free(&secret);
     }
     return secret;
+}
+
+bool confirmed(bool yes, const char *fmt, ...)
+{
+    char lost[1024], answer[16] = "";
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(lost, sizeof(lost), fmt, args);
+    va_end(args);
+    if (yes)
+        return true;
+    if (!isatty(STDIN_FILENO)) {
+        admin_complain("%s: nobody can be asked here whether that is meant; say --yes", lost);
+        return false;
+    }
+    admin_complain("%s; type yes to go on:", lost);
+    if (fgets(answer, sizeof(answer), stdin) && strcmp(answer, "yes\n") == 0)
+        return true;
+    admin_complain("nothing was changed");
+    return false;
 }
 
 int run_subverb(const struct admin_verb *verb, const struct subverb *subverbs, const struct settings *settings, int argc,

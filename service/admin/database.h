@@ -32,6 +32,10 @@ int find_user(struct admin_db *db, const char *name, gl_uuid *account) GL_MUST_U
 /* The whole of a file ("-": standard input) without its last line end, at most max bytes; NULL after saying why not. Freed with mem_free. */
 char *read_secret(const char *path, size_t max, size_t *len);
 
+/* Whether a person means it: asks on a terminal unless yes (the option) is given; without a terminal nobody can be asked, and it takes --yes. What would be
+ * lost is a clause: "connections of \"ana\" end". False after saying that nothing was changed; the verb then gives ADMIN_USAGE. */
+bool confirmed(bool yes, const char *fmt, ...) GL_PRINTF(2, 3);
+
 /* Verbs of two words: the first operand chooses. */
 struct subverb {
     const char *name;

@@ -248,6 +248,10 @@ static int member(struct admin_db *db, int argc, char **argv, const void *given)
     if (exit_code == ADMIN_OK) {
         exit_code = find_user(db, argv[1], &change.account);
     }
+    if (exit_code == ADMIN_OK && change.role == GL_NOBODY &&
+        !confirmed(((const struct project_options *)given)->yes, "\"%s\" belongs to the project no longer", argv[1])) {
+        exit_code = ADMIN_USAGE;
+    }
     if (exit_code == ADMIN_OK) {
         exit_code = make(db, &change);
     }
@@ -274,7 +278,7 @@ static const struct subverb subverbs[] = {{"add", add, 1, 1},
 static int run(struct settings *settings, int argc, char **argv)
 {
     struct project_options it = {.json = false};
-    const struct admin_option options[] = {{"json", NULL, &it.json}, {"owner", &it.owner, NULL}, {0}};
+    const struct admin_option options[] = {{"json", NULL, &it.json}, {"owner", &it.owner, NULL}, {"yes", NULL, &it.yes}, {0}};
     if (!admin_options(&admin_project, options, &argc, argv)) {
         return ADMIN_USAGE;
     }
@@ -284,7 +288,7 @@ static int run(struct settings *settings, int argc, char **argv)
 const struct admin_verb admin_project = {
     .name = "project",
     .usage =
-        "add NAME --owner USER | list | member PROJECT USER viewer|annotator|curator|owner|none | export PROJECT FILE|- | import FILE|- [--owner USER] [--json]",
+        "add NAME --owner USER | list | member PROJECT USER viewer|annotator|curator|owner|none [--yes] | export PROJECT FILE|- | import FILE|- [--owner USER] [--json]",
     .help = "make and list projects, set who belongs to them, take them to another server",
     .run = run,
 };

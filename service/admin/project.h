@@ -10,7 +10,7 @@
 #include "service/admin/database.h"
 
 struct project_options {
-    bool json;
+    bool json, yes;
     const char *owner;
 };
 int find_project(struct admin_db *db, const char *name, gl_uuid *project) GL_MUST_USE;             /* by name or id */

@@ -11,7 +11,7 @@
 #define DAYS_MAX        3650
 
 struct token_options {
-    bool json;
+    bool json, yes;
     const char *label, *expires;
 };
 
@@ -133,6 +133,9 @@ static int revoke(struct admin_db *db, int argc, char **argv, const void *given)
         admin_complain("\"%s\" is no id of a token; `glossd token list NAME` shows them", argv[0]);
         return ADMIN_FAILED;
     }
+    if (!confirmed(((const struct token_options *)given)->yes,
+                   "token %s is worth nothing any more, and connections that use it end", argv[0]))
+        return ADMIN_USAGE;
     struct store_param param = P_UUID(id);
     if (admin_db_query(db, STORE_Q_admin_token_revoke, &param, 1, &rows, &err) != GL_OK) {
         return database_failed(&err);
@@ -157,7 +160,7 @@ static int run(struct settings *settings, int argc, char **argv)
 {
     struct token_options it = {.json = false};
     const struct admin_option options[] = {
-        {"json", NULL, &it.json}, {"label", &it.label, NULL}, {"expires", &it.expires, NULL}, {0}};
+        {"json", NULL, &it.json}, {"label", &it.label, NULL}, {"expires", &it.expires, NULL}, {"yes", NULL, &it.yes}, {0}};
     if (!admin_options(&admin_token, options, &argc, argv)) {
         return ADMIN_USAGE;
     }
@@ -166,7 +169,7 @@ static int run(struct settings *settings, int argc, char **argv)
 
 const struct admin_verb admin_token = {
     .name = "token",
-    .usage = "add NAME [--label TEXT] [--expires DAYS] | list NAME | revoke TOKEN [--json]",
+    .usage = "add NAME [--label TEXT] [--expires DAYS] | list NAME | revoke TOKEN [--yes] [--json]",
     .help = "make a user's token (it is printed once), list and revoke them",
     .run = run,
 };

@@ -8,7 +8,7 @@
 #include "service/base/mem.h"
 
 struct user_options {
-    bool json, admin, none;
+    bool json, admin, none, yes;
     const char *password_file;
 };
 
@@ -124,7 +124,15 @@ static int change(struct admin_db *db, const char *name, enum store_query_id que
 
 static int disable(struct admin_db *db, int argc, char **argv, const void *given)
 {
+    gl_uuid account;
     (void)argc;
+    int exit_code = find_user(db, argv[0], &account);
+    if (exit_code != ADMIN_OK) {
+        return exit_code;
+    }
+    if (!confirmed(((const struct user_options *)given)->yes, "\"%s\" is kept out, and connections of that user end", argv[0])) {
+        return ADMIN_USAGE;
+    }
     return change(db, argv[0], STORE_Q_admin_user_enable, P_BOOL(false), "disabled", ((const struct user_options *)given)->json);
 }
 
@@ -139,6 +147,8 @@ static int password(struct admin_db *db, int argc, char **argv, const void *give
     struct user_options options = *(const struct user_options *)given;
     char record[PASSWORD_RECORD_MAX];
     (void)argc;
+    if (options.none && !confirmed(options.yes, "\"%s\" cannot sign in with a password any more", argv[0]))
+        return ADMIN_USAGE;
     if (!options.password_file && !options.none) {
         options.password_file = "-";
     }
@@ -149,8 +159,40 @@ static int password(struct admin_db *db, int argc, char **argv, const void *give
                   options.json);
 }
 
-static const struct subverb subverbs[] = {{"add", add, 1, 1},       {"list", list, 0, 0},         {"disable", disable, 1, 1},
-                                          {"enable", enable, 1, 1}, {"password", password, 1, 1}, {0}};
+/* Also where nobody administrates any more who could say so through the protocol. */
+static int administrate(struct admin_db *db, const char *name, bool is_admin, const struct user_options *options)
+{
+    struct store_rows *rows;
+    struct gl_err err = {0};
+    gl_uuid account;
+    const struct store_param params[] = {P_TEXT(gl_slice_str(name)), P_BOOL(is_admin), P_NULL, P_NULL, P_NULL};
+    int exit_code = find_user(db, name, &account);
+    if (exit_code != ADMIN_OK)
+        return exit_code;
+    if (!is_admin && !confirmed(options->yes, "\"%s\" administrates no longer", name))
+        return ADMIN_USAGE;
+    if (admin_db_query(db, STORE_Q_account_update, params, 5, &rows, &err) != GL_OK)
+        return database_failed(&err);
+    print_user(rows, 0, options->json);
+    admin_rows_free(&rows);
+    return ADMIN_OK;
+}
+
+static int promote(struct admin_db *db, int argc, char **argv, const void *given)
+{
+    (void)argc;
+    return administrate(db, argv[0], true, given);
+}
+
+static int demote(struct admin_db *db, int argc, char **argv, const void *given)
+{
+    (void)argc;
+    return administrate(db, argv[0], false, given);
+}
+
+static const struct subverb subverbs[] = {
+    {"add", add, 1, 1},         {"list", list, 0, 0},     {"disable", disable, 1, 1},   {"enable", enable, 1, 1},
+    {"promote", promote, 1, 1}, {"demote", demote, 1, 1}, {"password", password, 1, 1}, {0}};
 
 static int run(struct settings *settings, int argc, char **argv)
 {
@@ -158,6 +200,7 @@ static int run(struct settings *settings, int argc, char **argv)
     const struct admin_option options[] = {{"json", NULL, &it.json},
                                            {"admin", NULL, &it.admin},
                                            {"none", NULL, &it.none},
+                                           {"yes", NULL, &it.yes},
                                            {"password-file", &it.password_file, NULL},
                                            {0}};
     if (!admin_options(&admin_user, options, &argc, argv)) {
@@ -169,7 +212,7 @@ static int run(struct settings *settings, int argc, char **argv)
 const struct admin_verb admin_user = {
     .name = "user",
     .usage =
-        "add NAME [--admin] [--password-file FILE] | list | disable NAME | enable NAME | password NAME [--password-file FILE | --none] [--json]",
-    .help = "add, list, disable and enable users, and set passwords (from a file, or standard input)",
+        "add NAME [--admin] [--password-file FILE] | list | disable NAME [--yes] | enable NAME | promote NAME | demote NAME [--yes] | password NAME [--password-file FILE | --none [--yes]] [--json]",
+    .help = "add, list, disable and enable users, say who administrates, and set passwords (from a file, or standard input)",
     .run = run,
 };

@@ -3,11 +3,16 @@
 import base64
 import hashlib
 import hmac
+import os
+import sys
 import unittest
 
 import case
 from case import Client, Server, ServiceCase, TEXT, create, delete, mode, new_id, support, update
 from wiredef import TIME, UUID
+
+sys.path.append(os.path.join(case.HERE, "..", "cli"))
+from terminal import run_on_terminal  # noqa: E402
 
 
 class Verbs(ServiceCase):
@@ -45,7 +50,7 @@ class Verbs(ServiceCase):
         self.assertRegex(it.pop("created"), TIME)
         self.assertEqual(it, {"account": made["account"], "name": "bo", "admin": False, "disabled": False, "password": False, "tokens": 0})
         self.assertTrue(listed["admin"]["admin"])
-        self.assertEqual(self.glossd("user", "disable", "bo", "--json").json["done"], "disabled")
+        self.assertEqual(self.glossd("user", "disable", "bo", "--yes", "--json").json["done"], "disabled")
         self.assertTrue({line["name"]: line for line in self.glossd("user", "list", "--json").lines}["bo"]["disabled"])
         self.assertEqual(self.glossd("user", "enable", "bo", "--json").json["done"], "enabled")
         self.refuse(1, "already", "user", "add", "bo")
@@ -65,12 +70,44 @@ class Verbs(ServiceCase):
         self.assertEqual(self.hello(account="pia", password="four five six")["name"], "pia")
         with self.assertRaises(case.Refused):
             self.hello(account="pia", password="one two three")
-        self.glossd("user", "password", "pia", "--none")
+        self.glossd("user", "password", "pia", "--none", "--yes")
         with self.assertRaises(case.Refused):
             self.hello(account="pia", password="four five six")
         self.refuse(1, "/nowhere", "user", "password", "pia", "--password-file", "/nowhere")
         kept = self.server.sql("select password from account where name = 'pia'")[0][0]
         self.assertIsNone(kept)
+
+    def test_who_administrates(self):
+        self.glossd("user", "add", "pam")
+        self.assertTrue(self.glossd("user", "promote", "pam", "--json").json["admin"])
+        self.refuse(2, "say --yes", "user", "demote", "pam")
+        self.assertFalse(self.glossd("user", "demote", "pam", "--yes", "--json").json["admin"])
+        self.refuse(1, '"nobody"', "user", "promote", "nobody")
+        actions = [line["action"] for line in self.glossd("audit", "--action", "user", "--limit", "2", "--json").lines]
+        self.assertEqual(actions, ["user.demote", "user.promote"])
+
+    def test_what_takes_something_away_is_asked_about(self):
+        """Without a terminal it needs --yes; on one a person is asked, and whoever does not type yes has changed nothing."""
+        self.glossd("user", "add", "zoe", "--password-file", self.secret("one two three"))
+        token = self.glossd("token", "add", "zoe", "--json").json["token"]
+        self.glossd("project", "member", support.PROJECT, "zoe", "viewer")
+        verbs = (("user", "disable", "zoe"), ("user", "password", "zoe", "--none"), ("token", "revoke", token), ("project", "member", support.PROJECT, "zoe", "none"))
+        state = ("select a.disabled_at is null, a.password is not null, t.revoked_at is null, m.role from account a join token t on t.account = a.id"
+                 f" join member m on m.account = a.id where t.id = '{token}'")
+        untouched = [["t", "t", "t", "viewer"]]
+        for verb in verbs:
+            self.refuse(2, "say --yes", *verb)
+            command = [self.server.program, verb[0], "--config", self.server.folder + "/gloss.conf", *verb[1:]]
+            for typed in (b"no\n",) if verb[0] != "token" else (b"no\n", b"\x04"):
+                status, out = run_on_terminal(command, self.server.bare_env(), typed=typed, wait_for=b"type yes to go on:")
+                self.assertEqual(status, 2, out)
+                self.assertIn(b"nothing was changed", out)
+            self.assertEqual(self.server.sql(state), untouched, verb)
+        for verb in verbs:
+            command = [self.server.program, verb[0], "--config", self.server.folder + "/gloss.conf", *verb[1:]]
+            status, out = run_on_terminal(command, self.server.bare_env(), typed=b"yes\n", wait_for=b"type yes to go on:")
+            self.assertEqual(status, 0, out)
+        self.assertEqual(self.server.sql(state), [["f", "f", "f", None]])
 
     def test_tokens(self):
         made = self.glossd("token", "add", "ana", "--label", "a laptop", "--expires", "30", "--json").json
@@ -83,10 +120,10 @@ class Verbs(ServiceCase):
         self.assertRegex(it.pop("created"), TIME)
         self.assertEqual(it, {"token": made["token"], "label": "a laptop", "expires": made["expires"], "revoked": False})
         self.assertNotIn(made["secret"], self.glossd("token", "list", "ana", "--json").out)
-        self.assertEqual(self.glossd("token", "revoke", made["token"], "--json").json, {"token": made["token"], "revoked": True})
+        self.assertEqual(self.glossd("token", "revoke", made["token"], "--yes", "--json").json, {"token": made["token"], "revoked": True})
         with self.assertRaises(case.Refused):
             self.hello(token=made["secret"])
-        self.refuse(1, "no token", "token", "revoke", new_id())
+        self.refuse(1, "no token", "token", "revoke", new_id(), "--yes")
         self.refuse(1, "no id of a token", "token", "revoke", "x")
         self.refuse(1, '"nobody"', "token", "add", "nobody")
         for days in ("0", "-1", "x", "4000"):
@@ -102,7 +139,7 @@ class Verbs(ServiceCase):
         self.assertEqual(it, {"project": made["project"], "name": "Verbs", "open": True, "members": 1, "documents": 0})
         self.glossd("user", "add", "guest")
         for name, role, changed in (("Verbs", "viewer", True), (made["project"], "viewer", False), ("Verbs", "owner", True), ("Verbs", "none", True), ("Verbs", "none", False)):
-            done = self.glossd("project", "member", name, "guest", role, "--json").json
+            done = self.glossd("project", "member", name, "guest", role, "--json", *(["--yes"] if role == "none" else [])).json
             self.assertEqual((done["project"], done["role"], done["changed"]), (made["project"], role, changed))
         self.refuse(1, "at least one owner", "project", "member", "Verbs", "ana", "viewer")
         self.refuse(1, "already", "project", "add", "Verbs", "--owner", "ana")
@@ -124,7 +161,7 @@ class Verbs(ServiceCase):
         late.join(session)
         self.glossd("project", "member", support.PROJECT, "late", "viewer")
         self.assertEqual(late.wait_notice("session.notice")["role"], "viewer")
-        self.glossd("project", "member", support.PROJECT, "late", "none")
+        self.glossd("project", "member", support.PROJECT, "late", "none", "--yes")
         late.wait_notice("session.notice", lambda it: "role" not in it)
         self.assertError(late.error("member.list", project=self.project), "not_found")
         admin = self.connect("admin")

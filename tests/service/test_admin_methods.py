@@ -286,33 +286,28 @@ class AdminMethods(ServiceCase):
         noted = self.newest("connection.end")
         self.assertEqual((noted["name"], noted["subject"], noted["detail"], noted["address"]),
                          ("admin", its["connection"], {"reason": "the meeting is over", "whole": False}, self.address()))
-        self.assertEqual(self.ask("admin.connection.end", connection=new_id())["ended"], 0)
         self.assertGreaterEqual(self.ask("admin.connection.end", account="ana")["ended"], 1)
         self.assertEqual(ana.wait_closed().code, 4001)
         self.refuse("invalid_params", "connection", "admin.connection.end")
         self.refuse("invalid_params", "connection", "admin.connection.end", account="ana", connection=new_id())
         self.refuse("not_found", "account", "admin.connection.end", account="nobody")
 
-    def test_stats(self):
+    def test_stats_and_so_many_questions_at_once(self):
+        numbers = [self.admin.send("admin.stats", {}) for _ in range(20)]
+        answered = 0
+        for number in numbers:
+            try:
+                self.admin.answer(number)
+                answered += 1
+            except Refused as refused:
+                self.assertEqual(refused.name, "busy")
+                self.assertIn("retry_after_ms", refused.data)
+        self.assertGreaterEqual(answered, 1)
         told = self.ask("admin.stats")
         self.assertEqual(told["stored"]["accounts"], int(self.server.sql("select count(*) from account")[0][0]))
         self.assertGreater({it["name"]: it["bytes"] for it in told["tables"]}["op"], 0)
         self.assertEqual(sorted(it["pid"] for it in told["workers"]), sorted(self.server.workers()))
         self.assertGreaterEqual(sum(it["load"]["signed_in"] for it in told["workers"]), 1)
-
-    def test_so_many_questions_at_once(self):
-        numbers = [self.admin.send("admin.stats", {}) for _ in range(20)]
-        outcomes = []
-        for number in numbers:
-            try:
-                self.admin.answer(number)
-                outcomes.append("answered")
-            except Refused as refused:
-                self.assertEqual(refused.name, "busy")
-                self.assertIn("retry_after_ms", refused.data)
-                outcomes.append("busy")
-        self.assertGreaterEqual(outcomes.count("answered"), 1)
-        self.ask("admin.stats")
 
     # ---- audit
 
@@ -323,7 +318,7 @@ class AdminMethods(ServiceCase):
         self.assertEqual([it["subject_name"] for it in entries], [it["name"] for it in reversed(made)])
         numbers = [it["entry"] for it in self.pages("admin.audit.list", "entries", limit=500)]
         self.assertEqual(numbers, sorted(set(numbers), reverse=True))
-        self.server.glossd("user", "disable", made[0]["name"])
+        self.server.glossd("user", "disable", made[0]["name"], "--yes")
         self.assertNotIn("account", self.newest("user.disable"))
         self.refuse("invalid_params", "cursor", "admin.audit.list", cursor="x")
         self.refuse("not_found", "account", "admin.audit.list", account="nobody")

@@ -174,7 +174,7 @@ class Administration(ServiceCase):
     def test_who_did_it_and_from_where(self):
         name = "u" + new_id()
         made = self.glossd("user", "add", name, "--json").json
-        self.glossd("user", "disable", name)
+        self.glossd("user", "disable", name, "--yes")
         rows = self.glossd("audit", "--action", "user", "--limit", "2", "--json").lines
         self.assertEqual([(row["action"], row["subject"], row["subject_name"]) for row in rows],
                          [("user.disable", made["account"], name), ("user.add", made["account"], name)])

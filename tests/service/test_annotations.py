@@ -322,7 +322,7 @@ class Inbox(AnnotationCase):
         mine = self.made(leo, create(exact="Moscow"))
         self.made(self.ben, reply(mine, "says who?"))
         self.assertEqual(self.inbox(leo)["unread"], 1)
-        self.server.glossd("project", "member", case.support.PROJECT, "leo", "none")
+        self.server.glossd("project", "member", case.support.PROJECT, "leo", "none", "--yes")
         self.assertEqual(self.inbox(leo), {"items": [], "unread": 0})
         self.made(self.ben, reply(mine, "and @leo"))
         self.server.glossd("project", "member", case.support.PROJECT, "leo", "viewer")

@@ -43,7 +43,7 @@ class CheckCase(unittest.TestCase):
         try:
             for name, role in (("ana", "annotator"), ("ben", "annotator"), ("cora", "curator"), ("dora", "viewer"), ("gone", "annotator"), ("emil", None)):
                 cls.server.user(name, role=role)
-            cls.server.glossd("project", "member", "briefs", "gone", "none")
+            cls.server.glossd("project", "member", "briefs", "gone", "none", "--yes")
             cls.fill()
         except BaseException:
             cls.server.end(check=False)

@@ -509,7 +509,7 @@ class SigningIn(MethodCase):
         made = self.server.glossd("token", "add", "ana", "--json").json
         client, other = self.connect("ana", token=made["secret"]), self.connect("ana")
         client.join(self.session)
-        self.server.glossd("token", "revoke", made["token"])
+        self.server.glossd("token", "revoke", made["token"], "--yes")
         closed = client.wait_closed()
         self.assertEqual((closed.code, closed.reason), (1008, "the token was revoked"))
         self.refuse(token=made["secret"])
@@ -526,7 +526,7 @@ class SigningIn(MethodCase):
     def test_a_disabled_account(self):
         self.server.user("dan", role="viewer", password=PASSWORD)
         by_token, (_, by_password) = self.connect("dan"), self.hello(account="dan", password=PASSWORD)
-        self.server.glossd("user", "disable", "dan")
+        self.server.glossd("user", "disable", "dan", "--yes")
         self.assertEqual(by_token.wait_closed().code, 1008)
         self.assertEqual(by_password.wait_closed().code, 1008)
         self.refuse(token=self.secret("dan"))
