@@ -169,6 +169,48 @@ class Administration(ServiceCase):
         self.assertIn("1 annotations", self.glossd("session", "list", session).out)
         self.refuse(1, "no project, document or session", "session", "list", new_id())
 
+    def test_one_session(self):
+        session = self.new_session()
+        ana = self.connect("ana")
+        replica = ana.join(session)
+        for label in ("claim", "claim", "threat"):
+            ana.one(session, create(label, start=0, end=7))
+        ana.wait_seq(session, 3)
+        it = self.glossd("session", "show", session, "--json").json
+        place = replica.place()
+        self.assertEqual((it["session"], it["ops"], it["chain"], it["state"], it["annotations"], it["mode"]),
+                         (session, 3, place["chain"], place["state"], 3, "shared"))
+        self.assertEqual((it["status"], it["authors"], it["deleted"], it["title"]), ({"active": 3}, ["ana"], 0, self.id()))
+        said = self.glossd("session", "show", session).out
+        self.assertRegex(said, r"(?m)^status +active 3$")
+        for word in ("show", "close", "open", "archive"):
+            self.refuse(1, "there is no session", "session", word, new_id())
+            self.refuse(1, "no id of a session", "session", word, "x")
+
+    def test_closed_opened_and_archived_while_people_are_there(self):
+        session = self.new_session()
+        ana, ben = self.connect("ana"), self.connect("ben")
+        replicas = [ana.join(session), ben.join(session)]
+        ana.one(session, create("claim", start=0, end=7))
+        self.assertEqual(self.glossd("session", "close", session, "--json").json, {"session": session, "mode": "closed", "seq": 2})
+        self.assertEqual(self.glossd("session", "close", session).out, "already closed\n")
+        ben.wait_seq(session, 2)
+        self.assertError(ben.refused(session, create("claim", start=0, end=7)), "session_closed")
+        self.assertEqual(self.glossd("session", "open", session).out, "now shared\n")
+        ben.wait_seq(session, 3)
+        ben.one(session, create("claim", start=0, end=7))
+        done = self.glossd("session", "archive", session, "--json").json
+        self.assertEqual((done["mode"], done["archived"]), ("closed", 5))
+        for client in (ana, ben):
+            client.wait_seq(session, 5)
+        self.assertSame(*replicas)
+        self.assertChecks(*replicas)
+        late = self.connect("ana")
+        self.assertSame(late.join(session), *replicas)
+        self.assertEqual(self.glossd("session", "show", session, "--json").json["retained_from"], 6)
+        self.assertEqual([line["detail"] for line in self.glossd("audit", "--action", "session", "--limit", "3", "--json").lines],
+                         [{"mode": "closed"}, {"mode": "shared"}, {"mode": "closed"}])
+
     # ---- audit
 
     def test_who_did_it_and_from_where(self):
