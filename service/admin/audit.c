@@ -120,6 +120,7 @@ static int run(struct settings *settings, int argc, char **argv)
 const struct admin_verb admin_audit = {
     .name = "audit",
     .usage = "[--user NAME] [--action ACTION] [--limit N] [--json]",
-    .help = "who administered what, when and from where, newest first; the setting audit_days says how long that is kept",
+    .help =
+        "who administered what, when and from where, newest first (--action sign_in: who signed in, and who was turned away); audit_days says how long that is kept",
     .run = run,
 };

@@ -164,6 +164,7 @@ static struct core_limits core_limits(const struct settings *settings)
         .account_sessions = (size_t)settings->max_account_sessions,
         .sessions_bytes = settings->sessions_memory,
         .hello_ms = settings->hello_timeout_ms,
+        .audit_sign_ins = (uint64_t)settings->audit_sign_ins,
         .stall_ms = settings->stall_timeout_ms,
         .append_ms = settings->append_timeout_ms,
         .spread_ms = settings->drain_spread_ms,

@@ -3,13 +3,21 @@
 
 #include "service/auth/token.h"
 #include "service/core/library.h"
+#include "service/core/sign_ins.h"
 
 struct sign_in { /* a password that is being checked */
     struct request *request;
     gl_uuid account;
     struct gl_slice name;
-    bool is_admin, may;
+    bool is_known, is_admin, may;
 };
+
+static void note(const struct request *request, bool is_welcome, const gl_uuid *account, const gl_uuid *token, const char *how)
+{
+    struct core *core = request->core;
+    if (core->limits.audit_sign_ins > 0)
+        sign_ins_note(core->sign_ins, is_welcome, account, token, how, peer_address(request->peer));
+}
 
 static void welcome(struct request *request, const gl_uuid *account, struct gl_slice name, bool is_admin, const gl_uuid *token)
 {
@@ -28,12 +36,15 @@ static void welcome(struct request *request, const gl_uuid *account, struct gl_s
                                                 .document_bytes = limits->document_bytes,
                                                 .chunk_bytes = CHUNK_BYTES}};
     peer_sign_in(request->peer, account, name, is_admin, token);
+    note(request, true, account, token, token ? "token" : "password");
     log_event(LOG_INFO, EV_peer_connected, F_ID("account", account), F_STR("address", peer_address(request->peer)));
     request_reply(request, hello, &result);
 }
 
-static void turn_away(struct request *request, const char *why)
+/* account: the one that somebody wants to be, NULL when there is none. */
+static void turn_away(struct request *request, const gl_uuid *account, const char *why)
 {
+    note(request, false, account, NULL, why);
     log_event(LOG_WARN, EV_peer_refused, F_STR("address", peer_address(request->peer)), F_STR("why", why));
     request->peer->is_signing_in = false;
     request_fail(request, GL_E_BAD_CREDENTIALS, "%s", gl_code_sentence(GL_E_BAD_CREDENTIALS));
@@ -50,8 +61,11 @@ static void on_token(void *ctx, enum gl_code code, const struct store_rows *rows
     struct request *request = ctx;
     if (code != GL_OK) {
         fail(request, code);
-    } else if (store_rows_count(rows) == 0 || store_bool(rows, 0, 5)) {
-        turn_away(request, "token");
+    } else if (store_rows_count(rows) == 0) {
+        turn_away(request, NULL, "token");
+    } else if (store_bool(rows, 0, 5)) {
+        gl_uuid account = store_uuid(rows, 0, 0);
+        turn_away(request, &account, "disabled");
     } else {
         gl_uuid account = store_uuid(rows, 0, 0), token = store_uuid(rows, 0, 3);
         welcome(request, &account, store_text(rows, 0, 1), store_bool(rows, 0, 2), &token);
@@ -65,7 +79,7 @@ static void on_password(void *ctx, enum gl_code code, bool is_right)
     if (code != GL_OK)
         fail(request, code);
     else if (!is_right || !sign_in->may)
-        turn_away(request, "password");
+        turn_away(request, sign_in->is_known ? &sign_in->account : NULL, "password");
     else
         welcome(request, &sign_in->account, sign_in->name, sign_in->is_admin, NULL);
 }
@@ -80,6 +94,7 @@ static void on_account(void *ctx, enum gl_code code, const struct store_rows *ro
         return;
     }
     if (store_rows_count(rows) > 0) {
+        sign_in->is_known = true;
         sign_in->account = store_uuid(rows, 0, 0);
         sign_in->name = gl_slice_str(gl_arena_copy(&request->arena, store_text(rows, 0, 1)));
         sign_in->is_admin = store_bool(rows, 0, 2);
@@ -111,7 +126,7 @@ void handle_hello(struct request *request)
     if (params.has_token) {
         uint8_t digest[32];
         if (!token_is_well_formed(params.token)) {
-            turn_away(request, "token form");
+            turn_away(request, NULL, "token form");
             return;
         }
         token_digest(params.token, digest);

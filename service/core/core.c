@@ -3,6 +3,7 @@
 
 #include "service/core/administer.h"
 #include "service/core/group_priv.h"
+#include "service/core/sign_ins.h"
 
 #define SWEEP_MS      1000
 #define POLL_MS       500
@@ -31,6 +32,7 @@ static void on_sweep(void *ctx)
     project_sweep(core, now_ms);
     compare_sweep(core);
     revoked_look(core);
+    sign_ins_write(core->sign_ins);
     writer_kick(core);
 }
 
@@ -117,6 +119,7 @@ struct core *core_new(struct loop *loop, struct store *store, const struct core_
     if (helpers)
         core->helpers = *helpers;
     core->server_name = mem_copy(server_name, strlen(server_name));
+    core->sign_ins = sign_ins_new(store);
     map_init(&core->sessions);
     map_init(&core->projects);
     core->sweep = loop_timer_new(loop, on_sweep, core);
@@ -191,6 +194,7 @@ void core_look_drained_later(struct core *core)
 void core_drain(struct core *core, void (*done)(void *), void *ctx)
 {
     core->is_draining = true;
+    sign_ins_write(core->sign_ins);
     loop_timer_stop(core->move);
     core->moved = NULL;
     core->drained = done;
@@ -231,6 +235,7 @@ void core_free(struct core **address)
         core->lost_projects = project->next_lost;
         project_free(project);
     }
+    sign_ins_free(&core->sign_ins);
     map_fini(&core->sessions);
     map_fini(&core->projects);
     mem_free(&core->server_name);

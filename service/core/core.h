@@ -29,6 +29,7 @@ struct core_limits {
     size_t account_sessions;  /* in memory on one account's behalf; 0: any */
     size_t sessions_bytes;    /* all sessions in memory; 0: any */
     uint64_t hello_ms;        /* to sign in */
+    uint64_t audit_sign_ins;  /* rows of them that audit keeps; 0: none are noted */
     uint64_t stall_ms;        /* without reading anything */
     uint64_t append_ms;       /* until a waiting op is answered store_down or unknown_outcome */
     uint64_t spread_ms;       /* within which those who are all told at once to connect again should do so */

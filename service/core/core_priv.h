@@ -22,6 +22,7 @@
 
 struct session;
 struct project;
+struct sign_ins;
 struct refresh;
 struct hold;
 
@@ -66,6 +67,7 @@ struct core {
     bool is_draining, is_drain_over;
     void (*drained)(void *);
     void *drained_ctx;
+    struct sign_ins *sign_ins;
     size_t upload_bytes;
     size_t revoked_in_flight;  /* questions after revoked tokens and disabled accounts */
     gl_uuid *revoked_asked[2]; /* what is asked: accounts, tokens; owned here, since the store may end first */

@@ -39,13 +39,13 @@ struct kind {
 
 /* ---- the kinds of jobs */
 
-/* What is older than so many days (0: nothing is); the rest comes with the next job. */
-static enum gl_code prune(struct keeper *keeper, enum store_query_id query, int64_t days, struct gl_err *err)
+/* What is older than so many days, or more than so many rows (0: nothing is); the rest comes with the next job. */
+static enum gl_code prune(struct keeper *keeper, enum store_query_id query, int64_t keep, struct gl_err *err)
 {
-    const struct store_param params[] = {P_U64((uint64_t)days), P_U64(PRUNED_AT_ONCE)};
+    const struct store_param params[] = {P_U64((uint64_t)keep), P_U64(PRUNED_AT_ONCE)};
     const uint64_t until = clock_monotonic_ms() + keeper->settings->job_timeout_ms / SHARE;
     enum gl_code code = GL_OK;
-    for (uint64_t gone = PRUNED_AT_ONCE; days > 0 && code == GL_OK && gone == PRUNED_AT_ONCE && clock_monotonic_ms() < until;) {
+    for (uint64_t gone = PRUNED_AT_ONCE; keep > 0 && code == GL_OK && gone == PRUNED_AT_ONCE && clock_monotonic_ms() < until;) {
         struct store_rows *rows;
         code = admin_db_query(keeper->db, query, params, 2, &rows, err);
         if (code != GL_OK)
@@ -65,7 +65,8 @@ static enum gl_code prune_inboxes(struct keeper *keeper, const struct taken *job
 static enum gl_code prune_audit(struct keeper *keeper, const struct taken *job, bool *again, struct gl_err *err)
 {
     (void)job, (void)again;
-    return prune(keeper, STORE_Q_audit_prune, keeper->settings->audit_days, err);
+    const enum gl_code code = prune(keeper, STORE_Q_audit_prune, keeper->settings->audit_days, err);
+    return code != GL_OK ? code : prune(keeper, STORE_Q_sign_ins_prune, keeper->settings->audit_sign_ins, err);
 }
 
 static enum gl_code scan_retention(struct keeper *keeper, const struct taken *job, bool *again, struct gl_err *err)

@@ -13,7 +13,7 @@ REASON = "the meeting is over — come back at noon"
 
 class Administration(ServiceCase):
     workers = 2
-    settings = {"retention_every_ms": "200", "audit_days": "30"}
+    settings = {"retention_every_ms": "200", "audit_days": "30", "audit_sign_ins": "1000"}
     users = {"ana": "annotator", "ben": "annotator"}
 
     def glossd(self, *args, status=0):
@@ -231,6 +231,45 @@ class Administration(ServiceCase):
         self.assertEqual((row["name"], row["action"], row["subject"], row["address"]), ("ana", "token.create", token, f"127.0.0.1:{port}"))
         self.assertEqual({line["action"] for line in self.glossd("audit", "--action", "user.add", "--json").lines}, {"user.add"})
         self.assertIn(f"ana from 127.0.0.1:{port}  token.create {token}", self.glossd("audit", "--limit", "1").out)
+
+    # ---- who signed in
+
+    def sign_ins(self, action="sign_in", **more):
+        lines = self.glossd("audit", "--action", action, "--limit", "100000", "--json").lines  # of sign_in: those of sign_in.refused, too
+        return [line for line in lines if line["action"] == action and all(line.get(name) == value for name, value in more.items())]
+
+    def test_who_signed_in_and_who_was_turned_away(self):
+        name = "s" + new_id()
+        self.server.user(name, password="three words of hers")
+        account = self.server.sql(f"select id from account where name = '{name}'")[0][0]
+        for _ in range(3):
+            self.connect(name)
+        with Client(self.server, "somebody", hello=False) as client:
+            client.call("hello", account=name, password="three words of hers")
+        for password, who in (("not that", name), ("not that", "nobody " + new_id())):
+            with Client(self.server, "somebody", hello=False) as client:
+                self.assertError(client.error("hello", account=who, password=password), "bad_credentials")
+        with Client(self.server, "somebody", hello=False) as client:
+            self.assertError(client.error("hello", token="gls_x"), "bad_credentials")
+
+        def times(action, how, **more):
+            return sum(line["detail"]["times"] for line in self.sign_ins(action, **more) if how in line["detail"].values())
+        wait_until("all of it is noted", lambda: times("sign_in", "token", name=name) == 3 and times("sign_in", "password", name=name) == 1
+                   and times("sign_in.refused", "password", name=name) == 1)
+        for line in self.sign_ins("sign_in.refused"):
+            self.assertEqual(line["address"], "127.0.0.1")
+            self.assertNotIn("nobody", str(line))
+        wait_until("who is not known, too", lambda: any("account" not in line for line in self.sign_ins("sign_in.refused")))
+        wait_until("and what is no token", lambda: times("sign_in.refused", "token form") >= 1)
+        self.assertEqual({line["account"] for line in self.sign_ins(name=name)}, {account})
+        self.assertNotIn("sign_in", {line["action"] for line in self.glossd("audit", "--json").lines})
+
+    def test_only_the_newest_are_kept(self):
+        self.server.sql("insert into audit (at, action, detail) select clock_timestamp(), 'sign_in', '{\"by\":\"test\",\"times\":1}' from generate_series(1, 3000)")
+        self.server.sql("insert into audit (action) values ('beside.test')")
+        wait_until("the others are gone", lambda: self.server.sql("select count(*) <= 1000 from audit where action like 'sign_in%'") == [["t"]])
+        self.assertGreaterEqual(int(self.server.sql("select count(*) from audit where action like 'sign_in%'")[0][0]), 1000)
+        self.assertEqual(self.server.sql("select count(*) from audit where action = 'beside.test'"), [["1"]])
 
     def test_pages_of_it_miss_nothing(self):
         self.server.sql("insert into audit (action) select 'test.page' from generate_series(1, 2300)")

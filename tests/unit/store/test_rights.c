@@ -276,6 +276,7 @@ static const struct {
     {"append counts the workers", true, "select gloss_worker_seen(gen_random_uuid(), 'n', 1, 'v')"},
     {"append writes a worker", true, "update worker set seen_at = now()"},
     {"reader asks all workers", false, "select gloss_ask(gen_random_uuid(), 'stats', '{}', null)"},
+    {"reader drops who signed in", false, "select gloss_sign_ins_prune(0, 1000)"},
     {"reader changes accounts", false, "select gloss_account_update('ben', true, null, null, null)"},
     {"append looks where anybody's stream stands", true, "select gloss_operator_head(gen_random_uuid(), null)"},
     {"append reads the audit by its function", true, "select * from gloss_audit(1, 1, null, null)"},
