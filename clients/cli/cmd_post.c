@@ -81,7 +81,7 @@ static void refuse_line(struct post *post, uint64_t line, const struct gl_err *e
 
 static bool stops_everything(int code)
 {
-    return code == GLOSS_E_FORBIDDEN || code == GLOSS_E_SESSION_CLOSED;
+    return code == GLOSS_E_FORBIDDEN || code == GLOSS_E_SESSION_CLOSED || code == GLOSS_E_LIMIT;
 }
 
 static void take_refusal(struct post *post, const struct batch *batch, const struct gloss_result *result)

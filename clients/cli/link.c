@@ -6,8 +6,10 @@
 #include "clients/cli/offline.h"
 #include "clients/cli/say.h"
 
-#define STEP_MS 1000
-#define CALL_MS 30000
+#define STEP_MS       1000
+#define CALL_MS       30000
+#define QUOTA_MS      1000 /* when the server did not say */
+#define QUOTA_SAID_MS 3000 /* a wait that a person should know of */
 
 static void keep_final(struct link *link, const struct gloss_error *error)
 {
@@ -134,10 +136,30 @@ int link_step(struct cli *cli, int timeout_ms, int patience_ms)
     return cli->link.final_code;
 }
 
+/* Until then the connection is served. False: it is over. */
+static bool wait_for_quota(struct cli *cli, const struct gloss_error *error)
+{
+    const int64_t until_ms = screen_now_ms() + (error->retry_after_ms > 0 ? error->retry_after_ms : QUOTA_MS);
+    if (error->retry_after_ms >= QUOTA_SAID_MS) {
+        say_more(cli, "%s", error->message);
+    }
+    for (int64_t left_ms; (left_ms = until_ms - screen_now_ms()) > 0;) {
+        if (link_step(cli, left_ms < STEP_MS ? (int)left_ms : STEP_MS, LINK_PATIENCE_MS)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What a quota puts off was not looked at: it is asked again when the server said. */
 int link_try(struct cli *cli, const char *method, json_t *params, json_t **result, struct gloss_error *error)
 {
     *result = NULL;
     int code = gloss_call_wait(cli->gloss, method, params, CALL_MS, result, error);
+    while (code == GLOSS_E_RATE_LIMITED && wait_for_quota(cli, error)) {
+        gloss_error_clear(error);
+        code = gloss_call_wait(cli->gloss, method, params, CALL_MS, result, error);
+    }
     json_decref(params);
     return code;
 }

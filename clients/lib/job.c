@@ -28,7 +28,8 @@ void lg_job_end(struct lg_job *job, const struct gloss_error *error)
 
 void lg_job_trouble(struct lg_job *job, const struct gloss_error *error)
 {
-    if (!lg_error_is_later(error) || ++job->failures >= FAILURES_MAX) {
+    const bool is_told_when = error->code == GLOSS_E_RATE_LIMITED; /* nothing has failed */
+    if (!lg_error_is_later(error) || (!is_told_when && ++job->failures >= FAILURES_MAX)) {
         lg_job_end(job, error);
         return;
     }

@@ -216,6 +216,12 @@ export interface ErrorData {
   nearest?: [number, number];
   revision?: Uuid;
   limit?: number;
+  /** the quota that is used up */
+  what?: string;
+  /** whose it is: account or project */
+  of?: "account" | "project";
+  /** how much there is */
+  used?: number;
   retry_after_ms?: number;
   [other: string]: unknown;
 }

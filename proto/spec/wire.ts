@@ -218,6 +218,12 @@ export interface ErrorData {
   nearest?: [number, number];
   revision?: Uuid;
   limit?: number;
+  /** the quota that is used up */
+  what?: string;
+  /** whose it is: account or project */
+  of?: "account" | "project";
+  /** how much there is */
+  used?: number;
   retry_after_ms?: number;
   [other: string]: unknown;
 }
@@ -238,6 +244,10 @@ export interface Limits {
   document_bytes: number;
   /** largest piece of an upload, bytes before base64 */
   chunk_bytes: number;
+  /** ops that your account may make in a second, in the long run; absent: as many as it can. See Quotas */
+  ops_rate?: number;
+  /** and at once, after a while without any */
+  ops_burst?: number;
 }
 
 /** a person or a bot that can sign in */
@@ -278,6 +288,18 @@ export interface ProjectInfo {
   others_may_edit?: boolean;
   /** ops so far in the project's stream */
   seq?: number;
+}
+
+/** what an account or a project may use of something; see Quotas */
+export interface Quota {
+  /** ops_rate, ops_burst; of an account connections, sessions; of a project annotations, documents, bytes */
+  what: string;
+  /** how much; 0: as much as there is */
+  limit: number;
+  /** how much there is, where it is stored */
+  used?: number;
+  /** it was set for this one; absent: as for all */
+  own?: boolean;
 }
 
 /** who belongs to a project, or did */
@@ -740,6 +762,18 @@ export interface ProjectCreateParams {
 export interface ProjectCreateResult {
   /** the new project */
   project: ProjectInfo;
+}
+
+/** Tells what a project may use, and what it has. */
+export interface ProjectQuotaParams {
+  /** the project */
+  project: Uuid;
+}
+
+/** Tells what a project may use, and what it has. */
+export interface ProjectQuotaResult {
+  /** each of them */
+  quotas: Quota[];
 }
 
 /** Lists who belongs to a project, former members behind the others. */
@@ -1309,6 +1343,35 @@ export interface AdminSessionModeResult {
   seq?: number;
 }
 
+/** Tells what an account or a project may use. */
+export interface AdminQuotaListParams {
+  /** an account, by its name; or else project */
+  account?: string;
+  /** any project */
+  project?: Uuid;
+}
+
+/** Tells what an account or a project may use. */
+export interface AdminQuotaListResult {
+  /** each of them */
+  quotas: Quota[];
+}
+
+/** Sets what an account or a project may use of something. It holds within a second, at every server. */
+export interface AdminQuotaSetParams {
+  /** an account, by its name; or else project */
+  account?: string;
+  /** any project */
+  project?: Uuid;
+  /** which quota */
+  what: string;
+  /** how much; 0: as much as there is; without: what holds for all holds again */
+  limit?: number;
+}
+
+/** Sets what an account or a project may use of something. It holds within a second, at every server. */
+export interface AdminQuotaSetResult {}
+
 /** Tells the settings of the server that answers, and where each stands. */
 export interface AdminSettingListParams {}
 
@@ -1451,6 +1514,7 @@ export interface Methods {
   "token.revoke": { params: TokenRevokeParams; result: TokenRevokeResult };
   "project.list": { params: ProjectListParams; result: ProjectListResult };
   "project.create": { params: ProjectCreateParams; result: ProjectCreateResult };
+  "project.quota": { params: ProjectQuotaParams; result: ProjectQuotaResult };
   "member.list": { params: MemberListParams; result: MemberListResult };
   "member.set": { params: MemberSetParams; result: MemberSetResult };
   "project.submit": { params: ProjectSubmitParams; result: ProjectSubmitResult };
@@ -1483,6 +1547,8 @@ export interface Methods {
   "admin.member.set": { params: AdminMemberSetParams; result: AdminMemberSetResult };
   "admin.session.list": { params: AdminSessionListParams; result: AdminSessionListResult };
   "admin.session.mode": { params: AdminSessionModeParams; result: AdminSessionModeResult };
+  "admin.quota.list": { params: AdminQuotaListParams; result: AdminQuotaListResult };
+  "admin.quota.set": { params: AdminQuotaSetParams; result: AdminQuotaSetResult };
   "admin.setting.list": { params: AdminSettingListParams; result: AdminSettingListResult };
   "admin.stats": { params: AdminStatsParams; result: AdminStatsResult };
   "admin.connection.list": { params: AdminConnectionListParams; result: AdminConnectionListResult };
@@ -1507,6 +1573,7 @@ export const RIGHTS = {
   "token.revoke": { role: "signed_in", scope: "none" },
   "project.list": { role: "signed_in", scope: "none" },
   "project.create": { role: "signed_in", scope: "none" },
+  "project.quota": { role: "viewer", scope: "project" },
   "member.list": { role: "viewer", scope: "project" },
   "member.set": { role: "owner", scope: "project" },
   "project.submit": { role: "annotator", scope: "project" },
@@ -1539,6 +1606,8 @@ export const RIGHTS = {
   "admin.member.set": { role: "admin", scope: "none" },
   "admin.session.list": { role: "admin", scope: "none" },
   "admin.session.mode": { role: "admin", scope: "none" },
+  "admin.quota.list": { role: "admin", scope: "none" },
+  "admin.quota.set": { role: "admin", scope: "none" },
   "admin.setting.list": { role: "admin", scope: "none" },
   "admin.stats": { role: "admin", scope: "none" },
   "admin.connection.list": { role: "admin", scope: "none" },
@@ -1563,7 +1632,7 @@ export const ERRORS = {
   exists: { code: 1112, retry: "never", keepsConnection: true, sentence: "a thing of that name is there already" },
   busy: { code: 1120, retry: "later", keepsConnection: true, sentence: "too much is under way; nothing was lost, send it again" },
   rate_limited: { code: 1121, retry: "later", keepsConnection: true, sentence: "too many requests; wait and send it again" },
-  limit: { code: 1122, retry: "refresh", keepsConnection: true, sentence: "as many sessions as you may have are open; leave one, then join this one" },
+  limit: { code: 1122, retry: "refresh", keepsConnection: true, sentence: "you have as much of this as you may; give some of it up, or ask an administrator for more" },
   stale: { code: 1200, retry: "refresh", keepsConnection: true, sentence: "somebody else changed this since you looked" },
   conflict: { code: 1201, retry: "refresh", keepsConnection: true, sentence: "merged with what others changed, this would not be valid" },
   gone: { code: 1202, retry: "refresh", keepsConnection: true, sentence: "the annotation was deleted; restore it first" },

@@ -13,7 +13,7 @@
 
 static bool is_taken(const struct store_rows *tables, size_t i)
 {
-    static const char *const left[] = {"job", "webhook"};
+    static const char *const left[] = {"job", "quota", "webhook"};
     for (size_t k = 0; k < sizeof(left) / sizeof(*left); k++) {
         if (gl_slice_is(store_text(tables, i, 0), left[k])) {
             return false;

@@ -161,7 +161,6 @@ static struct core_limits core_limits(const struct settings *settings)
         .recent_ops = (size_t)settings->recent_ops,
         .recent_bytes = settings->recent_bytes,
         .sessions = (size_t)settings->max_sessions,
-        .account_sessions = (size_t)settings->max_account_sessions,
         .sessions_bytes = settings->sessions_memory,
         .hello_ms = settings->hello_timeout_ms,
         .audit_sign_ins = (uint64_t)settings->audit_sign_ins,
@@ -169,6 +168,12 @@ static struct core_limits core_limits(const struct settings *settings)
         .append_ms = settings->append_timeout_ms,
         .spread_ms = settings->drain_spread_ms,
         .idle_session_ms = settings->idle_session_ms,
+        .quotas =
+            {
+#define QUOTA(name, ...) [QUOTA_##name] = (uint64_t)settings->name,
+#include "service/base/quotas.def"
+#undef QUOTA
+            },
     };
 }
 

@@ -23,6 +23,9 @@ static void welcome(struct request *request, const gl_uuid *account, struct gl_s
 {
     struct core *core = request->core;
     const struct core_limits *limits = &core->limits;
+    request->peer->is_signing_in = false; /* it is over: either way */
+    if (!quota_may_connect(request, account))
+        return;
     struct gl_hello_result result = {.account = {.account = *account, .name = name, .has_admin = is_admin, .admin = is_admin},
                                      .server = gl_slice_str(core->server_name),
                                      .protocol = GL_SLICE("gloss.v1"),
@@ -35,6 +38,8 @@ static void welcome(struct request *request, const gl_uuid *account, struct gl_s
                                                 .page_bytes = 65536,
                                                 .document_bytes = limits->document_bytes,
                                                 .chunk_bytes = CHUNK_BYTES}};
+    result.limits.has_ops_rate = result.limits.has_ops_burst =
+        quota_ops_of_account(core, account, &result.limits.ops_rate, &result.limits.ops_burst);
     peer_sign_in(request->peer, account, name, is_admin, token);
     note(request, true, account, token, token ? "token" : "password");
     log_event(LOG_INFO, EV_peer_connected, F_ID("account", account), F_STR("address", peer_address(request->peer)));

@@ -30,9 +30,11 @@ static void on_sweep(void *ctx)
     presence_sweep(core, now_ms);
     session_sweep(core, now_ms);
     project_sweep(core, now_ms);
+    quota_sweep(core, now_ms);
     compare_sweep(core);
     revoked_look(core);
     sign_ins_write(core->sign_ins);
+    quota_look(core);
     writer_kick(core);
 }
 
@@ -41,6 +43,7 @@ static void on_sweep(void *ctx)
 static void on_poll(void *ctx)
 {
     struct core *core = ctx;
+    quota_say(core);
     if (!core->poll_is_in_flight)
         compare_now(core);
 }
@@ -60,6 +63,14 @@ static void on_moved(void *ctx, const struct store_head *moved, size_t count)
     }
     if (count == 0)
         compare_now(core);
+}
+
+static void on_said(void *ctx, const gl_uuid *worker, struct gl_slice bytes)
+{
+    if (quota_is_said(bytes))
+        quota_heard(ctx, bytes);
+    else
+        presence_heard(ctx, worker, bytes);
 }
 
 /* ---- moving people elsewhere */
@@ -122,6 +133,7 @@ struct core *core_new(struct loop *loop, struct store *store, const struct core_
     core->sign_ins = sign_ins_new(store);
     map_init(&core->sessions);
     map_init(&core->projects);
+    core->quotas = quotas_new();
     core->sweep = loop_timer_new(loop, on_sweep, core);
     core->poll = loop_timer_new(loop, on_poll, core);
     core->retry = loop_timer_new(loop, writer_kick_from_timer, core);
@@ -130,7 +142,7 @@ struct core *core_new(struct loop *loop, struct store *store, const struct core_
     loop_timer_start(core->sweep, SWEEP_MS, SWEEP_MS);
     loop_timer_start(core->poll, POLL_MS, POLL_MS);
     store_listen(store, on_moved, core);
-    store_hear(store, presence_heard, core);
+    store_hear(store, on_said, core);
     return core;
 }
 
@@ -238,6 +250,7 @@ void core_free(struct core **address)
     sign_ins_free(&core->sign_ins);
     map_fini(&core->sessions);
     map_fini(&core->projects);
+    quotas_free(&core->quotas);
     mem_free(&core->server_name);
     mem_free(address);
 }

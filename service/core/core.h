@@ -9,6 +9,7 @@
 #define CORE_H
 
 #include "service/base/loop.h"
+#include "service/base/quotas.h"
 #include "service/store/store.h"
 
 struct core;
@@ -25,15 +26,15 @@ struct core_limits {
         words_page; /* ops of a log that are read at once, to find somebody's words; 0: as many as is right. No setting: a test reads less */
     size_t recent_ops; /* kept per session for catching up */
     size_t recent_bytes;
-    size_t sessions;          /* joined by one connection */
-    size_t account_sessions;  /* in memory on one account's behalf; 0: any */
-    size_t sessions_bytes;    /* all sessions in memory; 0: any */
-    uint64_t hello_ms;        /* to sign in */
-    uint64_t audit_sign_ins;  /* rows of them that audit keeps; 0: none are noted */
-    uint64_t stall_ms;        /* without reading anything */
-    uint64_t append_ms;       /* until a waiting op is answered store_down or unknown_outcome */
-    uint64_t spread_ms;       /* within which those who are all told at once to connect again should do so */
-    uint64_t idle_session_ms; /* until a session that nobody uses leaves memory */
+    size_t sessions;              /* joined by one connection */
+    size_t sessions_bytes;        /* all sessions in memory; 0: any */
+    uint64_t hello_ms;            /* to sign in */
+    uint64_t audit_sign_ins;      /* rows of them that audit keeps; 0: none are noted */
+    uint64_t stall_ms;            /* without reading anything */
+    uint64_t append_ms;           /* until a waiting op is answered store_down or unknown_outcome */
+    uint64_t spread_ms;           /* within which those who are all told at once to connect again should do so */
+    uint64_t idle_session_ms;     /* until a session that nobody uses leaves memory */
+    uint64_t quotas[QUOTA_COUNT]; /* of whom nothing else was said; 0: as much as there is */
 };
 
 /* Work that is slow or asks the outside is done by somebody else: helper processes. Each calls back once, later. */

@@ -19,6 +19,7 @@
 #include "service/core/judge.h"
 #include "service/core/peer.h"
 #include "service/core/project_judge.h"
+#include "service/core/quota.h"
 
 struct session;
 struct project;
@@ -52,6 +53,7 @@ struct core {
     size_t gather_at;     /* where in sessions the next group begins, so that everybody's turn comes */
     size_t alone_at[2];   /* likewise in sessions and projects, for those that are appended to by themselves */
     struct share share;
+    struct quotas *quotas;    /* quota.c */
     struct loop_timer *merge; /* of presence: runs while somebody's place has changed */
     size_t merge_at;          /* where in sessions the next saying begins, likewise */
     bool is_merging;
@@ -203,7 +205,7 @@ struct waiting_op { /* an op that has no outcome yet */
     uint64_t since_ms;
     bool is_atomic, is_step;
     uint64_t new_as_of; /* the log was asked when it ended here, plus one: it is not there; 0: not asked */
-    unsigned lookups;
+    unsigned lookups, recounts;
     struct judge_far far;      /* ends.c */
     struct judge_words *words; /* words.c, owned */
     struct gl_buf canonical;   /* the request, as its hash was made */
@@ -379,6 +381,16 @@ struct project_op { /* an op of a project's stream that waits */
     struct project_facts facts;     /* owns meta */
     struct project_verdict verdict; /* once it was accepted */
 };
+/* How many annotations a project has, while it is limited: quota_stored.c. */
+struct stored {
+    bool is_known, must_count, is_asking;
+    bool is_clean, was_clean; /* no append of this worker was under way when it was counted, or asked */
+    int64_t count;            /* in the database */
+    uint64_t counted_ms, asked_ms, must_since_ms;
+    int64_t grown, grown_when_asked; /* by what has committed here since it was asked */
+    int64_t in_flight;               /* by what would commit */
+    size_t parts;                    /* appends of its sessions that are in flight */
+};
 struct project {
     struct core *core;
     gl_uuid id;
@@ -413,6 +425,7 @@ struct project {
     gl_hash told_chain; /* after it */
     size_t recent_count;
     struct project_waiter *waiters;
+    struct stored stored;
 };
 typedef void (*project_fn)(void *ctx, enum gl_code code, struct project *project);
 void project_acquire(struct core *core, const gl_uuid *account, const gl_uuid *id, project_fn fn, void *ctx);

@@ -33,6 +33,8 @@ struct part {
     size_t row_count, row_cap;
     size_t payload_bytes;         /* of a project's rows */
     int64_t last_at_ms;           /* of the newest row */
+    int64_t room;                 /* by so many may the project's annotations grow */
+    bool is_full, is_counted;     /* there was none for an op; it is counted as in flight (quota_stored.c) */
     struct append_erased *erased; /* ops that lose their words with this part */
     size_t erased_count, erased_cap;
     struct gl_annotation **annotations;
@@ -100,6 +102,14 @@ void op_name_annotation(const struct waiting_op *op,
 /* ---- part.c */
 void part_free(struct part *part);
 void part_drop_rows(struct part *part, size_t keep); /* those behind the first so many, and what they tell and erase */
+/* quota_stored.c. May ops of this project's sessions be judged? False: it is counted what there is. */
+bool quota_may_judge(struct project *project);
+int64_t quota_room(const struct project *project);
+enum gl_code quota_refuse_annotation(struct part *part, int64_t grown,
+                                     struct op_outcome *outcome); /* grown: by what was accepted before it */
+bool part_must_count(struct part *part); /* likewise what the project has, before an op is refused for that */
+void quota_part_sent(struct part *part);
+void quota_part_over(struct part *part, bool has_committed);
 /* Adds a row: takes payload's bytes, draws the salt, moves the chain. GL_E_TOO_LARGE when the payload hit its ceiling; then nothing was added. */
 enum gl_code part_push_row(struct part *part, struct append_op *row, struct gl_buf *payload, gl_hash *chain);
 struct gl_slice logged_row(const struct append_op *row); /* owned */

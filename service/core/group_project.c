@@ -54,6 +54,9 @@ static void decide(const struct part *part, struct project_op *op, struct op_out
     outcome->code = resolve_base(project, op, &ask, &outcome->err);
     if (outcome->code == GL_OK)
         outcome->code = project_judge(&view, &ask, &op->verdict, &outcome->err, &outcome->data);
+    if (outcome->code == GL_OK && op->document && op->facts_as_of == project->head + 1)
+        outcome->code = quota_check_document(project->core, &project->id, op->facts.documents, op->facts.bytes,
+                                             op->document->bytes.len, &outcome->err, &outcome->data);
     if (outcome->code == GL_OK && !(op->verdict.is_needless && op->is_quiet))
         outcome->code = core_check_kind(project->core, op->verdict.kind, &outcome->err);
 }

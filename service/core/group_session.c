@@ -109,6 +109,12 @@ static void try_with(struct part *part, struct tried *tried, const gl_uuid *step
         judge_back_to(&part->view, &mark);
         return;
     }
+    if (part->view.grown > mark.grown && part->view.grown > part->room) {
+        outcome->code = quota_refuse_annotation(part, mark.grown, outcome);
+        json_decref(verdict.effects);
+        judge_back_to(&part->view, &mark);
+        return;
+    }
     outcome->code = record_is_too_large(part, &verdict) ? GL_E_TOO_LARGE : append_row(part, tried, &verdict, step);
     if (outcome->code == GL_OK && verdict.kind == GL_OP_REDACT)
         note_erased(part, verdict.effects, words);
@@ -366,8 +372,9 @@ struct part *part_from_session(struct session *session, size_t budget)
                               ? session->project->codebook
                               : session->codebook;
     part->last_at_ms = MUTATION(time_forgotten) ? 0 : session->last_at_ms;
+    part->room = quota_room(session->project);
     judge_waiting(part, budget);
-    if (part_must_ask_ends(part) || part_must_ask_words(part) || part_must_look_up(part))
+    if (part_must_ask_ends(part) || part_must_ask_words(part) || part_must_look_up(part) || part_must_count(part))
         return NULL;
     if (part->row_count == 0) { /* refused and repeated ones depend on nothing that is still to come */
         settle_all(part);
@@ -375,6 +382,7 @@ struct part *part_from_session(struct session *session, size_t budget)
         return NULL;
     }
     session->is_in_flight = true;
+    quota_part_sent(part);
     fill_stream(part);
     if (MUTATION(ack_before_commit))
         settle_all(part);
@@ -431,6 +439,7 @@ void part_commit(struct part *part)
     if (!MUTATION(time_not_kept))
         session->last_at_ms = part->last_at_ms;
     session->codebook = part->view.codebook;
+    quota_part_over(part, true);
     session->fences_lost = 0;
     session->is_in_flight = false;
     keep_recent(part);
@@ -443,6 +452,7 @@ void part_commit(struct part *part)
 
 void part_give_back(struct part *part)
 {
+    quota_part_over(part, false);
     part_drop_rows(part, 0);
     put_back(part, MUTATION(give_back_forgets) ? part->tried_count : 0);
     part->session->is_in_flight = false;
@@ -469,6 +479,7 @@ void part_fail(struct part *part)
         *outcome = (struct op_outcome){.code = GL_E_INTERNAL};
         gl_fail(&outcome->err, GL_E_INTERNAL, "%s", gl_code_sentence(GL_E_INTERNAL));
     }
+    quota_part_over(part, false);
     part->session->is_in_flight = false;
     settle_all(part);
     part_free(part);

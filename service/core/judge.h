@@ -32,6 +32,7 @@ struct judge_view {
     gl_hash chain, sum;
     char mode[16];
     uint64_t mode_seq;
+    int64_t grown;              /* how many more annotations there are that are not deleted */
     size_t steps;               /* replies looked at, for deletes; whoever judges starts it again at 0 for each request */
     struct map overlay;         /* id -> struct gl_annotation, a reference each */
     struct judge_undo *journal; /* what was in the overlay before, newest last */
@@ -40,6 +41,7 @@ struct judge_view {
 struct judge_mark {
     size_t journal_count;
     uint64_t seq, mode_seq;
+    int64_t grown;
     gl_hash chain, sum;
     char mode[16];
 };

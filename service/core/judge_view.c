@@ -32,6 +32,7 @@ struct judge_mark judge_mark(const struct judge_view *view)
     struct judge_mark mark = {.journal_count = view->journal_count,
                               .seq = view->seq,
                               .mode_seq = view->mode_seq,
+                              .grown = view->grown,
                               .chain = view->chain,
                               .sum = view->sum};
     memcpy(mark.mode, view->mode, sizeof mark.mode);
@@ -48,6 +49,7 @@ void judge_back_to(struct judge_view *view, const struct judge_mark *mark)
         if (MUTATION(only_last_taken_back))
             break;
     }
+    view->grown = mark->grown;
     if (!MUTATION(seq_not_taken_back))
         view->seq = mark->seq;
     if (!MUTATION(chain_not_taken_back))
@@ -99,6 +101,7 @@ const struct gl_annotation *judge_made(const struct judge_view *view, size_t *at
 void judge_put(struct judge_view *view, struct gl_annotation *after)
 {
     const struct gl_annotation *now = judge_find(view, &after->id);
+    view->grown += !after->is_deleted - (now && !now->is_deleted);
     if (now && !MUTATION(sum_keeps_old))
         gl_sum_sub(&view->sum, &now->hash);
     gl_sum_add(&view->sum, &after->hash);

@@ -311,6 +311,10 @@ static void on_own_project(void *ctx, enum gl_code code, struct project *project
 /* Takes change. */
 static void submit_own(struct request *request, json_t *change, void (*done)(void *ctx, struct op_outcome *outcome))
 {
+    if (!quota_take_ops(request, &request->project, 1)) {
+        json_decref(change);
+        return;
+    }
     struct own_change *own = gl_arena_alloc(&request->arena, sizeof *own);
     *own = (struct own_change){.request = request, .change = change, .done = done};
     project_acquire(request->core, &request->account, &request->project, on_own_project, own);

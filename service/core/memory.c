@@ -58,9 +58,10 @@ static struct tally count(const struct core *core, const gl_uuid *account)
     return tally;
 }
 
-static bool has_share(const struct core_limits *limits, const struct tally *own)
+static bool has_share(const struct core *core, const gl_uuid *account, const struct tally *own)
 {
-    return limits->account_sessions > 0 && own->sessions >= limits->account_sessions;
+    const uint64_t most = quota_of(core, QUOTA_max_account_sessions, account);
+    return most > 0 && own->sessions >= most;
 }
 
 /* With the one that is wanted. */
@@ -75,7 +76,7 @@ enum gl_code memory_make_room(struct core *core, const gl_uuid *account, const s
     const struct core_limits *limits = &core->limits;
     const size_t cost = cost_at_first(wanted->document.bytes, wanted->live);
     struct tally tally;
-    while (tally = count(core, account), has_share(limits, &tally) || is_beyond(limits, tally, cost)) {
+    while (tally = count(core, account), has_share(core, account, &tally) || is_beyond(limits, tally, cost)) {
         if (!tally.oldest)
             return GL_E_LIMIT;
         session_unload(tally.oldest);
@@ -104,12 +105,12 @@ static void refuse_share(struct request *request)
     const struct core_limits *limits = &request->core->limits;
     const struct tally own = count(request->core, &request->account);
     struct gl_err err;
-    if (has_share(limits, &own)) {
+    if (has_share(request->core, &request->account, &own)) {
         gl_fail_at(
             &err, GL_E_LIMIT, request->method->scope_param,
             "%zu sessions are open here on your account's behalf, on this connection and others; leave one, then join this one",
             own.sessions);
-        request_fail_data(request, &err, json_pack("{s:I}", "limit", (json_int_t)limits->account_sessions));
+        request_fail_data(request, &err, quota_data(request->core, QUOTA_max_account_sessions, &request->account));
         return;
     }
     const size_t share = limits->sessions_bytes / OWN_PART;

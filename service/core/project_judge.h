@@ -28,7 +28,8 @@ struct project_facts {
     uint64_t owners;
     uint64_t changed_seq; /* document.update */
     gl_uuid changed_by;
-    json_t *meta; /* owned: title, authors ... as they are */
+    json_t *meta;              /* owned: title, authors ... as they are */
+    uint64_t documents, bytes; /* document.create, where there is a limit: what the project has */
 };
 
 struct project_ask {

@@ -63,6 +63,12 @@ static void take_document(struct project_facts *facts, const struct store_rows *
         facts->changed_by = store_uuid(rows, 0, 1);
 }
 
+static void take_stored(struct project_facts *facts, const struct store_rows *rows)
+{
+    facts->documents = store_u64(rows, 0, 1);
+    facts->bytes = store_u64(rows, 0, 2);
+}
+
 static void on_facts(void *ctx, enum gl_code code, const struct store_rows *rows)
 {
     struct look *look = ctx;
@@ -72,15 +78,30 @@ static void on_facts(void *ctx, enum gl_code code, const struct store_rows *rows
         op->facts = (struct project_facts){.is_there = false};
         op->facts_as_of = look->head + 1;
         if (store_rows_count(rows) > 0)
-            (look->kind == GL_OP_MEMBER_SET ? take_member : take_document)(&op->facts, rows);
+            (look->kind == GL_OP_MEMBER_SET        ? take_member
+             : look->kind == GL_OP_DOCUMENT_CREATE ? take_stored
+                                                   : take_document)(&op->facts, rows);
     }
     look_end(look, code);
+}
+
+static bool must_ask_stored(struct project *project, struct project_op *op)
+{
+    if (!quota_limits_documents(project->core, &project->id) || op->facts_as_of == project->head + 1)
+        return false;
+    struct look *look = look_new(project, op);
+    look->kind = GL_OP_DOCUMENT_CREATE;
+    store_query(project->core->store, STORE_Q_project_stored, NULL, (struct store_param[]){P_UUID(project->id)}, 1, on_facts,
+                look);
+    return true;
 }
 
 bool project_must_ask(struct project *project, struct project_op *op)
 {
     enum gl_op_kind kind;
     gl_uuid about;
+    if (op->document)
+        return must_ask_stored(project, op);
     if (!project_judge_needs_facts(op->change, &kind, &about) || op->facts_as_of == project->head + 1)
         return false;
     struct look *look = look_new(project, op);

@@ -39,7 +39,8 @@ static void on_done(void *ctx, struct op_outcome *outcome)
 static void enqueue(struct request *request, struct project *project)
 {
     struct gl_project_submit_params params = {0};
-    if (!request_read(request, project_submit, &params) || !submit_has_room(request, params.ops_count)) {
+    if (!request_read(request, project_submit, &params) || !submit_has_room(request, params.ops_count) ||
+        !quota_take_ops(request, &project->id, params.ops_count)) {
         project_release(project);
         return;
     }

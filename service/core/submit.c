@@ -289,7 +289,8 @@ bool submit_has_room(struct request *request, size_t count)
 static void enqueue(struct request *request, struct session *session, enum gl_role role)
 {
     struct gl_session_submit_params params = {0};
-    if (!request_read(request, session_submit, &params) || !submit_has_room(request, params.ops_count))
+    if (!request_read(request, session_submit, &params) || !submit_has_room(request, params.ops_count) ||
+        !quota_take_ops(request, &session->project->id, params.ops_count))
         return;
     struct peer *peer = request->peer;
     struct submit *submit = mem_alloc(sizeof *submit);

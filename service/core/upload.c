@@ -113,6 +113,8 @@ static void start_upload(struct request *request, const struct gl_document_begin
             request_fail(request, GL_E_SHUTTING_DOWN, "gone");
         return;
     }
+    if (!quota_take_ops(request, &request->project, 1)) /* now, and not when all has been sent */
+        return;
     upload_free(&peer->upload); /* one at a time: a new one ends the old */
     struct upload *upload = mem_alloc(sizeof *upload);
     upload->id = gl_uuid_v7((uint64_t)loop_unix_ms(request->core->loop));
@@ -139,6 +141,22 @@ static void start_upload(struct request *request, const struct gl_document_begin
     request_reply(request, document_begin, &result);
 }
 
+/* What would be refused at the end need not be sent. It is looked at then, too: that is when it counts. */
+static void on_counted(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct request *request = ctx;
+    struct gl_document_begin_params params = {0};
+    struct gl_err err = {0};
+    json_t *data = NULL;
+    if (rows_failed(request, code, rows, "project") || !request_read(request, document_begin, &params))
+        return;
+    if (quota_check_document(request->core, &request->project, store_u64(rows, 0, 1), store_u64(rows, 0, 2), params.bytes, &err,
+                             &data))
+        request_fail_data(request, &err, data);
+    else
+        start_upload(request, &params);
+}
+
 static void on_looked(void *ctx, enum gl_code code, const struct store_rows *rows)
 {
     struct request *request = ctx;
@@ -146,6 +164,11 @@ static void on_looked(void *ctx, enum gl_code code, const struct store_rows *row
     struct gl_document_begin_result result = {.has_existing = true};
     if (rows_failed(request, code, rows, NULL) || !request_read(request, document_begin, &params))
         return;
+    if (store_rows_count(rows) == 0 && quota_limits_documents(request->core, &request->project)) {
+        store_query(request->core->store, STORE_Q_project_stored, NULL, (struct store_param[]){P_UUID(request->project)}, 1,
+                    on_counted, request);
+        return;
+    }
     if (store_rows_count(rows) == 0) {
         start_upload(request, &params);
         return;
@@ -260,7 +283,7 @@ static void on_appended(void *ctx, struct op_outcome *outcome)
 {
     struct upload *upload = ctx;
     if (outcome->code != GL_OK && outcome->code != GL_E_EXISTS) {
-        request_fail_data(upload->request, &outcome->err, NULL);
+        request_fail_data(upload->request, &outcome->err, json_incref(outcome->data));
         upload_done(upload);
         return;
     }

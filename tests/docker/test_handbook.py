@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """The commands of docker/README.md: each is of a kind that is known here, and what it names is there."""
+import glob
 import os
 import re
 import subprocess
@@ -74,7 +75,7 @@ class Told(unittest.TestCase):
             self.assertTrue(name in settings or any(name in text for text in texts), name)
 
     def test_names_are_those_of_the_program(self):
-        """Whatever is written like a setting, an error, a metric or an event is one, or one of somebody else's that stands here."""
+        """Whatever is written like a setting, an error, a metric, an event, a quota or an action in audit is one, or one of somebody else's that stands here."""
         with open(os.path.join(SOURCE, "service/base/settings.def"), encoding="utf-8") as file:
             known = set(re.findall(r"^SETTING\((\w+),", file.read(), re.M))
         with open(os.path.join(SOURCE, "proto/errors.def"), encoding="utf-8") as file:
@@ -83,6 +84,11 @@ class Told(unittest.TestCase):
             known |= set(re.findall(r"`(gloss_\w+)`", file.read()))
         with open(os.path.join(SOURCE, "service/base/events.def"), encoding="utf-8") as file:
             known |= set(re.findall(r'LOG_EVENT\(\w+,\s*"([^"]+)"', file.read()))
+        with open(os.path.join(SOURCE, "service/base/quotas.def"), encoding="utf-8") as file:
+            known |= set(re.findall(r"^QUOTA\(\w+,\s*\w+,\s*(\w+),", file.read(), re.M))
+        for name in glob.glob(os.path.join(SOURCE, "migrations/*.sql")):
+            with open(name, encoding="utf-8") as file:
+                known |= set(re.findall(r"insert into audit [^;]*?'([a-z]+\.[a-z_]+)'", file.read()))
         words = set(re.findall(r"`([a-z]+(?:_[a-z0-9]+)+|[a-z]+\.(?!md|yaml|json|conf)[a-z_]+)`", handbook()))
         self.assertEqual(words - known - OTHERS, set())
         self.assertEqual(OTHERS - words, set(), "nobody needs them here any more")

@@ -112,11 +112,14 @@ class Backup(BackupCase):
 
     def test_chains_states_and_rows_are_the_same(self):
         self.fill(self.new_session())
+        self.server.glossd("quota", "set", "--user", "ben", "ops_rate=7")
+        self.server.glossd("quota", "set", "--project", self.project, "annotations=700000")
         audit = "select md5(string_agg(t::text, ',' order by t.id)) from audit t where id <= %s" % self.server.sql("select max(id) from audit")[0][0]
         path, data = self.backup()
         copy = self.copy()
         said = copy.glossd("restore", path, "--json").json
         self.assertEqual(copy.psql(audit), self.server.sql(audit)[0][0])
+        self.assertEqual(copy.glossd("quota", "show", "--json").lines, self.server.glossd("quota", "show", "--json").lines)
         with self.assertRaisesRegex(AssertionError, "only ever added"):
             copy.psql("delete from audit")
         for line in (self.server.glossd("audit", "--json", "--action", "backup").lines[0], copy.glossd("audit", "--json", "--action", "restore").lines[0]):
@@ -326,6 +329,7 @@ class ProjectArchive(BackupCase):
     def test_there_and_the_same(self):
         session = self.new_session()
         self.fill(session)
+        self.server.glossd("quota", "set", "--project", self.project, "annotations=700000")
         path, wrong = self.new_path(), self.new_path()
         said = self.server.glossd("project", "export", self.project, path, "--json").json
         self.assertEqual(said["project"], self.project)
@@ -349,6 +353,7 @@ class ProjectArchive(BackupCase):
             self.assertEqual(people[identity][1:], ["t", None])
             self.assertRegex(people[identity][0], "^" + name + (r" \([0-9a-f]{12}\)$" if name in ("ana", "admin") else "$"))
         self.assertEqual(self.other.sql("select count(*) from audit where action = 'project.import'"), [["1"]])
+        self.assertEqual(self.other.glossd("quota", "show", "--json").lines, [], "what a server allows is its own")
         with Client(self.other, "admin") as admin, Client(self.server, "ben") as ben:
             self.assertEqual(self.place(admin, session), self.place(ben, session))
             admin.one(session, create("claim", exact="Nobody", note="it goes on here"))

@@ -43,7 +43,7 @@ class MethodCase(ServiceCase):
             "token.create": {"label": "for a test", "days": 1},
             "token.list": {}, "token.revoke": {"token": new_id()},
             "project.list": {"limit": 10}, "project.create": {"name": "P " + new_id()},
-            "member.list": {"project": self.project, "limit": 10},
+            "member.list": {"project": self.project, "limit": 10}, "project.quota": {"project": self.project},
             "member.set": {"project": self.project, "account": "dora", "role": "viewer"},
             "project.submit": {"project": self.project, "ops": [{"id": new_id(), "change": {"kind": "label.create", "name": f"label {new_id()}"}}]},
             "codebook.get": {"project": self.project}, "codebook.policy": {"project": self.project, "open": True},
@@ -65,6 +65,7 @@ class MethodCase(ServiceCase):
             "admin.project.list": {"limit": 10}, "admin.project.create": {"name": "P " + new_id(), "owner": "dora"},
             "admin.member.set": {"project": self.project, "account": "vera", "role": "viewer"},
             "admin.session.list": {"project": self.project, "limit": 10}, "admin.session.mode": {"session": self.session, "mode": "shared"},
+            "admin.quota.list": {"project": self.project}, "admin.quota.set": {"project": self.project, "what": "ops_rate", "limit": 0},
             "admin.setting.list": {}, "admin.stats": {}, "admin.connection.list": {"account": "dora", "limit": 10},
             "admin.connection.end": {"connection": new_id(), "reason": "for a test"}, "admin.audit.list": {"account": "dora", "action": "user", "limit": 10},
         }[method]

@@ -254,6 +254,15 @@ static size_t draw_append_max_ops(void)
     return drawn < 12 ? 1 + drawn : 16 * (drawn - 11);
 }
 
+/* Every fourth seed: people are told to wait, by each worker for what they do there. */
+#define QUOTA_RATE   40
+#define QUOTA_BURST  8
+#define QUOTA_OWN_MS 2000 /* until whoever was in debt may make an op again: a message of libgloss has 64 */
+static bool has_quota(const struct plan *plan)
+{
+    return plan->seed % 4 == 3;
+}
+
 static void begin(const struct plan *plan)
 {
     struct core_limits limits = {
@@ -273,6 +282,10 @@ static void begin(const struct plan *plan)
         .append_ms =
             draw(DICE_PLAN, 3) ? 5000 : 300 + draw(DICE_PLAN, 1500), /* short: some of what was asked is too late, some not */
         .idle_session_ms = 500 + draw(DICE_PLAN, 4000)};
+    if (has_quota(plan)) {
+        limits.quotas[QUOTA_account_ops_rate] = QUOTA_RATE;
+        limits.quotas[QUOTA_account_ops_burst] = QUOTA_BURST;
+    }
     ops_left = plan->ops;
     revoked = PEOPLE_MAX;
     database_begin();
@@ -313,6 +326,8 @@ bool sim_run(const struct plan *plan, struct tally *tally)
     if (run_until_done(HEAL_MS)) {
         late();
         if (run_until_done(HEAL_MS)) {
+            if (has_quota(plan))
+                run_for(QUOTA_OWN_MS);
             check_prompt();
             people_check_converged();
         }

@@ -60,7 +60,7 @@ extern const char *const fault_names[FAULT_COUNT], *const fault_docs[FAULT_COUNT
     X(closed_by_server) X(frames_of_ops) X(frames_lost) X(sockets_full) X(joins_new) X(joins_resumed) X(resyncs_told) \
     X(resyncs_by_worker) X(synced) X(notices) X(sessions_failed) X(rejoins) X(stale_refusals_checked) X(overwrites_checked) \
     X(id_reuse_refused) X(strangers_refused) X(workers_started) X(refused_then_accepted) X(revoked_told_nothing) \
-    X(posted) X(late_joiners) X(ops_erased) X(erasures_checked) X(events)
+    X(posted) X(told_to_wait) X(late_joiners) X(ops_erased) X(erasures_checked) X(events)
 /* clang-format on */
 enum seen {
 #define X(name) SEEN_##name,

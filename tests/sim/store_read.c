@@ -64,7 +64,8 @@ void sim_read_rows(struct ask *ask)
         copy_heads(ask);
         return;
     }
-    if (ask->kind == ASK_QUERY && (ask->query == STORE_Q_accounts_disabled || ask->query == STORE_Q_tokens_ended))
+    if (ask->kind == ASK_QUERY &&
+        (ask->query == STORE_Q_accounts_disabled || ask->query == STORE_Q_tokens_ended || ask->query == STORE_Q_quotas))
         return;
     ask->code = may_read(ask);
     if (ask->code == GL_OK && (ask->kind == ASK_OPEN || ask->kind == ASK_LOAD) && !ask->log->is_session)

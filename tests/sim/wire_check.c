@@ -204,7 +204,7 @@ static void check_notice(struct conn *conn, const struct frame *frame)
 
 void wire_check(struct conn *conn, const struct frame *frame)
 {
-    static const char OPS[] = "{\"jsonrpc\":\"2.0\",\"method\":\"session.ops\"";
+    static const char OPS[] = "{\"jsonrpc\":\"2.0\",\"method\":\"session.ops\"", WAIT[] = "{\"error\":{\"code\":1121,";
     if (frame->len > sizeof OPS && memcmp(frame->data, OPS, sizeof OPS - 1) == 0)
         check_ops(conn, frame);
     else if (memmem(frame->data, frame->len < 60 ? frame->len : 60, "\"project.ops\"", 13))
@@ -213,6 +213,8 @@ void wire_check(struct conn *conn, const struct frame *frame)
         check_notice(conn, frame);
     else
         check_answer(conn, frame);
+    if (frame->len > sizeof WAIT && memcmp(frame->data, WAIT, sizeof WAIT - 1) == 0)
+        SAW(told_to_wait);
     check_joined(conn, frame);
     if (conn->person != 3 && memmem(frame->data, frame->len, "secret of q", 11))
         broken(7, "person %zu was sent words of the other project", conn->person);

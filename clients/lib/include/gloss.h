@@ -326,11 +326,11 @@ typedef void (*gloss_result_fn)(struct gloss_session *session, const struct glos
 
 /* Asks for changes; ops is an array of {"id"?, "base"?, "change"} (PROTOCOL.md, "Changes"). An op without id gets one; one that
  * changes what is there and has no base gets gloss_session_seq() as base. They are kept until answered: sent in order, as many at
- * a time as the server takes, again after "busy", and again with the same ids after a reconnect, so that each is applied once.
- * atomic: all or none, in one message; otherwise each stands for itself and may travel with others. Refused at once, and nothing
- * kept: GLOSS_E_INVALID_PARAMS, GLOSS_E_TOO_LARGE (does not fit into a message), GLOSS_E_NOMEM; with a queue_dir also
- * GLOSS_E_SYSTEM (the disk), and GLOSS_E_SETTING while it is not known whose ops they are. With a queue_dir they are on disk when
- * this returns 0. */
+ * a time as the server takes, again after "busy" and "rate_limited" (then when the server says), and again with the same ids after
+ * a reconnect, so that each is applied once. atomic: all or none, in one message; otherwise each stands for itself and may travel
+ * with others. Refused at once, and nothing kept: GLOSS_E_INVALID_PARAMS, GLOSS_E_TOO_LARGE (does not fit into a message),
+ * GLOSS_E_NOMEM; with a queue_dir also GLOSS_E_SYSTEM (the disk), and GLOSS_E_SETTING while it is not known whose ops they are.
+ * With a queue_dir they are on disk when this returns 0. */
 int gloss_submit(struct gloss_session *session, json_t *ops, bool atomic, gloss_result_fn fn, void *arg);
 /* One change; id_out (may be NULL) gets the op's id at once, to be used as base of the next. base NULL: as above. */
 int gloss_submit_change(struct gloss_session *session, json_t *change, json_t *base, char id_out[GLOSS_ID], gloss_result_fn fn,

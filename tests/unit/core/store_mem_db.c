@@ -106,6 +106,14 @@ void db_say_live(struct db *db, uint64_t live)
     db->live = live;
 }
 
+void db_set_quota(struct db *db, const gl_uuid *account, const gl_uuid *project, const char *what, uint64_t most)
+{
+    struct quota_row row = {.is_of_account = account != NULL, .what = what, .most = most};
+    row.account = account ? *account : row.account;
+    row.project = project ? *project : row.project;
+    db->quotas[db->quota_count++] = row; /* its number is how many there are */
+}
+
 void db_disable(struct db *db, const gl_uuid *account)
 {
     db->disabled = *account;

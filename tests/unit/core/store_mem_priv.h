@@ -37,6 +37,12 @@ struct role {
     gl_uuid account;
     enum gl_role role;
 };
+struct quota_row {
+    gl_uuid account, project;
+    bool is_of_account;
+    const char *what;
+    uint64_t most;
+};
 struct db {
     struct log session, project, others[OTHER_SESSIONS]; /* the others are of the same document; they have no modes */
     gl_uuid document, revision;
@@ -54,6 +60,8 @@ struct db {
     struct role roles[256];
     size_t role_count;
     gl_uuid disabled;
+    struct quota_row quotas[16];
+    size_t quota_count;
     struct store *listeners[LISTENERS_MAX];
     uint64_t live; /* said of every session */
 };

@@ -15,7 +15,20 @@ struct store_rows {
     const struct gl_annotation *ends[2048]; /* of annotation_ends, with the places of what was asked for */
     size_t places[2048];
     bool are_ends;
+    const struct db *quotas; /* whose rows of quotas these are */
+    uint64_t stored[3];
+    bool is_stored;
 };
+
+static void count_stored(const struct db *db, struct store_rows *rows)
+{
+    rows->is_stored = true;
+    rows->count = 1;
+    for (size_t i = 0; i < db->record_count; i++)
+        rows->stored[0] += !db->records[i]->is_deleted;
+    rows->stored[1] = 1;
+    rows->stored[2] = strlen(db->text);
+}
 
 static void find_ends(const struct question *q, struct store_rows *rows)
 {
@@ -40,6 +53,11 @@ static void rows_now(void *ctx)
             rows.count |= gl_uuid_equal(&q->ids[i], &db->disabled);
         rows.project = db->disabled;
         q->count = 0;
+    } else if (q->max == STORE_Q_quotas) {
+        rows.quotas = db;
+        rows.count = q->after == db->quota_count ? 0 : db->quota_count > 0 ? db->quota_count : 1;
+    } else if (q->max == STORE_Q_project_stored) {
+        count_stored(db, &rows);
     } else {
         rows.count = !q->ids && q->max == STORE_Q_role_of_project && rows.role >= GL_VIEWER;
     }
@@ -60,6 +78,7 @@ void store_query(struct store *store, enum store_query_id query, const gl_uuid *
 {
     struct question *question = store_mem_ask(store, account, NULL, (void *)(uintptr_t)fn, ctx);
     question->max = query;
+    question->after = query == STORE_Q_quotas ? params[0].u64 : 0;
     if (query == STORE_Q_annotation_ends)
         question->sessions = (gl_uuid *)(void *)mem_copy(params[1].slice.data, params[1].slice.len);
     if (query == STORE_Q_annotation_ends || query == STORE_Q_ops_by_id || query == STORE_Q_accounts_disabled) {
@@ -68,8 +87,9 @@ void store_query(struct store *store, enum store_query_id query, const gl_uuid *
         question->ids = (gl_uuid *)(void *)mem_copy(ids.data, ids.len);
         question->count = ids.len / sizeof *question->ids;
     } else {
-        ck_assert_msg(query == STORE_Q_role_of_project || query == STORE_Q_document_by_sha,
-                      "these tests ask for roles, ops and new documents only");
+        ck_assert_msg(query == STORE_Q_role_of_project || query == STORE_Q_document_by_sha || query == STORE_Q_quotas ||
+                          query == STORE_Q_project_stored,
+                      "these tests ask for roles, ops, new documents and quotas only");
     }
     loop_defer(store->loop, rows_now, question);
 }
@@ -82,24 +102,31 @@ gl_uuid store_uuid(const struct store_rows *rows, size_t row, size_t column)
 {
     if (rows->are_ends)
         return rows->ends[row]->label;
+    if (rows->quotas)
+        return column == 1 ? rows->quotas->quotas[row].account : rows->quotas->quotas[row].project;
     return !rows->ops[row] ? rows->project : column == 1 ? rows->ops[row]->id : rows->ops[row]->account;
 }
 struct gl_slice store_text(const struct store_rows *rows, size_t row, size_t column)
 {
-    (void)row;
     (void)column;
-    return gl_slice_str(gl_role_name(rows->role));
+    return gl_slice_str(rows->quotas ? rows->quotas->quotas[row].what : gl_role_name(rows->role));
 }
 bool store_is_null(const struct store_rows *rows, size_t row, size_t column)
 {
     if (rows->are_ends)
         return !rows->ends[row]->has_label;
+    if (rows->quotas)
+        return row >= rows->quotas->quota_count || (column == 1 && !rows->quotas->quotas[row].is_of_account);
     return column > 0 && !rows->ops[row];
 }
 uint64_t store_u64(const struct store_rows *rows, size_t row, size_t column)
 {
     if (rows->are_ends)
         return rows->places[row];
+    if (rows->quotas)
+        return column == 0 ? rows->quotas->quota_count : rows->quotas->quotas[row].most;
+    if (rows->is_stored)
+        return rows->stored[column];
     return column == 0 ? rows->head : column == 3 ? rows->epoch : rows->ops[row]->seq;
 }
 bool store_bool(const struct store_rows *rows, size_t row, size_t column)

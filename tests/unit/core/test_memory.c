@@ -7,7 +7,7 @@
 static void setup_share(void)
 {
     struct core_limits limits = bench_limits();
-    limits.account_sessions = SHARE;
+    limits.quotas[QUOTA_max_account_sessions] = SHARE;
     setup_with(1, &limits); /* both have joined one session; it is there on ana's behalf */
 }
 
@@ -216,7 +216,7 @@ START_TEST(refusal__names_the_limit_that_it_is_for)
     ck_assert_int_eq(json_integer_value(json_object_get(error_data(ana, refused), "limit_bytes")), 190000 / 4);
     ck_assert_ptr_null(json_object_get(error_data(ana, refused), "limit"));
     struct core_limits limits = bench_limits();
-    limits.account_sessions = SHARE;
+    limits.quotas[QUOTA_max_account_sessions] = SHARE;
     teardown();
     setup_with(1, &limits);
     join(ana, 0);

@@ -2,6 +2,7 @@
 import asyncio
 import base64
 import json
+import time
 import zlib
 
 from fake_store import ANA, BEN, DOCUMENT, NAMES, PROJECT, SESSION, TOKEN, Refused, error, model
@@ -243,6 +244,13 @@ class Peer:
         busy = server.fault("busy")
         if busy:
             raise Refused("busy", retry_after_ms=busy.get("retry_after_ms", 5))
+        if time.monotonic() < server.submit_not_before:
+            raise Break
+        limited = server.fault("rate_limited")
+        if limited:
+            wait_ms = limited.get("ms", 5)
+            server.submit_not_before = time.monotonic() + wait_ms / 1000 if limited.get("strict") else 0
+            raise Refused("rate_limited", of="account", what="ops_rate", limit=50, retry_after_ms=wait_ms)
         if server.fault("lose_request"):
             raise Break
         held = []

@@ -33,6 +33,7 @@ FAULTS = {
     "wrong_salt": "the next ops come with another salt",
     "no_state": "the next ops come without a state sum",
     "busy": "a submit is answered busy (retry_after_ms)",
+    "rate_limited": "a submit is answered rate_limited (ms); strict: the connection breaks when the next one comes before that",
     "op_busy": "the first op of a submit is answered busy",
     "internal": "the first op of a submit is answered internal",
     "lose_answer": "a submit is stored, and the connection breaks before the answer",
@@ -64,7 +65,7 @@ FAULTS = {
 class Server:
     def __init__(self):
         self.store, self.peers, self.faults, self.counts = Store(), [], [], {}
-        self.requests, self.batches, self.connections = [], [], 0
+        self.requests, self.batches, self.connections, self.submit_not_before = [], [], 0, 0.0
         self.places = []
         self.ops_in_frame, self.ops_in_flight, self.page_records, self.protocol = 100, 256, 20, "gloss.v1"
         self.retained_from = 1

@@ -14,7 +14,7 @@ ACCOUNTS = {name: account for account, name in NAMES.items()}
 PROJECT, DOCUMENT, SESSION, REVISION = (model.number_id(kind, 1) for kind in (20, 21, 22, 23))
 TEXT = "Once only: a quotation.\r\n" + ("Moscow and Beijing \u201cstood together\u201d.\r\nThe caf\u00e9 was full. \U0001F469\u200D\U0001F467 \u4E2D\u56FD \u0645\u0631\u062D\u0628\u0627\r\n" * 900)
 TOKEN = "gls_" + "a" * 43 + "_000000"
-WIRE = {"stale": 1200, "gone": 1202, "id_reused": 1203, "depends_on_refused": 1204, "atomic_refused": 1205, "unknown_label": 1210, "session_closed": 1211, "busy": 1120,
+WIRE = {"stale": 1200, "gone": 1202, "id_reused": 1203, "depends_on_refused": 1204, "atomic_refused": 1205, "unknown_label": 1210, "session_closed": 1211, "busy": 1120, "rate_limited": 1121,
         "internal": -32603, "bad_credentials": 1101, "not_found": 1111, "forbidden": 1110, "resync": 1300, "archived": 1303, "invalid_params": -32602,
         "unknown_method": -32601, "quote_not_found": 1220, "quote_ambiguous": 1221, "quote_mismatch": 1222, "out_of_range": 1223,
         "splits_grapheme": 1224, "store_down": 1500, "shutting_down": 1502, "checksum": 1232, "upgrade": 1301, "unknown_outcome": 1501}

@@ -107,7 +107,7 @@ END_TEST
 static const struct {
     const char *fault;
     int times;
-} laters[] = {{"busy", 5}, {"op_busy", 5}, {"internal", 3}};
+} laters[] = {{"busy", 5}, {"op_busy", 5}, {"internal", 3}, {"rate_limited", 5}};
 
 START_TEST(ops__that_are_answered_later__are_sent_again)
 {
@@ -120,10 +120,24 @@ START_TEST(ops__that_are_answered_later__are_sent_again)
         submit(&ana, creates(150, "note"), false);
         WAIT_FOR(&ana, ana.results == before + 150);
     }
-    ck_assert_uint_eq(ana.accepted, 450);
+    ck_assert_uint_eq(ana.accepted, 600);
     ck_assert_uint_eq(ana.seen[GLOSS_EV_DISCONNECTED], 0);
-    WAIT_FOR(&ana, ana.last_seq == 450);
+    WAIT_FOR(&ana, ana.last_seq == 600);
     expect_same(&ana);
+    client_stop(&ana, &fake);
+}
+END_TEST
+
+START_TEST(op__that_is_too_much_for_a_quota__waits_as_long_as_it_is_told)
+{
+    struct fake fake;
+    struct client ana;
+    client_start_synced(&ana, &fake, 0);
+    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"rate_limited\",\"times\":2,\"ms\":250,\"strict\":true}");
+    submit(&ana, creates(1, "note"), false);
+    WAIT_FOR(&ana, ana.results == 1);
+    ck_assert_uint_eq(ana.accepted, 1);
+    ck_assert_uint_eq(ana.seen[GLOSS_EV_DISCONNECTED], 0); /* as the server would have it end otherwise */
     client_stop(&ana, &fake);
 }
 END_TEST
@@ -387,9 +401,9 @@ END_TEST
 RUN("submit", ops__are_answered_in_order__and_come_back_in_the_stream,
     many_ops__travel_together__and_never_more_than_the_server_takes, ops__whose_answer_or_request_was_lost__are_applied_once,
     ops__in_a_storm_of_losses__are_applied_once_in_order, ops__that_are_answered_later__are_sent_again,
-    op__that_always_fails_in_the_server__is_given_up, op__that_builds_on_one_that_had_to_wait__waits_too,
-    change__of_what_somebody_else_changed__is_refused_with_what_is_there, atomic_step__is_all_or_nothing,
-    ops__that_cannot_be_sent__are_refused_at_once, ops__without_a_connection__wait_for_one,
+    op__that_is_too_much_for_a_quota__waits_as_long_as_it_is_told, op__that_always_fails_in_the_server__is_given_up,
+    op__that_builds_on_one_that_had_to_wait__waits_too, change__of_what_somebody_else_changed__is_refused_with_what_is_there,
+    atomic_step__is_all_or_nothing, ops__that_cannot_be_sent__are_refused_at_once, ops__without_a_connection__wait_for_one,
     submit_only__submits_and_hears_nothing, answer__that_does_not_fit__ends_the_connection_and_nothing_is_lost,
     atomic_step__larger_than_the_server_takes__made_without_a_connection__is_refused_then,
     unanswered_ops__when_left_or_freed__are_called_back, callback__may_submit_more__and_leave)

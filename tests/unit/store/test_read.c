@@ -382,6 +382,12 @@ START_TEST(plain_queries__find_what_is_there)
     ck_assert_uint_eq(rows.count, 0);
     query_wait(&bench, STORE_Q_account_by_name, &bench.ana, (struct store_param[]){P_TEXT(GL_SLICE("eve"))}, 1, &rows);
     ck_assert(rows.count == 1 && gl_uuid_equal(&rows.ids[0], &bench.eve));
+    query_wait(&bench, STORE_Q_quotas, NULL, (struct store_param[]){P_U64(0)}, 1, &rows); /* none was ever set */
+    ck_assert_uint_eq(rows.count, 0);
+    query_wait(&bench, STORE_Q_quotas, NULL, (struct store_param[]){P_U64(UINT64_MAX)}, 1, &rows);
+    ck_assert_uint_eq(rows.count, 1);
+    query_wait(&bench, STORE_Q_project_stored, NULL, &project, 1, &rows);
+    ck_assert_uint_eq(rows.count, 1);
     query_wait(&bench, STORE_Q_document_by_sha, &bench.ben, (struct store_param[]){project, P_BYTES(sha256.bytes, 32)}, 2, &rows);
     ck_assert(rows.count == 1 && gl_uuid_equal(&rows.ids[0], &bench.document));
     query_wait(&bench, STORE_Q_document_bytes, &bench.ben, &revision, 1, &rows);

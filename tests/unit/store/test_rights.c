@@ -285,6 +285,9 @@ static const struct {
     {"reader reads what was asked of the workers", false, "select * from ask"},
     {"append writes what was asked of the workers", true, "insert into ask (id, kind) values (gen_random_uuid(), 'stats')"},
     {"append reads what they answered", true, "select body from answer"},
+    {"reader reads quotas by hand", false, "select most from quota"},
+    {"append writes quotas by hand", true, "insert into quota (account, what, most) select null, 'ops_rate', 0"},
+    {"reader sets quotas", false, "select gloss_quota_set(null, null, '{}', null)"},
     {"reader reads files", false, "select pg_read_file('/etc/passwd')"},
     {"reader runs programs", false, "copy (select 1) to program 'true'"},
 };
@@ -315,6 +318,7 @@ static const struct {
     {true,
      "select gloss_operator_append(gen_random_uuid(), 0, '', gen_random_uuid(), 'member.set', '', '', '', '', '', now(), null, null, null, null)"},
     {true, "select gloss_ask(gen_random_uuid(), 'kick', '{}', null)"},
+    {true, "select gloss_quota_set(null, null, '{}', null)"},
     {true, "select gloss_account_add(gen_random_uuid(), 'x', true, null)"},
     {true, "select * from gloss_account_change('ben', null, true, null)"},
     {true, "select gloss_token_add(gen_random_uuid(), 'ben', '', sha256(''), null, null)"},
