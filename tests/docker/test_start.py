@@ -11,6 +11,8 @@ GLOSSD = """#!/bin/sh
 echo "$*" >>"$FOLDER/asked"
 n=$(grep -c . "$FOLDER/asked")
 [ "$n" != "${FAIL_AT:-0}" ] || exit 1
+[ "$n" != "${AWAY_AT:-0}" ] || exit 4
+[ -z "${AWAY:-}" ] || exit 4
 case "$1 $2" in
 "user list") [ ! -e "$FOLDER/user" ] || echo '{"name":"admin"}' ;;
 "user add") [ ! -e "$FOLDER/user" ] || exit 1; : >"$FOLDER/user" ;;
@@ -27,7 +29,8 @@ class Started(unittest.TestCase):
         self.folder = tempfile.mkdtemp(prefix="gloss-start.")
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.write("glossd", GLOSSD)
-        self.write("gloss-certificate", "#!/bin/sh\n")
+        for name in ("gloss-certificate", "sleep"):
+            self.write(name, "#!/bin/sh\n")
         for name in ("gloss-start", "gloss-setup"):
             with open(os.path.join(DOCKER, name), encoding="utf-8") as file:
                 self.write(name, file.read().replace("/var/lib/gloss", self.folder + "/lib"))
@@ -120,6 +123,16 @@ class FirstStart(Started):
                     self.assertNotEqual(self.set_up(**{how: str(at)}).returncode, 0, "a step that fails is no success")
                     self.assertIsNone(self.token())
                     self.expect_whole(self.set_up())
+
+    def test_a_database_that_does_not_answer_is_asked_again(self):
+        self.expect_whole(self.set_up())
+        for at in range(1, len(self.asked()) + 1):
+            with self.subTest(at=at):
+                self.clean()
+                self.expect_whole(self.set_up(AWAY_AT=str(at)))
+        self.clean()
+        self.assertEqual(self.set_up(AWAY="yes", GLOSS_IMAGE_TRIES="2").returncode, 4)
+        self.assertEqual(self.asked(), ["init", "init"])
 
     def test_what_an_older_one_left_to_the_server_is_taken_away(self):
         os.mkdir(self.folder + "/lib/ca")
