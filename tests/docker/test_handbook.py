@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The commands of docker/README.md: each is of a kind that is known here, and what it names is there."""
+"""The commands of docker/README.md: each is of a kind that is known here, and what it names is there. With an engine try-nodes runs its drills."""
 import glob
 import os
 import re
@@ -9,23 +9,23 @@ import unittest
 
 SOURCE, GLOSSD = os.environ["GLOSS_SOURCE_DIR"], os.environ["GLOSSD"]
 LIMIT_S = 3000
-# What begins a command, and who runs it: compose and package here; cluster and systemd are for machines that no test has, and are looked at instead.
-KINDS = (("docker compose ", "compose"), ("docker ", "engine"), ("kubectl ", "cluster"), ("cmake ", "package"), ("cpack ", "package"), ("install ", "systemd"),
+# What begins a command, and who runs it: try-nodes nodes, tests/packages package. Cluster and systemd are for machines that no test has, and are looked at instead.
+KINDS = (("docker compose -f docker/compose.yaml -f docker/compose.nodes.yaml ", "nodes"), ("c ", "nodes"), ("echo GLOSS_", "nodes"), ("docker compose ", "compose"), ("kubectl ", "cluster"), ("cmake ", "package"), ("cpack ", "package"), ("install ", "systemd"),
          ("systemctl ", "systemd"), ("glossd ", "server"), ("gloss ", "client"))
 
 # PostgreSQL's, systemd's, an engine's; and fields of the log.
 OTHERS = {"application_name", "max_wal_size", "pg_stat_activity", "shared_buffers", "stop_grace_period", "synchronous_commit", "tcp_user_timeout", "held_back", "took_us"}
 
 
-def handbook():
-    with open(os.path.join(SOURCE, "docker", "README.md"), encoding="utf-8") as file:
+def handbook(name="README.md"):
+    with open(os.path.join(SOURCE, "docker", name), encoding="utf-8") as file:
         return file.read()
 
 
-def commands():
+def commands(name="README.md"):
     """[(section, command)] of the indented blocks; a block of settings (name: value) is none."""
     section, found = "", []
-    for block in re.split(r"\n\n", handbook()):
+    for block in re.split(r"\n\n", handbook(name)):
         heading = re.match(r"#+ (.*)", block)
         section = heading.group(1) if heading else section
         lines = block.split("\n")
@@ -41,7 +41,7 @@ def kind_of(command):
 class Told(unittest.TestCase):
     def test_there_are_commands(self):
         kinds = {kind_of(command) for _, command in commands()}
-        self.assertLessEqual({"compose", "cluster", "systemd"}, kinds)
+        self.assertLessEqual({"compose", "nodes", "server", "cluster", "systemd"}, kinds)
 
     def test_each_is_known(self):
         for section, command in commands():
@@ -52,7 +52,7 @@ class Told(unittest.TestCase):
 
     def test_files_are_there(self):
         for section, command in commands():
-            for name in re.findall(r"(?<![\w/])docker/[\w./-]+", command):
+            for name in re.findall(r"(?<![\w/>])docker/[\w./-]+", command):
                 with self.subTest(section=section, name=name):
                     self.assertTrue(os.path.exists(os.path.join(SOURCE, name)))
 
@@ -66,7 +66,7 @@ class Told(unittest.TestCase):
 
     def test_settings_and_variables_are_there(self):
         texts = []
-        for name in ("compose.yaml", "gloss-start", "gloss-setup", "Dockerfile"):
+        for name in ("compose.yaml", "compose.nodes.yaml", "gloss-start", "gloss-setup", "Dockerfile"):
             with open(os.path.join(SOURCE, "docker", name), encoding="utf-8") as file:
                 texts.append(file.read())
         with open(os.path.join(SOURCE, "service/base/settings.def"), encoding="utf-8") as file:
