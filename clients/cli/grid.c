@@ -60,8 +60,8 @@ void grid_number(struct grid *grid, uint64_t number)
     add_cell(grid, text, PAINT_NORMAL, PAINT_NONE);
 }
 
-/* How wide each column is; 0 for one that has nothing in it. */
-static void measure(const struct grid *grid, bool has_head, size_t room, size_t widths[GRID_MOST])
+/* How wide each column is; 0 for one that has nothing in it. False when so many columns do not fit beside each other. */
+static bool measure(const struct grid *grid, bool has_head, size_t room, size_t widths[GRID_MOST])
 {
     size_t total = 0;
     for (size_t c = 0; c < grid->columns; c++) {
@@ -79,11 +79,12 @@ static void measure(const struct grid *grid, bool has_head, size_t room, size_t 
             widest = widths[c] > widths[widest] ? c : widest;
         }
         if (widths[widest] <= NARROWEST_CELL) {
-            break;
+            return false;
         }
         widths[widest]--;
         total--;
     }
+    return true;
 }
 
 static void put_spaces(struct gl_buf *out, size_t count)
@@ -144,23 +145,55 @@ static void put_row(struct gl_buf *out, const struct grid *grid, const struct gr
     gl_buf_byte(out, '\n');
 }
 
+static struct grid_cell head_of(const struct grid *grid, size_t column)
+{
+    const char *head = grid->column[column].head;
+    return (struct grid_cell){(char *)(uintptr_t)head, strlen(head), PAINT_FAINT, PAINT_NONE};
+}
+
+/* A row where there is no room for columns: its first cell, and below it a line for each other. */
+static void put_block(struct gl_buf *out, const struct grid *grid, const struct grid_cell *cells, enum paint_mode paint,
+                      size_t room)
+{
+    size_t head_width = 0;
+    for (size_t c = 1; c < grid->columns; c++) {
+        size_t width = cells[c].columns ? strlen(grid->column[c].head) : 0;
+        head_width = width > head_width ? width : head_width;
+    }
+    const size_t indent = GAP_COLUMNS + head_width + GAP_COLUMNS;
+    for (size_t c = 0; c < grid->columns; c++) {
+        struct grid_cell head = head_of(grid, c);
+        if (c > 0 && cells[c].columns) {
+            put_spaces(out, GAP_COLUMNS);
+            put_cell(out, &head, paint, GRID_LEFT, head_width, false);
+        }
+        if (c == 0 || cells[c].columns) {
+            put_cell(out, &cells[c], paint, GRID_LEFT, c == 0 ? room : room > indent ? room - indent : NARROWEST_CELL, true);
+            gl_buf_byte(out, '\n');
+        }
+    }
+}
+
 void grid_put(const struct grid *grid, struct screen *screen)
 {
     size_t widths[GRID_MOST];
     struct gl_buf out;
     gl_buf_init(&out, SIZE_MAX);
     bool has_head = screen->is_terminal && grid->count > 0;
-    measure(grid, has_head, screen->columns, widths);
-    if (has_head) {
+    const bool has_columns = measure(grid, has_head, screen->columns, widths);
+    if (has_head && has_columns) {
         struct grid_cell heads[GRID_MOST];
         for (size_t c = 0; c < grid->columns; c++) {
-            heads[c] = (struct grid_cell){(char *)(uintptr_t)grid->column[c].head, strlen(grid->column[c].head), PAINT_FAINT,
-                                          PAINT_NONE};
+            heads[c] = head_of(grid, c);
         }
         put_row(&out, grid, heads, screen->paint, widths);
     }
     for (size_t i = 0; i + grid->columns <= grid->count; i += grid->columns) {
-        put_row(&out, grid, &grid->cells[i], screen->paint, widths);
+        if (has_columns) {
+            put_row(&out, grid, &grid->cells[i], screen->paint, widths);
+        } else {
+            put_block(&out, grid, &grid->cells[i], screen->paint, screen->columns);
+        }
     }
     screen_page(screen, &out);
     gl_buf_fini(&out);

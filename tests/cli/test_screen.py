@@ -113,7 +113,7 @@ class Screen(CliCase):
             ["help"], ["help", "exits"], ["help", "member", "add"], ["version"], ["servers"], ["ls"], ["info", "plain.md"], ["show", "plain.md"], ["show", "mixed.txt"],
             ["log", "plain.md"], ["log", "mixed.txt"], ["verify", "plain.md"], ["inbox"], ["sync"],
             ["tag", "plain.md", "cautious", "--label", "claim", "--note", "n"],
-            *(["admin", what] for what in ("projects", "settings"))]
+            *(["admin", what] for what in ("projects", "sessions", "settings", "connections", "stats", "audit"))]
         for verb in verbs:  # those of a group that need no words
             verb = verb.split("\t")[0]
             if self.gloss("completion", "words", "--", verb, "list").out.startswith("list\t"):
@@ -127,6 +127,15 @@ class Screen(CliCase):
                     words = SGR.sub("", line).strip()
                     fits = columns_of(line) <= columns or TOKEN.match(words) or TOKEN.match(words.partition(" ")[2].strip())  # a hash or an id stays whole
                     self.assertTrue(fits, f"{args} at {columns}: {columns_of(line)} {line!r}")
+
+    def test_a_listing_with_more_columns_than_fit_says_all_of_it(self):
+        def sessions(columns):
+            return SGR.sub("", self.terminal("admin", "sessions", user="admin", columns=columns, rows=9000)).splitlines()
+        wide, narrow = sessions(200), sessions(40)
+        heads = wide[0].split()
+        self.assertEqual(heads[0], "session")
+        self.assertEqual([line.split()[0] for line in wide[1:]], [line for line in narrow if not line.startswith(" ")])
+        self.assertEqual({line.split()[0] for line in narrow if line.startswith(" ")}, set(heads[1:]))
 
     def test_a_broken_line_says_the_same(self):
         def words(columns):
