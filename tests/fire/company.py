@@ -17,6 +17,7 @@ import queue
 import random
 import struct
 import subprocess
+import sys
 import threading
 import time
 
@@ -107,6 +108,7 @@ class Company:
     # ---- who
 
     def __enter__(self):
+        sys.setswitchinterval(0.0005)  # visitors, lines and stage are threads of one interpreter: with the usual 5 ms each waits a tenth of a second for the others
         try:
             servers = self.ground.servers
             people = [self.person(i) for i in range(self.sizes["herd"])]
@@ -206,14 +208,14 @@ class Company:
                 return f"{thread.name} is at {thread.seq} of {heads[thread.session]} in {thread.session}"
         return None
 
-    def wait(self, what, is_true, seconds=180):
+    def wait(self, what, is_true, seconds=180, every=0.002):
         """Like support.wait_until, faster, and at once over when somebody has failed."""
         end = time.monotonic() + seconds
         while not (value := is_true()):
             self.check()
             if time.monotonic() > end:
                 raise AssertionError(f"after {seconds} s still not: {what() if callable(what) else what}")
-            time.sleep(0.002)
+            time.sleep(every)
         return value
 
     def reach(self, heads, seconds):
@@ -223,7 +225,7 @@ class Company:
         def is_there():
             last[0], before = self.behind(heads), last[0]
             return (before or "nobody",) if last[0] is None else None
-        return self.wait(lambda: f"everybody has seen what is stored ({last[0]})", is_there, seconds)[0]
+        return self.wait(lambda: f"everybody has seen what is stored ({last[0]})", is_there, seconds, every=0.01)[0]
 
     # ---- words for all
 

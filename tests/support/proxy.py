@@ -105,7 +105,8 @@ class Proxy:
                         return
                     if ready is far and filter_back:
                         data = filter_back(data)
-                    time.sleep(self.delay)
+                    if self.delay:
+                        time.sleep(self.delay)
                     (far if ready is near else near).sendall(data)
                     self.passed += len(data) if ready is far else 0
                     came += len(data) if ready is far else 0
