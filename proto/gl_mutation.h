@@ -3,6 +3,10 @@
  *
  * In every program that is installed MUTATION(name) is false and nothing of this exists. The simulator is also built once with GLOSS_MUTATIONS, and is then
  * told by --mutation which one of these to be wrong about. `tests/sim/mutations` goes through them all.
+ *
+ * Owns      nothing.
+ * Thread    any; chosen once, before anything runs.
+ * Errors    they are what it is for.
  */
 #ifndef GL_MUTATION_H
 #define GL_MUTATION_H

@@ -1,6 +1,7 @@
 /*
  * gl_uuid.h - universally unique ids (RFC 9562).
  *
+ * Owns      nothing; an id is a plain value.
  * Thread    any; gl_uuid_v7 draws from the operating system's generator.
  * Errors    gl_uuid_parse takes the canonical form only: 36 characters, lower case.
  */

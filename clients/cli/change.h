@@ -1,6 +1,7 @@
 /*
  * change.h - asking for one change and telling what became of it: what tag, note, edit, rm and restore share.
  *
+ * Owns      nothing; what is asked for is lent.
  * Thread    the main thread.
  * Errors    an exit status; what was wrong has been said: EXIT_REFUSED for an op that the server refused, with the places or the current value.
  */

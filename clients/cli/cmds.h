@@ -1,5 +1,9 @@
 /*
  * cmds.h - the functions behind the verbs; each is in the file cmd_NAME.c (cmd_GROUP.c) and gives the exit status.
+ *
+ * Owns      nothing.
+ * Thread    the main thread.
+ * Errors    an exit status of exits.h; what was wrong has been said.
  */
 #ifndef CLI_CMDS_H
 #define CLI_CMDS_H

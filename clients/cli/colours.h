@@ -1,7 +1,9 @@
 /*
  * colours.h - colours by name, so that nobody has to know their numbers.
  *
+ * Owns      nothing.
  * Thread    any.
+ * Errors    none: what is no colour is said by false.
  */
 #ifndef CLI_COLOURS_H
 #define CLI_COLOURS_H

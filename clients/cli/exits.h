@@ -1,5 +1,9 @@
 /*
  * exits.h - the exit statuses of gloss. Scripts rely on them; `gloss help exits` and gloss.1 print this table.
+ *
+ * Owns      nothing.
+ * Thread    any.
+ * Errors    these.
  */
 #ifndef CLI_EXITS_H
 #define CLI_EXITS_H

@@ -1,6 +1,7 @@
 /*
  * files.h - small files of gloss's own: settings, what it remembers.
  *
+ * Owns      nothing; paths and texts that come back are the caller's.
  * Thread    any one at a time.
  * Errors    errno says why.
  */

@@ -1,6 +1,7 @@
 /*
  * fit.h - sentences on a terminal, broken between words so that none is cut where the screen ends.
  *
+ * Owns      nothing.
  * Thread    any.
  * Units     columns.
  * Errors    none; out remembers when memory is out.

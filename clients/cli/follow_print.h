@@ -1,6 +1,7 @@
 /*
  * follow_print.h - printing ops as they come: what watch and log share.
  *
+ * Owns      ops that wait for the codebook, until follow_print returns.
  * Thread    the main thread.
  * Errors    an exit status; what was wrong has been said.
  *

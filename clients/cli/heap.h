@@ -1,6 +1,7 @@
 /*
  * heap.h - memory for the program gloss: there is some, or the program ends with a sentence and exit status 2.
  *
+ * Owns      nothing; what it gives is the caller's, for free().
  * Thread    the main thread.
  * Errors    none comes back. (The libraries below return GL_E_NOMEM; this is the program, and it belongs to nobody else.)
  */

@@ -1,7 +1,9 @@
 /*
  * help.h - what the table of verbs says, for people: help and the manual page.
  *
+ * Owns      nothing.
  * Thread    the main thread.
+ * Errors    an exit status: 0 but for a verb or group that there is not. out remembers when memory is out.
  * Source    cmds.def, exits.h.
  */
 #ifndef CLI_HELP_H

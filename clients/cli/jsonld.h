@@ -3,6 +3,7 @@
  *
  * Owns      nothing; what comes back is the caller's.
  * Thread    the main thread.
+ * Errors    none; what a record does not have is left out.
  * Source    https://www.w3.org/TR/2017/REC-annotation-model-20170223/; README.md, "JSON-LD".
  *
  * Ids are urn:uuid: with the ids that Gloss uses everywhere. A span is a SpecificResource with a TextPositionSelector and a TextQuoteSelector, which

@@ -1,6 +1,7 @@
 /*
  * judge.h - giving annotations another status, one or many: what resolve, reopen, accept and reject share.
  *
+ * Owns      nothing that outlives the call.
  * Thread    the main thread.
  * Errors    an exit status; what was wrong has been said.
  *

@@ -4,6 +4,7 @@
  * Owns      the list of the highlights that are open; marker texts go into the arena it is given.
  * Lifetime  marks_init / marks_fini.
  * Thread    any.
+ * Errors    none; without memory the program ends (heap.h).
  */
 #ifndef CLI_LAYOUT_MARKS_H
 #define CLI_LAYOUT_MARKS_H

@@ -1,7 +1,9 @@
 /*
  * meta.h - what is known of a brief beside its text: title, authors, publisher, date, source, language, folder, tags.
  *
+ * Owns      nothing; what comes back is the caller's.
  * Thread    any.
+ * Errors    none here: what cannot be is refused by the server.
  * Source    PROTOCOL.md, "Documents".
  */
 #ifndef CLI_META_H

@@ -4,6 +4,7 @@
  * The queue is the library's (gloss.h, "Unsent work"), below $XDG_STATE_HOME/gloss/queue; which briefs and annotations there are is known from
  * earlier runs (known.h). An annotation that waits to be made may be named, too.
  *
+ * Owns      nothing; the queue is the library's.
  * Thread    the main thread.
  * Errors    an exit status; what was wrong has been said.
  */

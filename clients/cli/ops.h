@@ -4,6 +4,7 @@
  * Owns      a struct seen keeps what its event only lent.
  * Lifetime  seen_new / seen_free.
  * Thread    the main thread.
+ * Errors    none; without memory the program ends (heap.h).
  * Source    "Contract from outside": {"seq","op","author","at","kind","annotation"}.
  */
 #ifndef CLI_OPS_H

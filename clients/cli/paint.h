@@ -3,7 +3,9 @@
  *
  * One place decides how something looks, so that NO_COLOR, a file, a dumb terminal and a colourful one are the same case everywhere else.
  *
+ * Owns      nothing.
  * Thread    any.
+ * Errors    none; out remembers when memory is out.
  * Source    ECMA-48 SGR; https://no-color.org.
  */
 #ifndef CLI_PAINT_H

@@ -3,7 +3,9 @@
  *
  * They are the input, and only make something new: sent again under their ids they are what was asked for, and overwrite nothing.
  *
+ * Owns      nothing but its counts; the ops are the library's.
  * Thread    the main thread.
+ * Errors    none of its own: an op that is refused now is told like any other.
  * Source    gloss.h, "Lost work".
  */
 #ifndef CLI_POST_LOST_H

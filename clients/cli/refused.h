@@ -1,7 +1,9 @@
 /*
  * refused.h - why the server refused a change, in words that say what to do next.
  *
+ * Owns      nothing.
  * Thread    the main thread.
+ * Errors    the exit status that the refusal makes.
  */
 #ifndef CLI_REFUSED_H
 #define CLI_REFUSED_H

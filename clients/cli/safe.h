@@ -4,6 +4,7 @@
  * Titles, labels, notes, names, error messages and the texts themselves come from other people. Printed as they are they could move the
  * cursor, rename the window, hide words or turn them round. So everything that does not go to a machine (--json, cat) goes through here.
  *
+ * Owns      nothing.
  * Thread    any.
  * Units     bytes.
  * Errors    none of its own; the buffer remembers when memory is out.

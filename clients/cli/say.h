@@ -1,6 +1,7 @@
 /*
  * say.h - what gloss tells people and scripts: sentences on stderr, JSON on stdout.
  *
+ * Owns      nothing.
  * Thread    the main thread.
  * Errors    none; a sentence is made harmless as a whole, so that its arguments may come from outside.
  */

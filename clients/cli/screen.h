@@ -1,6 +1,7 @@
 /*
  * screen.h - where gloss prints: terminal or not, how wide, which colours; and the pager, the progress bar and the question for a password.
  *
+ * Owns      the pager, and what was not printed yet.
  * Thread    the main thread.
  * Units     columns, milliseconds.
  * Errors    screen_end tells that standard output could not be written.

@@ -3,6 +3,7 @@
  *
  * Owns      nothing that outlives sheet_put.
  * Thread    the main thread.
+ * Errors    none; out remembers when memory is out.
  * Source    layout.h draws it.
  *
  * Annotations on the text are numbered as they come in it; replies and relations stand beneath them (thread.h, sheet_parts.h). A label's colour is

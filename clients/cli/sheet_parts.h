@@ -4,6 +4,7 @@
  * Owns      a struct parts owns its lines.
  * Lifetime  parts_init / parts_fini, embedded in yours.
  * Thread    the main thread.
+ * Errors    none; without memory the program ends (heap.h).
  */
 #ifndef CLI_SHEET_PARTS_H
 #define CLI_SHEET_PARTS_H

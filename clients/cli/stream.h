@@ -1,6 +1,7 @@
 /*
  * stream.h - asking for a change of a project's stream: codebook, documents' metadata, name and policy.
  *
+ * Owns      nothing; the change is the caller's.
  * Thread    the main thread.
  * Errors    an exit status; what was wrong has been said.
  */

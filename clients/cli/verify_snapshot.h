@@ -1,6 +1,7 @@
 /*
  * verify_snapshot.h - where gloss verify begins when it does not begin with the first op.
  *
+ * Owns      nothing; the state is the caller's.
  * Thread    the main thread; asks the server and waits.
  * Errors    an exit status; what was wrong has been said, unless err has it: then the server's snapshot is not what it says.
  * Source    PROTOCOL.md, "Retention".

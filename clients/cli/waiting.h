@@ -1,6 +1,7 @@
 /*
  * waiting.h - what waits in one queue, told without the server.
  *
+ * Owns      nothing.
  * Thread    the main thread.
  * Errors    an exit status; what was wrong has been said.
  */

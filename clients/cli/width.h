@@ -4,6 +4,7 @@
  * A terminal has columns, a text has grapheme clusters: a letter with its marks, a flag, a family joined by ZWJ. One cluster is never cut.
  * East Asian wide and emoji take two columns, marks none; ambiguous width counts one. What is not harmless counts as its escape (safe.h).
  *
+ * Owns      nothing.
  * Thread    any.
  * Errors    none: bytes that are not UTF-8 are clusters of their own.
  * Source    UAX 11, UAX 29, UTS 51; utf8proc's tables.

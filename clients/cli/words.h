@@ -3,6 +3,7 @@
  *
  * Owns      the text is the caller's: gloss_text_free.
  * Thread    the main thread.
+ * Errors    an exit status; what was wrong has been said.
  */
 #ifndef CLI_WORDS_H
 #define CLI_WORDS_H

@@ -3,6 +3,7 @@
  *
  * Owns      copies of its parts.
  * Lifetime  lg_url_init / lg_url_fini, embedded in yours.
+ * Thread    any.
  * Errors    GL_E_SETTING with what is wrong, GL_E_NOMEM.
  */
 #ifndef LG_URL_H

@@ -2,6 +2,7 @@
  * table.h - wire.def and errors.def in memory, checked, for the parts of wiregen that write something from them.
  *
  * Owns      everything is static and lives as long as the program.
+ * Thread    one: the generator has no other.
  * Errors    table_load() prints each mistake of the table on stderr.
  */
 #ifndef GEN_TABLE_H

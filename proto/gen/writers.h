@@ -1,6 +1,8 @@
 /*
  * writers.h - what wiregen can write. Each write_ function appends one whole file to out.
  *
+ * Owns      nothing; out is the caller's.
+ * Thread    one: the generator has no other.
  * Errors    mistakes in what is read (parts.json, examples) are printed on stderr and make out->code GL_E_INVALID_PARAMS.
  */
 #ifndef GEN_WRITERS_H

@@ -1,6 +1,7 @@
 /*
  * hash.h - leaves, chains and state sums: how two replicas know that they hold the same.
  *
+ * Owns      nothing.
  * Thread    any; plain values.
  * Errors    none. SHA-256 comes from OpenSSL; a failure there ends the process.
  * Source    PROTOCOL.md, "Hashes"; vectors/hash.json.

@@ -2,6 +2,7 @@
  * op.h - one op of a stream as it is stored, hashed and sent: the canonical payload, built and read.
  *
  * Owns      struct gl_op read from a payload keeps a reference to the parsed value; gl_op_fini drops it.
+ * Thread    any one at a time.
  * Units     at is milliseconds since 1970, UTC.
  * Errors    GL_E_UPGRADE for a kind or effect that this version does not know; GL_E_MALFORMED.
  * Source    PROTOCOL.md, "Ops".

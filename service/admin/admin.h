@@ -1,6 +1,7 @@
 /*
  * admin.h - the verbs of glossd: one file and one row each.
  *
+ * Owns      nothing; settings and arguments are lent to a verb.
  * Thread    the main thread, before any event loop; verbs may block (serve makes processes of its own).
  * Errors    each verb gives an exit code of the table below, after it has said on standard error what is wrong and what to do.
  *

@@ -1,6 +1,7 @@
 /*
  * ask.h - one question to the server on this machine that has these settings, over HTTPS.
  *
+ * Owns      its connection, until it returns.
  * Thread    the main thread; blocks until the answer is there or the time is over.
  * Units     milliseconds.
  * Errors    GL_E_SETTING when the settings do not say where it listens; GL_E_GONE when nobody answers there, not in time or not the whole.

@@ -1,6 +1,7 @@
 /*
  * ask_workers.h - asks every worker of this database something, whatever node it runs on, and waits for what they answer.
  *
+ * Owns      nothing; the answers are the caller's.
  * Thread    the main thread; blocks, some seconds at most.
  * Errors    functions that give an exit code have said on standard error what is wrong.
  * Source    migration 0016; service/admin/serve_asked.c answers.

@@ -3,6 +3,7 @@
  *
  * Owns      struct repair owns its notes; the values are those of struct checking.
  * Lifetime  repair_init / repair_fini.
+ * Thread    one; blocks, like admin_pg.h.
  * Errors    as admin_pg.h; the caller rolls back.
  *
  * Without a repair (checking->repair is NULL) a note does nothing. What follows from a log that is broken there is not noted as an annotation or a

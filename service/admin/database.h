@@ -1,6 +1,7 @@
 /*
  * database.h - what the verbs that talk to the database share: opening it, exit codes, and rows of JSON.
  *
+ * Owns      nothing; what is opened is the caller's, for admin_db_close().
  * Thread    the main thread; everything blocks.
  * Errors    functions that give an exit code have said on standard error what is wrong.
  */

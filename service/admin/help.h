@@ -1,6 +1,7 @@
 /*
  * help.h - what glossd says of itself, made of its verbs, exit statuses and settings: for a terminal, and as the manual page glossd.8.
  *
+ * Owns      nothing.
  * Thread    any.
  * Errors    none; whoever gives the file looks whether it could be written.
  */

@@ -1,6 +1,7 @@
 /*
  * meter.h - how far a long verb is, on standard error: on a terminal one line that changes, elsewhere a line every ten seconds.
  *
+ * Owns      the line of the terminal that it writes, until meter_clear().
  * Thread    the main thread.
  * Errors    none.
  */

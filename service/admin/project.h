@@ -1,6 +1,7 @@
 /*
  * project.h - what the files of glossd project share.
  *
+ * Owns      nothing.
  * Thread    the main thread; everything blocks.
  * Errors    functions give an exit code and have said on standard error what is wrong.
  */

@@ -1,6 +1,7 @@
 /*
  * serve.h - a worker of `glossd serve`, wired together: loop, store, core, helpers, network.
  *
+ * Owns      everything of the worker, until serve_worker() returns.
  * Thread    serve_worker() runs in a process of its own and returns when that should end.
  * Errors    an exit code of admin.h; what was wrong has been said.
  */

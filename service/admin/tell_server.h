@@ -1,6 +1,7 @@
 /*
  * tell_server.h - the server on this machine that has these settings, and telling it something by a signal.
  *
+ * Owns      nothing.
  * Thread    the main thread.
  * Errors    0, after a sentence, when nobody who may be told listens there.
  */

@@ -1,6 +1,7 @@
 /*
  * password.h - passwords as they are stored: scrypt$15$8$1$salt$hash (cost as log2, block size, parallelism, then base64).
  *
+ * Owns      nothing; what it needs it wipes.
  * Thread    any, but never the loop's: one check takes a quarter of a second and 32 MiB.
  * Errors    none: a stored text that cannot be read fits no password. Running out of memory ends the process.
  * Source    RFC 7914; the cost is raised here, old records keep theirs.

@@ -2,6 +2,7 @@
  * token.h - tokens: "gls_", 43 base64url characters of 32 random bytes, "_", 6 hex digits of a CRC-32 over all before, so that secret scanners
  * recognise one and a mistyped one is refused without asking the database.
  *
+ * Owns      nothing.
  * Thread    any.
  * Errors    none.
  */

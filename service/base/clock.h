@@ -1,8 +1,10 @@
 /*
  * clock.h - what time it is, for those who have no loop.
  *
+ * Owns      nothing.
  * Thread    any.
  * Units     as the names say.
+ * Errors    none.
  */
 #ifndef CLOCK_H
 #define CLOCK_H

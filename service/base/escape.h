@@ -1,6 +1,7 @@
 /*
  * escape.h - text of unknown origin, made fit for a log line or a terminal.
  *
+ * Owns      nothing.
  * Thread    any.
  * Units     bytes.
  * Errors    none: bytes that are not UTF-8 become \ufffd.

@@ -1,6 +1,7 @@
 /*
  * log.h - events with fields, one line each on standard error.
  *
+ * Owns      level, format and context: one for the process, the context one for each thread.
  * Thread    any; a line is written in one go.
  * Units     as in the field's name: F_MS is milliseconds.
  * Errors    none: what cannot be written without waiting is dropped and counted; the next line says how many.

@@ -1,8 +1,10 @@
 /*
  * mem.h - memory of the service: running out of it ends the process, which restarts in under a second with nothing lost.
  *
+ * Owns      nothing; what it gives is the caller's.
  * Lifetime  what mem_* gives is freed with mem_free, which takes the address of the pointer and clears it.
  * Thread    any.
+ * Errors    none comes back: the process ends.
  */
 #ifndef MEM_H
 #define MEM_H

@@ -1,7 +1,9 @@
 /*
  * nearest.h - what somebody who mistyped a name may have meant.
  *
+ * Owns      nothing.
  * Thread    any.
+ * Errors    none: what is near nothing is said by count.
  */
 #ifndef NEAREST_H
 #define NEAREST_H

@@ -1,6 +1,7 @@
 /*
  * networks.h - which addresses are meant by "127.0.0.1, 10.0.0.0/8, fd00::/8".
  *
+ * Owns      nothing; a network is a plain value.
  * Thread    any.
  * Errors    GL_E_SETTING with a sentence for the operator.
  * Source    RFC 4632, RFC 4291; an IPv4 address and the IPv6 address that stands for it (::ffff:a.b.c.d) are one.

@@ -1,6 +1,7 @@
 /*
  * random.h - random bytes from the operating system, fit for salts and tokens.
  *
+ * Owns      nothing.
  * Thread    any.
  * Errors    none: a system without randomness ends the process.
  */

@@ -1,6 +1,7 @@
 /*
  * trace.h - the trace that something belongs to, as whoever asks for it says: it stands in the log, and nothing here makes one.
  *
+ * Owns      nothing; a trace is a plain value.
  * Thread    any.
  * Errors    what is no traceparent is none, as the specification wants it; nobody is refused for it.
  * Source    W3C Trace Context, 3.2 (version 00, and what later ones have in common with it).

@@ -1,6 +1,7 @@
 /*
  * connections.h - who is connected to this worker, for administrators; and the end of some of them.
  *
+ * Owns      nothing; the peers are the core's.
  * Thread    the loop thread.
  * Units     as PROTOCOL has them: times, bytes, microseconds.
  * Errors    none.

@@ -4,6 +4,7 @@
  * Owns      all of that. The store, the loop and the helpers are lent.
  * Lifetime  core_new / core_free (after every peer was closed).
  * Thread    the loop thread. Nothing here blocks or takes longer than a few milliseconds.
+ * Errors    none comes back: what goes wrong is answered to whoever asked, or logged.
  */
 #ifndef CORE_H
 #define CORE_H

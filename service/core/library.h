@@ -2,6 +2,8 @@
  * library.h - between the methods that answer with rows of plain tables.
  *
  * Owns      nothing; what it fills in lends from the rows.
+ * Thread    the loop thread.
+ * Errors    refuse_cursor() answers for a cursor that none of these methods has given.
  */
 #ifndef LIBRARY_H
 #define LIBRARY_H

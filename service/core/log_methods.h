@@ -1,7 +1,9 @@
 /*
  * log_methods.h - the log of a session behind its cut: what tells where that is.
  *
+ * Owns      nothing; cut_data() is the caller's.
  * Thread    the loop thread.
+ * Errors    none.
  * Source    PROTOCOL.md, "Retention"; the query session_cut.
  */
 #ifndef LOG_METHODS_H

@@ -2,7 +2,9 @@
  * presence.h - one person's place, and how workers write it for each other. Between presence.c and presence_wire.c.
  *
  * Owns      nothing.
+ * Thread    any; pure.
  * Units     code points.
+ * Errors    false: what does not fit, or cannot be read. Nobody is told: presence may be lost.
  */
 #ifndef PRESENCE_H
 #define PRESENCE_H

@@ -1,6 +1,7 @@
 /*
  * tell.h - whom an op concerns: who is named in a note, whose annotation is answered, or decided about by somebody else.
  *
+ * Owns      nothing.
  * Thread    any; pure.
  * Errors    none.
  * Source    PROTOCOL.md, "The inbox".

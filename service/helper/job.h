@@ -1,7 +1,10 @@
 /*
  * job.h - what a worker and its helper say to each other over their socket.
  *
+ * Owns      nothing.
+ * Thread    each end has its own.
  * Units     bytes. Both ends are the same program on the same machine: numbers are sent as they lie in memory.
+ * Errors    a message of another form ends the helper, or its use; what it had to answer fails as internal.
  *
  * Every message is a struct job_head and body_bytes bytes. A helper answers each job once, in order.
  *   JOB_PASSWORD  uint32 length of the record, the record, the password      answer: one byte, 1 when it fits

@@ -1,6 +1,7 @@
 /*
  * retention.h - one session's old ops into the archive: a snapshot when one is due, the cut when there is one old enough, then segment by segment.
  *
+ * Owns      nothing.
  * Thread    blocks: in the helper that takes jobs, and in `glossd retention`.
  * Units     ops, days, milliseconds of the monotonic clock.
  * Errors    those of admin_pg.h; each step is a transaction of its own, and what was done stays done.

@@ -2,6 +2,7 @@
  * socket.h - what we want of a TCP socket, and ask of it. Apart, because Linux's header for it and the C library's do not go
  * together.
  *
+ * Owns      nothing; the descriptor is lent.
  * Thread    any.
  * Errors    none: a socket that is no TCP is left as it is, and has acknowledged nothing.
  */

@@ -1,6 +1,7 @@
 /*
  * copy.h - whole tables out of the database and into it, by PostgreSQL's COPY: what backups and archives of projects are made of.
  *
+ * Owns      nothing; rows are lent until the callback returns.
  * Thread    blocks; one at a time, like admin_pg.h.
  * Units     rows are lines of COPY's text format, which every PostgreSQL reads.
  * Errors    as admin_pg.h; what the callback gives is given on. err->detail has a whole sentence.

@@ -3,6 +3,8 @@
  *
  * Owns      itself, the state's records and recent, and the arena that everything else points into.
  * Lifetime  made by the store's store_state_keep(), of which there is one for each store; ended by store_state_free(), which is the same for all.
+ * Thread    the loop thread.
+ * Errors    none.
  */
 #ifndef STORE_KEPT_H
 #define STORE_KEPT_H

@@ -1,6 +1,7 @@
 /*
  * migrate.h - brings a database to the schema that this program needs: the files of migrations/, which are embedded in it.
  *
+ * Owns      its connection, until migrate() returns.
  * Thread    blocks; for the time before there is a loop.
  * Errors    GL_E_STORE_DOWN: not there, or the owner may not enter. GL_E_SCHEMA_TOO_NEW: the database has migrations that this program does not know.
  *           GL_E_CHECKSUM: one that was applied is not the one that is embedded. GL_E_BUSY: somebody else migrates, or holds a lock. GL_E_INTERNAL: a
