@@ -91,7 +91,7 @@ static bool is_worth_it(const struct gloss_session *session)
 {
     bool is_hiding = session->doubt.is_there && (session->accepted || session->doubt.is_told);
     return !is_hiding && session->wants_cache && session->g->account_id[0] && session->replica && session->has_position &&
-           !session->is_paging && session->document && session->state != LG_FAILED;
+           session->seq >= session->pages_as_of && !session->is_paging && session->document && session->state != LG_FAILED;
 }
 
 int gloss_session_save(struct gloss_session *session)

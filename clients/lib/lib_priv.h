@@ -229,9 +229,9 @@ struct gloss_session {
     uint64_t around_begin, around_end;
     bool is_paging;
     bool is_out_of_order; /* what was made meanwhile stands before what came with later pages */
-    uint64_t pages_as_of;
-    uint64_t pages_next; /* records that the sweep has brought; 0: none, or the server does not count them */
-    bool says_from;      /* the next request has to tell where the sweep goes on */
+    uint64_t pages_as_of; /* the newest op that records of the replica may have already; they may be ahead of seq */
+    uint64_t pages_next;  /* records that the sweep has brought; 0: none, or the server does not count them */
+    bool says_from;       /* the next request has to tell where the sweep goes on */
     uint64_t page_not_before_ms;
     json_t *meanwhile; /* payloads of the ops that came while paging */
 

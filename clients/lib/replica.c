@@ -370,6 +370,12 @@ void lg_replica_drop(struct gloss_session *session)
     forget_connection(session);
     json_decref(session->meanwhile);
     session->meanwhile = NULL;
-    session->is_paging = session->is_out_of_order = session->says_from = false; /* what was read in part has no position */
-    session->pages_as_of = session->pages_next = 0;
+    if (session->is_paging) { /* what was read in part has no position */
+        session->pages_as_of = 0;
+    }
+    session->is_paging = session->is_out_of_order = session->says_from = false;
+    session->pages_next = 0;
+    if (session->seq < session->pages_as_of) { /* all was read, and not yet all ops until then: as above */
+        session->is_unconfirmed = true;
+    }
 }

@@ -113,7 +113,7 @@ void lg_session_read_anew(struct gloss_session *session, const struct gloss_erro
     }
     lg_lost_doubt(session, session->has_position && session->seq > 0);
     session->has_position = session->is_unconfirmed = false;
-    session->seq = 0;
+    session->seq = session->pages_as_of = 0;
     lg_cache_drop(session);
     lg_replica_drop(session);
     lg_queue_forget(session); /* perhaps of what was erased meanwhile */
