@@ -242,10 +242,19 @@ static int check_all(struct settings *settings)
     return serve_check_database(settings, true);
 }
 
+static void begin_log(const struct settings *settings)
+{
+    enum log_level level = LOG_INFO;
+    (void)log_level_parse(settings->log_level, &level);
+    log_init(level, strcmp(settings->log_format, "json") ? LOG_TEXT : LOG_JSON);
+}
+
 static int go_on(struct serve *serve, struct handover *handed)
 {
     const char *was = handover_next(handed, "version", NULL);
+    serve->ready_fd = -1; /* it is said, and the number may be another's by now */
     settings_take_over(serve->settings, handed);
+    begin_log(serve->settings);
     if (!listener_take_over(&serve->listener, handed) || !metrics_take_over(handed, (size_t)serve->settings->workers * 2)) {
         serve_fail(serve->settings, "what the program before has left cannot be used");
         return ADMIN_FAILED;
@@ -310,9 +319,7 @@ static int run(struct settings *settings, int argc, char **argv)
     if (ready_fd && !parse_fd(ready_fd, &serve.ready_fd))
         return admin_usage(&admin_serve, "--ready-fd: \"%s\" is not the number of a descriptor above 2", ready_fd);
 
-    enum log_level level = LOG_INFO;
-    (void)log_level_parse(settings->log_level, &level);
-    log_init(level, strcmp(settings->log_format, "json") ? LOG_TEXT : LOG_JSON);
+    begin_log(settings);
     log_set_process("supervisor");
     serve_again_note_program();
     const int code = serve_from(&serve);

@@ -128,8 +128,8 @@ int handover_open(struct handover *handover)
     if (!where || sscanf(where, "%d:%d", &pid, &fd) != 2 || pid != (int)getpid())
         return 0;
     unsetenv(variable);
-    handover->fd = fd;
     const char *format = read_all(fd, &handover->lines) ? handover_next(handover, "glossd", NULL) : NULL;
+    close(fd);
     return format && strtol(format, NULL, 10) == HANDOVER_FORMAT ? 1 : -1;
 }
 

@@ -154,13 +154,22 @@ static uint64_t before_sum(size_t cell)
     return all;
 }
 
-/* Only once more from here on: what its workers, if there are any left, count after that is not told. */
+static uint64_t before_take(size_t cell)
+{
+    uint64_t all = 0;
+    for (size_t i = 0; before.at[cell] != NOWHERE && i <= worker_count; i++)
+        all += atomic_exchange((metric_cell *)(before.pages + i * before.page_bytes + before.at[cell]), 0);
+    return all;
+}
+
+/* Only once more from here on: what its workers, if there are any left, count after that is not told. Whoever else adds these pages to what he tells finds
+ * nothing in them. */
 static void take_in(void)
 {
     for (size_t row = 0; before.pages && row < ROWS; row++)
         for (size_t i = 0; rows[row].kind != GAUGE && i < rows[row].cells; i++) {
             const size_t cell = rows[row].offset / sizeof(metric_cell) + i;
-            metric_cell_add((metric_cell *)metrics_here + cell, before_sum(cell));
+            metric_cell_add((metric_cell *)metrics_here + cell, before_take(cell));
         }
     if (before.pages)
         munmap(before.pages, before.bytes);
