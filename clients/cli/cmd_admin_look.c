@@ -246,7 +246,8 @@ int cmd_admin_stats(struct cli *cli)
 static void put_who(struct grid *grid, const json_t *item, const char *name)
 {
     const char *who = admin_text(item, name);
-    grid_add(grid, *who ? who : "glossd", PAINT_TITLE);
+    const bool is_stranger = strncmp(admin_text(item, "action"), "sign_in", 7) == 0; /* with no account that is known */
+    grid_add(grid, *who ? who : is_stranger ? "somebody" : "glossd", PAINT_TITLE);
 }
 
 static void put_subject(struct grid *grid, const json_t *item, const char *name)

@@ -44,7 +44,12 @@ static void print_line(const struct store_rows *rows, size_t row)
     gl_uuid id = store_uuid(rows, row, SUBJECT);
     gl_time_format(store_time(rows, row, AT), at);
     printf("%.19sZ  ", at);
-    print_text(store_is_null(rows, row, NAME) ? GL_SLICE("glossd") : store_text(rows, row, NAME));
+    const struct gl_slice action = store_text(rows, row, ACTION);
+    const bool is_stranger =
+        action.len >= 7 && memcmp(action.data, "sign_in", 7) == 0; /* who wanted to be nobody that is known */
+    print_text(!store_is_null(rows, row, NAME) ? store_text(rows, row, NAME)
+               : is_stranger                   ? GL_SLICE("somebody")
+                                               : GL_SLICE("glossd"));
     if (!store_is_null(rows, row, ADDRESS)) {
         fputs(" from ", stdout);
         print_text(store_text(rows, row, ADDRESS));

@@ -24,8 +24,11 @@ static void welcome(struct request *request, const gl_uuid *account, struct gl_s
     struct core *core = request->core;
     const struct core_limits *limits = &core->limits;
     request->peer->is_signing_in = false; /* it is over: either way */
-    if (!quota_may_connect(request, account))
+    if (!quota_may_connect(core, account)) {
+        note(request, false, account, token, "connections");
+        quota_refuse_connection(request, account);
         return;
+    }
     struct gl_hello_result result = {.account = {.account = *account, .name = name, .has_admin = is_admin, .admin = is_admin},
                                      .server = gl_slice_str(core->server_name),
                                      .protocol = GL_SLICE("gloss.v1"),

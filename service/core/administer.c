@@ -14,6 +14,16 @@ struct store_param administer_from(const struct request *request)
     return P_TEXT(gl_slice_str(peer_address(request->peer)));
 }
 
+bool administers_failed(struct request *request, enum gl_code code, const struct store_rows *rows)
+{
+    if (rows_failed(request, code, rows, NULL))
+        return true;
+    if (store_bool(rows, 0, 0))
+        return false;
+    request_fail(request, GL_E_FORBIDDEN, "%s", gl_code_sentence(GL_E_FORBIDDEN));
+    return true;
+}
+
 struct finding {
     struct request *request;
     const char *path;

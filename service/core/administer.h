@@ -16,6 +16,8 @@ struct store_param administer_from(const struct request *request);
 /* The account of this name: fn goes on with it. Otherwise the request is answered, with path for the parameter that named it. */
 void administer_find(struct request *request, struct gl_slice name, const char *path,
                      void (*fn)(struct request *request, const gl_uuid *account));
+/* The answer of STORE_Q_administers, where the database's own functions do not ask: true when the request is answered, because it failed or who asks does not. */
+bool administers_failed(struct request *request, enum gl_code code, const struct store_rows *rows);
 /* Nobody waits any more for what workers answer: this core goes. */
 void administer_end(struct core *core);
 

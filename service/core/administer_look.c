@@ -103,12 +103,8 @@ static void on_administers(void *ctx, enum gl_code code, const struct store_rows
 {
     struct request *request = ctx;
     const struct settings *settings = request->core->settings;
-    if (rows_failed(request, code, rows, NULL))
+    if (administers_failed(request, code, rows))
         return;
-    if (!store_bool(rows, 0, 0)) {
-        request_fail(request, GL_E_FORBIDDEN, "%s", gl_code_sentence(GL_E_FORBIDDEN));
-        return;
-    }
     struct gl_admin_setting *told = gl_arena_alloc(&request->arena, SETTING_COUNT * sizeof *told);
     struct gl_admin_setting_list_result result = {.settings = told, .settings_count = settings ? SETTING_COUNT : 0};
     for (size_t i = 0; i < result.settings_count; i++) {

@@ -143,6 +143,7 @@ struct core *core_new(struct loop *loop, struct store *store, const struct core_
     loop_timer_start(core->poll, POLL_MS, POLL_MS);
     store_listen(store, on_moved, core);
     store_hear(store, on_said, core);
+    quota_look(core);
     return core;
 }
 

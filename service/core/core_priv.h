@@ -239,6 +239,7 @@ struct session {
     struct waiting_op *waiting, **waiting_tail;
     struct waiting_op *aside;    /* words.c: those that the others do not wait for */
     struct words_asking *asking; /* for one of them */
+    bool must_count; /* an op of it is refused unless a new count of the project's annotations says otherwise (quota_stored.c) */
     bool is_in_flight, is_catching_up, is_looking_up;
     bool must_prove,
         is_proving; /* rows of its project were repaired: nothing is judged until the sum in the database was seen again; it is being read */

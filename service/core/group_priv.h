@@ -102,8 +102,8 @@ void op_name_annotation(const struct waiting_op *op,
 /* ---- part.c */
 void part_free(struct part *part);
 void part_drop_rows(struct part *part, size_t keep); /* those behind the first so many, and what they tell and erase */
-/* quota_stored.c. May ops of this project's sessions be judged? False: it is counted what there is. */
-bool quota_may_judge(struct project *project);
+/* quota_stored.c. May this session's ops be judged? False: it is counted what its project has. */
+bool quota_may_judge(const struct session *session);
 int64_t quota_room(const struct project *project);
 enum gl_code quota_refuse_annotation(struct part *part, int64_t grown,
                                      struct op_outcome *outcome); /* grown: by what was accepted before it */

@@ -113,7 +113,7 @@ static bool step_session(struct hold *hold)
     if (session->phase != SESSION_READY || !session->waiting)
         return false;
     if (session->is_catching_up || session->is_looking_up || session->must_prove || hold->is_reading ||
-        !project_may(session->project) || !quota_may_judge(session->project))
+        !project_may(session->project) || !quota_may_judge(session))
         return true;
     if (hold->must_read)
         return read_session(hold);

@@ -78,7 +78,7 @@ enum gl_code memory_make_room(struct core *core, const gl_uuid *account, const s
     struct tally tally;
     while (tally = count(core, account), has_share(core, account, &tally) || is_beyond(limits, tally, cost)) {
         if (!tally.oldest)
-            return GL_E_LIMIT;
+            return quota_is_known(core) ? GL_E_LIMIT : GL_E_BUSY;
         session_unload(tally.oldest);
     }
     while (tally = count(core, NULL), limits->sessions_bytes > 0 && tally.bytes >= limits->sessions_bytes) {

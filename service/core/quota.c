@@ -53,6 +53,11 @@ bool quota_is_own(const struct core *core, enum quota quota, const gl_uuid *subj
     return own && own->is_set[quota];
 }
 
+bool quota_is_known(const struct core *core)
+{
+    return core->quotas->is_known;
+}
+
 json_t *quota_data(const struct core *core, enum quota quota, const gl_uuid *subject)
 {
     const struct quota_kind *kind = &quota_kinds[quota];
@@ -117,8 +122,13 @@ static void on_quotas(void *ctx, enum gl_code code, const struct store_rows *row
     struct core *core = ctx;
     struct quotas *quotas = core->quotas;
     quotas->is_asking = false;
-    if (code != GL_OK || store_rows_count(rows) == 0)
-        return; /* the next look asks again, or nothing has changed */
+    if (code != GL_OK)
+        return; /* the next look asks again */
+    if (!quotas->is_known)
+        writer_kick(core); /* what waited for it */
+    quotas->is_known = true;
+    if (store_rows_count(rows) == 0)
+        return; /* nothing has changed */
     free_all(&quotas->own);
     map_init(&quotas->own);
     quotas->number = store_u64(rows, 0, 0);
@@ -151,13 +161,17 @@ static size_t connections_of(const struct core *core, const gl_uuid *account)
     return count;
 }
 
-bool quota_may_connect(struct request *request, const gl_uuid *account)
+bool quota_may_connect(const struct core *core, const gl_uuid *account)
+{
+    const uint64_t most = quota_of(core, QUOTA_max_account_connections, account);
+    return most == 0 || connections_of(core, account) < most;
+}
+
+void quota_refuse_connection(struct request *request, const gl_uuid *account)
 {
     struct core *core = request->core;
     const uint64_t most = quota_of(core, QUOTA_max_account_connections, account);
     struct gl_err err = {0};
-    if (most == 0 || connections_of(core, account) < most)
-        return true;
     quota_tell(core, QUOTA_max_account_connections, account);
     json_t *data = quota_data(core, QUOTA_max_account_connections, account);
     json_object_set_new(data, "retry_after_ms", json_integer(CONNECT_AGAIN_MS));
@@ -165,5 +179,4 @@ bool quota_may_connect(struct request *request, const gl_uuid *account)
             "your account has as many connections here as it may have, %llu; end one, or wait until one has gone",
             (unsigned long long)most);
     request_fail_data(request, &err, data);
-    return false;
 }

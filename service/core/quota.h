@@ -26,7 +26,8 @@ bool quota_is_own(const struct core *core, enum quota quota, const gl_uuid *subj
 json_t *quota_data(const struct core *core, enum quota quota, const gl_uuid *subject);
 /* Notes in the log that it is reached, once a minute of each. */
 void quota_tell(struct core *core, enum quota quota, const gl_uuid *subject);
-void quota_look(struct core *core);                   /* asks whether something else was set */
+bool quota_is_known(const struct core *core); /* until then nobody is refused for good: what was set for them is not here */
+void quota_look(struct core *core);           /* asks whether something else was set */
 void quota_sweep(struct core *core, uint64_t now_ms); /* forgets what is as if it had never been */
 
 /* ---- quota_rate.c: ops a second */
@@ -47,7 +48,7 @@ enum gl_code quota_check_document(struct core *core, const gl_uuid *project, uin
                                   uint64_t more_bytes, struct gl_err *err, json_t **data) GL_MUST_USE;
 bool quota_limits_documents(const struct core *core, const gl_uuid *project); /* else nothing need be asked */
 
-/* May this account have one more connection here? False: the request (hello) is answered. */
-bool quota_may_connect(struct request *request, const gl_uuid *account);
+bool quota_may_connect(const struct core *core, const gl_uuid *account); /* one more, to this worker */
+void quota_refuse_connection(struct request *request, const gl_uuid *account);
 
 #endif

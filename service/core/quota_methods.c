@@ -86,16 +86,25 @@ static bool names_one(struct request *request, bool has_account, bool has_projec
     return false;
 }
 
-void handle_admin_quota_list(struct request *request)
+/* Both are answered from memory or with what any member is told, so whether who asks administrates still is asked first. */
+static void on_administers(void *ctx, enum gl_code code, const struct store_rows *rows)
 {
+    struct request *request = ctx;
     struct gl_admin_quota_list_params params = {0};
-    if (!request_read(request, admin_quota_list, &params) || !names_one(request, params.has_account, params.has_project))
+    if (administers_failed(request, code, rows) || !request_read(request, admin_quota_list, &params))
         return;
     if (params.has_account)
         administer_find(request, params.account, "account", list_account);
     else
         store_query(request->core->store, STORE_Q_project_stored, NULL, (struct store_param[]){P_UUID(params.project)}, 1,
                     on_any_project, request);
+}
+
+void handle_admin_quota_list(struct request *request)
+{
+    struct gl_admin_quota_list_params params = {0};
+    if (request_read(request, admin_quota_list, &params) && names_one(request, params.has_account, params.has_project))
+        store_query(request->core->store, STORE_Q_administers, &request->account, NULL, 0, on_administers, request);
 }
 
 /* ---- set */

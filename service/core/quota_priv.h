@@ -12,6 +12,8 @@ struct quotas {
     struct map told;    /* of whom the log was told what -> struct told */
     uint64_t number;    /* of the last change that was read */
     uint64_t generation;
+    size_t say_at; /* where the next word to the other workers begins in buckets */
+    bool is_known; /* it was read once */
     bool is_asking;
 };
 

@@ -9,6 +9,8 @@
 
 #define WHOLE        1000 /* of an op: with a rate of one op a second that is one a millisecond */
 #define BURST_S      10
+#define RATE_MOST    1000000 /* as of the settings: more is as much as comes, and larger numbers would overflow */
+#define BURST_MOST   1000000000
 #define FULL_MS      3600000 /* idle for so long: full, whatever the rate */
 #define WORD         0x51    /* begins what workers say about this; presence begins otherwise */
 #define RECORD_BYTES (1 + 16 + 4)
@@ -27,8 +29,10 @@ struct rate {
 static struct rate rate_of(const struct core *core, enum quota_of of, const gl_uuid *id)
 {
     const bool is_account = of == QUOTA_OF_ACCOUNT;
-    const uint64_t a_second = quota_of(core, is_account ? QUOTA_account_ops_rate : QUOTA_project_ops_rate, id),
-                   burst = quota_of(core, is_account ? QUOTA_account_ops_burst : QUOTA_project_ops_burst, id);
+    uint64_t a_second = quota_of(core, is_account ? QUOTA_account_ops_rate : QUOTA_project_ops_rate, id),
+             burst = quota_of(core, is_account ? QUOTA_account_ops_burst : QUOTA_project_ops_burst, id);
+    a_second = a_second < RATE_MOST ? a_second : RATE_MOST;
+    burst = burst < BURST_MOST ? burst : BURST_MOST;
     return (struct rate){a_second, burst ? burst : a_second * BURST_S};
 }
 
@@ -71,7 +75,7 @@ static void refuse(struct request *request, const struct bucket *bucket)
     struct core *core = request->core;
     const bool is_account = bucket->of == QUOTA_OF_ACCOUNT;
     const enum quota quota = is_account ? QUOTA_account_ops_rate : QUOTA_project_ops_rate;
-    const uint64_t rate = quota_of(core, quota, &bucket->id);
+    const uint64_t rate = rate_of(core, bucket->of, &bucket->id).a_second;
     const uint64_t wait_ms = ((uint64_t)(WHOLE - bucket->left) + rate - 1) / rate;
     struct gl_err err = {0};
     quota_tell(core, quota, &bucket->id);
@@ -144,12 +148,16 @@ void quota_say(struct core *core)
         return;
     gl_buf_init(&buf, STORE_SAY_MAX);
     gl_buf_byte(&buf, WORD);
-    for (size_t at = 0; (bucket = map_next(all, &at));) {
+    size_t at = core->quotas->say_at, before = at;
+    for (; (bucket = map_next(all, &at)); before = at) {
         if (may == STORE_SAY_NOBODY)
             bucket->spent = 0;
-        else if (bucket->spent > 0 && buf.len + RECORD_BYTES <= STORE_SAY_MAX)
+        else if (bucket->spent > 0 && buf.len + RECORD_BYTES > STORE_SAY_MAX)
+            break;
+        else if (bucket->spent > 0)
             put_spent(&buf, bucket);
     }
+    core->quotas->say_at = bucket ? before : 0; /* who had no room goes first the next time */
     if (buf.len > 1)
         store_say(core->store, buf.data, buf.len);
     gl_buf_fini(&buf);

@@ -4,13 +4,17 @@
  * Documents and bytes are the project's own log's: what the database says holds at the head that memory has, and the fence says when it holds no longer; so
  * these are exact (project_look.c asks). Annotations are in the logs of many sessions, of which other workers write some, and no append waits for another
  * session's: so they are counted, once and then every two seconds while somebody writes, and what this worker adds and takes away is reckoned in between.
- * Nobody is refused by a count from before their op came, or from when an append of this worker was under way: then it is counted once more, and they are judged again.
+ * Nobody is refused by a count from before their op came, or from when an append of this worker was under way: then it is counted once more, and they are judged
+ * again. Their session alone waits for that.
  */
 #include "service/core/group_priv.h"
 
 #define COUNT_EVERY_MS 2000
 #define PATIENCE_MS    100 /* with appends in flight; then it is counted beside them */
 #define RECOUNTS_MAX   3   /* for one op */
+#define STALE_MS                                                                                                                 \
+    (2 * COUNT_EVERY_MS) /* others may have filled it: who was idle has it counted first, if that does not take long */
+#define UNKNOWN_AGAIN_MS 1000
 
 /* ---- refusing */
 
@@ -32,6 +36,10 @@ static enum gl_code check(struct core *core, enum quota quota, const gl_uuid *su
     const uint64_t most = quota_of(core, quota, subject);
     if (most == 0 || (have <= most && more <= most - have))
         return GL_OK;
+    if (!quota_is_known(core)) {
+        *data = json_pack("{s:i}", "retry_after_ms", UNKNOWN_AGAIN_MS);
+        return gl_fail(err, GL_E_BUSY, "%s", gl_code_sentence(GL_E_BUSY));
+    }
     return refuse(core, quota, subject, have, err, data);
 }
 
@@ -58,6 +66,7 @@ static void on_counted(void *ctx, enum gl_code code, const struct store_rows *ro
 {
     struct project *project = ctx;
     struct stored *stored = &project->stored;
+    struct session *session;
     stored->is_asking = false;
     if (code == GL_OK && store_rows_count(rows) > 0) {
         stored->count = (int64_t)store_u64(rows, 0, 0);
@@ -66,6 +75,9 @@ static void on_counted(void *ctx, enum gl_code code, const struct store_rows *ro
         stored->is_clean = stored->was_clean;
         stored->is_known = true;
         stored->must_count = false;
+        for (size_t at = 0; (session = map_next(&project->core->sessions, &at));)
+            if (session->project == project)
+                session->must_count = false;
         writer_kick(project->core);
     } /* else the sweep's kick asks again */
     project_release(project);
@@ -83,20 +95,28 @@ static void count(struct project *project)
                 project);
 }
 
-bool quota_may_judge(struct project *project)
+static bool may_judge(struct project *project)
 {
     struct stored *stored = &project->stored;
     const uint64_t now_ms = loop_now_ms(project->core->loop);
+    if (!quota_is_known(project->core))
+        return false;
     if (!is_limited(project)) {
         stored->is_known = stored->must_count = false;
         return true;
     }
-    const bool may = stored->is_known && !stored->must_count;
+    const uint64_t age_ms = now_ms - stored->counted_ms;
     const bool is_due =
-        may ? now_ms - stored->counted_ms >= COUNT_EVERY_MS : stored->parts == 0 || now_ms - stored->must_since_ms >= PATIENCE_MS;
-    if (is_due && !stored->is_asking)
+        stored->must_count ? stored->parts == 0 || now_ms - stored->must_since_ms >= PATIENCE_MS : age_ms >= COUNT_EVERY_MS;
+    if ((is_due || !stored->is_known) && !stored->is_asking)
         count(project);
-    return may;
+    const bool is_stale = age_ms >= STALE_MS && stored->parts == 0 && now_ms - stored->asked_ms < PATIENCE_MS;
+    return stored->is_known && !(stored->is_asking && is_stale);
+}
+
+bool quota_may_judge(const struct session *session)
+{
+    return may_judge(session->project) && (!session->must_count || !is_limited(session->project));
 }
 
 int64_t quota_room(const struct project *project)
@@ -125,7 +145,8 @@ static bool is_doubtful(const struct stored *stored, const struct tried *tried)
 
 bool part_must_count(struct part *part)
 {
-    struct project *project = part->session->project;
+    struct session *session = part->session;
+    struct project *project = session->project;
     struct stored *stored = &project->stored;
     bool must = false;
     for (size_t i = 0; part->is_full && i < part->tried_count; i++) {
@@ -138,8 +159,8 @@ bool part_must_count(struct part *part)
         return false;
     part_give_back(part);
     stored->must_since_ms = stored->must_count ? stored->must_since_ms : loop_now_ms(project->core->loop);
-    stored->must_count = true;
-    (void)quota_may_judge(project); /* asks now, if it can be */
+    stored->must_count = session->must_count = true;
+    (void)may_judge(project); /* asks now, if it can be */
     return true;
 }
 
@@ -149,6 +170,7 @@ void quota_part_sent(struct part *part)
 {
     struct stored *stored = &part->session->project->stored;
     part->is_counted = true;
+    stored->was_clean = false; /* of a count under way: the database may take it after this has committed */
     stored->parts++;
     stored->in_flight += part->view.grown;
 }

@@ -170,7 +170,7 @@ static bool session_may(const struct session *session, uint64_t now_ms)
 {
     return session->waiting && session->phase == SESSION_READY && !session->is_held && !session->is_in_flight &&
            !session->is_catching_up && !session->is_looking_up && !session->must_prove && session->not_before_ms <= now_ms &&
-           project_may(session->project) && quota_may_judge(session->project);
+           project_may(session->project) && quota_may_judge(session);
 }
 
 static bool project_has_work(const struct project *project, uint64_t now_ms)

@@ -174,6 +174,12 @@ class Quotas(ServiceCase):
         self.assertError(admin.error("admin.quota.list"), "invalid_params", "project")
         for method in ("admin.quota.list", "admin.quota.set"):
             self.assertError(ana.error(method, project=project, what="bytes"), "forbidden")
+        self.server.user("eve", admin=True)
+        eve = self.connect("eve")
+        eve.call("admin.quota.list", project=project)
+        self.glossd("user", "demote", "eve", "--yes")
+        self.assertError(eve.error("admin.quota.list", project=project), "forbidden")
+        self.assertError(eve.error("admin.quota.list", account="ben"), "forbidden")
 
     # ---- glossd quota
 

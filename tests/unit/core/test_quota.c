@@ -151,6 +151,19 @@ START_TEST(account__that_was_given_more__has_it_within_a_second)
 }
 END_TEST
 
+START_TEST(account__that_was_given_a_very_large_rate__is_not_held)
+{
+    db_set_quota(bench.db, &ana->account, NULL, "ops_rate", GL_INT_MAX);
+    db_set_quota(bench.db, &ana->account, NULL, "ops_burst", 0);
+    loop_sim_run(bench.loop, 1500);
+    for (size_t i = 0; i < 5; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "a%zu.", i);
+        seq_of(ana, ask_many(ana, name, BURST), BURST - 1);
+    }
+}
+END_TEST
+
 START_TEST(account__on_two_workers__has_one_rate)
 {
     struct client *again = client_new(&bench, 1, "ana", GL_CURATOR);
@@ -263,6 +276,25 @@ START_TEST(project__that_cannot_be_counted__waits_and_loses_nothing)
 }
 END_TEST
 
+START_TEST(session__with_an_op_that_is_in_doubt__does_not_hold_the_others)
+{
+    char other[GL_UUID_TEXT + 1];
+    join_other(ana, other);
+    seq_of(ana, submit_in(ana, other, op_create("o", "harbour", NULL)), 0);
+    ask_many(ben, "a", MOST - 1);
+    loop_sim_run(bench.loop, 100);
+    store_mem_set_readable(bench.stores[0], false);
+    uint64_t in_doubt = submit(ben, op_create("one more", "harbour", NULL));
+    loop_sim_run(bench.loop, 200);
+    ck_assert_ptr_null(client_answer(ben, in_doubt));
+    seq_of(ana, submit_in(ana, other, op_update("note", json_integer(1), "o", "note", json_string("meanwhile"))), 0);
+    ck_assert_ptr_null(client_answer(ben, in_doubt));
+    store_mem_set_readable(bench.stores[0], true);
+    loop_sim_run(bench.loop, 1500);
+    expect_error(ben, in_doubt, 0, "limit");
+}
+END_TEST
+
 static TCase *with(Suite *suite, const char *name, void (*setup_it)(void))
 {
     TCase *tcase = tcase_create(name);
@@ -281,6 +313,7 @@ int main(void)
     tcase_add_test(account, request__larger_than_the_burst__is_taken_whole_and_paid_for);
     tcase_add_test(account, account__that_was_told_to_wait__makes_no_more_than_its_rate_however_often_it_asks);
     tcase_add_test(account, account__that_was_given_more__has_it_within_a_second);
+    tcase_add_test(account, account__that_was_given_a_very_large_rate__is_not_held);
     tcase_add_test(two, account__on_two_workers__has_one_rate);
     tcase_add_test(project, project__faster_than_it_may__holds_all_its_members);
     tcase_add_test(stored, project__with_as_many_annotations_as_it_may__takes_one_more_when_one_has_gone);
@@ -289,6 +322,7 @@ int main(void)
     tcase_add_test(stored, append__that_failed__counts_for_nothing);
     tcase_add_test(stored, project__whose_limit_was_taken_away__takes_more);
     tcase_add_test(stored, project__that_cannot_be_counted__waits_and_loses_nothing);
+    tcase_add_test(stored, session__with_an_op_that_is_in_doubt__does_not_hold_the_others);
     tcase_add_test(stored_two, project__on_two_workers__is_counted_once_more_before_anybody_is_refused);
     return run_suite(suite);
 }
