@@ -62,13 +62,15 @@ struct conn {
     struct exchange *exchange; /* while a plain request is under way */
     TAILQ_ENTRY(conn)
     of_state; /* in the order in which they came to this state; OPEN: in the order in which they were last heard */
-    TAILQ_ENTRY(conn) of_full; /* while is_full */
-    TAILQ_ENTRY(conn) of_turn; /* while is_in_turn: has something to send, or to be looked at, at the end of this turn */
-    uint64_t since_ms;         /* in this state */
-    uint64_t heard_ms;         /* anything */
+    TAILQ_ENTRY(conn) of_full;   /* while is_full */
+    TAILQ_ENTRY(conn) of_unread; /* while is_unread */
+    TAILQ_ENTRY(conn) of_turn;   /* while is_in_turn: has something to send, or to be looked at, at the end of this turn */
+    uint64_t since_ms;           /* in this state */
+    uint64_t heard_ms;           /* anything */
     struct frame *few[FEW_FRAMES], **waiting; /* to be sent at the end of this turn; waiting may be few */
     size_t waiting_bytes, waiting_count, waiting_cap;
     bool is_full;   /* the library still holds what the socket did not take */
+    bool is_unread; /* of what was sent something may not have arrived there; looked at once a second */
     bool is_paused; /* not read from, because it is full or keeps messages that were not handled yet */
     bool is_in_turn, is_pinged, upgrade_is_granted;
     bool takes_deflated; /* compressed messages */
@@ -125,7 +127,8 @@ struct net_server {
     void *drained_ctx;
     struct conn_list states[CONN_STATES];
     size_t in_state[CONN_STATES];
-    struct conn_list full, turn, keeping;
+    struct conn_list full, unread, turn, keeping;
+    uint64_t unread_ms;   /* when all of unread were looked at */
     uint64_t turn_number; /* of the loop */
     bool is_serving_later;
     size_t kept_max;     /* bytes that may be written to a full connection before it is given up */

@@ -21,6 +21,7 @@ _Static_assert(FRAME_HEADROOM >= LWS_PRE, "the library may write before a messag
 _Static_assert(FRAME_HEADROOM >= FRAME_HEADER_MAX, "the frame header stands before a message");
 
 #define CLOSE_TRY_LATER 1013
+#define UNREAD_EVERY_MS 1000
 #define LAST_CHANCE_MS  1000 /* for one that stalled, to read why it is closed */
 #define PING_TEXT       "gloss"
 
@@ -65,7 +66,9 @@ void outgoing_drop(struct conn *conn)
         TAILQ_REMOVE(&conn->server->turn, conn, of_turn);
     if (conn->is_full)
         TAILQ_REMOVE(&conn->server->full, conn, of_full);
-    conn->is_in_turn = conn->is_full = false;
+    if (conn->is_unread)
+        TAILQ_REMOVE(&conn->server->unread, conn, of_unread);
+    conn->is_in_turn = conn->is_full = conn->is_unread = false;
 }
 
 /* ---- being full */
@@ -81,8 +84,6 @@ static void look_whether_full(struct conn *conn)
         return;
     conn->is_full = true;
     conn->kept_bytes = 0;
-    conn->taken_bytes = acknowledged(conn);
-    conn->taken_ms = loop_now_ms(conn->server->loop);
     TAILQ_INSERT_TAIL(&conn->server->full, conn, of_full);
     outgoing_look_later(conn);
 }
@@ -115,15 +116,50 @@ static void stall(struct conn *conn, const char *reason)
     log_event(LOG_INFO, EV_peer_stalled, F_STR("reason", reason), F_STR("address", conn->address));
 }
 
+/* Whether it has taken something since it was looked at last. */
+static bool has_taken(struct conn *conn, uint64_t now_ms)
+{
+    const uint64_t taken = acknowledged(conn);
+    if (taken == conn->taken_bytes)
+        return false;
+    conn->taken_bytes = taken;
+    conn->taken_ms = now_ms;
+    return true;
+}
+
+/* Somebody stops reading long before the kernel's buffers are full, and how long before depends on how much is sent: it counts from then. */
+static void sweep_unread(struct net_server *server, uint64_t now_ms)
+{
+    struct conn *conn, *next;
+    server->unread_ms = now_ms;
+    TAILQ_FOREACH_SAFE(conn, &server->unread, of_unread, next)
+    {
+        if (conn->is_full || !has_taken(conn, now_ms) || socket_has_unread(lws_get_socket_fd(conn->wsi)))
+            continue;
+        conn->is_unread = false;
+        TAILQ_REMOVE(&server->unread, conn, of_unread);
+    }
+}
+
+static void note_sent(struct conn *conn)
+{
+    if (conn->is_unread)
+        return;
+    conn->is_unread = true;
+    conn->taken_bytes = UINT64_MAX; /* at the next look it is known how much that is */
+    conn->taken_ms = loop_now_ms(conn->server->loop);
+    TAILQ_INSERT_TAIL(&conn->server->unread, conn, of_unread);
+}
+
 void outgoing_sweep(struct net_server *server, uint64_t now_ms)
 {
     struct conn *conn, *next;
+    if (now_ms - server->unread_ms >= UNREAD_EVERY_MS)
+        sweep_unread(server, now_ms);
     TAILQ_FOREACH_SAFE(conn, &server->full, of_full, next)
     {
-        uint64_t taken = acknowledged(conn);
-        if (taken != conn->taken_bytes) {
-            conn->taken_bytes = taken;
-            conn->taken_ms = now_ms;
+        if (has_taken(conn, now_ms)) {
+            continue;
         } else if (conn->state == CONN_OPEN && now_ms - conn->taken_ms >= server->config.stall_ms) {
             stall(conn, "nothing was read for too long");
             conn_close(conn, CLOSE_TRY_LATER, "you did not read; connect again and go on from what you have");
@@ -139,6 +175,7 @@ static bool send_bytes(struct conn *conn, unsigned char *bytes, size_t len)
 {
     struct net_server *server = conn->server;
     server->counts.bytes_out += len;
+    note_sent(conn);
     while (len > 0) {
         bool is_kept = lws_partial_buffered(conn->wsi);
         size_t part = len > RECORD_BYTES && !is_kept ? RECORD_BYTES : len;

@@ -182,6 +182,7 @@ struct net_server *net_server_new(struct loop *loop, struct core *core, const st
     for (int i = 0; i < CONN_STATES; i++)
         TAILQ_INIT(&server->states[i]);
     TAILQ_INIT(&server->full);
+    TAILQ_INIT(&server->unread);
     TAILQ_INIT(&server->turn);
     TAILQ_INIT(&server->keeping);
     TAILQ_INIT(&server->waiting_heads);

@@ -1,7 +1,9 @@
 #include "service/net/socket.h"
 
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define UNSENT_BYTES 65536
@@ -33,6 +35,12 @@ void socket_traffic(int fd, uint64_t *bytes_in, uint64_t *bytes_out, uint64_t *r
     *bytes_in = info.tcpi_bytes_received;
     *bytes_out = info.tcpi_bytes_acked;
     *round_trip_us = info.tcpi_rtt;
+}
+
+bool socket_has_unread(int fd)
+{
+    int left = 0;
+    return ioctl(fd, SIOCOUTQ, &left) == 0 && left > 0;
 }
 
 uint64_t socket_acknowledged(int fd)

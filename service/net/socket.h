@@ -9,6 +9,7 @@
 #ifndef NET_SOCKET_H
 #define NET_SOCKET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A machine that has vanished is noticed by the kernel, too, after gone_ms without a sign of it: also when we have closed the socket and only the kernel still
@@ -21,5 +22,6 @@ void socket_abandon(int fd);
 void socket_traffic(int fd, uint64_t *bytes_in, uint64_t *bytes_out, uint64_t *round_trip_us);
 /* How many bytes the other end's machine has acknowledged. It stops doing so when its program does not read. */
 uint64_t socket_acknowledged(int fd);
+bool socket_has_unread(int fd); /* something was sent that is not acknowledged */
 
 #endif
