@@ -8,6 +8,7 @@ A run: kind (peers, workers, large, long), size, commit, command, when, seconds,
 import datetime
 import json
 import os
+import shutil
 import statistics
 import subprocess
 
@@ -16,6 +17,8 @@ KINDS = ("peers", "workers", "large", "long")
 
 
 def commit():
+    if not shutil.which("git"):
+        return "unknown"
     done = subprocess.run(["git", "-C", SOURCE, "log", "-1", "--format=%h %cs"], capture_output=True, text=True)
     changed = subprocess.run(["git", "-C", SOURCE, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True)
     return (done.stdout.strip() or "unknown") + (", with changes that are not committed" if changed.stdout.strip() else "")

@@ -45,6 +45,8 @@ class Started(unittest.TestCase):
                 os.unlink(f"{self.folder}/{name}")
 
     def write(self, name, text):
+        if os.path.exists(f"{self.folder}/{name}"):  # of before, and only root could write into it
+            os.unlink(f"{self.folder}/{name}")
         with open(f"{self.folder}/{name}", "w", encoding="utf-8") as file:
             file.write(text)
         os.chmod(f"{self.folder}/{name}", 0o500)
