@@ -161,7 +161,7 @@ class Screen(CliCase):
         with Proxy(self.server.port) as proxy:
             proxy.delay, slow = 0.1, {"GLOSS_URL": proxy.url}
             for command, shows in (("import " + path, r"long\.md \[#"), ("cat long.md", r"reading the text \d s"), (f"post long.md < {path}.ndjson", r"posting \[#.*\d+ posted"),
-                                   ("log long.md --json", r"reading the log \[#"), ("export long.md", r"exporting \[[# ]+\] \d+ %"), ("verify long.md", r"verifying \[#")):
+                                   ("log long.md --json", r"reading the log \[[# ]+\] \d+ %"), ("export long.md", r"exporting \[[# ]+\] \d+ %"), ("verify long.md", r"verifying \[[# ]+\] \d+ %")):
                 out = self.on_stderr(f"{support.GLOSS} {command}", **slow)
                 self.assertRegex(out, "\r" + shows, command)
                 self.assertTrue(out.endswith("\r\x1b[K"), f"{command}: {out[-40:]!r}")
