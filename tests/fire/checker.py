@@ -325,13 +325,15 @@ def figures(record):
     counts = collections.Counter()
     known = 0
     for lines in record.clients.values():
-        unknown = set()
+        unknown, answered = set(), set()  # who asks for an op again knows what became of it
         for line in lines:
             kind, op = line["k"], line.get("op")
-            counts[kind] += not (kind == "ask" and line.get("again")) and not (kind == "unknown" and op in unknown)
-            if kind == "unknown":
+            counts[kind] += not (kind == "ask" and line.get("again")) and not (kind == "unknown" and (op in unknown or op in answered))
+            if kind == "unknown" and op not in answered:
                 unknown.add(op)
-            elif kind in ("ok", "refused") and op in unknown:
+            elif kind in ("ok", "refused"):
+                answered.add(op)
+            if kind in ("ok", "refused") and op in unknown:
                 unknown.remove(op)
                 counts["resolved"] += 1
                 known += bool(line.get("repeated"))
