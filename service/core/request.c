@@ -244,7 +244,9 @@ static void admit(struct request *request)
 {
     const struct peer *peer = request->peer;
     enum gl_role role = !peer->is_signed_in ? GL_NOBODY : peer->is_admin ? GL_ADMIN : GL_SIGNED_IN;
-    if (request->core->is_draining || peer->is_moving) {
+    const bool is_leave =
+        request->method - gl_methods == GL_METHOD_session_leave; /* it ends what is under way, and begins nothing */
+    if ((request->core->is_draining || peer->is_moving) && !is_leave) {
         request_fail(request, GL_E_SHUTTING_DOWN, "%s", gl_code_sentence(GL_E_SHUTTING_DOWN));
     } else if (role == GL_NOBODY && request->method->role != GL_NOBODY) {
         request_fail(request, GL_E_SIGN_IN_FIRST, "%s is for those who have signed in: say hello first", request->method->name);
