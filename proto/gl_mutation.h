@@ -53,6 +53,10 @@
     X(late_waiter_answered, "who asks while the log is read is answered with what was there before")                             \
     X(join_without_look, "a join does not wait for what the log has")                                                            \
     X(give_back_forgets, "ops of a lost fence are dropped")                                                                      \
+    X(ahead_without_what_is_in_flight, "what is judged ahead does not see what it is upon")                                      \
+    X(ahead_kept_after_a_lost_fence, "what was judged ahead is sent though what it is upon was not written")                     \
+    X(ahead_kept_by_old_rights, "what was judged ahead is sent though rights have changed")                                      \
+    X(ahead_answered_when_judged, "what is judged ahead is answered at once")                                                    \
     X(live_count_drifts, "a deletion does not count")                                                                            \
     X(erased_op_followed, "an op that lost its words is followed as if it had done nothing")                                     \
     X(cursor_not_moved, "a subscriber is not marked as told")                                                                    \

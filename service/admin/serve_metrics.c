@@ -55,6 +55,8 @@ static void take_core(const struct core *core)
     metric_follow(ops_repeated, counts.ops_repeated);
     metric_follow(deliveries, counts.deliveries);
     metric_follow(resyncs, counts.resyncs);
+    metric_follow(ops_ahead, counts.ops_ahead);
+    metric_follow(ops_ahead_again, counts.ops_ahead_again);
     metric_follow(fence_losses, counts.fence_losses);
     metric_follow(holds, counts.holds);
 }

@@ -25,6 +25,7 @@ struct core_limits {
     size_t append_max_ops; /* in one statement */
     size_t
         words_page; /* ops of a log that are read at once, to find somebody's words; 0: as many as is right. No setting: a test reads less */
+    size_t ahead_ops;  /* so many of a session must wait to be judged ahead; 0: as many as pays. No setting: a test has fewer */
     size_t recent_ops; /* kept per session for catching up */
     size_t recent_bytes;
     size_t sessions;              /* joined by one connection */
@@ -69,6 +70,7 @@ void core_show_settings(struct core *core, const struct settings *settings);
 struct core_counts {
     size_t peers, signed_in, sessions, projects, appends_in_flight;
     uint64_t ops_accepted, ops_refused, ops_repeated, deliveries, fence_losses, holds, resyncs;
+    uint64_t ops_ahead, ops_ahead_again; /* judged while others were in flight, and sent so; judged again */
 };
 void core_set_limits(struct core *core, const struct core_limits *limits); /* from the next request on */
 void core_counts(const struct core *core, struct core_counts *counts);

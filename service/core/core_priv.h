@@ -237,6 +237,7 @@ struct session {
     gl_uuid *known_order; /* ring of the ids in known, oldest first */
     size_t known_cap, known_at, known_count;
     struct waiting_op *waiting, **waiting_tail;
+    struct part *ahead;          /* ahead.c: those that were judged upon what is in flight; only while something is */
     struct waiting_op *aside;    /* words.c: those that the others do not wait for */
     struct words_asking *asking; /* for one of them */
     bool must_count; /* an op of it is refused unless a new count of the project's annotations says otherwise (quota_stored.c) */

@@ -22,10 +22,18 @@ struct tried { /* one op of a session, judged */
     struct gl_link far;
     bool wants_words; /* likewise, until the log was asked for what it says */
 };
+struct ahead { /* what a part supposed that was judged ahead */
+    uint64_t seq, epoch, project_head, repaired;
+    gl_hash chain;
+    size_t budget; /* it was judged with */
+    bool is_over;  /* what waits next must be judged by what is true, or needs something first */
+};
 struct part {
     struct session *session; /* or */
     struct project *project;
     struct judge_view view;
+    const struct part *upon; /* ahead.c: in flight, and taken for committed; NULL: nothing is supposed */
+    struct ahead ahead;
     struct tried *tried;
     size_t tried_count, tried_cap;
     struct map by_id; /* op id -> index in tried, plus one; of a project: ids and names that its ops take -> the part */
@@ -63,13 +71,27 @@ bool session_goes_alone(const struct session *session);
 void share_asked(struct core *core, const struct session *session); /* an op has come for it */
 void share_next_append(struct core *core);                          /* one is going to be built */
 size_t share_of(const struct core *core, size_t left);              /* the next session's, of what is left */
+size_t share_ahead(const struct core *core, size_t left);           /* likewise in the one after that which is in flight */
 void share_taken(struct core *core, const struct session *session); /* it has brought its share */
 /* Judges what waits, at most budget ops (or one atomic request). NULL: there is nothing to append (what could be settled was). */
 struct part *part_from_session(struct session *session, size_t budget);
-void part_commit(struct part *part);    /* it is durable: applies, delivers, settles */
+void part_apply(struct part *part);     /* it is durable: the state has it. Then, in the same turn: */
+void part_deliver(struct part *part);   /* everybody is told, and it is settled */
 void part_give_back(struct part *part); /* nothing was written: the ops wait again, in their order */
 void part_found(struct part *part);     /* some were in the log: remembers them, gives all back */
 void part_fail(struct part *part);      /* the database refused it: so are the ops */
+/* For ahead.c: one that is in no group yet. */
+struct part *part_new(struct session *session, const struct part *upon);
+void part_judge(struct part *part, size_t budget); /* more of what waits, until it has so many ops */
+void part_undo(struct part *part);                 /* its ops wait again; frees it */
+void session_drop_abandoned(struct session *session);
+
+/* ahead.c: the next part of a session, judged while the one before is being committed. */
+void ahead_judge(struct core *core);                             /* what waits behind all that is in flight */
+void ahead_give_back(struct session *session);                   /* it waits again, before everything else */
+void ahead_stands(const struct session *session);                /* what was in flight is in the state */
+bool ahead_waits(const struct group *group);                     /* some of these sessions have one that may go now */
+struct part *ahead_take(struct session *session, size_t budget); /* NULL: there is none, or it had to be given back */
 /* Memory knows the newest op ids only. Before an op is refused that it does not know, the log is asked: true when that is under way, and everything
  * waits again (lookup.c). */
 bool part_must_look_up(struct part *part);
@@ -89,7 +111,7 @@ struct wanted {           /* a term that would have to be made first */
     enum gl_term_kind kind;
     gl_uuid asker;
 };
-struct tried *part_find_tried(struct part *part, const gl_uuid *id); /* earlier in this group, or NULL */
+struct tried *part_find_tried(const struct part *part, const gl_uuid *id); /* earlier in this group, or NULL */
 enum gl_code part_resolve_base(struct part *part, const struct waiting_op *op, struct judge_ask *ask,
                                struct gl_err *err) GL_MUST_USE;
 enum gl_code part_resolve_label(const struct part *part, const struct waiting_op *op, struct judge_ask *ask,

@@ -3,7 +3,7 @@
 
 #define WANTED_MAX_BYTES 4096 /* of the record of a term that has nothing but a name */
 
-struct tried *part_find_tried(struct part *part, const gl_uuid *id)
+struct tried *part_find_tried(const struct part *part, const gl_uuid *id)
 {
     size_t index = (size_t)(uintptr_t)map_get(&part->by_id, id);
     return index ? &part->tried[index - 1] : NULL;
@@ -12,7 +12,7 @@ struct tried *part_find_tried(struct part *part, const gl_uuid *id)
 static enum gl_code resolve_base_op(struct part *part, const struct waiting_op *op, const gl_uuid *id, uint64_t *seq,
                                     struct gl_err *err)
 {
-    const struct tried *here = part_find_tried(part, id);
+    const struct tried *own = part_find_tried(part, id), *here = own || !part->upon ? own : part_find_tried(part->upon, id);
     const struct known_op *known = session_known_op(part->session, id);
     if (here && !gl_uuid_equal(&here->op->account, &op->account) && !MUTATION(foreign_base))
         here = NULL;

@@ -146,6 +146,8 @@ static bool is_repetition(const struct part *part, struct tried *tried, const st
 {
     struct waiting_op *op = tried->op;
     const struct known_op *known = session_known_op(part->session, &op->id);
+    if (part->upon && part_find_tried(part->upon, &op->id)) /* nobody knows yet: not accepted, and so nothing for now */
+        return true;
     if (same && same->outcome.code == GL_OK) { /* a refusal leaves no trace */
         op_settle_repetition(op, &same->op->request_hash, &same->op->account, same->outcome.seq, &tried->outcome);
         tried->is_same = true;
@@ -245,54 +247,31 @@ static void try_block(struct part *part, struct block *block)
     }
 }
 
-/* Terms first: what was judged since `at` waits until they are there. */
-static void wait_for_terms(struct part *part, struct block *at, const struct block *block)
+static void undo_since(struct part *part, const struct block *at)
 {
-    for (size_t i = 0; i < block->wanted_count; i++)
-        project_want_term(part->session->project, &block->wanted[i].asker, block->wanted[i].kind, block->wanted[i].name);
     judge_back_to(&part->view, &at->mark);
     part_drop_rows(part, at->rows);
     put_back(part, at->from);
 }
 
-static void judge_waiting(struct part *part, size_t budget)
+/* Ahead goes only what is accepted and needs nothing else. The state alone knows the replies to what is deleted; and words are erased in the log, too. */
+static bool may_go_ahead(const struct part *part, const struct block *block)
 {
-    struct block block = {0}, first_waiting = {0};
-    bool must_wait = false;
-    size_t steps = 0;
-    while (part->session->waiting && part->tried_count < budget && steps < JUDGE_GROUP_STEPS) {
-        if (part->tried_count > 0 && is_redact(part->session->waiting))
-            break; /* it begins the next group */
-        part->view.steps = 0;
-        try_block(part, &block);
-        steps += part->view.steps;
-        if (!must_wait && block.wanted_count > 0) {
-            must_wait = true;
-            first_waiting = block;
-        }
+    for (size_t i = block->from; i < part->tried_count; i++) {
+        const struct tried *tried = &part->tried[i];
+        const enum gl_op_kind kind = tried->is_accepted ? part->rows[tried->row].kind : GL_OP_REDACT;
+        if (kind != GL_OP_ANNOTATION_CREATE && kind != GL_OP_ANNOTATION_UPDATE)
+            return false;
     }
-    if (must_wait)
-        wait_for_terms(part, &first_waiting, &block);
-    mem_free(&block.wanted);
+    return block->wanted_count == 0;
 }
 
-/* Nobody waits for them any more: their client sends them again, perhaps to another worker, which may refuse them. Accepting them here later would
- * contradict that; in an append they are judged on the state that everybody is judged on. */
-static void drop_abandoned(struct session *session)
+/* Terms first: what was judged since `at` waits until they are there. */
+static void wait_for_terms(struct part *part, struct block *at, const struct block *block)
 {
-    struct waiting_op **at = &session->waiting;
-    while (*at) {
-        struct waiting_op *op = *at;
-        if (submit_is_awaited(op->submit) || MUTATION(abandoned_judged)) {
-            at = &op->next;
-            continue;
-        }
-        struct op_outcome outcome = {.code = GL_E_SHUTTING_DOWN};
-        *at = op->next;
-        submit_settle(op, &outcome);
-        waiting_op_free(&op);
-    }
-    session->waiting_tail = at;
+    for (size_t i = 0; i < block->wanted_count; i++)
+        project_want_term(part->session->project, &block->wanted[i].asker, block->wanted[i].kind, block->wanted[i].name);
+    undo_since(part, at);
 }
 
 static void settle_all(struct part *part)
@@ -307,6 +286,53 @@ static void settle_all(struct part *part)
         }
         submit_settle(tried->op, &tried->outcome);
     }
+}
+
+void part_judge(struct part *part, size_t budget)
+{
+    struct block block = {0}, first_waiting = {0};
+    bool must_wait = false;
+    size_t steps = 0;
+    while (part->session->waiting && part->tried_count < budget && steps < JUDGE_GROUP_STEPS) {
+        if (part->tried_count > 0 && is_redact(part->session->waiting))
+            break; /* it begins the next group */
+        part->view.steps = 0;
+        try_block(part, &block);
+        steps += part->view.steps;
+        if (part->upon && !may_go_ahead(part, &block)) {
+            undo_since(part, &block);
+            part->ahead.is_over = true;
+            break;
+        }
+        if (!must_wait && block.wanted_count > 0) {
+            must_wait = true;
+            first_waiting = block;
+        }
+    }
+    if (must_wait)
+        wait_for_terms(part, &first_waiting, &block);
+    if (part->upon && MUTATION(ahead_answered_when_judged))
+        settle_all(part);
+    mem_free(&block.wanted);
+}
+
+/* Nobody waits for them any more: their client sends them again, perhaps to another worker, which may refuse them. Accepting them here later would
+ * contradict that; in an append they are judged on the state that everybody is judged on. */
+void session_drop_abandoned(struct session *session)
+{
+    struct waiting_op **at = &session->waiting;
+    while (*at) {
+        struct waiting_op *op = *at;
+        if (submit_is_awaited(op->submit) || MUTATION(abandoned_judged)) {
+            at = &op->next;
+            continue;
+        }
+        struct op_outcome outcome = {.code = GL_E_SHUTTING_DOWN};
+        *at = op->next;
+        submit_settle(op, &outcome);
+        waiting_op_free(&op);
+    }
+    session->waiting_tail = at;
 }
 
 static uint64_t live_after(const struct part *part, size_t touched)
@@ -350,30 +376,42 @@ static void fill_stream(struct part *part)
 
 bool session_goes_alone(const struct session *session)
 {
-    return session->waiting && (session->has_waited || is_redact(session->waiting));
+    return session->waiting && !session->ahead && (session->has_waited || is_redact(session->waiting));
 }
 
-struct part *part_from_session(struct session *session, size_t budget)
+struct part *part_new(struct session *session, const struct part *upon)
 {
-    drop_abandoned(session);
-    words_set_aside(session);
-    if (!session->waiting)
-        return NULL;
     struct part *part = mem_alloc(sizeof *part);
+    const uint64_t codebook = upon ? upon->view.codebook : session->codebook;
     part->session = session;
+    part->upon = upon;
     map_init(&part->by_id);
-    judge_view_init(&part->view, session->state);
+    if (upon)
+        judge_view_init_upon(&part->view, &upon->view);
+    else
+        judge_view_init(&part->view, session->state);
     part->view.text = session->text;
     part->view.revision = session->document.revision;
     part->view.session = session->id;
     part->view.terms = session->project->terms;
     part->view.others_may_edit = session->project->others_may_edit;
-    part->view.codebook = session->project->codebook > session->codebook || MUTATION(codebook_goes_back)
-                              ? session->project->codebook
-                              : session->codebook;
-    part->last_at_ms = MUTATION(time_forgotten) ? 0 : session->last_at_ms;
+    part->view.codebook =
+        session->project->codebook > codebook || MUTATION(codebook_goes_back) ? session->project->codebook : codebook;
+    part->last_at_ms = MUTATION(time_forgotten) ? 0 : upon ? upon->last_at_ms : session->last_at_ms;
     part->room = quota_room(session->project);
-    judge_waiting(part, budget);
+    return part;
+}
+
+struct part *part_from_session(struct session *session, size_t budget)
+{
+    struct part *part = ahead_take(session, budget);
+    session_drop_abandoned(session);
+    words_set_aside(session);
+    if (!part && !session->waiting)
+        return NULL;
+    if (!part)
+        part = part_new(session, NULL);
+    part_judge(part, budget);
     if (part_must_ask_ends(part) || part_must_ask_words(part) || part_must_look_up(part) || part_must_count(part))
         return NULL;
     if (part->row_count == 0) { /* refused and repeated ones depend on nothing that is still to come */
@@ -420,11 +458,10 @@ static void erase(struct part *part)
     json_decref(seqs);
 }
 
-void part_commit(struct part *part)
+void part_apply(struct part *part)
 {
     struct session *session = part->session;
     struct gl_state *state = session->state;
-    uint64_t first = state->seq + 1;
     for (size_t i = 0; i < part->stream.annotation_count; i++) {
         gl_annotation_put_away(part->annotations[i]);
         if (gl_state_put(state, part->annotations[i]) != GL_OK)
@@ -443,20 +480,36 @@ void part_commit(struct part *part)
     session->fences_lost = 0;
     session->is_in_flight = false;
     keep_recent(part);
-    deliver_live(session, first + (MUTATION(first_of_group_untold) && part->row_count > 2));
+    ahead_stands(session);
+}
+
+void part_deliver(struct part *part)
+{
+    struct session *session = part->session;
+    deliver_live(session, part->rows[0].seq + (MUTATION(first_of_group_untold) && part->row_count > 2));
     if (part->erased_count > 0)
         erase(part);
     settle_all(part);
     part_free(part);
 }
 
-void part_give_back(struct part *part)
+void part_undo(struct part *part)
 {
     quota_part_over(part, false);
     part_drop_rows(part, 0);
     put_back(part, MUTATION(give_back_forgets) ? part->tried_count : 0);
-    part->session->is_in_flight = false;
     part_free(part);
+}
+
+void part_give_back(struct part *part)
+{
+    struct session *session = part->session;
+    if (MUTATION(ahead_kept_after_a_lost_fence))
+        ahead_stands(session);
+    else
+        ahead_give_back(session); /* it waits behind these */
+    part_undo(part);
+    session->is_in_flight = false;
 }
 
 void part_found(struct part *part)
@@ -472,6 +525,7 @@ void part_found(struct part *part)
 
 void part_fail(struct part *part)
 {
+    ahead_give_back(part->session);
     for (size_t i = 0; i < part->tried_count; i++) {
         struct op_outcome *outcome = &part->tried[i].outcome;
         if (outcome->code != GL_OK)

@@ -22,7 +22,8 @@
 #define JUDGE_BLOCK_STEPS   1000000u /* and in an atomic request before its next delete is refused */
 
 struct judge_view {
-    const struct gl_state *state; /* what has committed */
+    const struct gl_state *state;  /* what has committed */
+    const struct judge_view *upon; /* lent: what is being committed, and is taken to be true already; NULL: nothing */
     const struct gl_text *text;
     gl_uuid revision, session;
     bool others_may_edit;
@@ -46,6 +47,9 @@ struct judge_mark {
     char mode[16];
 };
 void judge_view_init(struct judge_view *view, const struct gl_state *state);
+/* Upon what another view says will be; it must stay until it is in the state, or this view is not looked into any more. */
+void judge_view_init_upon(struct judge_view *view, const struct judge_view *upon);
+void judge_view_stands(struct judge_view *view); /* what it is upon is in the state now */
 void judge_view_fini(struct judge_view *view);
 struct judge_mark judge_mark(const struct judge_view *view);
 void judge_back_to(struct judge_view *view, const struct judge_mark *mark);         /* forgets what was accepted since */

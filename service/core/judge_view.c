@@ -16,6 +16,19 @@ void judge_view_init(struct judge_view *view, const struct gl_state *state)
     map_init(&view->overlay);
 }
 
+void judge_view_init_upon(struct judge_view *view, const struct judge_view *upon)
+{
+    *view = (struct judge_view){
+        .state = upon->state, .upon = upon, .seq = upon->seq, .chain = upon->chain, .sum = upon->sum, .mode_seq = upon->mode_seq};
+    memcpy(view->mode, upon->mode, sizeof view->mode);
+    map_init(&view->overlay);
+}
+
+void judge_view_stands(struct judge_view *view)
+{
+    view->upon = NULL;
+}
+
 void judge_view_fini(struct judge_view *view)
 {
     struct gl_annotation *annotation;
@@ -65,6 +78,8 @@ void judge_back_to(struct judge_view *view, const struct judge_mark *mark)
 struct gl_annotation *judge_find(const struct judge_view *view, const gl_uuid *id)
 {
     struct gl_annotation *changed = map_get(&view->overlay, id);
+    if (!changed && view->upon && !MUTATION(ahead_without_what_is_in_flight))
+        changed = map_get(&view->upon->overlay, id);
     return changed ? changed : gl_state_find(view->state, id);
 }
 

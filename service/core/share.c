@@ -29,16 +29,26 @@ void share_next_append(struct core *core)
     share->with_more = 0;
 }
 
-size_t share_of(const struct core *core, size_t left)
+static size_t share_among(const struct core *core, size_t with_more, size_t left)
 {
     const struct share *share = &core->share;
-    const size_t most = core->limits.append_max_ops, among = share->with_more_before > 0 ? share->with_more_before : 1;
+    const size_t most = core->limits.append_max_ops, among = with_more > 0 ? with_more : 1;
     const size_t least = most / LEAST_PART > 0 ? most / LEAST_PART : 1;
     size_t ops = most / BULK_PART / among;
     if (!share->has_others || loop_now_ms(core->loop) - share->others_ms >= ALONE_MS)
         return left;
     ops = ops > least ? ops : least;
     return ops < left ? ops : left;
+}
+
+size_t share_of(const struct core *core, size_t left)
+{
+    return share_among(core, core->share.with_more_before, left);
+}
+
+size_t share_ahead(const struct core *core, size_t left)
+{
+    return share_among(core, core->share.with_more, left);
 }
 
 void share_taken(struct core *core, const struct session *session)

@@ -45,24 +45,25 @@ static void project_lost(struct project *project)
         hold_project(project);
 }
 
-static void session_outcome(struct part *part)
+/* True: it is committed, and has still to be told. */
+static bool session_outcome(struct part *part)
 {
     struct session *session = part->session;
     struct core *core = session->core;
     switch (MUTATION(lost_fence_taken_for_won) ? APPEND_COMMITTED : part->stream.outcome) {
     case APPEND_COMMITTED:
         session->has_waited = false;
-        part_commit(part);
-        return;
-    case APPEND_FOUND: part_found(part); return;
+        part_apply(part);
+        return true;
+    case APPEND_FOUND: part_found(part); break;
     case APPEND_EXISTS: /* said of projects only */
-    case APPEND_FAILED: part_fail(part); return;
+    case APPEND_FAILED: part_fail(part); break;
     case APPEND_LOCKED:
         session->has_waited |= part->stream.has_waited;
         part_give_back(part);
         session->not_before_ms = loop_now_ms(core->loop) + LOCKED_BACK_OFF_MS;
         session_lost(session);
-        return;
+        break;
     case APPEND_FENCE_LOST:
         part_give_back(part);
         core->counts.fence_losses++;
@@ -73,8 +74,9 @@ static void session_outcome(struct part *part)
             session_lost(session);
         session_catch_up(session);
         project_reload(session->project);
-        return;
+        break;
     }
+    return false;
 }
 
 static void project_outcome(struct part *part)
@@ -124,19 +126,41 @@ static void tell(struct core *core, const struct append_stream *streams, size_t 
     mem_free(&moved);
 }
 
+static bool write_if_may(struct core *core);
+
+/* Of what is committed: the backend has the next group by now, if there is one. */
+static void deliver(struct group *group)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        struct part *part = group->parts[i];
+        if (!part)
+            continue;
+        if (!part->session->is_in_flight)
+            ahead_give_back(part->session); /* it could not go */
+        part_deliver(part);
+    }
+}
+
 void group_settle(struct group *group, enum gl_code code, struct append_stream *streams)
 {
     struct core *core = group->core;
     for (size_t i = 0; i < group->count; i++) { /* projects stand first: labels are told before the ops that name them */
         struct part *part = group->parts[i];
+        bool is_told = true;
         part->stream = streams[i];
         if (MUTATION(outcome_of_another) && group->count > 1)
             part->stream.outcome = streams[group->count - 1 - i].outcome;
         if (part->project)
             (code == GL_OK ? project_outcome : project_part_give_back)(part);
+        else if (code == GL_OK || MUTATION(failed_append_taken_for_done))
+            is_told = !session_outcome(part);
         else
-            (code == GL_OK || MUTATION(failed_append_taken_for_done) ? session_outcome : part_give_back)(part);
+            part_give_back(part);
+        group->parts[i] = is_told ? NULL : part;
     }
+    if (ahead_waits(group))
+        write_if_may(core);
+    deliver(group);
     if (code == GL_OK)
         tell(core, streams, group->count);
     group_free(group);
@@ -168,9 +192,9 @@ bool project_may(const struct project *project)
 
 static bool session_may(const struct session *session, uint64_t now_ms)
 {
-    return session->waiting && session->phase == SESSION_READY && !session->is_held && !session->is_in_flight &&
-           !session->is_catching_up && !session->is_looking_up && !session->must_prove && session->not_before_ms <= now_ms &&
-           project_may(session->project) && quota_may_judge(session);
+    return (session->waiting || session->ahead) && session->phase == SESSION_READY && !session->is_held &&
+           !session->is_in_flight && !session->is_catching_up && !session->is_looking_up && !session->must_prove &&
+           session->not_before_ms <= now_ms && project_may(session->project) && quota_may_judge(session);
 }
 
 static bool project_has_work(const struct project *project, uint64_t now_ms)
@@ -308,7 +332,8 @@ static uint64_t patience_left(const struct core *core, uint64_t now_ms)
     return left;
 }
 
-static void write_groups(struct gathering *of)
+/* False: there was nothing to send. */
+static bool write_groups(struct gathering *of)
 {
     struct core *core = of->core;
     unsigned idle, all = store_writers(core->store, &idle), sent = 0;
@@ -324,22 +349,29 @@ static void write_groups(struct gathering *of)
         writer_kick(core);
     else if (core->groups || anybody_waits(core))
         loop_timer_start(core->retry, PATIENCE_MS, 0); /* who could not go now, or must not be waited for */
-    if (sent == 0)
-        core_look_drained(core);
+    return sent > 0;
 }
 
-static void write_now(void *ctx)
+static bool write_if_may(struct core *core)
 {
-    struct core *core = ctx;
     struct gathering of = {.core = core, .now_ms = loop_now_ms(core->loop)};
     const uint64_t left_ms = patience_left(core, of.now_ms);
-    core->writer_is_scheduled = false;
     if (left_ms > 0)
         loop_timer_start(core->retry, left_ms, 0);
     else if (!store_is_up(core->store) || !compare_is_done(core))
         loop_timer_start(core->retry, RETRY_MS, 0);
     else
-        write_groups(&of);
+        return write_groups(&of);
+    return true;
+}
+
+static void write_now(void *ctx)
+{
+    struct core *core = ctx;
+    core->writer_is_scheduled = false;
+    if (!write_if_may(core))
+        core_look_drained(core);
+    ahead_judge(core);
 }
 
 void writer_kick(struct core *core)
@@ -377,6 +409,8 @@ void writer_each_op(const struct project *project, void (*fn)(void *ctx, struct 
         if (session->project != project)
             continue;
         words_take_back(session);
+        if (!MUTATION(ahead_kept_by_old_rights))
+            ahead_give_back(session);
         for (struct waiting_op *op = session->waiting; op; op = op->next)
             fn(ctx, op);
     }
@@ -402,6 +436,7 @@ static void expire(struct waiting_op *op, enum gl_code code)
 static void expire_waiting(struct session *session, uint64_t before_ms)
 {
     words_take_back(session);
+    ahead_give_back(session);
     struct waiting_op **at = &session->waiting;
     while (*at) {
         struct waiting_op *op = *at;

@@ -123,7 +123,7 @@ struct append_stream {
  * second statement), however long the database stays away; nothing else is appended to these streams meanwhile. Any other code: nothing was written. */
 typedef void (*store_append_fn)(void *ctx, enum gl_code code, struct append_stream *streams, size_t count);
 /* streams and all they point to must stay until the callback. At most one append may be in flight per stream; of other streams there may be as many as
- * there are connections, and each goes on by itself. */
+ * there are connections, and each goes on by itself. Asked for in the callback of another one, it is sent before that returns. */
 void store_append(struct store *store, struct append_stream *streams, size_t count, store_append_fn fn, void *ctx);
 
 /* ---- holding one stream, for who was overtaken several times in a row: while it is held nobody else appends to it, and everything else goes on */

@@ -262,4 +262,7 @@ void store_append(struct store *store, struct append_stream *streams, size_t cou
         }
     }
     append->units--;
+    if (store->is_delivering) { /* the database works on it while the caller goes on with what it has just been told */
+        store_dispatch_writers(store);
+    }
 }

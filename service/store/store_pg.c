@@ -262,11 +262,16 @@ static void dispatch_readers(struct store *store)
     append_all(&store->reads, &waiting);
 }
 
-void store_dispatch(struct store *store)
+void store_dispatch_writers(struct store *store)
 {
     for (unsigned i = 0; i < store->writer_count; i++) {
         dispatch_writer(store, &store->writers[i]);
     }
+}
+
+void store_dispatch(struct store *store)
+{
+    store_dispatch_writers(store);
     if (store->holder) {
         dispatch_writer(store, store->holder);
     }

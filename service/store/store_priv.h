@@ -200,6 +200,7 @@ void store_write(struct store *store, struct conn *writer, struct request *reque
 void store_read_again(struct store *store,
                       struct request *request); /* its connection was lost: first in the queue, or store_down */
 void store_dispatch(struct store *store);
+void store_dispatch_writers(struct store *store); /* also inside a callback */
 void store_dispatch_later(struct store *store);
 void store_take_clock(struct store *store, int64_t database_ms, uint64_t sent_at_ms);
 struct conn *store_free_writer(

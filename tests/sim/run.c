@@ -267,6 +267,7 @@ static void begin(const struct plan *plan)
 {
     struct core_limits limits = {
         .words_page = 40,
+        .ahead_ops = 1,
         .frame_bytes = draw(DICE_PLAN, 2) ? 262144 : 8192, /* of pages and ops; what people send fits */
         .ops_in_flight = 64,
         .requests_in_flight = 64,

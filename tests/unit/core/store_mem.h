@@ -34,8 +34,9 @@ size_t db_label_count(const struct db *db);
 struct gl_state *db_replay(const struct db *db);
 
 struct store *store_mem_new(struct db *db, struct loop *loop);
-enum store_fault { FAULT_NONE, FAULT_LOCKED, FAULT_WAITED, FAULT_DOWN, FAULT_LATE };
-/* What the next appends meet: a locked row, one that was waited for, an error with nothing written, or an answer that comes only after store_mem_answer. */
+enum store_fault { FAULT_NONE, FAULT_LOCKED, FAULT_WAITED, FAULT_DOWN, FAULT_LATE, FAULT_LATE_LOCKED, FAULT_LATE_DOWN };
+/* What the next appends meet: a locked row, one that was waited for, an error with nothing written, or an answer (of theirs, or that it was locked, or
+ * that nothing was written) that comes only after store_mem_answer. */
 void store_mem_fault(struct store *store, enum store_fault fault, unsigned times);
 void store_mem_answer(struct store *store); /* the late answers come now */
 /* The log's tail is read when it is asked for next, and that answer is a late one; delayed, it sees the log as it is when it is answered. */

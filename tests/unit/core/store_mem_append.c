@@ -118,17 +118,18 @@ static void perform(void *ctx)
     struct append_found *found[64] = {0};
     store->fault_times -= store->fault_times > 0;
     store->appends++;
-    pending->code = fault == FAULT_DOWN ? GL_E_STORE_DOWN : GL_OK;
-    for (size_t i = 0; i < pending->count && fault != FAULT_DOWN; i++) {
+    const bool is_late = fault == FAULT_LATE || fault == FAULT_LATE_LOCKED || fault == FAULT_LATE_DOWN;
+    const bool is_locked = fault == FAULT_LOCKED || fault == FAULT_WAITED || fault == FAULT_LATE_LOCKED;
+    pending->code = fault == FAULT_DOWN || fault == FAULT_LATE_DOWN ? GL_E_STORE_DOWN : GL_OK;
+    for (size_t i = 0; i < pending->count && pending->code == GL_OK; i++) {
         store_mem_let_rival_go_first(store, &pending->streams[i]);
         pending->streams[i].has_waited = fault == FAULT_WAITED;
-        pending->streams[i].outcome =
-            fault == FAULT_LOCKED || fault == FAULT_WAITED ? APPEND_LOCKED : append_one(store, &pending->streams[i]);
+        pending->streams[i].outcome = is_locked ? APPEND_LOCKED : append_one(store, &pending->streams[i]);
         found[i] = pending->streams[i].found;
     }
     if (pending->is_held)
         store_release(store);
-    if (fault == FAULT_LATE) {
+    if (is_late) {
         pending->next = store->late;
         store->late = pending;
         return;

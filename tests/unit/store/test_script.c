@@ -135,6 +135,46 @@ START_TEST(append__with_the_connection_lost_at_every_call__tells_the_truth)
 }
 END_TEST
 
+static unsigned sent_inside; /* appends that the server has had when the callback returned */
+
+static void on_appended_again(void *ctx, enum gl_code code, struct append_stream *streams, size_t count)
+{
+    struct append_stream *next = ctx;
+    if (!next) {
+        on_appended(NULL, code, streams, count);
+        return;
+    }
+    store_append(store, next, 1, on_appended_again, NULL);
+    ck_assert_uint_eq(answered.times, 0);
+    sent_inside = script.appends;
+}
+
+static void append_twice_and_wait(void)
+{
+    struct append_stream next = stream;
+    store_append(store, &stream, 1, on_appended_again, &next);
+    ck_assert(loop_poll_run(loop, &answered.is_done, WAIT_MS));
+    loop_poll_run(loop, NULL, 1);
+    ck_assert_uint_eq(answered.times, 1);
+}
+
+START_TEST(append__asked_for_by_who_is_told_of_another__is_sent_before_that_goes_on)
+{
+    start(NEVER_MS);
+    wait_up();
+    append_twice_and_wait();
+    ck_assert_uint_eq(sent_inside, 2);
+    const unsigned calls = script.calls;
+    for (unsigned at = 1; at <= calls; at++) { /* with the connection lost at every call */
+        teardown();
+        setup();
+        script.break_at = at;
+        start(NEVER_MS);
+        append_twice_and_wait();
+    }
+}
+END_TEST
+
 START_TEST(append__with_half_a_flush_and_late_answers__is_the_same)
 {
     script.partial_flush = 3;
@@ -479,6 +519,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, append__when_all_goes_well__is_one_statement);
     tcase_add_test(tcase, append__with_the_connection_lost_at_every_call__tells_the_truth);
+    tcase_add_test(tcase, append__asked_for_by_who_is_told_of_another__is_sent_before_that_goes_on);
     tcase_add_test(tcase, append__with_half_a_flush_and_late_answers__is_the_same);
     tcase_add_test(tcase, append__with_both_and_the_connection_lost__tells_the_truth);
     tcase_add_test(tcase, append__while_the_old_backend_lives__is_not_settled);
