@@ -5,6 +5,7 @@ struct refresh {          /* a question after somebody's role */
     struct refresh *next; /* of those that have no answer yet, the latest first */
     struct project *project;
     gl_uuid account;
+    uint64_t epoch;   /* the project's when it was asked */
     bool is_outdated; /* a later one has been answered */
 };
 
@@ -70,6 +71,13 @@ static void unlink_refresh(struct refresh *refresh, bool is_known)
         it->is_outdated |= gl_uuid_equal(&it->account, &refresh->account) && !MUTATION(late_role_counts);
 }
 
+/* The right may have changed since this was read. Whoever had gone when the epoch moved was not asked for again, and may be back by now with what holds. */
+static bool is_of_before(const struct refresh *refresh, const struct store_rows *rows)
+{
+    const uint64_t epoch = rows && store_rows_count(rows) > 0 ? store_u64(rows, 0, 3) : refresh->epoch;
+    return epoch < refresh->project->epoch && !MUTATION(late_role_counts);
+}
+
 static void on_role(void *ctx, enum gl_code code, const struct store_rows *rows)
 {
     struct refresh *refresh = ctx;
@@ -77,7 +85,7 @@ static void on_role(void *ctx, enum gl_code code, const struct store_rows *rows)
     enum gl_role role = GL_NOBODY;
     if (code == GL_OK && store_rows_count(rows) > 0 && !gl_role_parse(store_text(rows, 0, 1), &role))
         role = GL_NOBODY;
-    const bool is_known = code == GL_OK || code == GL_E_NOT_FOUND;
+    const bool is_known = (code == GL_OK || code == GL_E_NOT_FOUND) && !is_of_before(refresh, rows);
     unlink_refresh(refresh, is_known);
     if (refresh->is_outdated)
         ; /* what it says was true once */
@@ -94,7 +102,7 @@ static void on_role(void *ctx, enum gl_code code, const struct store_rows *rows)
 void project_refresh_account(struct project *project, const gl_uuid *account)
 {
     struct refresh *refresh = mem_alloc(sizeof *refresh);
-    *refresh = (struct refresh){project->refreshes, project, *account, false};
+    *refresh = (struct refresh){project->refreshes, project, *account, project->epoch, false};
     project->refreshes = refresh;
     project->refreshing++;
     project->uses++;

@@ -207,6 +207,9 @@ void store_mem_answer(struct store *store)
     if (store->late_tail)
         loop_defer(store->loop, store_mem_tail_now, store->late_tail);
     store->late_tail = NULL;
+    if (store->late_role)
+        loop_defer(store->loop, store_mem_rows_now, store->late_role);
+    store->late_role = NULL;
 }
 
 void store_mem_hold_tail(struct store *store)

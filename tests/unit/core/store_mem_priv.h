@@ -82,7 +82,9 @@ struct store {
     int64_t clock_ms;
     struct pending *late;
     bool holds_tail;
-    struct question *late_tail;
+    struct question *late_tail, *late_role;
+    bool holds_role;
+    gl_uuid role_of;
 };
 
 /* ---- store_mem_db.c */
@@ -108,6 +110,8 @@ struct question {
     gl_uuid account, id;
     bool is_unreadable;
     uint64_t after, head; /* head: where the log ended when it was read; 0: when it is answered */
+    enum gl_role role;    /* and the epoch, as they were when it was read; 0: as they are when it is answered */
+    uint64_t epoch;
     size_t max;
     void *fn, *ctx;
     gl_uuid *ids, *sessions; /* sessions: of annotation_ends */
@@ -116,5 +120,6 @@ struct question {
 struct question *store_mem_ask(struct store *store, const gl_uuid *account, const gl_uuid *id, void *fn, void *ctx);
 enum gl_code store_mem_may_read(const struct question *q);
 void store_mem_tail_now(void *question);
+void store_mem_rows_now(void *question);
 
 #endif

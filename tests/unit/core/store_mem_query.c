@@ -42,12 +42,16 @@ static void find_ends(const struct question *q, struct store_rows *rows)
             }
 }
 
-static void rows_now(void *ctx)
+void store_mem_rows_now(void *ctx)
 {
     struct question *q = ctx;
     struct db *db = q->store->db;
     struct store_rows rows = {
         .project = db->project.id, .role = db_role_of(db, &q->account), .head = db_log_of(db, &q->id)->head, .epoch = db->epoch};
+    if (q->epoch > 0) {
+        rows.role = q->role;
+        rows.epoch = q->epoch;
+    }
     if (q->max == STORE_Q_accounts_disabled) {
         for (size_t i = 0; i < q->count; i++)
             rows.count |= gl_uuid_equal(&q->ids[i], &db->disabled);
@@ -91,7 +95,21 @@ void store_query(struct store *store, enum store_query_id query, const gl_uuid *
                           query == STORE_Q_project_stored,
                       "these tests ask for roles, ops, new documents and quotas only");
     }
-    loop_defer(store->loop, rows_now, question);
+    if (query == STORE_Q_role_of_project && store->holds_role && gl_uuid_equal(account, &store->role_of)) {
+        ck_assert_ptr_null(store->late_role);
+        store->holds_role = false;
+        question->role = db_role_of(store->db, account);
+        question->epoch = store->db->epoch;
+        store->late_role = question;
+    } else {
+        loop_defer(store->loop, store_mem_rows_now, question);
+    }
+}
+
+void store_mem_hold_role(struct store *store, const gl_uuid *account)
+{
+    store->holds_role = true;
+    store->role_of = *account;
 }
 
 size_t store_rows_count(const struct store_rows *rows)

@@ -181,6 +181,27 @@ START_TEST(roles__that_cannot_be_read__are_asked_for_again_without_haste_and_not
 }
 END_TEST
 
+/* The first question about ben is answered last, and nobody asked again: he had gone when the next change was noticed. */
+START_TEST(role__read_before_a_change__does_not_count_for_who_came_back_after_it)
+{
+    store_mem_hold_role(bench.stores[0], &ben->account);
+    db_set_role(bench.db, &ben->account, GL_CURATOR);
+    loop_sim_run(bench.loop, 600);
+    client_free(&ben);
+    db_set_role(bench.db, &ana->account, GL_OWNER);
+    ben = client_new(&bench, 0, "ben", GL_ANNOTATOR);
+    loop_sim_run(bench.loop, 1500);
+    client_join(ben, NULL);
+    turn();
+    uint64_t bens =
+        send_op(ben, json_pack("{s:s, s:{s:s, s:s}}", "id", op_id("one"), "change", "kind", "session.mode", "mode", "closed"));
+    store_mem_answer(bench.stores[0]);
+    loop_sim_run(bench.loop, 2500);
+    expect_error(ben, bens, 0, "forbidden");
+    ck_assert_uint_eq(db_head(bench.db), 0);
+}
+END_TEST
+
 START_TEST(refusal__when_the_log_cannot_be_asked__waits)
 {
     struct core_limits limits = bench_limits();
@@ -307,6 +328,7 @@ int main(void)
     tcase_add_test(one, join__that_waited_while_the_right_went__is_refused_for_that);
     tcase_add_test(one, join__whose_right_went_while_the_log_was_read__is_refused_for_that);
     tcase_add_test(one, roles__that_cannot_be_read__are_asked_for_again_without_haste_and_nothing_is_judged_meanwhile);
+    tcase_add_test(one, role__read_before_a_change__does_not_count_for_who_came_back_after_it);
     tcase_add_test(one, refusal__when_the_log_cannot_be_asked__waits);
     tcase_add_test(one, join__when_the_log_cannot_be_read__is_answered_in_time);
     tcase_add_test(one, upload__whose_author_lost_the_right__is_not_stored);
