@@ -42,7 +42,7 @@
     X(codebook_goes_back, "an op names the codebook that the worker happens to know")                                            \
     X(role_not_checked, "a viewer's change is accepted")                                                                         \
     X(roles_not_refreshed, "roles stay what they were when the epoch moves")                                                     \
-    X(late_role_counts, "an answer about a role counts although it is older than what is known")                           \
+    X(late_role_counts, "an answer about a role counts although it is older than what is known")                                 \
     X(revoked_keeps_reading, "who lost every right stays subscribed")                                                            \
     X(recent_off_by_one, "the ring of recent ops gives the one before")                                                          \
     X(catch_up_skips_one, "who is behind the ring is read from one too late")                                                    \

@@ -123,14 +123,6 @@ void ahead_stands(const struct session *session)
     judge_view_stands(&part->view);
 }
 
-bool ahead_waits(const struct group *group)
-{
-    for (size_t i = 0; i < group->count; i++)
-        if (group->parts[i] && group->parts[i]->session && ops_of(group->parts[i]->session) > 0)
-            return true;
-    return false;
-}
-
 static bool is_awaited(const struct part *part)
 {
     for (size_t i = 0; i < part->tried_count; i++)

@@ -90,7 +90,6 @@ void session_drop_abandoned(struct session *session);
 void ahead_judge(struct core *core);                             /* what waits behind all that is in flight */
 void ahead_give_back(struct session *session);                   /* it waits again, before everything else */
 void ahead_stands(const struct session *session);                /* what was in flight is in the state */
-bool ahead_waits(const struct group *group);                     /* some of these sessions have one that may go now */
 struct part *ahead_take(struct session *session, size_t budget); /* NULL: there is none, or it had to be given back */
 /* Memory knows the newest op ids only. Before an op is refused that it does not know, the log is asked: true when that is under way, and everything
  * waits again (lookup.c). */

@@ -158,8 +158,7 @@ void group_settle(struct group *group, enum gl_code code, struct append_stream *
             part_give_back(part);
         group->parts[i] = is_told ? NULL : part;
     }
-    if (ahead_waits(group))
-        write_if_may(core);
+    write_if_may(core); /* the backend works on what waits, in whatever session, while this is told */
     deliver(group);
     if (code == GL_OK)
         tell(core, streams, group->count);
