@@ -15,7 +15,7 @@ struct import {
     gl_uuid project;
     char *title, *filename;
     const char *data;
-    size_t bytes, sent;
+    size_t bytes, sent, reached; /* reached: the most that was ever sent */
     gl_hash sha256;
     gl_uuid upload;
     bool was_committed; /* asked for once: if it exists now, then through us */
@@ -128,7 +128,10 @@ static void on_chunk(struct gloss *g, json_t *result, const struct gloss_error *
         return;
     }
     import->sent = (size_t)offset;
-    import->job.failures = 0;
+    if (import->sent > import->reached) { /* what begins again and ends again at the same point does not get further */
+        import->reached = import->sent;
+        import->job.failures = 0;
+    }
     if (import->progress) {
         import->progress(import->sent, import->bytes, import->arg);
     }

@@ -59,6 +59,8 @@ struct core {
     bool is_merging;
     struct loop_timer *retry; /* of the writer, after a locked row or a store that is down */
     bool writer_is_scheduled;
+    unsigned failures; /* of appends, one after the other, with nothing that went through between them */
+    uint64_t write_not_before_ms;
     uint64_t compared, comparing;      /* compare.c: store_generation() when memory was compared last, or is being */
     struct project *lost_projects;     /* of a log that is not there any more: gone when nobody uses them */
     bool poll_is_in_flight, must_poll; /* must_poll: something moved after the poll in flight was asked */

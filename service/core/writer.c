@@ -10,7 +10,9 @@
 
 #include "service/core/group_priv.h"
 
-#define RETRY_MS           50
+#define RETRY_MS           50u
+#define FAILURES_FREE      3   /* in a row, after which it is tried less often */
+#define RETRY_LAST_MS      800 /* of a database that answers, but cannot write: its disk may be full, and each try fills its log */
 #define LOCKED_BACK_OFF_MS 20
 #define PATIENCE_MS        20   /* with an append in flight; then the next ones go beside it */
 #define LEAST_MS           1000 /* that an append may take, however long its ops have waited before */
@@ -141,6 +143,17 @@ static void deliver(struct group *group)
     }
 }
 
+/* What was lost with a connection is tried as soon as there is one; what the database itself refuses, less and less often while nothing goes through. */
+static void note_outcome(struct core *core, enum gl_code code)
+{
+    core->failures = code == GL_OK || !store_is_up(core->store) ? 0 : core->failures + 1;
+    const unsigned more = core->failures < FAILURES_FREE ? 0 : core->failures - FAILURES_FREE + 1;
+    const uint64_t delay_ms = RETRY_MS << more < RETRY_LAST_MS && more < 8 ? RETRY_MS << more : RETRY_LAST_MS;
+    core->write_not_before_ms = more > 0 ? loop_now_ms(core->loop) + delay_ms : 0;
+    if (code != GL_OK)
+        loop_timer_start(core->retry, delay_ms, 0);
+}
+
 void group_settle(struct group *group, enum gl_code code, struct append_stream *streams)
 {
     struct core *core = group->core;
@@ -158,14 +171,14 @@ void group_settle(struct group *group, enum gl_code code, struct append_stream *
             part_give_back(part);
         group->parts[i] = is_told ? NULL : part;
     }
-    write_if_may(core); /* the backend works on what waits, in whatever session, while this is told */
+    note_outcome(core, code);
+    if (code == GL_OK)
+        write_if_may(core); /* the backend works on what waits, in whatever session, while this is told */
     deliver(group);
     if (code == GL_OK)
         tell(core, streams, group->count);
     group_free(group);
-    if (code != GL_OK)
-        loop_timer_start(core->retry, RETRY_MS, 0);
-    else
+    if (code == GL_OK)
         writer_kick(core);
     core_look_drained(core);
 }
@@ -354,7 +367,9 @@ static bool write_groups(struct gathering *of)
 static bool write_if_may(struct core *core)
 {
     struct gathering of = {.core = core, .now_ms = loop_now_ms(core->loop)};
-    const uint64_t left_ms = patience_left(core, of.now_ms);
+    const uint64_t patience_ms = patience_left(core, of.now_ms);
+    const uint64_t pause_ms = core->write_not_before_ms > of.now_ms ? core->write_not_before_ms - of.now_ms : 0;
+    const uint64_t left_ms = patience_ms > pause_ms ? patience_ms : pause_ms;
     if (left_ms > 0)
         loop_timer_start(core->retry, left_ms, 0);
     else if (!store_is_up(core->store) || !compare_is_done(core))

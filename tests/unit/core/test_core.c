@@ -219,6 +219,30 @@ START_TEST(store__away_for_too_long__is_said_in_time_and_the_op_can_be_sent_agai
 }
 END_TEST
 
+/* Its disk is full, say. */
+START_TEST(database__that_refuses_to_write__is_asked_less_and_less_often__and_at_once_when_it_does_not)
+{
+    store_mem_fault(bench.stores[0], FAULT_DOWN, 3);
+    uint64_t request = submit(ana, op_create("one", "harbour", NULL));
+    loop_sim_run(bench.loop, 250);
+    ck_assert_uint_eq(seq_of(ana, request, 0), 1);
+    store_mem_fault(bench.stores[0], FAULT_DOWN, 1000);
+    const unsigned before = store_mem_appends(bench.stores[0]);
+    request = submit(ana, op_create("two", "quay", NULL));
+    for (int i = 0; i < 40; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "more %d", i);
+        send_op(ben, op_create(name, "quay", NULL));
+        loop_sim_run(bench.loop, 100);
+    }
+    ck_assert_uint_lt(store_mem_appends(bench.stores[0]) - before, 12);
+    store_mem_fault(bench.stores[0], FAULT_NONE, 0);
+    loop_sim_run(bench.loop, 1000);
+    ck_assert_uint_eq(seq_of(ana, request, 0), 2);
+    ck_assert_uint_eq(db_head(bench.db), 42);
+}
+END_TEST
+
 START_TEST(outcome__unknown_for_too_long__is_said_and_settled_by_sending_again)
 {
     store_mem_fault(bench.stores[0], FAULT_LATE, 1);
@@ -350,6 +374,7 @@ int main(void)
     tcase_add_test(one, op__that_builds_on_a_refused_one__is_refused_too);
     tcase_add_test(one, atomic__with_one_refusal__applies_nothing);
     tcase_add_test(one, row__locked_by_a_stranger__delays_but_loses_nothing);
+    tcase_add_test(one, database__that_refuses_to_write__is_asked_less_and_less_often__and_at_once_when_it_does_not);
     tcase_add_test(one, store__away_for_too_long__is_said_in_time_and_the_op_can_be_sent_again);
     tcase_add_test(one, outcome__unknown_for_too_long__is_said_and_settled_by_sending_again);
     tcase_add_test(one, outcome__of_a_project_s_ops__unknown_for_too_long__is_said_and_settled_by_sending_again);
