@@ -111,6 +111,12 @@ struct wanted {           /* a term that would have to be made first */
     gl_uuid asker;
 };
 struct tried *part_find_tried(const struct part *part, const gl_uuid *id); /* earlier in this group, or NULL */
+struct base {                                                              /* what an op says that it was made upon */
+    enum { BASE_NONE, BASE_SEQ, BASE_OP } kind;
+    uint64_t seq;
+    gl_uuid op;
+};
+enum gl_code base_read(const json_t *base, uint64_t head, struct base *read, struct gl_err *err) GL_MUST_USE;
 enum gl_code part_resolve_base(struct part *part, const struct waiting_op *op, struct judge_ask *ask,
                                struct gl_err *err) GL_MUST_USE;
 enum gl_code part_resolve_label(const struct part *part, const struct waiting_op *op, struct judge_ask *ask,

@@ -11,25 +11,18 @@
 static enum gl_code resolve_base(const struct project *project, const struct project_op *op, struct project_ask *ask,
                                  struct gl_err *err)
 {
-    gl_uuid id;
-    if (!op->base || json_is_null(op->base))
-        return GL_OK;
-    ask->has_base = true;
-    if (json_is_integer(op->base) && json_integer_value(op->base) >= 0) {
-        ask->base = (uint64_t)json_integer_value(op->base);
-        if (ask->base <= project->head)
-            return GL_OK;
-        return gl_fail_at(err, GL_E_RESYNC, "base", "base is %llu, but the project's log ends at %llu: read it anew",
-                          (unsigned long long)ask->base, (unsigned long long)project->head);
-    }
-    if (!json_is_string(op->base) || !gl_uuid_parse(gl_slice_of(json_string_value(op->base), json_string_length(op->base)), &id))
-        return gl_fail_at(err, GL_E_INVALID_PARAMS, "base", "base must be a seq or the id of your own earlier op");
-    const struct known_op *known = map_get(&project->known.by_id, &id);
+    struct base base;
+    enum gl_code code = base_read(op->base, project->head, &base, err);
+    ask->has_base = base.kind != BASE_NONE;
+    ask->base = base.seq;
+    if (code != GL_OK || base.kind != BASE_OP)
+        return code;
+    const struct known_op *known = map_get(&project->known.by_id, &base.op);
     if (known && gl_uuid_equal(&known->account, &op->account)) {
         ask->base = known->seq;
         return GL_OK;
     }
-    if (op->peer && peer_has_refused(op->peer, &id))
+    if (op->peer && peer_has_refused(op->peer, &base.op))
         return gl_fail_at(err, GL_E_DEPENDS_ON_REFUSED, "base", "%s", gl_code_sentence(GL_E_DEPENDS_ON_REFUSED));
     return gl_fail_at(err, GL_E_INVALID_PARAMS, "base", "base names no op of yours that is known here; name a seq instead");
 }

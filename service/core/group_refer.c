@@ -29,22 +29,32 @@ static enum gl_code resolve_base_op(struct part *part, const struct waiting_op *
     return gl_fail_at(err, GL_E_INVALID_PARAMS, "base", "base names no op of yours that is known here; name a seq instead");
 }
 
-enum gl_code part_resolve_base(struct part *part, const struct waiting_op *op, struct judge_ask *ask, struct gl_err *err)
+enum gl_code base_read(const json_t *base, uint64_t head, struct base *read, struct gl_err *err)
 {
-    gl_uuid id;
-    if (!op->base || json_is_null(op->base))
+    *read = (struct base){0};
+    if (!base || json_is_null(base))
         return GL_OK;
-    ask->has_base = true;
-    if (json_is_integer(op->base) && json_integer_value(op->base) >= 0) {
-        ask->base = (uint64_t)json_integer_value(op->base);
-        if (ask->base <= part->view.seq + MUTATION(base_beyond_head))
+    if (json_is_integer(base) && json_integer_value(base) >= 0) {
+        read->kind = BASE_SEQ;
+        read->seq = (uint64_t)json_integer_value(base);
+        if (read->seq <= head + MUTATION(base_beyond_head))
             return GL_OK;
         return gl_fail_at(err, GL_E_RESYNC, "base", "base is %llu, but the log ends at %llu: read the state anew",
-                          (unsigned long long)ask->base, (unsigned long long)part->view.seq);
+                          (unsigned long long)read->seq, (unsigned long long)head);
     }
-    if (json_is_string(op->base) && gl_uuid_parse(gl_slice_of(json_string_value(op->base), json_string_length(op->base)), &id))
-        return resolve_base_op(part, op, &id, &ask->base, err);
+    read->kind = BASE_OP;
+    if (json_is_string(base) && gl_uuid_parse(gl_slice_of(json_string_value(base), json_string_length(base)), &read->op))
+        return GL_OK;
     return gl_fail_at(err, GL_E_INVALID_PARAMS, "base", "base must be a seq or the id of your own earlier op");
+}
+
+enum gl_code part_resolve_base(struct part *part, const struct waiting_op *op, struct judge_ask *ask, struct gl_err *err)
+{
+    struct base base;
+    enum gl_code code = base_read(op->base, part->view.seq, &base, err);
+    ask->has_base = base.kind != BASE_NONE;
+    ask->base = base.seq;
+    return code == GL_OK && base.kind == BASE_OP ? resolve_base_op(part, op, &base.op, &ask->base, err) : code;
 }
 
 /* What the label of a change names, by a term of the codebook that is there. Whether it may stand there the judge says. What reads as an id is one: a
