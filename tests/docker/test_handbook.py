@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The commands of docker/README.md: each is of a kind that is known here, and what it names is there. With an engine try-nodes runs its drills."""
+"""The commands of docker/README.md: each is of a kind that is known here, and what it names is there. With an engine they are run: try-handbook, try-nodes."""
 import glob
 import os
 import re
@@ -9,7 +9,7 @@ import unittest
 
 SOURCE, GLOSSD = os.environ["GLOSS_SOURCE_DIR"], os.environ["GLOSSD"]
 LIMIT_S = 3000
-# What begins a command, and who runs it: try-nodes nodes, tests/packages package. Cluster and systemd are for machines that no test has, and are looked at instead.
+# What begins a command, and who runs it: try-handbook compose and server, try-nodes nodes, tests/packages package. Cluster and systemd are for machines that no test has.
 KINDS = (("docker compose -f docker/compose.yaml -f docker/compose.nodes.yaml ", "nodes"), ("c ", "nodes"), ("echo GLOSS_", "nodes"), ("docker compose ", "compose"), ("kubectl ", "cluster"), ("cmake ", "package"), ("cpack ", "package"), ("install ", "systemd"),
          ("systemctl ", "systemd"), ("glossd ", "server"), ("gloss ", "client"))
 
