@@ -3,7 +3,7 @@
     missing = costs.write(runs, "costs.json")     # None, or what is not in the runs
     costs.read()["worker_op_us"]
 
-A worker's turn and an op: two unknowns, and two phases of `run --workers` that gather a different number of ops into an append. A delivery: A1, where each is a TLS record of its own, and A2, where they are packed. What is needed for other workers: the difference to one worker.
+A worker's turn and an op: two unknowns, and two phases of `run --workers` that gather a different number of ops into an append. A delivery: A1, where each is a TLS record of its own, and A2, where they are packed; its bytes: B2, whose sessions have ten people, so that nothing is compressed. What is needed for other workers: the difference to one worker.
 """
 import json
 import os
@@ -100,7 +100,7 @@ def worked_out(every):
         more = spread[what] - others[what] - costs[f"{who}_turn_us"] * (1 / spread["ops_append"] - 1 / others["ops_append"])
         costs[f"{who}_follow_us"] = max(0.0, more / (expected_nodes(4, SESSION) - 1))
     costs |= {"worker_arrival_us": gloss("D.handshake_us"), "database_arrival_us": gloss("D.database_us"), "worker_record_us": gloss("E.server_us_join") / gloss("E.annotations"),
-              "commit_ms": figures.commit_ms(), "bytes_connection": gloss("D.bytes_connection"), "bytes_delivery": gloss("A1.bytes_delivery"),
+              "commit_ms": figures.commit_ms(), "bytes_connection": gloss("D.bytes_connection"), "bytes_delivery": gloss("B2.bytes_delivery"),
               "bytes_annotation": figures.largest("large", "text with ", "bytes_each"), "bytes_op": figures.at("long", "long", "bytes_op")}
     return costs
 

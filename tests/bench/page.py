@@ -1,4 +1,6 @@
 """page.py - RESULTS.md: what runs.py has kept, in words. Each row and each column is told once, in table.py and by each mode."""
+import statistics
+
 import curve
 import gauge
 import large
@@ -31,10 +33,13 @@ def remarks(every):
 
 
 def floors(figures):
-    found = [one["floor"]["commit"] for one in figures if one.get("floor", {}).get("commit")]
-    if not found:
-        return []
-    return [f"- floor of a commit (pgbench, one row each): p50 {min(floor['p50'] for floor in found):.2f} ms, p99 {min(floor['p99'] for floor in found):.2f} ms"]
+    lines = []
+    for name, how in (("commit", "one after the other"), ("lone_commit", "20 a second, as in F")):
+        found = [one["floor"][name] for one in figures if (one.get("floor") or {}).get(name)]
+        if found:
+            p50, p99 = (statistics.median(floor[at] for floor in found) for at in ("p50", "p99"))
+            lines.append(f"- floor of a commit (pgbench, one row each, {how}): p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+    return lines
 
 
 def beside_peers(every):

@@ -72,7 +72,7 @@ COLUMNS = {  # workload: heading and figure
     "C2": (("ops/s", "ops_s"),) + PER_OP + (("bytes an op, 11 clients", "bytes_op"),) + BUSY + LATENCY + ANSWER,
     "D": (("bytes a connection", "bytes_connection"), ("with 5 000", "5000.bytes_connection"), ("with 10 000", "10000.bytes_connection"), ("of the database", "10000.database_bytes_connection"),
           ("arrivals/s", "arrivals_s"), ("handshake µs", "handshake_us"), ("database", "database_us")),
-    "E": (("annotations", "annotations"), ("first ms, p50", "first.p50"), ("last ms, p50", "all.p50"), ("p99", "all.p99"), ("p99.9", "all.p999"), ("max", "all.max"), ("server µs a join", "server_us_join"),
+    "E": (("annotations", "annotations"), ("first ms, p50", "first.p50"), ("last ms, p50", "all.p50"), ("p99", "all.p99"), ("p99.9", "all.p999"), ("max", "all.max"), ("server µs a join", "server_us_join"), ("database", "database_us_join"),
           ("bytes each", "bytes_annotation"), ("100 000: first", "many.first.p50"), ("last", "many.all.p50"), ("p99", "many.all.p99"), ("max", "many.all.max")),
     "F": ANSWER + (("another client p50", "delivery.p50"), ("p99", "delivery.p99"), ("p99.9", "delivery.p999"), ("max", "delivery.max")) + PER_OP,
 }

@@ -307,8 +307,8 @@ class Workloads:
         return {"answer": self.latency(one["answer_ms"]), "delivery": self.latency(other["delivery_ms"]), **self.costs(spent, "op", one["answered"])}
 
 
-def commit_floor(cluster, seconds):
-    """One row, one commit, one after the other, in this cluster: milliseconds (p50 and p99), by pgbench; None without it."""
+def commit_floor(cluster, seconds, rate=None):
+    """One row, one commit, in this cluster: milliseconds (p50 and p99), by pgbench; None without it. One after the other, or so many a second, as F has them: the machine has gone idle between."""
     import glob
     import os
     import shutil
@@ -322,7 +322,7 @@ def commit_floor(cluster, seconds):
             file.write("insert into one_commit (body) values (repeat('x', 300));\n")
         cluster.sql("create table if not exists one_commit (n bigint generated always as identity primary key, body text)")
         done = subprocess.run([program, "-n", "-h", cluster.socket, "-U", "postgres", "-M", "prepared", "-c", "1", "-T", str(max(1, int(seconds))), "-f", folder + "/one.sql",
-                               "-l", "postgres"], cwd=folder, capture_output=True, text=True, timeout=60 + seconds)
+                               "-l", *(["-R", str(rate)] if rate else []), "postgres"], cwd=folder, capture_output=True, text=True, timeout=60 + seconds)
         times = []
         for name in os.listdir(folder):
             if name.startswith("pgbench_log"):
