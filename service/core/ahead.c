@@ -23,6 +23,15 @@ void ahead_give_back(struct session *session)
     part_undo(part);
 }
 
+const gl_uuid *ahead_any_account(const struct session *session)
+{
+    const struct part *part = session->ahead;
+    for (size_t i = 0; part && i < part->tried_count; i++)
+        if (part->tried[i].op->role >= GL_VIEWER)
+            return &part->tried[i].op->account;
+    return NULL;
+}
+
 /* ---- judging it */
 
 static struct part *begin(struct session *session, const struct part *in_flight)
@@ -79,7 +88,7 @@ static void judge_behind(const struct part *in_flight, size_t left)
         return;
     session_drop_abandoned(session);
     words_set_aside(session);
-    if (!session->waiting || !may_judge(in_flight))
+    if (!session->waiting || session_goes_alone(session) || !may_judge(in_flight))
         return;
     if (!session->ahead)
         session->ahead = begin(session, in_flight);

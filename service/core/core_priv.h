@@ -296,6 +296,7 @@ struct subscription *subscription_new(struct peer *peer, struct session *session
 /* Answers that came after an op which it has not been sent go out now (submit_flush); after subscription_end the caller sees to that. */
 void subscription_free(struct subscription *subscription);
 void subscription_end(struct subscription *subscription);
+const gl_uuid *ahead_any_account(const struct session *session);   /* of those who asked for what is judged ahead; NULL: nobody */
 const gl_uuid *session_any_account(const struct session *session); /* somebody who may read it, or NULL */
 
 void session_remember_op(struct session *session, const gl_uuid *op, const struct known_op *known);
@@ -422,6 +423,7 @@ struct project {
     uint64_t in_flight_since_ms, roles_asked_ms;
     struct refresh *refreshes;            /* project_roles.c */
     size_t refreshing;                    /* roles being read anew; until then nothing of the project is judged */
+    bool member_was_set;                  /* in the append that is being settled: then all roles are asked for */
     bool must_refresh;                    /* some could not be read: likewise */
     struct frame *recent[PROJECT_RECENT]; /* project.ops, one a group: at [n % PROJECT_RECENT] */
     uint64_t recent_first[PROJECT_RECENT], recent_last[PROJECT_RECENT];

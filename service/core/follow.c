@@ -320,6 +320,9 @@ const gl_uuid *session_any_account(const struct session *session)
     for (const struct waiting_op *op = session->waiting; op; op = op->next)
         if (op->role >= GL_VIEWER)
             return &op->account;
+    const gl_uuid *ahead = ahead_any_account(session);
+    if (ahead)
+        return ahead;
     if (session->catch_waiters)
         return &session->catch_waiters->account;
     return session->subscriptions ? &session->subscriptions->peer->account : NULL;

@@ -309,8 +309,7 @@ void project_part_commit(struct part *part)
         project_op_done(project, op, &outcome);
     }
     part_free(part);
-    if (kind == GL_OP_MEMBER_SET)
-        project_refresh_roles(project);
+    project->member_was_set |= kind == GL_OP_MEMBER_SET;
 }
 
 void project_part_give_back(struct part *part)

@@ -376,7 +376,8 @@ static void fill_stream(struct part *part)
 
 bool session_goes_alone(const struct session *session)
 {
-    return session->waiting && !session->ahead && (session->has_waited || is_redact(session->waiting));
+    const bool has_ahead = session->ahead && session->ahead->tried_count > 0;
+    return session->waiting && !has_ahead && (session->has_waited || is_redact(session->waiting));
 }
 
 struct part *part_new(struct session *session, const struct part *upon)

@@ -71,11 +71,27 @@ static void unlink_refresh(struct refresh *refresh, bool is_known)
         it->is_outdated |= gl_uuid_equal(&it->account, &refresh->account) && !MUTATION(late_role_counts);
 }
 
-/* The right may have changed since this was read. Whoever had gone when the epoch moved was not asked for again, and may be back by now with what holds. */
-static bool is_of_before(const struct refresh *refresh, const struct store_rows *rows)
+/* Of which change the answer is. */
+static uint64_t epoch_of(const struct refresh *refresh, const struct store_rows *rows)
 {
-    const uint64_t epoch = rows && store_rows_count(rows) > 0 ? store_u64(rows, 0, 3) : refresh->epoch;
-    return epoch < refresh->project->epoch && !MUTATION(late_role_counts);
+    return rows && store_rows_count(rows) > 0 ? store_u64(rows, 0, 3) : refresh->epoch;
+}
+
+static bool is_asked_since(const struct refresh *refresh)
+{
+    for (const struct refresh *it = refresh->project->refreshes; it != refresh; it = it->next)
+        if (gl_uuid_equal(&it->account, &refresh->account))
+            return true;
+    return false;
+}
+
+/* Nothing is judged with an old right while this is not known. */
+static void ask_again(struct refresh *refresh, bool is_answered, uint64_t epoch)
+{
+    if (is_answered && epoch >= refresh->epoch)
+        project_refresh_account(refresh->project, &refresh->account);
+    else
+        refresh->project->must_refresh = true; /* the sweep does */
 }
 
 static void on_role(void *ctx, enum gl_code code, const struct store_rows *rows)
@@ -85,14 +101,16 @@ static void on_role(void *ctx, enum gl_code code, const struct store_rows *rows)
     enum gl_role role = GL_NOBODY;
     if (code == GL_OK && store_rows_count(rows) > 0 && !gl_role_parse(store_text(rows, 0, 1), &role))
         role = GL_NOBODY;
-    const bool is_known = (code == GL_OK || code == GL_E_NOT_FOUND) && !is_of_before(refresh, rows);
-    unlink_refresh(refresh, is_known);
-    if (refresh->is_outdated)
+    /* It may have changed since this was read. Whoever had gone when the epoch moved was not asked for then, and may be back by now with what holds. */
+    const bool is_old = epoch_of(refresh, rows) < project->epoch && !MUTATION(late_role_counts);
+    const bool is_answered = code == GL_OK || code == GL_E_NOT_FOUND, is_asked_anew = is_asked_since(refresh);
+    unlink_refresh(refresh, is_answered && !is_old);
+    if (refresh->is_outdated || (is_old && is_asked_anew))
         ; /* what it says was true once */
-    else if (is_known)
+    else if (is_answered && !is_old)
         set_roles(project, &refresh->account, role);
     else
-        project->must_refresh = true; /* not known: the sweep asks again; nothing is judged with an old right meanwhile */
+        ask_again(refresh, is_answered, epoch_of(refresh, rows));
     project->refreshing--;
     project_release(project);
     mem_free(&refresh);

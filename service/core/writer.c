@@ -148,10 +148,22 @@ static void note_outcome(struct core *core, enum gl_code code)
 {
     core->failures = code == GL_OK || !store_is_up(core->store) ? 0 : core->failures + 1;
     const unsigned more = core->failures < FAILURES_FREE ? 0 : core->failures - FAILURES_FREE + 1;
-    const uint64_t delay_ms = RETRY_MS << more < RETRY_LAST_MS && more < 8 ? RETRY_MS << more : RETRY_LAST_MS;
+    const uint64_t delay_ms = more < 8 && RETRY_MS << more < RETRY_LAST_MS ? RETRY_MS << more : RETRY_LAST_MS;
     core->write_not_before_ms = more > 0 ? loop_now_ms(core->loop) + delay_ms : 0;
     if (code != GL_OK)
         loop_timer_start(core->retry, delay_ms, 0);
+}
+
+/* When all that was in this append waits again, or is done: so that nobody is left out who asked for some of it. */
+static void refresh_roles(struct core *core)
+{
+    struct project *project;
+    for (size_t at = 0; (project = map_next(&core->projects, &at));) {
+        if (!project->member_was_set)
+            continue;
+        project->member_was_set = false;
+        project_refresh_roles(project);
+    }
 }
 
 void group_settle(struct group *group, enum gl_code code, struct append_stream *streams)
@@ -172,6 +184,7 @@ void group_settle(struct group *group, enum gl_code code, struct append_stream *
         group->parts[i] = is_told ? NULL : part;
     }
     note_outcome(core, code);
+    refresh_roles(core);
     if (code == GL_OK)
         write_if_may(core); /* the backend works on what waits, in whatever session, while this is told */
     deliver(group);
