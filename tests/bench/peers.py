@@ -247,7 +247,7 @@ class Gloss(Peer):
         return self
 
     def start_servers(self):
-        settings = {"max_connections": 20000, **self.settings}
+        settings = {"max_connections": 20000, "sessions_memory": "8GiB", **self.settings}  # all clients are one account, which has a quarter of it
         if not self.ground.is_own:  # a test's, on a machine that may be slow
             settings = support.patient(settings, own_cluster=False)
         self.servers.append(support.Server(self.workers, cluster=self.ground.cluster, settings=settings))
