@@ -1,6 +1,7 @@
 /*
  * cmd_admin.c - gloss admin ...: what administrators change: accounts, tokens, who belongs to projects, sessions, connections.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "clients/cli/admin.h"
@@ -244,6 +245,89 @@ int cmd_admin_close(struct cli *cli)
 int cmd_admin_open(struct cli *cli)
 {
     return set_mode(cli, "shared");
+}
+
+/* ---- quotas */
+
+/* Whose they are, as params. */
+static int quotas_of(struct cli *cli, json_t **of)
+{
+    const char *account = cli_option(cli, OPT_quota_account), *project = cli_option(cli, OPT_quota_project);
+    char *id = NULL;
+    if ((account != NULL) == (project != NULL)) {
+        return fail(cli, EXIT_COULD_NOT, "usage",
+                    "whose? Name an account with --account or a project with --project, one of both");
+    }
+    int status = account ? cli_check_text(cli, "the account's name", account) : admin_find_project(cli, project, &id);
+    if (status == 0) {
+        *of = json_pack("{s:s*, s:s*}", "account", account, "project", id);
+    }
+    free(id);
+    return status;
+}
+
+/* WHAT=NUMBER, or WHAT= for what holds for all. */
+static int take_quota(struct cli *cli, const char *word, json_t *of, json_t *all)
+{
+    const char *sign = strchr(word, '=');
+    char *end = NULL;
+    int status = cli_check_text(cli, "the quota", word);
+    if (status != 0) {
+        return status;
+    }
+    errno = 0;
+    const long long number = sign ? strtoll(sign + 1, &end, 10) : 0;
+    if (!sign || sign == word || (sign[1] && (sign[1] < '0' || sign[1] > '9' || *end || errno))) {
+        return fail(cli, EXIT_COULD_NOT, "usage", "`%s`: write WHAT=NUMBER, or `WHAT=` for what holds for all", word);
+    }
+    json_t *params = json_copy(of);
+    json_object_set_new(params, "what", json_stringn(word, (size_t)(sign - word)));
+    if (sign[1]) {
+        json_object_set_new(params, "limit", json_integer(number));
+    }
+    json_array_append_new(all, params);
+    return 0;
+}
+
+/* Of one that was set: every server knows it within a second, so it is not asked for here. */
+static void tell_quota(struct cli *cli, const json_t *params)
+{
+    const json_t *limit = json_object_get(params, "limit");
+    if (cli->is_json) {
+        out_json(cli, json_pack("{s:s, s:O*}", "what", admin_text(params, "what"), "limit", limit));
+    } else if (!limit) {
+        out_line(cli, "%s: what holds for all", admin_text(params, "what"));
+    } else if (json_integer_value(limit) == 0) {
+        out_line(cli, "%s: as much as there is", admin_text(params, "what"));
+    } else {
+        out_line(cli, "%s: %lld", admin_text(params, "what"), (long long)json_integer_value(limit));
+    }
+}
+
+int cmd_admin_quota(struct cli *cli)
+{
+    json_t *of = NULL, *all = json_array(), *params;
+    int status = quotas_of(cli, &of);
+    size_t i;
+    for (i = 0; status == 0 && i < cli->args.word_count; i++) {
+        status = take_quota(cli, cli_word(cli, i), of, all);
+    }
+    for (i = 0; status == 0 && (params = json_array_get(all, i)); i++) {
+        json_t *result = NULL;
+        char *doing = heap_printf("%s was not set", admin_text(params, "what"));
+        status = admin_call(cli, doing, "admin.quota.set", json_incref(params), &result);
+        free(doing);
+        json_decref(result);
+        if (status == 0) {
+            tell_quota(cli, params);
+        }
+    }
+    if (status == 0 && cli->args.word_count == 0) {
+        status = admin_show_quotas(cli, json_incref(of));
+    }
+    json_decref(all);
+    json_decref(of);
+    return status;
 }
 
 /* ---- connections */

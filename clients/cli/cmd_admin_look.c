@@ -134,6 +134,34 @@ int cmd_admin_sessions(struct cli *cli)
     return status;
 }
 
+static void put_limit(struct grid *grid, const json_t *item, const char *name)
+{
+    if (json_integer_value(json_object_get(item, name)) == 0) {
+        grid_add(grid, "any", PAINT_FAINT);
+    } else {
+        put_number(grid, item, name);
+    }
+}
+
+static void put_some(struct grid *grid, const json_t *item, const char *name)
+{
+    if (json_object_get(item, name)) {
+        put_number(grid, item, name);
+    } else {
+        grid_add(grid, "", PAINT_NORMAL);
+    }
+}
+
+int admin_show_quotas(struct cli *cli, json_t *of)
+{
+    static const struct column columns[] = {{"quota", "what", GRID_LEFT, put_name},
+                                            {"limit", "limit", GRID_RIGHT, put_limit},
+                                            {"used", "used", GRID_RIGHT, put_some},
+                                            {"", "own", GRID_LEFT, put_flag},
+                                            {0}};
+    return look(cli, "the quotas cannot be listed", "admin.quota.list", of, "quotas", 0, columns);
+}
+
 int cmd_admin_settings(struct cli *cli)
 {
     static const struct column columns[] = {{"setting", "name", GRID_LEFT, put_name},

@@ -107,6 +107,27 @@ class Admin(CliCase):
         self.assertEqual((row["name"], row["subject_name"], row["detail"]), ("admin", "audited", {"admin": False}))
         self.assertRegex(self.admin("audit", "--limit", "1").out, r"admin +127\.0\.0\.1:\d+ +user\.add +audited")
 
+    def test_quotas(self):
+        def shown(*whose):
+            return {it["what"]: (it["limit"], it.get("own")) for it in self.admin("quota", *whose, "--json").lines}
+        self.admin("add", "quick")
+        self.assertEqual(self.admin("quota", "--account", "quick", "ops_rate=50", "connections=8").out, "ops_rate: 50\nconnections: 8\n")
+        wanted = {"ops_rate": (50, True), "ops_burst": (0, None), "connections": (8, True), "sessions": (256, None)}
+        support.wait_until("every server knows", lambda: shown("--account", "quick") == wanted)
+        self.assertRegex(self.admin("quota", "--account", "quick").out, r"(?m)^ops_rate +50 +own$")
+        self.assertEqual(self.admin("quota", "--account", "quick", "ops_rate=", "--json").json, {"what": "ops_rate"})
+        support.wait_until("every server knows", lambda: shown("--account", "quick")["ops_rate"] == (0, None))
+        self.admin("project", "Small", "olga")
+        self.assertEqual(self.admin("quota", "--project", "Small", "documents=1", "bytes=0").out, "documents: 1\nbytes: as much as there is\n")
+        support.wait_until("every server knows", lambda: shown("--project", "Small")["documents"] == (1, True))
+        self.assertRegex(self.admin("quota", "--project", "Small").out, r"(?m)^documents +1 +0 +own$")
+        self.refused("quota", status=2, says="whose? Name an account")
+        self.refused("quota", "--account", "quick", "--project", "Small", status=2, says="one of both")
+        self.refused("quota", "--account", "quick", "ops_rate=9", "ops_burst=many", status=2, says="`ops_burst=many`: write WHAT=NUMBER")
+        self.assertEqual(shown("--account", "quick")["ops_rate"], (0, None))
+        self.refused("quota", "--account", "quick", "documents=9", status=3, says="documents was not set")
+        self.refused("quota", "--account", "nobody", "ops_rate=9", status=3, says="ops_rate was not set")
+
     def test_it_is_for_administrators(self):
         self.refuse("admin", user="ana", status=3, says="that is for administrators of the server")
         error = self.gloss("admin", "stats", "--json", user="ana", status=3).json["error"]
