@@ -58,6 +58,7 @@ struct pair {
 static const struct pair variables[] = {
     {"GLOSS_SERVER", "the server, by its name, when neither --server nor --url names one"},
     {"GLOSS_URL", "the server, by its address, when nothing names one"},
+    {"TRACEPARENT", "a W3C trace context; its trace id stands in the server's log beside each request"},
     {"GLOSS_TOKEN_FILE", "the file with the token, when --token-file does not name one"},
     {"GLOSS_CA", "the certificates to trust, when --ca does not name them"},
     {"COLUMNS", "the width to lay out for, when the terminal does not say"},

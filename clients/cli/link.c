@@ -6,10 +6,11 @@
 #include "clients/cli/offline.h"
 #include "clients/cli/say.h"
 
-#define STEP_MS       1000
-#define CALL_MS       30000
-#define QUOTA_MS      1000 /* when the server did not say */
-#define QUOTA_SAID_MS 3000 /* a wait that a person should know of */
+#define STEP_MS           1000
+#define TRACEPARENT_BYTES 55
+#define CALL_MS           30000
+#define QUOTA_MS          1000 /* when the server did not say */
+#define QUOTA_SAID_MS     3000 /* a wait that a person should know of */
 
 static void keep_final(struct link *link, const struct gloss_error *error)
 {
@@ -70,6 +71,13 @@ static int connect_first(struct cli *cli)
     return cli->link.final_code ? final_status(cli, "not connected") : 0;
 }
 
+/* What is no trace context is none: it is not for the command itself. */
+static const char *traceparent(void)
+{
+    const char *given = getenv("TRACEPARENT");
+    return given && strlen(given) == TRACEPARENT_BYTES && strspn(given, "0123456789abcdef-") == TRACEPARENT_BYTES ? given : NULL;
+}
+
 int link_sign_in(struct cli *cli, const char *account, const char *password)
 {
     struct gloss_error error = {0};
@@ -85,6 +93,7 @@ int link_sign_in(struct cli *cli, const char *account, const char *password)
     config.arg = &cli->link;
     config.once = true;
     config.queue_dir = cli->link.queue_folder;
+    config.traceparent = traceparent();
     cli->gloss = gloss_new(&config, &error);
     if (cli->gloss) {
         return connect_first(cli);

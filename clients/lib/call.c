@@ -20,13 +20,16 @@ static void finish(struct gloss *g, struct lg_call *call, json_t *result, const 
     call_free(call);
 }
 
-static bool compose(struct lg_call *call, const char *method, struct gl_slice params)
+static bool compose(const struct gloss *g, struct lg_call *call, const char *method, struct gl_slice params)
 {
     struct gl_buf buf;
     struct gl_request_id id = gl_request_id(call->id);
     gl_buf_init(&buf, SIZE_MAX);
     gl_request_begin(&buf, &id, method);
     gl_buf_slice(&buf, params);
+    if (g->traceparent) {
+        gl_write_str(&buf, "traceparent", gl_slice_str(g->traceparent));
+    }
     gl_envelope_end(&buf);
     call->message = gl_buf_take(&buf, &call->len);
     gl_buf_fini(&buf);
@@ -46,7 +49,7 @@ int lg_call(struct gloss *g, const void *owner, const char *method, struct gl_sl
     call->fn = fn;
     call->arg = arg;
     call->deadline_ms = deadline_ms < 0 ? LG_NEVER : lg_now_ms() + (uint64_t)deadline_ms;
-    if (!compose(call, method, params)) {
+    if (!compose(g, call, method, params)) {
         call_free(call);
         return lg_fail_nomem(g);
     }

@@ -14,6 +14,7 @@
 #endif
 
 #define FRAME_BYTES_BEFORE_HELLO (256u * 1024)
+#define TRACEPARENT_MAX          64 /* bytes; 55 in the version of today. It counts as envelope of a submit, which has room for so much */
 #define RETRY_CAP_MS             5000
 
 const char *gloss_version(void)
@@ -125,6 +126,10 @@ static enum gl_code check_config(const struct gloss_config *config, struct gl_er
     if (!config->url) {
         return gl_fail(err, GL_E_SETTING, "there is no url");
     }
+    if (config->traceparent && (strlen(config->traceparent) > TRACEPARENT_MAX ||
+                                config->traceparent[strspn(config->traceparent, "0123456789abcdef-")] != '\0')) {
+        return gl_fail(err, GL_E_SETTING, "traceparent is a W3C trace context: 55 characters");
+    }
     if (!config->token && !(config->account && config->password)) {
         return gl_fail(err, GL_E_SETTING, "there is neither a token nor an account with its password");
     }
@@ -139,7 +144,9 @@ static enum gl_code fill(struct gloss *g, const struct gloss_config *config, str
     g->client = copy(config->client ? config->client : "libgloss/" GLOSS_VERSION);
     g->url = copy(config->url);
     g->queue_dir = config->queue_dir ? copy(config->queue_dir) : NULL;
-    if (!g->url || (config->queue_dir && !g->queue_dir) || !g->token || !g->account || !g->password || !g->client) {
+    g->traceparent = config->traceparent ? copy(config->traceparent) : NULL;
+    if (!g->url || (config->queue_dir && !g->queue_dir) || (config->traceparent && !g->traceparent) || !g->token || !g->account ||
+        !g->password || !g->client) {
         return gl_fail(err, GL_E_NOMEM, "out of memory");
     }
     (void)snprintf(g->account_id, sizeof(g->account_id), "%s", config->account_id ? config->account_id : "");
@@ -247,6 +254,7 @@ static void free_now(struct gloss *g)
     free(g->client);
     free(g->url);
     free(g->queue_dir);
+    free(g->traceparent);
     free(g);
 }
 

@@ -422,7 +422,7 @@ enum lg_client_state { LG_IDLE, LG_WAITING, LG_CONNECTING, LG_GREETING, LG_READY
 struct gloss {
     enum lg_client_state state;
     struct lg_transport *transport;
-    char *url, *token, *account, *password, *client, *queue_dir;
+    char *url, *token, *account, *password, *client, *queue_dir, *traceparent; /* the last two: NULL for none */
     gloss_event_fn on_event;
     gloss_conflict_fn on_conflict;
     void *arg;

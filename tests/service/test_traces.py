@@ -55,6 +55,14 @@ class Traces(ServiceCase):
         self.assertEqual([line["request"] for line in self.lines("request.done", trace=OTHER)], ["1001", "1010"])
         self.assertEqual(self.lines("request.done", trace=TRACE, connection=self.lines("request.done", request="1001")[0]["connection"]), [])
 
+    def test_of_the_program_gloss(self):
+        """From its environment into each of its requests; what is no trace context is nobody's matter."""
+        for trace, given in (("c" * 32, traceparent("c" * 32, True)), (None, "nonsense")):
+            self.server.gloss("ls", user="ana", env=self.server.env("ana", TRACEPARENT=given), status=0)
+            if trace:
+                wait_until("its requests are in the log", lambda: len(self.lines("request.done", trace=trace)) >= 2)
+                self.assertEqual({line["code"] for line in self.lines("request.done", trace=trace)}, {"ok"})
+
     def test_two_at_once_are_not_mixed_up(self):
         """Answers that come from the database, of requests of two connections, have each their own."""
         people = [self.connect(name, headers={"traceparent": traceparent(trace, True)}) for name, trace in (("ana", "a" * 32), ("ben", "b" * 32))]

@@ -211,6 +211,7 @@ struct gloss_config {
     const char *queue_dir;
     const char *account_id; /* your account's id, so that the queue is open before the first sign-in; NULL: as it was last time */
     gloss_conflict_fn on_conflict; /* arg is that of on_event; may be NULL */
+    const char *traceparent;       /* a W3C trace context, which stands beside each request in the operator's log; NULL: none */
 };
 void gloss_config_init(struct gloss_config *config); /* zeroes, and sets size; in a program, the macro is what is called */
 void gloss_config_init_sized(struct gloss_config *config, size_t size);
