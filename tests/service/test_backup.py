@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 import re
+import select
 import shutil
 import subprocess
 import tarfile
+import time
 
 import case
 from case import Client, Server, ServiceCase, create, delete, new_id, support, update, wait_until
@@ -192,6 +194,47 @@ class Backup(BackupCase):
         self.assertEqual(process.returncode, 4, said)
         self.assertTrue(copy.is_untouched())
         copy.glossd("restore", "-", stdin=data)
+
+    def test_a_person_sees_how_far_it_is(self):
+        """A file that comes slowly, and one that is taken slowly; only standard error is a terminal."""
+        self.fill(self.new_session(), 200)
+        data = self.backup()[1]
+        for verb in ("restore", "backup"):
+            terminal, end = os.openpty()
+            with self.copy().start(verb, "-", stderr=end) if verb == "restore" else self.backup_to_terminal(end) as process:
+                os.close(end)
+                said = self.slowly(process, data if verb == "restore" else None, terminal)
+            os.close(terminal)
+            self.assertEqual(process.returncode, 0, said)
+            self.assertRegex(said, verb + r": [a-z_]+, \d+\.\d MB(?: of \d+\.\d)?, \d+\.\d MB/s")
+            self.assertIn("\r\x1b[K", said)
+
+    def backup_to_terminal(self, stderr):
+        return subprocess.Popen([support.GLOSSD, "backup", "--config", self.server.folder + "/gloss.conf", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr,
+                                env=support.Server.bare_env())
+
+    @staticmethod
+    def slowly(process, data, terminal):
+        """Gives or takes it in twenty pieces, a tenth of a second between them: what the terminal showed."""
+        said = b""
+        if data:
+            for at in range(0, len(data), len(data) // 20):
+                process.stdin.write(data[at:at + len(data) // 20])
+                process.stdin.flush()
+                time.sleep(0.1)
+        process.stdin.close()
+        while process.stdout.read1(8192):
+            time.sleep(0.05)
+        process.wait(support.LIMIT_S)
+        while select.select([terminal], [], [], 0)[0]:
+            try:
+                piece = os.read(terminal, 65536)
+            except OSError:  # nobody has the other end any more
+                break
+            said += piece
+            if not piece:
+                break
+        return said.decode()
 
     def test_a_disk_that_is_full_is_said(self):
         with open("/dev/full", "wb") as full:

@@ -62,9 +62,9 @@ class Database:
 
     # ---- glossd and psql
 
-    def start(self, *args):
+    def start(self, *args, stderr=subprocess.PIPE):
         return subprocess.Popen([support.GLOSSD, args[0], "--config", self.conf, *args[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, env=support.Server.bare_env())
+                                stderr=stderr, env=support.Server.bare_env())
 
     def glossd(self, *args, status=0, stdin=b""):
         with self.start(*args) as process:
