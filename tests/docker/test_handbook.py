@@ -10,7 +10,7 @@ import unittest
 SOURCE, GLOSSD = os.environ["GLOSS_SOURCE_DIR"], os.environ["GLOSSD"]
 LIMIT_S = 3000
 # What begins a command, and who runs it: try-handbook compose and server, try-nodes nodes, tests/packages package. Cluster and systemd are for machines that no test has.
-KINDS = (("docker compose -f docker/compose.yaml -f docker/compose.nodes.yaml ", "nodes"), ("c ", "nodes"), ("echo GLOSS_", "nodes"), ("docker compose ", "compose"), ("kubectl ", "cluster"), ("cmake ", "package"), ("cpack ", "package"), ("install ", "systemd"),
+KINDS = (("docker compose -f docker/compose.yaml -f docker/compose.nodes.yaml ", "nodes"), ("c ", "nodes"), ("echo GLOSS_", "nodes"), ("docker compose ", "compose"), ("for it in database ", "compose"), ("kubectl ", "cluster"), ("cmake ", "package"), ("cpack ", "package"), ("install ", "systemd"),
          ("systemctl ", "systemd"), ("glossd ", "server"), ("gloss ", "client"))
 
 # PostgreSQL's, systemd's, an engine's; and fields of the log.
@@ -84,6 +84,8 @@ class Told(unittest.TestCase):
             known |= set(re.findall(r"`(gloss_\w+)`", file.read()))
         with open(os.path.join(SOURCE, "service/base/events.def"), encoding="utf-8") as file:
             known |= set(re.findall(r'LOG_EVENT\(\w+,\s*"([^"]+)"', file.read()))
+        with open(os.path.join(SOURCE, "service/store/store_errors.c"), encoding="utf-8") as file:
+            known |= set(re.findall(r'GL_E_\w+, "(\w+)"', file.read()))
         with open(os.path.join(SOURCE, "service/base/quotas.def"), encoding="utf-8") as file:
             known |= set(re.findall(r"^QUOTA\(\w+,\s*\w+,\s*(\w+),", file.read(), re.M))
         for name in glob.glob(os.path.join(SOURCE, "migrations/*.sql")):
