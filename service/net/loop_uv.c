@@ -118,6 +118,8 @@ int64_t loop_unix_ms(struct loop *loop)
 
 /* ---- descriptors */
 
+#define NO_DESCRIPTORS_MS 100 /* before one is tried again */
+
 /* libuv watches a number of our own for the same file: then neither the close of the lent one nor its reuse for another
  * file, which may be watched by somebody else on this loop, can touch the registration of either. The libuv handle lives
  * until a later turn, so it is a thing of its own. */
@@ -129,7 +131,8 @@ struct poll_handle {
 
 struct loop_watch {
     struct loop *loop;
-    struct poll_handle *handle; /* NULL: at rest */
+    struct poll_handle *handle; /* NULL: at rest, or there was no descriptor left for it */
+    struct loop_timer *again;   /* for that; NULL: it has not happened */
     int fd, events;
     dev_t device;
     ino_t inode;
@@ -175,11 +178,31 @@ static bool look(struct loop_watch *watch, bool *same)
     return true;
 }
 
+static void on_again(void *ctx)
+{
+    struct loop_watch *watch = ctx;
+    if (!watch->handle)
+        loop_watch_set(watch, watch->events);
+}
+
+/* Descriptors are exhausted: what is watched waits until there is one, as newcomers do. */
+static void wait_for_descriptor(struct loop_watch *watch)
+{
+    if (!watch->again)
+        watch->again = loop_timer_new(watch->loop, on_again, watch);
+    loop_timer_start(watch->again, NO_DESCRIPTORS_MS, 0);
+}
+
 static void open_handle(struct loop_watch *watch)
 {
+    const int fd = fcntl(watch->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+        wait_for_descriptor(watch);
+        return;
+    }
+    check(fd < 0 ? uv_translate_sys_error(errno) : 0, "watch a descriptor");
     struct poll_handle *handle = mem_alloc(sizeof *handle);
-    handle->fd = fcntl(watch->fd, F_DUPFD_CLOEXEC, 0);
-    check(handle->fd < 0 ? uv_translate_sys_error(errno) : 0, "watch a descriptor");
+    handle->fd = fd;
     check(uv_poll_init(&watch->loop->uv, &handle->uv, handle->fd), "watch a descriptor");
     handle->watch = watch;
     watch->handle = handle;
@@ -202,13 +225,15 @@ void loop_watch_set(struct loop_watch *watch, int events)
         put_to_rest(watch);
         return;
     }
-    if (same && watch->events == events)
+    if (same && watch->handle && watch->events == events)
         return;
     if (!same)
         put_to_rest(watch);
     if (!watch->handle)
         open_handle(watch);
     watch->events = events;
+    if (!watch->handle)
+        return;
     check(uv_poll_start(&watch->handle->uv, (events & LOOP_READ ? UV_READABLE : 0) | (events & LOOP_WRITE ? UV_WRITABLE : 0),
                         on_poll),
           "watch a descriptor");
@@ -219,6 +244,7 @@ void loop_watch_free(struct loop_watch **address)
     if (!*address)
         return;
     put_to_rest(*address);
+    loop_timer_free(&(*address)->again);
     mem_free(address);
 }
 

@@ -1,5 +1,6 @@
 /* test_loop.c - the loop: order, freeing within callbacks, descriptors that change under it. */
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -237,6 +238,31 @@ START_TEST(watch__says_what_can_be_done)
 }
 END_TEST
 
+START_TEST(watch__when_descriptors_are_exhausted__waits_for_one)
+{
+    struct rlimit limit, few;
+    int taken[64], count = 0;
+    open_pairs();
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    few = (struct rlimit){.rlim_cur = 64, .rlim_max = limit.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    while ((taken[count] = dup(pair[0])) >= 0)
+        count++;
+    watches[0] = loop_watch_new(loop, pair[0], tell_events, NULL);
+    loop_watch_set(watches[0], LOOP_READ);
+    ck_assert_int_eq(write(pair[1], "x", 1), 1);
+    loop_defer(loop, stop, NULL);
+    loop_run(loop);
+    ck_assert_str_eq(story, "");
+    while (count > 0)
+        close(taken[--count]);
+    loop_run(loop);
+    ck_assert_str_eq(story, "r");
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    close_pairs();
+}
+END_TEST
+
 static void free_both(void *ctx, int events)
 {
     (void)ctx, (void)events;
@@ -349,6 +375,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, timer__that_repeats__runs_until_stopped);
     tcase_add_test(tests, wakeup__from_another_thread__runs_once_and_may_free_itself);
     tcase_add_test(tests, watch__says_what_can_be_done);
+    tcase_add_test(tests, watch__when_descriptors_are_exhausted__waits_for_one);
     tcase_add_test(tests, watch__freed_by_another_in_the_same_turn__is_silent);
     tcase_add_test(tests, watch__when_the_other_end_goes__says_so);
     tcase_add_test(tests, watch__when_its_number_goes_to_another_file__follows);
