@@ -1,12 +1,12 @@
 /*
  * cmd_admin.c - gloss admin ...: what administrators change: accounts, tokens, who belongs to projects, sessions, connections.
  */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "clients/cli/admin.h"
 #include "clients/cli/cmds.h"
 #include "clients/cli/say.h"
+#include "proto/gl_size.h"
 
 /* ---- accounts */
 
@@ -270,20 +270,20 @@ static int quotas_of(struct cli *cli, json_t **of)
 static int take_quota(struct cli *cli, const char *word, json_t *of, json_t *all)
 {
     const char *sign = strchr(word, '=');
-    char *end = NULL;
+    uint64_t number = 0;
     int status = cli_check_text(cli, "the quota", word);
     if (status != 0) {
         return status;
     }
-    errno = 0;
-    const long long number = sign ? strtoll(sign + 1, &end, 10) : 0;
-    if (!sign || sign == word || (sign[1] && (sign[1] < '0' || sign[1] > '9' || *end || errno))) {
-        return fail(cli, EXIT_COULD_NOT, "usage", "`%s`: write WHAT=NUMBER, or `WHAT=` for what holds for all", word);
+    const bool is_bytes = strncmp(word, "bytes=", 6) == 0;
+    if (!sign || sign == word || (sign[1] && !gl_size_read(sign + 1, is_bytes, &number))) {
+        return fail(cli, EXIT_COULD_NOT, "usage", "`%s`: write WHAT=NUMBER%s, or `WHAT=` for what holds for all", word,
+                    is_bytes ? " (KiB, MiB, GiB or TiB behind it)" : "");
     }
     json_t *params = json_copy(of);
     json_object_set_new(params, "what", json_stringn(word, (size_t)(sign - word)));
     if (sign[1]) {
-        json_object_set_new(params, "limit", json_integer(number));
+        json_object_set_new(params, "limit", json_integer((json_int_t)number));
     }
     json_array_append_new(all, params);
     return 0;

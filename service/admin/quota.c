@@ -5,11 +5,10 @@
 #include <string.h>
 
 #include "proto/gl_json.h"
+#include "proto/gl_size.h"
 #include "service/admin/database.h"
 #include "service/admin/project.h"
 #include "service/base/quotas.h"
-
-#define MOST INT64_C(9007199254740991)
 
 struct options {
     bool json;
@@ -79,22 +78,6 @@ static int find_quota(const struct subject *subject, struct gl_slice what, enum 
     return ADMIN_USAGE;
 }
 
-static bool take_number(const char *text, bool is_bytes, uint64_t *number)
-{
-    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
-    char *end = NULL;
-    unsigned shift = 0;
-    *number = strtoull(text, &end, 10);
-    for (unsigned i = 0; is_bytes && i < 4; i++)
-        if (strcmp(end, units[i]) == 0) {
-            shift = 10 * (i + 1);
-            end += 3;
-        }
-    const bool is_read = *text >= '0' && *text <= '9' && *end == '\0' && *number <= (uint64_t)MOST >> shift;
-    *number <<= shift;
-    return is_read;
-}
-
 /* WHAT=NUMBER into quotas. */
 static int take_setting(const struct subject *subject, const char *word, json_t *quotas)
 {
@@ -108,7 +91,7 @@ static int take_setting(const struct subject *subject, const char *word, json_t 
     const int code = find_quota(subject, gl_slice_of(word, (size_t)(equals - word)), &quota);
     if (code != ADMIN_OK)
         return code;
-    if (!take_number(equals + 1, quota == QUOTA_max_project_bytes, &number)) {
+    if (!gl_size_read(equals + 1, quota == QUOTA_max_project_bytes, &number)) {
         admin_complain("%.*s takes a whole number of %s%s, not \"%s\"; 0 is as much as there is", (int)(equals - word), word,
                        quota_kinds[quota].unit, quota == QUOTA_max_project_bytes ? " (KiB, MiB, GiB or TiB behind it)" : "",
                        equals + 1);

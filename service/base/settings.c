@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/gl_size.h"
 #include "service/base/mem.h"
 #include "service/base/nearest.h"
 #include "service/base/settings_priv.h"
@@ -18,9 +19,6 @@ struct suffix {
     const char *name;
     uint64_t factor;
 };
-static const struct suffix size_suffixes[] = {{"", 1},           {"B", 1},          {"KiB", 1u << 10},
-                                              {"MiB", 1u << 20}, {"GiB", 1u << 30}, {"K", 1u << 10},
-                                              {"M", 1u << 20},   {"G", 1u << 30},   {NULL, 0}};
 static const struct suffix duration_suffixes[] = {{"", 1},        {"ms", 1},       {"s", 1000}, {"min", 60000},
                                                   {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
 static const struct suffix no_suffixes[] = {{"", 1}, {NULL, 0}};
@@ -57,9 +55,15 @@ struct reading {
     struct gl_err *err;
 };
 
-static const struct suffix *suffixes_of(enum setting_type type)
+/* How much a number with this suffix is more; 0: there is no such suffix. */
+static uint64_t factor_of(enum setting_type type, const char *suffix)
 {
-    return type == SETTING_T_SIZE ? size_suffixes : type == SETTING_T_DURATION ? duration_suffixes : no_suffixes;
+    if (type == SETTING_T_SIZE)
+        return gl_size_unit(suffix);
+    const struct suffix *it = type == SETTING_T_DURATION ? duration_suffixes : no_suffixes;
+    while (it->name && strcmp(it->name, suffix) != 0)
+        it++;
+    return it->factor;
 }
 
 static const char *examples_of(enum setting_type type)
@@ -88,12 +92,10 @@ static enum gl_code read_number(const struct reading *r, uint64_t *number)
             overflows = true;
     while (*at == ' ')
         at++;
-    const struct suffix *suffix = suffixes_of(r->row->type);
-    while (suffix->name && strcmp(suffix->name, at) != 0)
-        suffix++;
-    if (!suffix->name)
+    const uint64_t factor = factor_of(r->row->type, at);
+    if (factor == 0)
         return not_a_number(r);
-    if (__builtin_mul_overflow(digits, suffix->factor, number))
+    if (__builtin_mul_overflow(digits, factor, number))
         overflows = true;
     if (overflows || *number < r->row->min || *number > r->row->max)
         return gl_fail(r->err, GL_E_SETTING, "%s: %.80s is too %s for %s: it can be %llu to %llu%s%s", r->where, r->value,
