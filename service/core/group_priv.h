@@ -10,6 +10,8 @@
 #include "service/core/core_priv.h"
 
 #define PAYLOAD_MAX_BYTES (192u * 1024) /* so that one op always fits into a frame */
+#define RETRY_MS          50u           /* until a database is asked again that is not there, or failed */
+#define PATIENCE_MS       20            /* with an append in flight; then the next ones go beside it */
 
 struct tried { /* one op of a session, judged */
     struct waiting_op *op;
@@ -141,10 +143,12 @@ void quota_part_over(struct part *part, bool has_committed);
 enum gl_code part_push_row(struct part *part, struct append_op *row, struct gl_buf *payload, gl_hash *chain);
 struct gl_slice logged_row(const struct append_op *row); /* owned */
 
-/* writer.c, for hold.c too: what became of a part, and the news of it. */
+/* writer.c */
 bool project_may(const struct project *project); /* judge now: nothing of it is being read */
+bool writer_write(struct core *core);            /* sends what waits, if it may; false: there is nothing to send */
 void group_add(struct group *group, struct part *part);
 void group_free(struct group *group);
+/* settle.c: what became of a part, and the news of it. */
 void group_settle(struct group *group, enum gl_code code, struct append_stream *streams); /* and frees it */
 struct group *hold_group(const struct core *core);                                        /* in flight under a lock, or NULL */
 

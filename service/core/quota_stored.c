@@ -9,9 +9,9 @@
  */
 #include "service/core/group_priv.h"
 
-#define COUNT_EVERY_MS 2000
-#define PATIENCE_MS    100 /* with appends in flight; then it is counted beside them */
-#define RECOUNTS_MAX   3   /* for one op */
+#define COUNT_EVERY_MS    2000
+#define COUNTED_WITHIN_MS 100 /* with appends in flight; then it is counted beside them */
+#define RECOUNTS_MAX      3   /* for one op */
 #define STALE_MS                                                                                                                 \
     (2 * COUNT_EVERY_MS) /* others may have filled it: who was idle has it counted first, if that does not take long */
 #define UNKNOWN_AGAIN_MS 1000
@@ -107,10 +107,10 @@ static bool may_judge(struct project *project)
     }
     const uint64_t age_ms = now_ms - stored->counted_ms;
     const bool is_due =
-        stored->must_count ? stored->parts == 0 || now_ms - stored->must_since_ms >= PATIENCE_MS : age_ms >= COUNT_EVERY_MS;
+        stored->must_count ? stored->parts == 0 || now_ms - stored->must_since_ms >= COUNTED_WITHIN_MS : age_ms >= COUNT_EVERY_MS;
     if ((is_due || !stored->is_known) && !stored->is_asking)
         count(project);
-    const bool is_stale = age_ms >= STALE_MS && stored->parts == 0 && now_ms - stored->asked_ms < PATIENCE_MS;
+    const bool is_stale = age_ms >= STALE_MS && stored->parts == 0 && now_ms - stored->asked_ms < COUNTED_WITHIN_MS;
     return stored->is_known && !(stored->is_asking && is_stale);
 }
 
