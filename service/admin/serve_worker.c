@@ -257,6 +257,8 @@ static bool is_ready(void *ctx, const char **why)
     *why = worker->leaving != STAYING            ? "the server is going down"
            : !store_is_up(worker->store)         ? "the database is not there"
            : !store_takes_appends(worker->store) ? "the database refuses what is written; store.failed in the log has its reason"
+           : !store_confirms_appends(worker->store)
+               ? "the database does not say that what was written is safe; is its synchronous standby away?"
            : offset > CLOCK_LIMIT_MS || offset < -CLOCK_LIMIT_MS
                ? "this machine's clock and the database's are more than 5 seconds apart"
                : NULL;

@@ -299,6 +299,8 @@ void store_query(struct store *store, enum store_query_id query, const gl_uuid *
 bool store_is_up(const struct store *store);
 /* False: the last append was refused for want of disk, memory or the right to write, some seconds ago at most; whoever has ops tries on. */
 bool store_takes_appends(const struct store *store);
+/* False: it has not been possible for some seconds to find out whether an append has committed. Its backend is still there: it waits for the synchronous standby. */
+bool store_confirms_appends(const struct store *store);
 int64_t store_now_ms(
     const struct store *store); /* the database's clock, estimated; whoever moves this machine's does not move it */
 int64_t store_clock_offset_ms(const struct store *store); /* the database's clock minus this machine's */

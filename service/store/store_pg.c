@@ -15,6 +15,9 @@ static void on_tick(void *ctx);
 static void on_soon(void *ctx);
 
 enum { REFUSED_FOR_MS = 5000 }; /* nobody may be sent here meanwhile, so nobody may show that it is over: then it is tried */
+enum {
+    SETTLED_WITHIN_MS = 2000
+}; /* an append that was lost with its connection: longer than that something keeps its backend, a standby that says nothing, as a rule */
 
 static struct conn *connections(struct store *store, enum store_role role, unsigned count)
 {
@@ -341,6 +344,11 @@ bool store_is_up(const struct store *store)
 {
     unsigned idle;
     return store_writers(store, &idle) > 0 && listener_knows_others(store);
+}
+
+bool store_confirms_appends(const struct store *store)
+{
+    return !store->unsettled || loop_now_ms(store->loop) - store->unsettled_at_ms <= SETTLED_WITHIN_MS;
 }
 
 bool store_takes_appends(const struct store *store)

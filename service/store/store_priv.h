@@ -188,6 +188,8 @@ struct store {
     char *version;
     struct loop_timer *tick, *soon;
     uint64_t refused_at_ms;     /* the last append, and none was taken since; 0: it was not */
+    uint64_t unsettled_at_ms;   /* since when there are such: */
+    size_t unsettled;           /* appends of which is not known whether they have committed */
     bool is_delivering;         /* inside a callback: what is asked waits until it is over */
     struct request_list reads;  /* waiting */
     struct request_list failed; /* to be answered store_down in the next turn */

@@ -15,6 +15,8 @@ void settle_begin(struct unit *unit, struct conn *conn)
 {
     unit->request.kind = &settle_kind;
     unit->request.expires_at_ms = 0;
+    if (unit->request.store->unsettled++ == 0)
+        unit->request.store->unsettled_at_ms = loop_now_ms(unit->request.store->loop);
     unit->backend_pid = conn->backend_pid;
     unit->backend_start_us = conn->backend_start_us;
     list_append(&conn->unsettled, &unit->request);
@@ -128,6 +130,7 @@ static void settle_done(struct request *request, struct conn *conn, enum gl_code
         return;
     }
     size_t committed = 0;
+    request->store->unsettled--;
     for (size_t i = 0; i < unit->count; i++) {
         struct append_stream *stream = unit->streams[i];
         unit_outcome(unit, i, unit->hits[i] == stream->op_count ? APPEND_COMMITTED : APPEND_FENCE_LOST);

@@ -151,6 +151,11 @@ def stays_hidden(server, session, ana, number, readers):
         expect("result" not in joined or joined["result"]["seq"] <= 3, f"who joined was shown what only the primary has: {joined}")
 
 
+def ready(server):
+    """What is in the way of it; empty: nothing."""
+    return server.glossd("health", "--ready", check=False).err
+
+
 def unconfirmed(workers):
     pair = standby.Pair(synchronous=True)
     try:
@@ -173,7 +178,9 @@ def unconfirmed(workers):
                     if cancel:  # now its row is seen by everybody, and the server is told that all went well
                         pair.sql(f"select pg_cancel_backend({backend})")
                     stays_hidden(server, session, ana, number, readers)
+                    support.wait_until("it is not ready", lambda: "synchronous standby" in ready(server))
                     pair.wake_standby()
+                    support.wait_until("it is ready", lambda: not ready(server))
                     support.wait_until("the op is taken", lambda: "error" not in ana.submit(session, [op])[0])
                     for reader in [ana, *readers]:
                         reader.wait_seq(session, 4)

@@ -101,13 +101,21 @@ class ServiceCase(unittest.TestCase):
     def beside(self, client, user):
         """Somebody on the same worker."""
         worker = self.worker_of(client)
+        return self.where(user, lambda other: other == worker)
+
+    def apart_from(self, client, user):
+        """Somebody on another worker."""
+        worker = self.worker_of(client)
+        return self.where(user, lambda other: other not in (None, worker))
+
+    def where(self, user, is_there):
         for _ in range(200):
             other = Client(self.server, user)
-            if self.worker_of(other) == worker:
+            if is_there(self.worker_of(other)):
                 self.addCleanup(other.close)
                 return other
             other.close()
-        raise AssertionError(f"no connection came to worker {worker}")
+        raise AssertionError("no connection came to such a worker")
 
     def people(self, *names):
         return [self.connect(name) for name in names]

@@ -101,6 +101,36 @@ class Metrics(ServiceCase):
         until = subprocess.run(["date", "-u", "-d", end.split("=")[1], "+%s"], capture_output=True, text=True, check=True).stdout
         self.assertEqual(after['gloss_tls_certificate_expiry_seconds{worker="0"}'], int(until))
 
+    def test_who_must_join_anew_is_counted(self):
+        session = self.new_session()
+        ana = self.connect("ana")
+        before = self.settled()["gloss_resynchronisations_total"]
+        for _ in range(3):
+            self.assertError(ana.error("session.join", session=session, since=0, chain="ab" * 32), "resync")
+        self.wait_for("all three are counted", lambda numbers: numbers["gloss_resynchronisations_total"] == before + 3)
+
+    def test_appends_that_another_worker_was_faster_with_are_counted_and_made_again(self):
+        session = self.new_session()
+        ana = self.connect("ana")
+        ben = self.apart_from(ana, "ben")
+        replicas = [person.join(session) for person in (ana, ben)]
+        before = self.settled()
+        made = 0
+
+        def has_lost():
+            nonlocal made
+            asked = [(person, person.send("session.submit", {"session": session, "ops": [create("claim", start=0, end=2)]})) for _ in range(20) for person in (ana, ben)]
+            for person, number in asked:
+                self.assertIn("seq", person.answer(number)["results"][0])
+            made += len(asked)
+            return self.numbers()["gloss_fence_losses_total"] > before["gloss_fence_losses_total"]
+
+        wait_until("somebody was slower", has_lost)
+        for person in (ana, ben):
+            person.wait_seq(session, made)
+        self.assertSame(*replicas)
+        self.wait_for("each is counted once", lambda numbers: numbers["gloss_ops_total"] - before["gloss_ops_total"] == made)
+
     def test_a_worker_that_dies_leaves_its_numbers_to_its_successor(self):
         session = self.new_session()
         ana = self.connect("ana")
