@@ -36,6 +36,7 @@ void gl_state_free(struct gl_state **state)
         gl_annotation_unref(&(*state)->items[i]);
     }
     free((*state)->items);
+    free((*state)->reaches);
     state_index_free((*state)->index);
     state_replies_free((*state)->replies);
     free(*state);
@@ -67,14 +68,26 @@ static bool reserve(struct gl_state *state, size_t more)
     if (count >= UINT32_MAX || !state_index_reserve(state, count) || !state_replies_reserve(state, count)) {
         return false;
     }
-    if (state->items && room_for(count) == room_for(state->count)) {
+    if (state->reaches && room_for(count) == room_for(state->count)) {
         return true;
     }
     struct gl_annotation **items = realloc(state->items, room_for(count) * sizeof *items);
-    if (items) {
-        state->items = items;
+    if (!items) {
+        return false;
     }
-    return items != NULL;
+    state->items = items;
+    struct gl_reach *reaches = realloc(state->reaches, room_for(count) * sizeof *reaches);
+    if (!reaches) {
+        return false;
+    }
+    state->reaches = reaches;
+    return true;
+}
+
+/* No text has so many code points that a reach could not be told. */
+static struct gl_reach reach_of(const struct gl_annotation *annotation)
+{
+    return (struct gl_reach){(uint32_t)annotation->begin_cp, (uint32_t)annotation->end_cp};
 }
 
 static void put(struct gl_state *state, struct gl_annotation *annotation)
@@ -86,6 +99,7 @@ static void put(struct gl_state *state, struct gl_annotation *annotation)
     if (position == INDEX_NONE) {
         state_index_add(state, &annotation->id, state->count);
         state->items[state->count] = annotation;
+        state->reaches[state->count] = reach_of(annotation);
         state_replies_add(state, state->count++);
         return;
     }
@@ -95,6 +109,7 @@ static void put(struct gl_state *state, struct gl_annotation *annotation)
     state->live_count -= !(*place)->is_deleted || MUTATION(live_goes_down);
     gl_annotation_unref(place);
     *place = annotation;
+    state->reaches[position] = reach_of(annotation);
 }
 
 enum gl_code gl_state_put(struct gl_state *state, struct gl_annotation *annotation)

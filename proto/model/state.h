@@ -12,6 +12,9 @@
 
 #include "proto/model/op.h"
 
+struct gl_reach { /* of an annotation: from its first span's begin to its last one's end; 0,0 without spans */
+    uint32_t begin_cp, end_cp;
+};
 struct gl_state {
     gl_uuid stream;
     uint64_t seq;
@@ -22,6 +25,7 @@ struct gl_state {
     bool is_partial;   /* pages are still to come: a change to an annotation that is not here yet is skipped, its page has it */
     size_t live_count; /* annotations that are not deleted */
     struct gl_annotation **items; /* in the order made; tombstones stay in their place */
+    struct gl_reach *reaches;     /* of each, beside each other: who looks for those in a part of the text looks here */
     size_t count;
     struct gl_state_index *index;     /* id -> position */
     struct gl_state_replies *replies; /* annotation -> what answers it */

@@ -278,11 +278,14 @@ bool deliver_pump(struct subscription *subscription)
 
 /* ---- pages */
 
-static bool stands_in(struct gl_annotation *annotation, const struct page_range *range)
+/* Most do not, and that is seen without looking at the annotation itself: a place in the text is asked for among hundreds of thousands. */
+static bool stands_in(const struct gl_state *state, size_t at, const struct page_range *range)
 {
+    struct gl_annotation *annotation;
     struct gl_span spans[GL_SPANS_MAX];
-    if (annotation->begin_cp >= range->end_cp || annotation->end_cp <= range->begin_cp)
+    if (state->reaches[at].begin_cp >= range->end_cp || state->reaches[at].end_cp <= range->begin_cp)
         return false;
+    annotation = state->items[at];
     if (annotation->span_count == 1)
         return true;
     bool is_there = false;
@@ -305,9 +308,9 @@ static size_t find_records(struct page_records *found, const struct gl_state *st
 {
     found->count = found->bytes = 0;
     for (; at < state->count && found->count < PAGE_RECORDS; at++) {
-        struct gl_slice record = state->items[at]->canonical;
-        if ((range && !stands_in(state->items[at], range)) || (MUTATION(page_misses_deleted) && state->items[at]->is_deleted))
+        if ((range && !stands_in(state, at, range)) || (MUTATION(page_misses_deleted) && state->items[at]->is_deleted))
             continue;
+        struct gl_slice record = state->items[at]->canonical;
         if (found->count > 0 && found->bytes + record.len > most)
             break;
         found->records[found->count++] = record;
