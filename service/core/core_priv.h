@@ -30,8 +30,9 @@ struct hold;
 struct share {               /* share.c */
     gl_uuid asked_by;        /* the session that an op came for last */
     bool was_asked;          /* ever */
-    uint64_t others_ms;      /* when it was another one than before */
-    bool has_others;         /* it was, once */
+    uint64_t asked_ms;       /* when that was */
+    uint64_t others_ms;      /* when one came for any other */
+    bool has_others;         /* one did */
     size_t with_more;        /* sessions that have more waiting than they could bring into the append that is being built; */
     size_t with_more_before; /* and into the one before */
 };

@@ -8,20 +8,22 @@
  */
 #include "service/core/group_priv.h"
 
-#define ALONE_MS   10000 /* with no op of any other session for so long, one has the worker to itself */
-#define ALONE_PART 4     /* of what an append takes: its; */
-#define BULK_PART  8     /* otherwise those with many, together; */
-#define LEAST_PART 32    /* and each of them, however many they are */
+#define ALONE_MS   2000 /* with no op of any other session for so long, one has the worker to itself */
+#define ALONE_PART 4    /* of what an append takes: its; */
+#define BULK_PART  8    /* otherwise those with many, together; */
+#define LEAST_PART 32   /* and each of them, however many they are */
 
 void share_asked(struct core *core, const struct session *session)
 {
     struct share *share = &core->share;
-    if (gl_uuid_equal(&share->asked_by, &session->id))
-        return;
-    share->has_others = share->was_asked;
-    share->was_asked = true;
-    share->asked_by = session->id;
-    share->others_ms = loop_now_ms(core->loop);
+    const uint64_t now_ms = loop_now_ms(core->loop);
+    if (!gl_uuid_equal(&share->asked_by, &session->id)) {
+        share->has_others = share->was_asked;
+        share->others_ms = share->asked_ms;
+        share->was_asked = true;
+        share->asked_by = session->id;
+    }
+    share->asked_ms = now_ms;
 }
 
 void share_next_append(struct core *core)

@@ -337,6 +337,19 @@ START_TEST(session__that_has_the_worker_to_itself__brings_a_quarter_of_what_an_a
 }
 END_TEST
 
+START_TEST(session__that_begins_when_the_others_have_long_been_silent__brings_a_quarter_at_once)
+{
+    in_session(ana, "session.join", 0, NULL);
+    submit(ana, op_create("elsewhere", "harbour", NULL));
+    loop_sim_run(bench.loop, 10000);
+    const unsigned before = store_mem_appends(bench.stores[0]);
+    in_session(ana, "session.submit", 0, many_ops("many", 200));
+    turn();
+    ck_assert_uint_eq(ops_in(ana, 0), 200);
+    ck_assert_uint_eq(store_mem_appends(bench.stores[0]), before + 4); /* 64, 64, 64, 8 */
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core, order");
@@ -357,6 +370,7 @@ int main(void)
     tcase_add_test(one, single_op__beside_a_session_with_many__waits_for_few_of_them);
     tcase_add_test(one, single_op__beside_two_sessions_with_many__waits_for_few_of_them);
     tcase_add_test(one, session__that_has_the_worker_to_itself__brings_a_quarter_of_what_an_append_takes);
+    tcase_add_test(one, session__that_begins_when_the_others_have_long_been_silent__brings_a_quarter_at_once);
     tcase_add_test(two, time__of_ops__never_goes_back_when_another_workers_clock_is_ahead);
     tcase_add_test(two, codebook__in_a_sessions_ops__never_goes_back);
     tcase_add_test(two, label__by_the_id_that_another_worker_gave_it_a_moment_ago__is_known);
