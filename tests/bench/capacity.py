@@ -18,9 +18,11 @@ from costs import SESSION, expected_nodes
 APPEND_MOST = 256       # append_max_ops
 STAY_S = 600            # after which somebody comes anew
 P99_LIMIT_MS = 250
+SIMULATED_S = 1.0       # at least: several times as long as the slowest delivery that is allowed
 FULL = 0.8              # of a limit: so much is carried at most
 NET_BYTES = 10e9 / 8    # of a node's line
-DISK_BYTES = 500e6      # a second, of a primary's disk: the log, and as much again for WAL
+DISK_BYTES = 500e6      # a second, of a primary's disk
+WAL_BYTES_OP = 2450     # of an op, beside what it takes in log and indexes (decisions/performance.md); full pages after a checkpoint come on top
 PERSON_OPS = 0.1        # of somebody who works in earnest, ops a second; B1's people write ten times that
 CONNECTION_MEMORY = 16 << 30  # bytes a node gives to connections
 
@@ -55,7 +57,7 @@ class Site:
         worker_us += arrivals * costs["worker_arrival_us"]
         database_us += arrivals * costs["database_arrival_us"]
         found = {"workers": worker_us / 1e6 / self.workers, "network of a node": rate * SESSION * costs["bytes_delivery"] / NET_BYTES / self.nodes,
-                 "the primary's disk": 2 * rate * costs["bytes_op"] / DISK_BYTES, "memory of a node": rate * costs["bytes_connection"] / CONNECTION_MEMORY / self.nodes}
+                 "the primary's disk": rate * (costs["bytes_op"] + WAL_BYTES_OP) / DISK_BYTES, "memory of a node": rate * costs["bytes_connection"] / CONNECTION_MEMORY / self.nodes}
         if self.database_cores:
             found["the primary's cores"] = database_us / 1e6 / self.database_cores
         else:
@@ -231,7 +233,7 @@ class Simulation:
 
 def simulate(site, costs, rate, seconds=None, seed=1):
     """p99 of delivery, what part of the ops was stored in time, ops an append, how busy everything was; of this many ops a second."""
-    return Simulation(site, costs, rate, seconds or min(2.0, max(0.1, 2500 / rate, 0.05 * costs["commit_ms"])), seed).run().said()
+    return Simulation(site, costs, rate, seconds or min(4.0, max(SIMULATED_S, 2500 / rate)), seed).run().said()
 
 
 def is_carried(said):

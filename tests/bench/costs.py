@@ -15,11 +15,11 @@ PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "costs.json")
 SESSION = 10  # people, in the calm of curve.py
 UNITS = {  # what, in words, for the page
     "worker_turn_us": "a worker: one append, however many ops it has, µs", "worker_op_us": "a worker: one op in it, µs", "worker_delivery_us": "a worker: one op to one client, in a TLS record of its own, µs",
-    "worker_packed_us": "a worker: the same, packed with others, µs", "worker_wake_us": "a worker: being told of another's append, µs", "worker_follow_us": "a worker: an op that another worker took, µs",
-    "worker_arrival_us": "a worker: somebody arrives (TLS without ticket, sign-in, join), µs", "worker_record_us": "a worker: an annotation of a session that somebody joins, µs",
+    "worker_packed_us": "a worker: the same, packed with others (A2 at its best; not in the model), µs", "worker_wake_us": "a worker: being told of another's append, µs", "worker_follow_us": "a worker: an op that another worker took, µs",
+    "worker_arrival_us": "a worker: somebody arrives (TLS without ticket, sign-in, join), µs", "worker_record_us": "a worker: an annotation of a session that somebody joins (not in the model), µs",
     "database_turn_us": "PostgreSQL: one append, µs", "database_op_us": "PostgreSQL: one op in it, µs", "database_wake_us": "PostgreSQL: telling one worker of it, µs",
-    "database_follow_us": "PostgreSQL: an op read by another worker, µs", "database_arrival_us": "PostgreSQL: somebody arrives, µs", "commit_ms": "one commit, alone, ms",
-    "bytes_connection": "memory of a connection", "bytes_annotation": "memory of an annotation, in a worker that has its session", "bytes_delivery": "bytes on the wire, an op to one client",
+    "database_follow_us": "PostgreSQL: an op read by another worker, µs", "database_arrival_us": "PostgreSQL: somebody arrives, µs", "commit_ms": "one commit of many in a row, ms",
+    "bytes_connection": "memory of a connection", "bytes_annotation": "memory of an annotation, in a worker that has its session (not in the model)", "bytes_delivery": "bytes on the wire, an op to one client",
     "bytes_op": "bytes on disk, an op with its indexes",
 }
 CHECKS = (("1 worker", 1, "together", "hot"), ("2 nodes", 2, "together", "calm"), ("2 nodes", 2, "spread", "calm"), ("2 workers", 2, "spread", "calm"))  # what no cost is worked out of

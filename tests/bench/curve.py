@@ -160,7 +160,7 @@ class Curve(workloads.Workloads):
             good, bad, best = (rate, bad, found) if is_good else (good, rate, best)
             if bad and (not good or bad / good < 2 ** (1 / 2 ** self.sizes["bisections"]) * 1.01):
                 break
-            rate = round((good * bad) ** 0.5) if bad and good else rate * 2
+            rate = round((good * bad) ** 0.5) if bad and good else max(1, rate // 3) if bad else rate * 2
         return good, best
 
 

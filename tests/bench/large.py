@@ -37,7 +37,7 @@ class Large(workloads.Workloads):
         """So many more ops in this session, in frames of 64."""
         self.cpu = self.make_cpu()
         with self.begin(f"group script first={at} rate=1 batch={workloads.BATCH} in_flight=256 total={count} kept={kept}") as load:
-            settled, _, _ = self.at_once(load, "script")
+            settled, _, _ = self.at_once(load, "script", count)
         return count / max(0.001, settled["ms"] / 1000)
 
     def joins(self, at, annotations, count):

@@ -30,7 +30,8 @@ ROWS = (  # what, figure, at most
     ("memory of the worker: slope, KiB/s", "slope_kib_s", SLOPE_KIB_S),
     ("p99 of delivery, last third by first third", "p99_growth", P99_GROWTH),
     ("server CPU an op, last third by first third", "cost_growth", P99_GROWTH),
-    ("log, archive and indexes: bytes an op, at the end by at first", "log_growth", BYTES_GROWTH),
+    ("log, archive and indexes: bytes an op at the end, by what those at first predict", "log_growth", BYTES_GROWTH),
+    ("annotations and streams, which are changed again and again: bytes with indexes, last third by first third", "state_growth", BYTES_GROWTH),
     ("indexes of the log: bytes an op, at the end by at first", "index_growth", BYTES_GROWTH),
     ("ops that retention should have archived and has not, of all", "behind", 0.25),
     ("dead rows in all tables, by rows alive", "dead", 0.5),
@@ -92,6 +93,7 @@ class Long(workloads.Workloads):
         ops = int(self.peer.server.sql("select coalesce(sum(head), 0) from stream where kind = 'session'")[0][0])
         archived = int(self.peer.server.sql("select coalesce(sum(last - first + 1), 0) from archive")[0][0])
         return {"ops": ops, "archived": archived, "log_bytes": tables["op"][3] + tables["op"][4] + tables["archive"][3] + tables["archive"][4], "index_bytes": tables["op"][4],
+                "state_bytes": sum(tables[name][3] + tables[name][4] for name in ("annotation", "stream")),
                 "dead": sum(values[1] for values in tables.values()), "alive": sum(values[0] for values in tables.values()), "autovacuums": sum(values[2] for values in tables.values())}
 
     def judged(self):
@@ -107,7 +109,7 @@ class Long(workloads.Workloads):
         due = self.sizes["sessions"] * (SETTINGS["retention_ops"] + 2 * SETTINGS["snapshot_every"])
         bytes_op = [one["log_bytes"] / max(1, one["ops"]) for one in (end, whole)]
         index_op = [one["index_bytes"] / max(1, one["ops"]) for one in (end, whole)]
-        return {"slope_kib_s": slope([(one["at"], one["bytes"] / 1024) for one in warm]), "p99_growth": growth("delivery.p99"), "cost_growth": growth("server_us_op"),
+        return {"slope_kib_s": slope([(one["at"], one["bytes"] / 1024) for one in warm]), "p99_growth": growth("delivery.p99"), "cost_growth": growth("server_us_op"), "state_growth": growth("state_bytes"),
                 "log_growth": bytes_op[0] / bytes_op[1], "index_growth": index_op[0] / index_op[1], "behind": max(0, end["ops"] - end["archived"] - due) / max(1, end["ops"]),
                 "dead": end["dead"] / max(1, end["alive"]), "bytes_op": bytes_op[1], "bytes_op_at_end": bytes_op[0], "index_bytes_op": index_op[0],
                 "end": end, "p99": statistics.median(one["delivery"]["p99"] or 0 for one in warm), "p999": max(one["delivery"]["p999"] or 0 for one in warm),

@@ -49,6 +49,12 @@ def read(path):
         return [json.loads(line) for line in file if line.strip()]
 
 
+def to_record(every):
+    """(those that RESULTS.md and costs.json are made of, how many are left out): whole runs in which nothing was lost."""
+    chosen = [run for run in every if run["size"] == "all" and not run["faults"]]
+    return chosen, len(every) - len(chosen)
+
+
 def of_kind(every, kind):
     return [run for run in every if run["kind"] == kind]
 

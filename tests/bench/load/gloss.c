@@ -68,6 +68,10 @@ static void take_join(struct client *client, struct gl_slice result)
         note_unreadable(client, "session.join", result);
         return;
     }
+    if (client->group->plan.page && client->wanted_records < client->group->plan.records)
+        faults_note(&client->group->load->faults, &client->group->load->faults.lost,
+                    "client %u joined a session of %llu records, not %llu", client->number,
+                    (unsigned long long)client->wanted_records, (unsigned long long)client->group->plan.records);
     const bool is_first = !client->has_joined;
     if (is_first) {
         client->seq = client->wanted_seq;
@@ -80,7 +84,21 @@ static void take_join(struct client *client, struct gl_slice result)
     look_whether_live(client);
 }
 
-/* Records are not looked at one by one: a page says itself how many there were, before them. */
+/* Are there as many as the page says? */
+static void prove_page(struct client *client, struct gl_slice message, uint64_t said)
+{
+    struct faults *faults = &client->group->load->faults;
+    struct gl_slice records = scan_member(scan_member(message, "result"), "records"), record;
+    uint64_t count = 0;
+    for (size_t at = 0; (record = scan_item(records, &at)).len > 0; count++)
+        if (scan_text(scan_member(record, "id")).len != GL_UUID_TEXT)
+            note_unreadable(client, "session.page", record);
+    if (count != said)
+        faults_note(faults, count < said ? &faults->lost : &faults->twice, "client %u was sent %llu records in a page of %llu",
+                    client->number, (unsigned long long)count, (unsigned long long)said);
+}
+
+/* Records are looked at one by one only where that is asked for: a page says itself how many there were, before them. */
 static void take_page(struct client *client, struct gl_slice message)
 {
     struct faults *faults = &client->group->load->faults;
@@ -88,10 +106,14 @@ static void take_page(struct client *client, struct gl_slice message)
     const char *next = memmem(message.data, head, "\"next\":", 7);
     if (client->records == 0)
         hist_add(&client->group->first_page, load_now_us() - client->joining_us);
-    if (next)
+    if (next) {
+        const uint64_t before = client->records;
         client->records = strtoull(next + 7, NULL, 10);
-    else
+        if (client->group->plan.prove)
+            prove_page(client, message, client->records - before);
+    } else {
         note_unreadable(client, "session.page", message);
+    }
     const bool is_done = memmem(message.data, head, "\"done\":true", 11) != NULL;
     client->pages_asked = is_done ? 0 : client->pages_asked - (client->pages_asked > 0);
     if (!is_done && client->state == CLIENT_BEHIND) {
@@ -175,6 +197,8 @@ static void take_result(struct client *client, uint64_t number, struct gl_slice 
         struct gl_slice name = scan_text(scan_member(scan_member(scan_member(result, "error"), "data"), "name"));
         refusals_count(&client->group->refusals, name.data, name.len);
     }
+    if (seq > client->stream->told)
+        client->stream->told = seq;
     writer_answered(client, number, seq);
 }
 

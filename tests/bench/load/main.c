@@ -293,7 +293,8 @@ static void take_commands(void)
 
 static bool lacks_ops(const struct client *client)
 {
-    return load.dialect->is_proved ? client->seq < client->stream->head : peer_is_behind(client);
+    const struct stream *stream = client->stream;
+    return load.dialect->is_proved ? client->seq < stream->head || client->seq < stream->told : peer_is_behind(client);
 }
 
 /* Ops without an answer, and clients that have not got what others have. */

@@ -45,6 +45,7 @@ struct stream {
     struct stream_frame frames[STREAM_FRAMES];
     struct stream_op *ops; /* ring: seq % STREAM_OPS */
     uint64_t head;         /* newest op seen by anybody */
+    uint64_t told;         /* newest one that was acknowledged */
     struct faults *faults;
     stream_due_fn due;
     void *ctx;
