@@ -7,13 +7,19 @@
  * everybody who keeps something gets one share, refusals included: so whoever has one request waits for a share of each of
  * the others, never for all that they sent.
  *
+ * The library reads one record each time that the loop looks, and a turn in which thousands were written to takes long: so what else has come from whoever was heard
+ * is read before the next turn begins, as much as its share allows. Else whoever sends each request in a record of its own would have one served a turn, however
+ * many wait, and each would be an append, and a record to everybody, of its own.
+ *
  * A turn begins after the loop has looked at all sockets (budget_next_turn). While anything is kept something is deferred to
  * the next turn, so the loop does not wait and nobody is left unread.
  */
 #include "service/base/mem.h"
 #include "service/net/net_priv.h"
+#include "service/net/socket.h"
 
 #define SHARE_MESSAGES 8
+#define ALONE_MESSAGES 64 /* of one with which nobody else was heard in this turn: as many as an append of its session takes */
 #define SHARE_BYTES    32768u /* reached: no further message in this turn; the first may be larger */
 
 struct kept {
@@ -29,8 +35,10 @@ static bool has_share(struct conn *conn)
         conn->turn = server->turn_number;
         conn->turn_messages = 0;
         conn->turn_bytes = 0;
+        server->turn_heard++;
     }
-    return conn->turn_messages < SHARE_MESSAGES && conn->turn_bytes < SHARE_BYTES;
+    const bool is_alone = server->turn_heard <= 1 && TAILQ_FIRST(&server->keeping) == TAILQ_LAST(&server->keeping, conn_list);
+    return conn->turn_messages < (is_alone ? ALONE_MESSAGES : SHARE_MESSAGES) && conn->turn_bytes < SHARE_BYTES;
 }
 
 static void handle(struct conn *conn, struct gl_slice message)
@@ -75,6 +83,10 @@ static void handle_first(struct conn *conn)
 
 void budget_receive(struct conn *conn, struct gl_slice message)
 {
+    if (!conn->was_heard) {
+        conn->was_heard = true;
+        TAILQ_INSERT_TAIL(&conn->server->heard, conn, of_heard);
+    }
     if (STAILQ_EMPTY(&conn->kept) && has_share(conn))
         handle(conn, message);
     else
@@ -86,8 +98,16 @@ bool budget_is_keeping(const struct conn *conn)
     return !STAILQ_EMPTY(&conn->kept);
 }
 
+static void forget_heard(struct conn *conn)
+{
+    if (conn->was_heard)
+        TAILQ_REMOVE(&conn->server->heard, conn, of_heard);
+    conn->was_heard = false;
+}
+
 void budget_drop(struct conn *conn)
 {
+    forget_heard(conn);
     while (!STAILQ_EMPTY(&conn->kept)) {
         struct kept *kept = take_first(conn);
         mem_free(&kept);
@@ -128,7 +148,27 @@ static void serve_later(struct net_server *server)
     loop_defer(server->loop, serve, server);
 }
 
+static bool may_read(struct conn *conn)
+{
+    return conn->state == CONN_OPEN && !conn->is_paused && !conn->is_full && !budget_is_keeping(conn) && has_share(conn) &&
+           socket_has_input(lws_get_socket_fd(conn->wsi));
+}
+
+/* Whoever has a message read is heard again, and looked at again. */
+void budget_read_on(struct net_server *server)
+{
+    struct conn *conn;
+    while (server->lws && (conn = TAILQ_FIRST(&server->heard))) {
+        forget_heard(conn);
+        if (!may_read(conn))
+            continue;
+        struct lws_pollfd fd = {.fd = lws_get_socket_fd(conn->wsi), .events = LWS_POLLIN, .revents = LWS_POLLIN};
+        lws_service_fd(server->lws, &fd); /* the connection may be gone then */
+    }
+}
+
 void budget_next_turn(struct net_server *server)
 {
     server->turn_number++;
+    server->turn_heard = 0;
 }

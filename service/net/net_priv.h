@@ -64,6 +64,7 @@ struct conn {
     of_state; /* in the order in which they came to this state; OPEN: in the order in which they were last heard */
     TAILQ_ENTRY(conn) of_full;   /* while is_full */
     TAILQ_ENTRY(conn) of_unread; /* while is_unread */
+    TAILQ_ENTRY(conn) of_heard;  /* while was_heard: a message of it was read in this turn */
     TAILQ_ENTRY(conn) of_turn;   /* while is_in_turn: has something to send, or to be looked at, at the end of this turn */
     uint64_t since_ms;           /* in this state */
     uint64_t heard_ms;           /* anything */
@@ -72,7 +73,7 @@ struct conn {
     bool is_full;   /* the library still holds what the socket did not take */
     bool is_unread; /* of what was sent something may not have arrived there; looked at once a second */
     bool is_paused; /* not read from, because it is full or keeps messages that were not handled yet */
-    bool is_in_turn, is_pinged, upgrade_is_granted;
+    bool is_in_turn, was_heard, is_pinged, upgrade_is_granted;
     bool takes_deflated; /* compressed messages */
     unsigned short close_code;
     uint64_t kept_bytes;  /* given to the library while it was full */
@@ -127,9 +128,10 @@ struct net_server {
     void *drained_ctx;
     struct conn_list states[CONN_STATES];
     size_t in_state[CONN_STATES];
-    struct conn_list full, unread, turn, keeping;
+    struct conn_list full, unread, turn, keeping, heard;
     uint64_t unread_ms;   /* when all of unread were looked at */
     uint64_t turn_number; /* of the loop */
+    size_t turn_heard;    /* connections that were given a share in it */
     bool is_serving_later;
     size_t kept_max;     /* bytes that may be written to a full connection before it is given up */
     size_t bodies_bytes; /* of plain requests, all together */
@@ -160,6 +162,7 @@ void budget_receive(struct conn *conn, struct gl_slice message); /* handles it, 
 bool budget_is_keeping(const struct conn *conn);
 void budget_serve_all(struct conn *conn); /* it has said goodbye: what came before that counts */
 void budget_drop(struct conn *conn);
+void budget_read_on(struct net_server *server); /* what else has come from those who were heard; not within the library's calls */
 void budget_next_turn(struct net_server *server);
 
 /* outgoing.c */

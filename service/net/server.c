@@ -57,6 +57,7 @@ static void before_wait(uv_prepare_t *prepare)
 static void after_wait(uv_check_t *check)
 {
     outgoing_at_end_of_turn(check->data);
+    budget_read_on(check->data);
     budget_next_turn(check->data);
 }
 
@@ -185,6 +186,7 @@ struct net_server *net_server_new(struct loop *loop, struct core *core, const st
     TAILQ_INIT(&server->unread);
     TAILQ_INIT(&server->turn);
     TAILQ_INIT(&server->keeping);
+    TAILQ_INIT(&server->heard);
     TAILQ_INIT(&server->waiting_heads);
     visitors_init(&server->visitors);
     if (start_library(server, err)) {

@@ -37,6 +37,12 @@ void socket_traffic(int fd, uint64_t *bytes_in, uint64_t *bytes_out, uint64_t *r
     *round_trip_us = info.tcpi_rtt;
 }
 
+bool socket_has_input(int fd)
+{
+    int left = 0;
+    return ioctl(fd, SIOCINQ, &left) == 0 && left > 0;
+}
+
 bool socket_has_unread(int fd)
 {
     int left = 0;

@@ -22,6 +22,7 @@ void socket_abandon(int fd);
 void socket_traffic(int fd, uint64_t *bytes_in, uint64_t *bytes_out, uint64_t *round_trip_us);
 /* How many bytes the other end's machine has acknowledged. It stops doing so when its program does not read. */
 uint64_t socket_acknowledged(int fd);
+bool socket_has_input(int fd);  /* something has come that was not read */
 bool socket_has_unread(int fd); /* something was sent that is not acknowledged */
 
 #endif

@@ -93,6 +93,17 @@ class Flood(unittest.TestCase):
         self.assertLess(abs(first[-1] - second[-1]), A_FEW)
         self.assertLess(first[MANY // 2] - second[0], MANY + A_FEW)
 
+    def test_in_records_of_their_own(self):
+        """Whatever has come is read in few turns of the loop, each of which has one record of answers."""
+        with open_ws(self.server) as calm, open_ws(self.server) as conn:
+            before = self.counts(calm)
+            with Stopped(self.server):
+                for text in numbered(40):
+                    conn.send(frames([text]))
+            self.check_answers(conn, numbered(40))
+            after = self.counts(calm)
+        self.assertLess(after["records_out"] - before["records_out"], 10)
+
     def test_large_messages(self):
         """Bytes count as well: of eight that fill a turn each, none is lost."""
         texts = numbered(8, 100000)
