@@ -56,6 +56,19 @@ class Recovery(ServiceCase):
                 return None
         return wait_until("it is taken", go)
 
+    def crash_behind_the_copy(self, session):
+        """What a crash leaves between the archive's mv and PostgreSQL's note of it: a segment that is kept is to be kept once more. Later ones wait for it."""
+        def newest(behind=""):
+            self.server.sql("select pg_switch_wal()")
+            found = self.server.sql(f"select last_archived_wal from pg_stat_archiver where last_archived_wal ~ '^[0-9A-F]{{24}}$' and last_archived_wal > '{behind}'")
+            return found[0][0] if found else None
+        kept = wait_until("a segment is kept", newest, every=0.5)
+        note = f"{self.server.cluster.folder}/data/pg_wal/archive_status/{kept}"
+        os.rename(note + ".done", note + ".ready")
+        self.write(session, 1)
+        wait_until("a later one is kept", lambda: newest(kept), every=0.5)
+        self.assertFalse(os.path.exists(note + ".ready"))
+
     def test_as_of_a_moment(self):
         self.folder = tempfile.mkdtemp(prefix="gloss-recovery.", dir="/tmp")
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
@@ -65,6 +78,7 @@ class Recovery(ServiceCase):
         self.run_as_postgres(once)
         self.server.wait_ready()
         self.write(session, 5)
+        self.crash_behind_the_copy(session)
         self.run_as_postgres(nightly)
         kept = self.write(session, 5)[-1]
         moment = self.server.sql("select clock_timestamp()")[0][0]
