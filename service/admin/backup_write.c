@@ -150,7 +150,8 @@ int backup_create(const char *path, char **new_path)
     }
     *new_path = mem_alloc(strlen(path) + 5);
     sprintf(*new_path, "%s.new", path);
-    int fd = open(*new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    unlink(*new_path); /* of one that was killed: whose it is, its mode and where it leads are not ours */
+    int fd = open(*new_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) {
         admin_complain("%s cannot be written: %s", *new_path, strerror(errno));
         mem_free(new_path);

@@ -253,9 +253,22 @@ class Backup(BackupCase):
         self.assertIn("cannot be written", said)
         with open(path + ".new", "w") as file:
             file.write("of one that was killed")
+        os.chmod(path + ".new", 0o644)
         self.server.glossd("backup", path)
         self.assertFalse(os.path.exists(path + ".new"))
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
         self.copy().glossd("restore", path)
+
+    def test_a_link_that_lies_in_the_way_is_not_followed(self):
+        path, other = self.new_path(), self.new_path()
+        with open(other, "w") as file:
+            file.write("of somebody else")
+        os.symlink(other, path + ".new")
+        self.server.glossd("backup", path)
+        with open(other) as file:
+            self.assertEqual(file.read(), "of somebody else")
+        self.assertFalse(os.path.islink(path))
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
 
 
 class Damage(BackupCase):
