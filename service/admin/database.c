@@ -120,8 +120,9 @@ char *read_secret(const char *path, size_t max, size_t *len)
     if (!is_stdin) {
         fclose(file);
     }
-    if (*len > 0 && secret[*len - 1] == '\n') {
-        --*len;
+    char *end = memchr(secret, '\n', *len);
+    if (end) {
+        *len = (size_t)(end - secret);
     }
     if (*len > 0 && secret[*len - 1] == '\r') {
         --*len;

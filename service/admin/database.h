@@ -30,7 +30,8 @@ void print_text(struct gl_slice text);
 
 /* The account of that name; false after saying that there is none. */
 int find_user(struct admin_db *db, const char *name, gl_uuid *account) GL_MUST_USE;
-/* The whole of a file ("-": standard input) without its last line end, at most max bytes; NULL after saying why not. Freed with mem_free. */
+/* The first line of a file ("-": standard input) without its end, at most max bytes; NULL after saying why not. Freed with mem_free.
+ * docker/gloss-start reads the same file as this. */
 char *read_secret(const char *path, size_t max, size_t *len);
 
 /* Whether a person means it: asks on a terminal unless yes (the option) is given; without a terminal nobody can be asked, and it takes --yes. What would be

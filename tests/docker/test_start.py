@@ -47,7 +47,7 @@ class Started(unittest.TestCase):
     def write(self, name, text):
         if os.path.exists(f"{self.folder}/{name}"):  # of before, and only root could write into it
             os.unlink(f"{self.folder}/{name}")
-        with open(f"{self.folder}/{name}", "w", encoding="utf-8") as file:
+        with open(f"{self.folder}/{name}", "w", encoding="utf-8", newline="") as file:
             file.write(text)
         os.chmod(f"{self.folder}/{name}", 0o500)
         return f"{self.folder}/{name}"
@@ -74,6 +74,18 @@ class Passwords(Started):
         self.assertEqual(self.roles("OWNER_"), owner)
         self.assertEqual(self.roles("ADMIN_"), admin)
         self.assertEqual(self.roles("", "OWNER_", "ADMIN_"), owner + serving + admin)
+
+    def test_the_password_is_the_first_line(self):
+        """As for glossd init: test_admin.py has the same files."""
+        for text in ("served\r\n", "served\nmore\n", "served\r\nmore\r\n", "served"):
+            with self.subTest(text=text):
+                done = self.run_it("gloss-start", "sh", "-c", 'cat "$PGPASSFILE"', GLOSS_IMAGE_PASSWORD_FILE=self.write("secret", text))
+                self.assertEqual((done.stdout.splitlines(), done.stderr), (["*:*:*:gloss_append:served", "*:*:*:gloss_reader:served"], ""))
+        for text in ("", "\n", "\r\n", "\nsecond\n"):
+            with self.subTest(text=text):
+                done = self.run_it("gloss-start", "true", GLOSS_IMAGE_PASSWORD_FILE=self.write("secret", text))
+                self.assertEqual(done.returncode, 3)
+                self.assertIn("is empty", done.stderr)
 
     def test_a_link_to_it_is_as_good(self):
         """A secret of Kubernetes is a link, whose own mode means nothing."""

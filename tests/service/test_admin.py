@@ -33,7 +33,7 @@ class Verbs(ServiceCase):
 
     def secret(self, text):
         path = f"{self.server.folder}/secret-{new_id()}"
-        with open(path, "w") as file:
+        with open(path, "w", newline="") as file:
             file.write(text)
         return path
 
@@ -197,6 +197,11 @@ class Verbs(ServiceCase):
         self.assertTrue(has("owner", "owned"))
         self.glossd("init", "--owner-password-file", all_three)
         self.assertEqual([has(role, "served") for role in ("owner", "append", "reader")], [True, True, True])
+        for text in ("first\r\n", "second\nmore\n", "third\r\nmore\r\n", "fourth"):  # the image's gloss-start sends the same: test_start.py
+            self.glossd("init", "--password-file", self.secret(text))
+            self.assertTrue(has("append", text.split()[0]), text)
+        for text in ("", "\n", "\r\n", "\nsecond\n"):
+            self.refuse(1, "is empty", "init", "--password-file", self.secret(text))
         self.refuse(1, "/nowhere", "init", "--password-file", all_three, "--owner-password-file", "/nowhere")
         self.assertIn("[--owner-password-file FILE]", self.glossd("init", "--help").out)
 
