@@ -33,7 +33,7 @@ CONTAINER = {"name!": str, "image!": str, "args": [str], "envFrom": [{"configMap
 POD = {"serviceAccountName!": str, "automountServiceAccountToken!": bool, "enableServiceLinks": bool, "restartPolicy": str, "terminationGracePeriodSeconds": int,
        "securityContext!": {"runAsNonRoot!": bool, "runAsUser!": int, "runAsGroup!": int, "fsGroup!": int, "seccompProfile!": {"type!": str}},
        "topologySpreadConstraints": [{"maxSkew!": int, "topologyKey!": str, "whenUnsatisfiable!": str, "labelSelector!": SELECTOR}], "containers!": [CONTAINER],
-       "volumes": [{"name!": str, "emptyDir": {"medium": str, "sizeLimit": str}, "secret": {"secretName!": str, "defaultMode!": int}}]}
+       "volumes": [{"name!": str, "emptyDir": {"medium": str, "sizeLimit": str}, "configMap": {"name!": str}, "secret": {"secretName!": str, "defaultMode!": int}}]}
 TEMPLATE = {"metadata!": {"labels!": TEXTS, "annotations": TEXTS}, "spec!": POD}
 PEER = {"podSelector": SELECTOR, "namespaceSelector": SELECTOR}
 PORTS = [{"protocol!": str, "port!": int}]
@@ -132,11 +132,15 @@ class Manifests(unittest.TestCase):
         for name, _, container in self.containers():
             values = self.settings(container)
             with self.subTest(name=name):
-                self.assertEqual(set(values) - known - of_image, set())
-                done = subprocess.run([GLOSSD, "settings"], env={**{key: value for key, value in os.environ.items() if not key.startswith("GLOSS")}, **values},
-                                      capture_output=True, text=True, timeout=LIMIT_S)
-                self.assertEqual((done.returncode, done.stderr), (0, ""))
-                self.assertIn(values["GLOSS_HOST_NAMES"], done.stdout)
+                self.assertEqual(set(values) - known - of_image, {"GLOSS_CONFIG"})
+                with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+                    file.write(self.one("ConfigMap", "gloss-file")["data"]["gloss.conf"])
+                    file.flush()
+                    done = subprocess.run([GLOSSD, "settings"], capture_output=True, text=True, timeout=LIMIT_S,
+                                          env={**{key: value for key, value in os.environ.items() if not key.startswith("GLOSS")}, **values, "GLOSS_CONFIG": file.name})
+                    self.assertEqual((done.returncode, done.stderr), (0, ""))
+                    self.assertIn(values["GLOSS_HOST_NAMES"], done.stdout)
+                    self.assertIn(file.name, done.stdout, "nothing comes from the file")
 
     def test_files_are_mounted(self):
         """Each file that a setting names is in a secret that is mounted there; each secret, with its keys, is made by a command of the handbook."""
@@ -145,6 +149,8 @@ class Manifests(unittest.TestCase):
             volumes = {volume["name"]: volume for volume in spec["volumes"]}
             self.assertEqual(sorted(mounts.values()), sorted(volumes), name)
             self.assertIn("emptyDir", volumes[mounts["/tmp"]], "gloss-start writes there")
+            folder, key = self.settings(container)["GLOSS_CONFIG"].rsplit("/", 1)
+            self.assertIn(key, self.one("ConfigMap", volumes[mounts[folder]]["configMap"]["name"])["data"])
             own = {each["name"]: each["value"] for each in container.get("env", [])}
             serves = "serve" in container["args"]
             files = [value for key, value in self.settings(container).items() if key.endswith("_FILE") or (serves and key.startswith("GLOSS_TLS_"))]

@@ -103,6 +103,21 @@ class Passwords(Started):
             self.assertIn(f"GLOSS_IMAGE_{kind}PASSWORD_FILE", done.stderr)
 
 
+class Settings(Started):
+    def test_a_file_that_cannot_be_read_ends_it(self):
+        path = self.write("gloss.conf", "log_level = debug\n")
+        self.assertEqual(self.run_it("gloss-start", "true", GLOSS_CONFIG=path).returncode, 0)
+        ways = [("/nowhere/gloss.conf", "is not there")]
+        if os.getuid():
+            os.chmod(path, 0)
+            ways.append((path, "chmod 644"))
+        for given, words in ways:
+            done = self.run_it("gloss-start", "true", GLOSS_CONFIG=given)
+            self.assertEqual(done.returncode, 3)
+            self.assertIn("GLOSS_CONFIG", done.stderr)
+            self.assertIn(words, done.stderr)
+
+
 class FirstStart(Started):
     def token(self):
         try:
