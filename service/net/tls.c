@@ -20,6 +20,7 @@
 #include "service/net/net_priv.h"
 
 #define WARN_DAYS      30
+#define RENEW          "Renew it (gloss-certificate, where that made it), then glossd reload"
 #define TICKET_S       7200           /* that a ticket is good for */
 #define TICKET_TIMES_S (4 * TICKET_S) /* its keys change that often */
 
@@ -81,10 +82,10 @@ static void tell_expiry(const X509 *leaf, const char *path)
     if (ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &until) == 1)
         metric_set(tls_expires, timegm(&until));
     if (days < 0 || seconds < 0)
-        log_event(LOG_ERROR, EV_tls_expires, F_STR("detail", "the certificate has expired; clients refuse it"),
+        log_event(LOG_ERROR, EV_tls_expires, F_STR("detail", "the certificate has expired; clients refuse it. " RENEW),
                   F_STR("file", path));
     else if (days < WARN_DAYS)
-        log_event(LOG_WARN, EV_tls_expires, F_I64("days", days), F_STR("file", path));
+        log_event(LOG_WARN, EV_tls_expires, F_I64("days", days), F_STR("detail", RENEW), F_STR("file", path));
     if (X509_cmp_current_time(X509_get0_notBefore(leaf)) > 0)
         log_event(LOG_ERROR, EV_tls_expires, F_STR("detail", "the certificate is not valid yet; is the clock right?"),
                   F_STR("file", path));

@@ -198,7 +198,7 @@ class Start(unittest.TestCase):
         make_certificate(self.folder, days=3)
         server = EchoCore("--cert", self.cert, "--key", self.key)
         try:
-            self.assertRegex(server.events("tls.expires")[-1], "days=[23] ")
+            self.assertRegex(server.events("tls.expires")[-1], "days=[23] .*then glossd reload")
         finally:
             server.end()
 
