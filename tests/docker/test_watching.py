@@ -1,14 +1,35 @@
 #!/usr/bin/python3
-"""Dashboard and alert rules ask only for what the server counts, and in the way that fits its kind; alerts, dashboard and handbook know of the same ones."""
+"""Dashboard and alert rules ask only for what the server counts, and in the way that fits its kind; alerts, dashboard and handbook know of the same ones. Where Prometheus's
+own promtool is, it reads rules and configuration, and each alert is told of what is wrong and of nothing else."""
 import json
 import os
 import re
+import shutil
+import subprocess
+import tempfile
 import unittest
 
 DOCKER = os.path.join(os.environ["GLOSS_SOURCE_DIR"], "docker")
 OF_PROMETHEUS = {"up"}
 LABELS_OF_PROMETHEUS = {"job", "instance"}
 HISTOGRAM_PARTS = ("_bucket", "_sum", "_count")
+LIMIT_S = 100
+
+# Of each alert: labels that it comes with, and {series: its samples, one a minute, when something is wrong, and when all is well}.
+STILL, GROWS = "0+0x30", "0+60x30"
+CASES = {
+    "GlossGone": ({"job": "gloss"}, {'up{job="gloss"}': (STILL, "1+0x30")}),
+    "GlossNotReady": ({}, {'gloss_ready{worker="1"}': ("1+0x30", "1+0x30"), 'gloss_ready{worker="2"}': (STILL, "1+0x30")}),
+    "GlossCommitsSlow": ({}, {'gloss_commit_seconds_bucket{le="0.5"}': (STILL, GROWS), 'gloss_commit_seconds_bucket{le="1"}': (GROWS, GROWS),
+                              'gloss_commit_seconds_bucket{le="+Inf"}': (GROWS, GROWS)}),
+    "GlossLoopSlow": ({}, {'gloss_loop_delay_seconds_bucket{le="0.25"}': (STILL, GROWS), 'gloss_loop_delay_seconds_bucket{le="0.5"}': (GROWS, GROWS),
+                           'gloss_loop_delay_seconds_bucket{le="+Inf"}': (GROWS, GROWS)}),
+    "GlossWorkerDied": ({"event": "worker.gone"}, {'gloss_events_total{event="worker.gone"}': (GROWS, STILL)}),
+    "GlossFails": ({"reason": "internal"}, {'gloss_requests_refused_total{reason="internal"}': (GROWS, STILL), 'gloss_ops_refused_total{reason="internal"}': (STILL, STILL)}),
+    "GlossUnsound": ({"event": "session.diverged"}, {'gloss_events_total{event="session.diverged"}': (GROWS, STILL)}),
+    "GlossFull": ({"worker": "1"}, {'gloss_connections{worker="1"}': ("95+0x30", "50+0x30"), 'gloss_connections_limit{worker="1"}': ("100+0x30", "100+0x30")}),
+    "GlossCertificateEnds": ({}, {"gloss_tls_certificate_expiry_seconds": ("86400+0x30", "31536000+0x30")}),  # the clock begins at 0
+}
 
 
 def read(name):
@@ -113,6 +134,42 @@ class Watching(unittest.TestCase):
         self.assertEqual(sorted(name for name, _ in self.alerts), sorted(handbook))
         told = " ".join(panel.get("description", "") for panel in self.dashboard["panels"])
         self.assertEqual([name for name, _ in self.alerts if name not in told and name != "GlossGone"], [])
+
+
+@unittest.skipUnless(shutil.which("promtool"), "promtool is missing: Debian's package prometheus (service/deps/install.sh all)")
+class Prometheus(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="gloss-watching.")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def promtool(self, *words):
+        done = subprocess.run(["promtool", *words], capture_output=True, text=True, timeout=LIMIT_S, cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def written(self, name, text):
+        with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return name
+
+    def test_rules_are_read(self):
+        self.promtool("check", "rules", os.path.join(DOCKER, "alerts.yaml"))
+
+    def test_the_handbooks_configuration_is_read(self):
+        block = re.search(r"\n\n((?:    .*\n)*?    scrape_configs:\n(?:    .*\n)+)", read("README.md")).group(1)
+        self.promtool("check", "config", "--syntax-only", self.written("prometheus.yml", re.sub("^    ", "", block, flags=re.M)))
+
+    def test_each_alert_is_told_of_what_is_wrong(self):
+        rules = re.findall(r'- alert: (\w+)\n(?:.*\n)*?\s+labels: \{ severity: (\w+) \}\n\s+annotations: \{ summary: "([^"]*)", do: "([^"]*)" \}', read("alerts.yaml"))
+        self.assertEqual(sorted(name for name, *_ in rules), sorted(CASES))
+        tests = []
+        for name, severity, summary, do in rules:
+            labels, series = CASES[name]
+            told = {"exp_labels": {**labels, "severity": severity}, "exp_annotations": {"summary": summary, "do": do}}
+            for at, alerts in enumerate(([told], [])):
+                tests.append({"interval": "1m", "input_series": [{"series": each, "values": values[at]} for each, values in series.items()],
+                              "alert_rule_test": [{"eval_time": "20m", "alertname": name, "exp_alerts": alerts}]})
+        given = {"rule_files": [os.path.join(DOCKER, "alerts.yaml")], "evaluation_interval": "1m", "tests": tests}
+        self.promtool("test", "rules", self.written("test.yml", json.dumps(given)))  # what JSON is, is YAML
 
 
 if __name__ == "__main__":
