@@ -17,6 +17,7 @@ SOURCE, GLOSSD = os.environ["GLOSS_SOURCE_DIR"], os.environ["GLOSSD"]
 UNITS = os.path.join(SOURCE, "docker", "systemd")
 LIMIT_S = 180  # for what hangs
 TRIES = 3
+CERTIFICATE = os.path.join(SOURCE, "service", "deps", "certificate")
 EXPOSURE = 20  # tenths, of 100: what systemd-analyze thinks that somebody who has taken over the service could do
 
 
@@ -39,19 +40,43 @@ class Units(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         for unit in os.listdir(UNITS):
             with open(os.path.join(UNITS, unit), encoding="utf-8") as given, open(os.path.join(self.folder, unit), "w", encoding="utf-8") as placed:
-                placed.write(given.read().replace("/usr/bin/glossd", GLOSSD))
+                placed.write(given.read().replace("/usr/bin/glossd", GLOSSD).replace("/usr/bin/gloss-certificate", CERTIFICATE))
 
     def analyze(self, *words):
         return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, timeout=120, cwd=self.folder, env={**os.environ, "LC_ALL": "C.UTF-8"})
 
     def test_are_sound(self):
-        done = self.analyze("verify", "--man=no", self.folder + "/gloss.service", self.folder + "/gloss.socket")
+        done = self.analyze("verify", "--man=no", *(os.path.join(self.folder, unit) for unit in sorted(os.listdir(UNITS))))
         ours = [line for line in done.stderr.splitlines() if "gloss" in line]
         self.assertEqual((done.returncode, ours), (0, []), done.stderr)
 
     def test_are_closed(self):
-        done = self.analyze("security", "--no-pager", "--offline=true", f"--threshold={EXPOSURE}", self.folder + "/gloss.service")
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        for unit in ("gloss.service", "gloss-certificate.service"):
+            done = self.analyze("security", "--no-pager", "--offline=true", f"--threshold={EXPOSURE}", f"{self.folder}/{unit}")
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_a_certificate_is_renewed_with_its_names(self):
+        def make(*words):
+            done = subprocess.run([CERTIFICATE, *words], capture_output=True, text=True, timeout=LIMIT_S)
+            return done.returncode, done.stderr
+        path = self.folder + "/tls/server.crt"
+
+        def read():
+            done = subprocess.run(["openssl", "x509", "-in", path, "-noout", "-serial", "-ext", "subjectAltName"], check=True, capture_output=True, text=True, timeout=LIMIT_S)
+            serial, *names = done.stdout.splitlines()
+            return serial, names
+        code, said = make("-r", self.folder)
+        self.assertEqual(code, 1)
+        self.assertIn("names is missing", said)
+        self.assertEqual(make(self.folder, "gloss.example", "192.0.2.7", "2001:db8::7"), (0, ""))
+        serial, names = read()
+        self.assertIn("DNS:gloss.example, IP Address:192.0.2.7, IP Address:2001:DB8:0:0:0:0:0:7", names[-1])
+        self.assertEqual(make("-r", self.folder), (0, ""))
+        self.assertEqual(read(), (serial, names))
+        os.unlink(path)
+        self.assertEqual(make("-r", self.folder), (0, ""))
+        self.assertEqual(read()[1], names)
+        self.assertNotEqual(read()[0], serial)
 
     def test_what_ends_the_service_for_good_is_not_tried_again(self):
         """The exit statuses that the handbook says are the same the next time."""
@@ -60,7 +85,7 @@ class Units(unittest.TestCase):
         self.assertEqual(re.search("^RestartPreventExitStatus=(.*)$", unit, re.M).group(1).split(), ["2", "3", "5", "6", "7"])
 
     def test_a_port_that_is_held_for_it_is_taken_over(self):
-        subprocess.run([SOURCE + "/service/deps/certificate", self.folder], check=True, capture_output=True)
+        subprocess.run([CERTIFICATE, self.folder], check=True, capture_output=True)
         serving = ["serve", "--tls-certificate", self.folder + "/tls/server.crt", "--tls-key", self.folder + "/tls/server.key", "--database", "host=/nowhere", "--port", "1",
                    "--workers", "2"]
         env = {name: value for name, value in os.environ.items() if not name.startswith("GLOSS")}
