@@ -92,6 +92,7 @@ static void judge_behind(const struct part *in_flight, size_t left)
         return;
     if (!session->ahead)
         session->ahead = begin(session, in_flight);
+    session_set_busy(session);
     session->ahead->ahead.budget = budget;
     part_judge(session->ahead, budget);
 }

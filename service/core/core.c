@@ -132,6 +132,7 @@ struct core *core_new(struct loop *loop, struct store *store, const struct core_
     core->server_name = mem_copy(server_name, strlen(server_name));
     core->sign_ins = sign_ins_new(store);
     map_init(&core->sessions);
+    TAILQ_INIT(&core->busy);
     map_init(&core->projects);
     core->quotas = quotas_new();
     core->sweep = loop_timer_new(loop, on_sweep, core);

@@ -8,6 +8,8 @@
 #ifndef CORE_PRIV_H
 #define CORE_PRIV_H
 
+#include <sys/queue.h>
+
 #include "proto/gl_mutation.h"
 #include "service/base/clock.h"
 #include "service/base/log.h"
@@ -49,10 +51,11 @@ struct core {
     struct map projects; /* id -> struct project */
     struct loop_timer *sweep;
     struct loop_timer *poll;
-    struct group *groups; /* the appends in flight, of streams that are in no other */
-    struct hold *hold;    /* the stream that is appended to under its lock; NULL: none is */
-    size_t gather_at;     /* where in sessions the next group begins, so that everybody's turn comes */
-    size_t alone_at[2];   /* likewise in sessions and projects, for those that are appended to by themselves */
+    struct group *groups;       /* the appends in flight, of streams that are in no other */
+    struct hold *hold;          /* the stream that is appended to under its lock; NULL: none is */
+    TAILQ_HEAD(, session) busy; /* sessions that may have something for the next group, in the order of their turn */
+    size_t busy_count;
+    size_t alone_at; /* where in projects the next of those is looked for that are appended to by themselves */
     struct share share;
     struct quotas *quotas;    /* quota.c */
     struct loop_timer *merge; /* of presence: runs while somebody's place has changed */
@@ -219,6 +222,8 @@ enum session_phase { SESSION_LOADING, SESSION_READY, SESSION_FAILED };
 struct session {
     struct core *core;
     gl_uuid id;
+    TAILQ_ENTRY(session) of_busy; /* while is_busy */
+    bool is_busy;
     enum session_phase phase;
     size_t uses;
     uint64_t idle_since_ms;
@@ -291,6 +296,10 @@ void session_heard(struct session *session, uint64_t head);
 /* Calls back once memory has what the log has now; code says when the store could not be asked. The caller holds a use of its own. */
 void session_refresh(struct session *session, const gl_uuid *account, session_fn fn, void *ctx);
 void session_refresh_if_free(struct session *session);
+void session_set_busy(
+    struct session
+        *session); /* an op waits, or is judged ahead, or somebody waits for a reading: the writer looks at it (writer.c) */
+void session_unset_busy(struct session *session);                 /* it goes */
 void session_expire(struct session *session, uint64_t before_ms); /* whoever has waited for that too long */
 struct subscription *subscription_find(const struct peer *peer, const gl_uuid *session);
 struct subscription *subscription_new(struct peer *peer, struct session *session, enum gl_role role);

@@ -208,6 +208,7 @@ static void answer_catch_waiters(struct session *session, enum gl_code code, con
         if (is_later || (account && !gl_uuid_equal(&waiter->account, account))) {
             waiter->next = session->catch_waiters;
             session->catch_waiters = waiter;
+            session_set_busy(session);
             continue;
         }
         waiter->fn(waiter->ctx, code, session);
@@ -286,6 +287,7 @@ void session_refresh(struct session *session, const gl_uuid *account, session_fn
     *waiter =
         (struct session_waiter){session->catch_waiters, fn, ctx, *account, loop_now_ms(session->core->loop), session->reads + 1};
     session->catch_waiters = waiter;
+    session_set_busy(session);
     session_refresh_if_free(session);
 }
 

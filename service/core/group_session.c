@@ -187,6 +187,7 @@ static void put_back(struct part *part, size_t keep)
         if (!session->waiting)
             session->waiting_tail = &op->next;
         session->waiting = op;
+        session_set_busy(session);
     }
 }
 

@@ -201,6 +201,7 @@ void session_free(struct session *session)
         session->waiting = op->next;
         waiting_op_free(&op);
     }
+    session_unset_busy(session);
     gl_state_free(&session->state);
     gl_text_free(&session->text);
     mem_free(&session->document_text);

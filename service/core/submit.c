@@ -315,6 +315,7 @@ static void enqueue(struct request *request, struct session *session, enum gl_ro
         submit->request_hashes[i] = op->request_hash;
         *session->waiting_tail = op;
         session->waiting_tail = &op->next;
+        session_set_busy(session);
     }
     share_asked(request->core, session);
     writer_kick(request->core);

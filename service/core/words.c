@@ -198,6 +198,7 @@ void words_take_back(struct session *session)
     if (!session->waiting)
         session->waiting_tail = tail;
     session->waiting = session->aside;
+    session_set_busy(session);
     session->aside = NULL;
 }
 

@@ -70,6 +70,34 @@ static void *next_in_turn(const struct map *map, size_t *at)
     return next;
 }
 
+void session_set_busy(struct session *session)
+{
+    if (session->is_busy)
+        return;
+    session->is_busy = true;
+    TAILQ_INSERT_TAIL(&session->core->busy, session, of_busy);
+    session->core->busy_count++;
+}
+
+void session_unset_busy(struct session *session)
+{
+    if (!session->is_busy)
+        return;
+    session->is_busy = false;
+    TAILQ_REMOVE(&session->core->busy, session, of_busy);
+    session->core->busy_count--;
+}
+
+/* The first of those that may have something to do, which goes behind the others, or leaves them: so who was not come to is first the next time. */
+static struct session *next_busy(struct core *core)
+{
+    struct session *session = TAILQ_FIRST(&core->busy);
+    session_unset_busy(session);
+    if (session->waiting || session->ahead || session->catch_waiters)
+        session_set_busy(session);
+    return session;
+}
+
 struct gathering {
     struct core *core;
     uint64_t now_ms;
@@ -95,9 +123,8 @@ static void gather(struct gathering *of, struct group *group, bool with_alone)
     for (size_t at = 0; with_alone && (project = map_next(&core->projects, &at));)
         if (project_has_work(project, of->now_ms))
             group_add(group, part_from_project(project));
-    size_t at = core->gather_at < core->sessions.cap ? core->gather_at : 0;
-    for (size_t seen = 0; left > 0 && seen < core->sessions.count; seen++) {
-        session = next_in_turn(&core->sessions, &at);
+    for (size_t seen = 0, count = core->busy_count; left > 0 && seen < count; seen++) {
+        session = next_busy(core);
         session_refresh_if_free(session);
         if (!session_may(session, of->now_ms) || (session_goes_alone(session) && !with_alone))
             continue;
@@ -106,16 +133,15 @@ static void gather(struct gathering *of, struct group *group, bool with_alone)
         left -= !part ? 0 : part->row_count < left ? part->row_count : left;
         group_add(group, part);
     }
-    core->gather_at = at;
 }
 
 static bool anybody_waits(struct core *core)
 {
     struct session *session;
     struct project *project;
-    for (size_t at = 0; (session = map_next(&core->sessions, &at));)
-        if (session->waiting && session->not_before_ms > 0)
-            return true;
+    TAILQ_FOREACH(session, &core->busy, of_busy)
+    if (session->waiting && session->not_before_ms > 0)
+        return true;
     for (size_t at = 0; (project = map_next(&core->projects, &at));)
         if (project->waiting && project->not_before_ms > 0)
             return true;
@@ -158,22 +184,22 @@ static bool send_part(struct core *core, struct part *part)
 static unsigned send_alone(struct gathering *of, unsigned most)
 {
     struct core *core = of->core;
-    const struct map *maps[] = {&core->sessions, &core->projects};
     unsigned sent = 0;
-    for (size_t i = 0; i < 2; i++) {
-        size_t at = core->alone_at[i] < maps[i]->cap ? core->alone_at[i] : 0;
-        for (size_t seen = 0; sent < most && seen < maps[i]->count; seen++) {
-            void *next = next_in_turn(maps[i], &at);
-            if (i == 0 && session_goes_alone(next)) {
-                session_refresh_if_free(next);
-                if (session_may(next, of->now_ms))
-                    sent += send_part(core, take_session(of, next, core->limits.append_max_ops));
-            } else if (i == 1 && project_has_work(next, of->now_ms)) {
-                sent += send_part(core, part_from_project(next));
-            }
-        }
-        core->alone_at[i] = at;
+    for (size_t seen = 0, count = core->busy_count; sent < most && seen < count; seen++) {
+        struct session *session = next_busy(core);
+        if (!session_goes_alone(session))
+            continue;
+        session_refresh_if_free(session);
+        if (session_may(session, of->now_ms))
+            sent += send_part(core, take_session(of, session, core->limits.append_max_ops));
     }
+    size_t at = core->alone_at < core->projects.cap ? core->alone_at : 0;
+    for (size_t seen = 0; sent < most && seen < core->projects.count; seen++) {
+        struct project *project = next_in_turn(&core->projects, &at);
+        if (project_has_work(project, of->now_ms))
+            sent += send_part(core, part_from_project(project));
+    }
+    core->alone_at = at;
     return sent;
 }
 
