@@ -86,7 +86,8 @@ static bool may_break(const struct pieces *pieces, size_t from, size_t i)
     if (is_blank(after) || after->stays) {
         return false;
     }
-    bool hyphenated = before->kind == CLUSTER_HYPHEN && i > from && !is_blank(before - 1) && (before - 1)->role == PIECE_CLUSTER;
+    bool is_first = before == &pieces->items[from]; /* i may be a marker behind it */
+    bool hyphenated = before->kind == CLUSTER_HYPHEN && !is_first && !is_blank(before - 1) && (before - 1)->role == PIECE_CLUSTER;
     return hyphenated || before->kind == CLUSTER_WIDE || after->kind == CLUSTER_WIDE;
 }
 

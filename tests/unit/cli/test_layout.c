@@ -138,6 +138,16 @@ static const struct row rows[] = {
      "    [1|\n"
      "    |1]\n"
      " 2  b\n"},
+    {"a line that begins with a dash, and a mark that ends behind it",
+     40,
+     PAINT_PLAIN,
+     "ab\n—cd ef\n",
+     {{0, 4, 1, 0}},
+     1,
+     {{0}},
+     0,
+     " 1  [1|ab\n"
+     " 2  —|1]cd ef\n"},
     {"at the text's end",
      40,
      PAINT_PLAIN,
