@@ -56,23 +56,25 @@ json_t *project_names(struct cli *cli, int *status)
     return names;
 }
 
-/* The one of projects that name (a name, its beginning, or an id) means; NULL: none, or several. */
-static json_t *choose(const json_t *projects, const char *name)
+/* The one of projects that name (an id, a name, or its beginning) means; NULL: none, or several. called: gets those of just this name, for two may have it. */
+static json_t *choose(const json_t *projects, const char *name, json_t *called)
 {
-    json_t *project, *whole = NULL, *beginning = NULL;
+    json_t *project, *by_id = NULL, *beginning = NULL;
     size_t i, begins = 0;
     json_array_foreach((json_t *)projects, i, project)
     {
         const char *its_name = string_of(project, "name");
-        if (strcmp(string_of(project, "project"), name) == 0 || strcmp(its_name, name) == 0) {
-            whole = whole ? whole : project;
+        by_id = strcmp(string_of(project, "project"), name) == 0 ? project : by_id;
+        if (strcmp(its_name, name) == 0) {
+            json_array_append(called, project);
         }
         if (*name && strncasecmp(its_name, name, strlen(name)) == 0) {
             beginning = project;
             begins++;
         }
     }
-    return whole ? whole : begins == 1 ? beginning : NULL;
+    size_t count = json_array_size(called);
+    return by_id ? by_id : count == 1 ? json_array_get(called, 0) : count == 0 && begins == 1 ? beginning : NULL;
 }
 
 /* "; did you mean `Xyz`? You belong to:" */
@@ -93,11 +95,15 @@ static char *say_nearest(const json_t *projects, const char *name)
 
 int project_take(struct cli *cli, const char *name, json_t **info)
 {
-    json_t *projects;
+    json_t *projects, *called = json_array();
     int status = project_list(cli, &projects);
     size_t count = json_array_size(projects);
-    *info = status ? NULL : json_incref(name ? choose(projects, name) : count == 1 ? json_array_get(projects, 0) : NULL);
-    if (status == 0 && !*info && (name || count == 0)) {
+    *info = status ? NULL : json_incref(name ? choose(projects, name, called) : count == 1 ? json_array_get(projects, 0) : NULL);
+    if (status == 0 && !*info && json_array_size(called) > 1) {
+        status = fail_more(cli, EXIT_COULD_NOT, "project_needed", json_pack("{s:O}", "projects", called),
+                           "several projects are called `%s`; name one by its id:", name);
+        say_projects(cli, called);
+    } else if (status == 0 && !*info && (name || count == 0)) {
         char *nearest = say_nearest(projects, name);
         status = fail_more(cli, EXIT_COULD_NOT, "project_not_found", json_pack("{s:O}", "projects", projects),
                            "you belong to no project%s%s%s%s", name ? " `" : "", name ? name : "", name ? "`" : "",
@@ -111,6 +117,7 @@ int project_take(struct cli *cli, const char *name, json_t **info)
                            "you belong to several projects; say which with --project NAME:");
         say_projects(cli, projects);
     }
+    json_decref(called);
     json_decref(projects);
     return status;
 }

@@ -9,11 +9,11 @@ class People(CliCase):
     def prepare(cls):
         cls.server.user("olga", role="owner")
         cls.server.user("ana", role="annotator")
-        for name in ("fay", "gus", "hal", "ida", "jo"):
+        for name in ("fay", "gus", "hal", "ida", "jo", "kim"):
             cls.server.user(name)
 
-    def roles(self, project="briefs"):
-        lines = self.gloss("member", "list", "--project", project, "--json", user="olga", status=0).lines
+    def roles(self, project="briefs", user="olga"):
+        lines = self.gloss("member", "list", "--project", project, "--json", user=user, status=0).lines
         return {line["name"]: line.get("role") for line in lines}
 
     def test_a_new_project_has_its_maker_as_owner(self):
@@ -62,6 +62,19 @@ class People(CliCase):
         self.gloss("project", "new", "One of two", user="jo", status=0)
         self.gloss("project", "new", "Two of two", user="jo", status=0)
         self.refuse("member", user="jo", status=2, says=["--project NAME", "One of two", "Two of two"])
+
+    def test_projects_of_one_name_are_named_by_their_ids(self):
+        twins = []
+        for maker in ("kim", "gus"):  # nobody makes a second one, but two people may make one each
+            twins.append(self.gloss("project", "new", "Twin", "--json", user=maker, status=0).json["project"])
+        self.gloss("member", "--project", twins[1], "add", "kim", "owner", user="gus", status=0)
+        done = self.refuse("member", "--project", "Twin", user="kim", status=2, says=["several projects are called `Twin`", *twins])
+        self.assertNotIn("did you mean", done.err)
+        error = self.gloss("member", "--project", "Twin", "--json", user="kim", status=2).json["error"]
+        self.assertEqual((error["name"], {project["project"] for project in error["projects"]}), ("project_needed", set(twins)))
+        self.refuse("redact", "--account", "kim", "--project", "Twin", "--yes", user="kim", status=2, says="several projects are called `Twin`")
+        self.gloss("project", "new", twins[0], user="kim", status=0)  # an id is an id
+        self.assertEqual([self.roles(twin, user="kim").get("gus") for twin in twins], [None, "owner"])
 
     def test_a_hostile_name_is_harmless_at_every_width(self):
         self.gloss("project", "new", NAME, user="ida", status=0)
