@@ -66,18 +66,28 @@ static bool write_all(int fd, const char *bytes, size_t len)
     return true;
 }
 
-/* Writes bytes under another name, and gives them name: *is_there. True: that will be so after a loss of power, too. *out (may be
- * NULL) is the file, open for appending, when it is there. */
+/* Beside a file that nobody else writes, for it is locked, what an end in the middle has left is written over. Others get a name that no one else has. */
+static int open_beside(const char *dir, const char *name, bool is_locked, char path[PATH_BYTES])
+{
+    if (!path_of(path, dir, name, is_locked ? ".new" : ".XXXXXX")) {
+        return -1;
+    }
+    return is_locked ? open_file(dir, name, ".new", O_RDWR | O_CREAT | O_TRUNC | O_APPEND)
+                     : mkostemp(path, O_APPEND | O_CLOEXEC); /* mode 0600 */
+}
+
+/* Writes bytes under another name, and gives them name: *is_there. True: that will be so after a loss of power, too. *out is the file, open for appending, when
+ * it is there; NULL: it is not locked. */
 static bool put_in_place(const char *dir, const char *name, struct gl_slice bytes, int *out, bool *is_there)
 {
     char from[PATH_BYTES], to[PATH_BYTES];
     int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int fd = dir_fd < 0 ? -1 : open_file(dir, name, ".new", O_RDWR | O_CREAT | O_TRUNC | O_APPEND);
-    *is_there = fd >= 0 && write_all(fd, bytes.data, bytes.len) && fsync(fd) == 0 && path_of(from, dir, name, ".new") &&
-                path_of(to, dir, name, "") && rename(from, to) == 0;
+    int fd = dir_fd < 0 ? -1 : open_beside(dir, name, out != NULL, from);
+    *is_there =
+        fd >= 0 && write_all(fd, bytes.data, bytes.len) && fsync(fd) == 0 && path_of(to, dir, name, "") && rename(from, to) == 0;
     bool is_lasting = *is_there && fsync(dir_fd) == 0;
     int reason = errno;
-    if (fd >= 0 && !*is_there && path_of(from, dir, name, ".new")) {
+    if (fd >= 0 && !*is_there) {
         (void)unlink(from); /* a full disk would stay so */
     }
     if (dir_fd >= 0) {

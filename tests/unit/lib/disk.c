@@ -17,10 +17,12 @@ int kill_fdatasync(int fd);
 int kill_rename(const char *from, const char *to);
 int kill_ftruncate(int fd, off_t len);
 int kill_open(const char *path, int flags, ...);
+int kill_mkostemp(char *path, int flags);
 int kill_unlink(const char *path);
 
 uint64_t written, kill_at;
 bool is_disk_full, is_dir_failing, is_killed_here, is_dead;
+void (*disk_meanwhile)(void);
 
 static bool can_do(void)
 {
@@ -95,13 +97,33 @@ int kill_ftruncate(int fd, off_t len)
     return can_do() ? ftruncate(fd, len) : -1;
 }
 
+static void happen_meanwhile(void)
+{
+    void (*once)(void) = disk_meanwhile;
+    disk_meanwhile = NULL;
+    if (once) {
+        once();
+    }
+}
+
 int kill_open(const char *path, int flags, ...)
 {
     va_list args;
     va_start(args, flags);
     mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
     va_end(args);
-    return !(flags & (O_CREAT | O_TRUNC)) || can_do() ? open(path, flags, mode) : -1;
+    int fd = !(flags & (O_CREAT | O_TRUNC)) || can_do() ? open(path, flags, mode) : -1;
+    if (flags & O_CREAT) {
+        happen_meanwhile();
+    }
+    return fd;
+}
+
+int kill_mkostemp(char *path, int flags)
+{
+    int fd = can_do() ? mkostemp(path, flags) : -1;
+    happen_meanwhile();
+    return fd;
 }
 
 int kill_unlink(const char *path)

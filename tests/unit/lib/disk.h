@@ -1,7 +1,7 @@
 /*
  * disk.h - a disk that fails when a test says so, and clients that keep something on it.
  *
- * These programs are linked with a copy of the library whose write, fsync, fdatasync, rename, ftruncate, open and unlink are those of disk.c: they count bytes
+ * These programs are linked with a copy of the library whose write, fsync, fdatasync, rename, ftruncate, open, mkostemp and unlink are those of disk.c: they count bytes
  * and calls, and kill the process when their time has come, in the middle of a write, too.
  *
  * Owns      the state of the disk: one for the program. Folders are the test's to drop.
@@ -16,6 +16,7 @@ extern uint64_t written, kill_at; /* 0: not at all. A call that writes nothing c
 extern bool is_disk_full, is_dir_failing;
 /* Instead of the process, what it does to the disk ends: the same to see afterwards, and much faster than fork(). */
 extern bool is_killed_here, is_dead;
+extern void (*disk_meanwhile)(void); /* once, as another process would: when the next new file has its name, and no bytes yet */
 
 void make_dir(char dir[64]);
 void empty_dir(const char *dir);

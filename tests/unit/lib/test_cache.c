@@ -148,5 +148,53 @@ START_TEST(words_that_were_erased_while_away__leave_the_disk_with_the_rest)
 }
 END_TEST
 
+static struct gloss_session *other;
+
+static void save_other(void)
+{
+    ck_assert_int_eq(gloss_session_save(other), 0);
+}
+
+START_TEST(replica__that_two_write_at_once__is_whole)
+{
+    char dir[64];
+    struct fake fake;
+    struct client ana, beside, next;
+    struct gloss_join options;
+    make_dir(dir);
+    fake_start(&fake);
+    somebody(&fake, "before");
+    leave_cache(&fake, dir);
+    start_client(&ana, &fake, dir);
+    join_cached(&ana);
+    gloss_connect(ana.g);
+    start_client(&beside, &fake, dir);
+    gloss_join_init(&options);
+    options.cache = options.no_queue = true;
+    client_join(&beside, &options);
+    somebody(&fake, "new");
+    WAIT_FOR(&ana, gloss_session_is_synced(ana.session) && gloss_session_seq(ana.session) == 2);
+    WAIT_FOR(&beside, gloss_session_is_synced(beside.session) && gloss_session_seq(beside.session) == 2);
+    somebody(&fake, "newer");
+    WAIT_FOR(&ana, gloss_session_seq(ana.session) == 3);
+    WAIT_FOR(&beside, gloss_session_seq(beside.session) == 3);
+
+    other = beside.session;
+    disk_meanwhile = save_other;
+    ck_assert_int_eq(gloss_session_save(ana.session), 0);
+    ck_assert_ptr_null(disk_meanwhile);
+    client_free(&beside);
+    client_free(&ana);
+    start_client(&next, &fake, dir);
+    join_cached(&next);
+    ck_assert_uint_eq(gloss_session_seq(next.session), 3);
+    client_free(&next);
+    fake_stop(&fake);
+    empty_dir(dir);
+    drop_dir(dir);
+}
+END_TEST
+
 RUN("cache", replica__of_the_last_run__is_there_without_a_connection__and_continued, replica__that_does_not_fit__is_read_anew,
-    words_that_were_erased__leave_the_disk, words_that_were_erased_while_away__leave_the_disk_with_the_rest)
+    words_that_were_erased__leave_the_disk, words_that_were_erased_while_away__leave_the_disk_with_the_rest,
+    replica__that_two_write_at_once__is_whole)
