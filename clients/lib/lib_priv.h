@@ -132,6 +132,7 @@ struct lg_op {
     int64_t since_ms;  /* when it was asked for */
     bool is_on_disk;
     bool is_left_over; /* of an earlier run: there is no callback, but an event */
+    bool is_own_known; /* one that is left over undoes nothing of the same person's that is newer */
     bool is_answered;  /* done, and will not be sent again: it leaves the disk */
     bool is_doubted;   /* its base may be of a log that is not there any more */
     char *original;    /* as it was before its base was lowered because of that; NULL: it was not */
@@ -269,6 +270,12 @@ struct gloss_session {
     struct lg_view asked_view;
     uint64_t bases_not_before_ms;
 
+    struct lg_own { /* the op that is looked at, and the change of one's own that stands against it */
+        char op[GLOSS_ID], field[80];
+        uint64_t first_seq, seq; /* the newest one of the field; the one that is asked about */
+        uint64_t not_before_ms;
+    } own;
+
     bool no_queue;
     bool wants_cache;
     bool is_cached;      /* at cached_seq */
@@ -363,6 +370,9 @@ void lg_base_keep(const struct gloss_session *session,
 bool lg_base_is_same(const struct lg_view *a, const struct lg_view *b);
 void lg_base_joined(struct gloss_session *session); /* to another log, perhaps */
 void lg_base_pump(struct gloss_session *session, uint64_t now);
+
+/* own.c: what an earlier run has left, and the same person's changes since. False: nothing is sent before it is known. */
+bool lg_own_pump(struct gloss_session *session, uint64_t now);
 
 /* queue.c: the ops on disk. Without queue_dir all of this does nothing. */
 bool lg_queue_is_wanted(const struct gloss_session *session);

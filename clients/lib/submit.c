@@ -246,6 +246,9 @@ void lg_submit_pump(struct gloss_session *session, uint64_t now)
         lg_wake_at(g, session->submit_not_before_ms);
         return;
     }
+    if (!lg_own_pump(session, now)) {
+        return;
+    }
     while ((op = first_waiting(session)) != NULL && lg_is_ready(g)) {
         if (is_refused_here(session, op)) {
             continue;

@@ -125,6 +125,51 @@ class Offline(CliCase):
         self.assertEqual(self.records()[mine]["label_name"], "mine")
         self.assertEqual(self.ana("sync", "--list", "--json").lines, [])
 
+    def test_ones_own_newer_changes_are_not_overwritten(self):
+        mine, gone, other = self.tag("closer ties"), self.tag("are cautious"), self.tag("neighbours")
+        self.ana("show", self.brief)
+        older = self.keep("edit", mine, "--note", "older")
+        self.keep("edit", mine, "--label", "merged")
+        deleted = self.keep("rm", gone)
+        self.keep("edit", other, "--note", "first of two")
+        self.keep("edit", other, "--note", "second of two")
+        self.ana("edit", mine, "--note", "newer")
+        self.ana("edit", gone, "--note", "still of use")
+        done = self.ana("sync", status=1)
+        for words in ("not done: change", "ana changed its note since you looked (op 4)", "* note:   newer", f"gloss sync --send {older['op']}"):
+            self.assertIn(words, done.err)
+        records = self.records()
+        self.assertEqual((records[mine]["note"], records[mine]["label_name"]), ("newer", "merged"))
+        self.assertEqual((records[gone]["note"], records[other]["note"]), ("still of use", "second of two"))
+        lines = {line["op"]: line for line in self.ana("sync", "--json", status=1).lines}
+        self.assertEqual({op: (line["kept"], line["error"]["name"]) for op, line in lines.items()}, {older["op"]: (True, "stale"), deleted["op"]: (True, "stale")})
+        self.ana("sync", "--send", older["op"], "--drop", deleted["op"])
+        self.assertEqual(self.records()[mine]["note"], "older")
+        self.assertEqual(self.ana("sync", "--list", "--json").lines, [])
+
+    def test_of_a_step_that_ones_own_change_stands_against_nothing_is_done(self):
+        one, two = self.tag("closer ties"), self.tag("are cautious")
+        self.ana("show", self.brief)
+        self.ana("accept", one, two, "--offline")
+        self.ana("reject", two)
+        self.ana("sync", status=1)
+        self.assertEqual({id: self.records()[id]["status"] for id in (one, two)}, {one: "active", two: "rejected"})
+        self.ana("sync", "--send", "all")
+        self.assertEqual({self.records()[id]["status"] for id in (one, two)}, {"accepted"})
+
+    def test_what_was_accepted_without_a_word_is_no_newer_change(self):
+        mine = self.tag("closer ties")
+        self.ana("show", self.brief)
+        sent = self.keep("edit", mine, "--note", "one", "--base", "1")["op"]
+        self.keep("edit", mine, "--note", "two")
+        self.ana("edit", mine, "--note", "one", "--base", "1", "--op", sent)
+        self.assertEqual([line["seq"] for line in self.ana("sync", "--json").lines], [2, 3])
+        again = self.keep("edit", mine, "--note", "three", "--base", "3")["op"]
+        self.ana("edit", mine, "--note", "three", "--base", "3", "--op", again)
+        self.ana("edit", mine, "--note", "four")
+        self.assertEqual([(line["op"], line["seq"]) for line in self.ana("sync", "--json").lines], [(again, 4)])
+        self.assertEqual((self.records()[mine]["note"], self.seq()), ("four", 5))
+
     def test_all_may_be_given_up_or_sent(self):
         mine = self.tag("closer ties")
         self.ana("show", self.brief)

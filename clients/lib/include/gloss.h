@@ -367,6 +367,10 @@ void gloss_new_id(char id[GLOSS_ID]); /* a new UUID, version 7 */
  * shown to on_conflict, one by one, in order, before any callback. Without on_conflict: ops of this run are called back with
  * their error, those of an earlier run are kept. An atomic step is shown once, and the choice is for all of it.
  *
+ * What waited on disk is older than what the same account did elsewhere meanwhile, though the server refuses nobody for his own changes. So an op of an earlier
+ * run whose field (of a delete: anything of the annotation) was set by that account after its base is refused here, as GLOSS_E_STALE: unless an op that stood
+ * before it in the queue did that, or it was accepted itself and only the answer was lost. With a replica; without one it is sent.
+ *
  * Of an op of an earlier run that is so for every refusal, since it has no callback: also for those that only you can mend (the right
  * that you lost, a label that is no longer there, too_large where the server takes smaller messages than the one before). It leaves
  * the disk when it was accepted, or when you give it up.

@@ -129,8 +129,8 @@ START_TEST(base__that_waited_on_disk__is_sent_as_it_is_over_the_same_log)
 }
 END_TEST
 
-/* It is refused while the pages of the state come, when the session has no place in the log of its own; then it is sent again. */
-START_TEST(base__of_what_was_refused_before_the_state_was_read__is_sent_as_it_is)
+/* It is refused to a run that reads no state, and has no place in the log of its own; then it is sent again. */
+START_TEST(base__of_what_was_refused_where_no_state_is_read__is_sent_as_it_is)
 {
     char dir[64], annotation[GLOSS_ID], op[GLOSS_ID];
     struct fake fake;
@@ -151,11 +151,10 @@ START_TEST(base__of_what_was_refused_before_the_state_was_read__is_sent_as_it_is
     json_decref(change);
     WAIT_FOR(&ana, fake_count(&fake, "session.submit") == 1);
     client_free(&ana);
-    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"no_answer\",\"method\":\"session.page\",\"times\":100}");
     fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"refuse\",\"method\":\"session.submit\",\"name\":\"forbidden\"}");
     begin(&ana, &fake, dir, true);
     choice = GLOSS_KEEP;
-    client_join(&ana, NULL);
+    client_join_submit_only(&ana);
     WAIT_FOR(&ana, gloss_pending_at(ana.session, 0, &pending) && pending.state == GLOSS_PENDING_KEPT);
     ck_assert_int_eq(pending.error->code, GLOSS_E_FORBIDDEN);
     ck_assert_uint_eq(ana.seen[GLOSS_EV_SYNCED], 0);
@@ -267,7 +266,7 @@ RUN("bases", base__of_a_past_that_is_lost__overwrites_nothing,
     base__of_a_past_that_is_lost__is_not_sent_before_the_disk_has_the_other,
     base__that_waited_on_disk_while_the_log_went_back__overwrites_nothing,
     base__that_waited_on_disk__is_sent_as_it_is_over_the_same_log,
-    base__of_what_was_refused_before_the_state_was_read__is_sent_as_it_is,
+    base__of_what_was_refused_where_no_state_is_read__is_sent_as_it_is,
     op__of_unknown_outcome_that_is_there_after_all__is_found_by_its_id,
     op__of_unknown_outcome_that_is_there_after_all__is_found_after_a_restart,
     op__of_unknown_outcome_that_is_there_after_all__is_found_in_a_journal_written_anew)
