@@ -33,6 +33,7 @@ struct cli {
         int64_t lost_ms; /* since when there is no connection; 0: there is one */
         int final_code;  /* the connection's final error; 0: it has none */
         struct gloss_error final_error;
+        bool is_put_off; /* that is what the server has said again and again to the same */
     } link;
 };
 

@@ -37,6 +37,7 @@ struct post {
     uint64_t accepted, repeated, refused, seq;
     bool is_stopped; /* nothing more would be accepted */
     struct post_lost lost;
+    struct link_later later;
     int status;
 };
 
@@ -244,7 +245,7 @@ static int run_stream(struct post *post)
     bool has_more = true;
     while (has_more || gloss_unanswered(post->session) > 0) {
         wait_for_either(post, !post->lines.is_over && !post->is_stopped && has_room(post));
-        if (link_step(post->cli, 0, PATIENCE_MS)) {
+        if (link_step(post->cli, 0, PATIENCE_MS) || link_put_off_ops(post->cli, &post->later, post->session, LINK_FOR_EVER)) {
             return fail_error(post->cli, "posting was broken off; post the same input again to go on",
                               &post->cli->link.final_error),
                    EXIT_COULD_NOT;
@@ -309,7 +310,8 @@ static int run_atomic(struct post *post)
     }
     submit(post, batch);
     while (gloss_unanswered(post->session) > 0) {
-        if (link_step(post->cli, TURN_MS, PATIENCE_MS)) {
+        if (link_step(post->cli, TURN_MS, PATIENCE_MS) ||
+            link_put_off_ops(post->cli, &post->later, post->session, LINK_FOR_EVER)) {
             return fail_error(post->cli, "it is not known whether it was posted; post the same input again",
                               &post->cli->link.final_error),
                    EXIT_COULD_NOT;
@@ -342,7 +344,7 @@ static int join(struct post *post, const struct brief *brief)
         return fail_error(cli, "the session cannot be opened", gloss_last_error(cli->gloss));
     }
     while (!gloss_session_is_joined(post->session)) {
-        if (link_step(cli, TURN_MS, PATIENCE_MS)) {
+        if (link_step(cli, TURN_MS, PATIENCE_MS) || link_put_off_join(cli, &post->later, post->session, LINK_FOR_EVER)) {
             return fail_error(cli, "the session cannot be opened", &cli->link.final_error);
         }
     }

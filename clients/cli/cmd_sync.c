@@ -281,6 +281,7 @@ static void tell_answers(struct sync *sync, struct gloss_session *session)
 static void wait_for_answers(struct sync *sync, struct gloss_session *session)
 {
     struct cli *cli = sync->cli;
+    struct link_later later = {0};
     size_t left, all = 0;
     progress_begin(&sync->progress, &cli->err, "sending");
     while ((left = count_under_way(session)) > 0 && cli->link.final_code == 0 && !caught) {
@@ -288,7 +289,7 @@ static void wait_for_answers(struct sync *sync, struct gloss_session *session)
         all = left > all ? left : all;
         snprintf(tail, sizeof tail, "%zu of %zu", all - left, all);
         progress_step(&sync->progress, all - left, all, tail);
-        (void)!link_step(cli, STEP_MS, LINK_PATIENCE_MS);
+        (void)!(link_step(cli, STEP_MS, LINK_PATIENCE_MS) || link_put_off_ops(cli, &later, session, LINK_PATIENCE_MS));
         if (sync->answered_count > 0 && !sync->is_closed_to_us) {
             progress_end(&sync->progress);
             tell_answers(sync, session);
@@ -345,11 +346,12 @@ static int tell_closed(struct sync *sync, const char *id, size_t left)
 static int send_waiting(struct sync *sync, struct gloss_session *session)
 {
     struct cli *cli = sync->cli;
+    struct link_later later = {0};
     size_t left = sync->left;
     int status = 0;
     sync->is_closed_to_us = false;
     while (!(gloss_session_is_synced(session) && gloss_session_is_proven(session)) && cli->link.final_code == 0 && !caught) {
-        (void)!link_step(cli, STEP_MS, LINK_PATIENCE_MS);
+        (void)!(link_step(cli, STEP_MS, LINK_PATIENCE_MS) || link_put_off_join(cli, &later, session, LINK_PATIENCE_MS));
     }
     if (cli->link.final_code == 0 && !caught) {
         status = send_named(sync, session);
@@ -367,7 +369,7 @@ static int send_waiting(struct sync *sync, struct gloss_session *session)
         return tell_closed(sync, gloss_session_id(session), sync->left - left);
     }
     if (cli->link.final_code) {
-        return fail_error(cli, "not everything was sent; what waits is kept", &cli->link.final_error);
+        return link_fail(cli, "not everything was sent; what waits is kept");
     }
     tell_kept(sync, session);
     return status;

@@ -17,7 +17,7 @@
         "could not: wrong arguments, a file that cannot be read or is no text, a brief that is not there or not the only one")   \
     ROW(REFUSED, 3, "the server refused the change; nothing was done")                                                           \
     ROW(NOT_SIGNED_IN, 4, "not signed in, or the server's certificate is not trusted")                                           \
-    ROW(UNREACHABLE, 5, "the server cannot be reached")                                                                          \
+    ROW(UNREACHABLE, 5, "the server cannot be reached, or goes on saying that it cannot do this now")                            \
     ROW(LOST, 6,                                                                                                                 \
         "the server's database went back in time: what it had accepted (sync, post) or shown (watch, log) is not all there any more")
 

@@ -102,8 +102,10 @@ int follow_run(struct follow *follow)
     if (gloss_join(cli->gloss, follow->session_id, &options, &follow->session) != 0) {
         return fail_error(cli, "the session cannot be opened", gloss_last_error(cli->gloss));
     }
+    struct link_later later = {0};
     while (!follow->is_over && cli->link.final_code == 0) {
-        (void)!link_step(cli, TURN_MS, follow->patience_ms);
+        (void)!(link_step(cli, TURN_MS, follow->patience_ms) ||
+                link_put_off_join(cli, &later, follow->session, follow->patience_ms));
         if (follow->on_turn) {
             follow->on_turn(follow);
         }
@@ -114,6 +116,5 @@ int follow_run(struct follow *follow)
     if (cli->link.final_code == GLOSS_E_RESYNC && !follow->is_quiet) {
         return tell_went_back(follow);
     }
-    return follow->is_quiet ? (int)error_status(cli->link.final_code)
-                            : fail_error(cli, "the log cannot be read", &cli->link.final_error);
+    return follow->is_quiet ? (int)error_status(cli->link.final_code) : link_fail(cli, "the log cannot be read");
 }

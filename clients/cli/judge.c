@@ -204,6 +204,7 @@ static int run_step(struct judging *judging, struct gloss_session *session, cons
     struct cli *cli = judging->cli;
     struct step *step = heap_alloc(1, sizeof *step);
     json_t *ops = make_ops(judging, bundle, from, count, base);
+    struct link_later later = {0};
     int status = 0;
     step->left = count;
     if (gloss_submit(session, ops, count > 1, on_result, step) != 0) {
@@ -211,9 +212,10 @@ static int run_step(struct judging *judging, struct gloss_session *session, cons
         step->left = 0;
     }
     while (step->left > 0) {
-        if (link_step(cli, STEP_MS, LINK_PATIENCE_MS) && step->left > 0) {
+        if ((link_step(cli, STEP_MS, LINK_PATIENCE_MS) || link_put_off_ops(cli, &later, session, LINK_PATIENCE_MS)) &&
+            step->left > 0) {
             gloss_leave(&session); /* what is unanswered is called back now, while there is a step */
-            status = fail_error(cli, "it is not known whether this was done", &cli->link.final_error);
+            status = link_fail(cli, "it is not known whether this was done");
             break;
         }
     }

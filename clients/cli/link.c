@@ -5,12 +5,14 @@
 #include "clients/cli/known.h"
 #include "clients/cli/offline.h"
 #include "clients/cli/say.h"
+#include "proto/gl_err.h"
 
 #define STEP_MS           1000
 #define TRACEPARENT_BYTES 55
 #define CALL_MS           30000
 #define QUOTA_MS          1000 /* when the server did not say */
 #define QUOTA_SAID_MS     3000 /* a wait that a person should know of */
+#define LATER_SAID_MS     3000 /* the same, of what the server puts off */
 
 static void keep_final(struct link *link, const struct gloss_error *error)
 {
@@ -36,9 +38,10 @@ static void on_event(struct gloss *g, const struct gloss_event *event, void *arg
     }
 }
 
-static int final_status(struct cli *cli, const char *doing)
+int link_fail(struct cli *cli, const char *doing)
 {
-    return fail_error(cli, doing, &cli->link.final_error);
+    int status = fail_error(cli, doing, &cli->link.final_error);
+    return cli->link.is_put_off ? EXIT_UNREACHABLE : status;
 }
 
 static int check_settings(struct cli *cli)
@@ -68,7 +71,7 @@ static int connect_first(struct cli *cli)
             break;
         }
     }
-    return cli->link.final_code ? final_status(cli, "not connected") : 0;
+    return cli->link.final_code ? link_fail(cli, "not connected") : 0;
 }
 
 /* What is no trace context is none: it is not for the command itself. */
@@ -145,6 +148,48 @@ int link_step(struct cli *cli, int timeout_ms, int patience_ms)
     return cli->link.final_code;
 }
 
+static int put_off(struct cli *cli, struct link_later *later, const struct gloss_error *error, int patience_ms)
+{
+    int64_t now_ms = screen_now_ms();
+    bool is_later = error && gl_code_retry(gl_code_from_wire(error->code)) == GL_LATER;
+    if (!is_later || error->code == GLOSS_E_RATE_LIMITED ||
+        !gloss_is_connected(cli->gloss)) { /* a quota says itself until when */
+        later->since_ms = 0;
+        return cli->link.final_code;
+    }
+    later->since_ms = later->since_ms ? later->since_ms : now_ms;
+    if (now_ms - later->since_ms > LATER_SAID_MS && !later->is_said) {
+        later->is_said = true;
+        say(cli, "the server puts it off: %s; waiting", error->message[0] ? error->message : gloss_code_sentence(error->code));
+    }
+    if (patience_ms >= 0 && now_ms - later->since_ms > patience_ms) {
+        cli->link.is_put_off = cli->link.final_code == 0;
+        keep_final(&cli->link, error);
+    }
+    return cli->link.final_code;
+}
+
+int link_put_off_ops(struct cli *cli, struct link_later *later, struct gloss_session *session, int patience_ms)
+{
+    struct gloss_pending pending;
+    size_t i = 0;
+    bool has_one;
+    do {
+        has_one = gloss_pending_at(session, i++, &pending);
+    } while (has_one && pending.state == GLOSS_PENDING_KEPT);
+    const struct gloss_error *error = has_one ? pending.error : NULL;
+    if (error && strcmp(later->op, pending.op) != 0) { /* it gets on */
+        snprintf(later->op, sizeof later->op, "%s", pending.op);
+        later->since_ms = 0;
+    }
+    return put_off(cli, later, error, patience_ms);
+}
+
+int link_put_off_join(struct cli *cli, struct link_later *later, const struct gloss_session *session, int patience_ms)
+{
+    return put_off(cli, later, gloss_session_is_joined(session) ? NULL : gloss_last_error(cli->gloss), patience_ms);
+}
+
 /* Until then the connection is served. False: it is over. */
 static bool wait_for_quota(struct cli *cli, const struct gloss_error *error)
 {
@@ -214,9 +259,10 @@ int link_join(struct cli *cli, const char *session_id, const struct gloss_join *
     if (gloss_join(cli->gloss, session_id, options, session) != 0) {
         return fail_error(cli, "the session cannot be opened", gloss_last_error(cli->gloss));
     }
+    struct link_later later = {0};
     while (!gloss_session_is_synced(*session)) {
-        if (link_step(cli, STEP_MS, LINK_PATIENCE_MS)) {
-            return final_status(cli, "the session cannot be opened");
+        if (link_step(cli, STEP_MS, LINK_PATIENCE_MS) || link_put_off_join(cli, &later, *session, LINK_PATIENCE_MS)) {
+            return link_fail(cli, "the session cannot be opened");
         }
     }
     return 0;

@@ -27,6 +27,20 @@ void link_close(struct cli *cli);
  * cli->link.final_error says why; nothing was printed. */
 int link_step(struct cli *cli, int timeout_ms, int patience_ms) GL_MUST_USE;
 
+/* Says what final_error is, and gives the exit status. */
+int link_fail(struct cli *cli, const char *doing) GL_MUST_USE;
+
+/* What the server puts off ("later") is sent again by the library for ever. A loop that waits for it looks here after each step: it is said once, when it takes
+ * long, and after patience_ms (LINK_FOR_EVER: never) it is the final error. */
+struct link_later {
+    int64_t since_ms; /* 0: it is not put off */
+    bool is_said;
+    char op[GLOSS_ID];
+};
+int link_put_off_ops(struct cli *cli, struct link_later *later, struct gloss_session *session, int patience_ms) GL_MUST_USE;
+int link_put_off_join(struct cli *cli, struct link_later *later, const struct gloss_session *session,
+                      int patience_ms) GL_MUST_USE;
+
 /* Asks and waits. params is taken. *result is the caller's. */
 int link_call(struct cli *cli, const char *doing, const char *method, json_t *params, json_t **result) GL_MUST_USE;
 /* The same without a sentence: *error is the caller's. */

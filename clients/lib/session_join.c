@@ -230,6 +230,7 @@ static void not_joined(struct gloss_session *session, const struct gloss_error *
     } else if (error->code == GLOSS_E_TIMED_OUT) {
         lg_drop(session->g, GLOSS_E_DISCONNECTED, "silence", "the server did not answer session.join");
     } else if (lg_error_is_later(error)) {
+        lg_error_copy(&session->g->last_error, error); /* who waits may want to know why */
         session->join_not_before_ms = lg_now_ms() + lg_retry_delay(session->g, error, session->join_failures++);
     } else {
         lg_session_fail(session, error);

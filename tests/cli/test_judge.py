@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """resolve, reopen, accept and reject: one annotation, several, all of a run; and places in several pieces, attributes."""
 import json
+import subprocess
 
 from case import CliCase, PLAIN, main
+from server import LIMIT_S
 
 LABELS = ("claim", "actor")
 
@@ -116,6 +118,36 @@ class Judge(CliCase):
         self.assertEqual(self.records()[1]["attributes"], {"kind": "question"})
         self.refuse("tag", self.brief, "words", "--label", "x", "--attribute", "weight", user="ana", status=2, says="write NAME=VALUE")
         self.refuse("tag", self.brief, "words", "--label", "x", "--attribute", "=3", user="ana", status=2, says="write NAME=VALUE")
+
+
+class PutOff(CliCase):
+    settings = {"append_timeout_ms": 2000, "statement_timeout_ms": 2000}
+
+    @classmethod
+    def prepare(cls):
+        cls.server.user("ana", role="annotator")
+
+    def ana(self, *args, **more):
+        return self.gloss(*args, user="ana", **more)
+
+    def test_who_waits_is_told_why(self):
+        """Somebody else holds the stream's row: nothing can be written, and the server says "later" each time."""
+        brief = self.server.import_text(PLAIN, name="put-off.md")
+        edited, resolved, kept = [self.ana("tag", brief["document"], words, "--label", "claim", "--json", status=0).json["annotation"]
+                                  for words in ("closer ties", "are cautious", "neighbours")]
+        self.ana("edit", kept, "--note", "kept", "--offline", status=0)
+        verbs = {"edit": ("edit", edited, "--note", "new"), "resolve": ("resolve", resolved), "sync": ("sync",)}
+        with subprocess.Popen(["psql", "-Xqtd", self.server.database()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+            print(f"begin; select 'held' from stream where id = '{brief['session']}' for update;", file=holder.stdin, flush=True)
+            self.assertIn("held", holder.stdout.readline())
+            processes = {verb: self.server.spawn(*args, user="ana") for verb, args in verbs.items()}
+            said = {verb: process.communicate(timeout=LIMIT_S)[1].decode() for verb, process in processes.items()}
+            holder.communicate("")
+        self.assertEqual({verb: process.returncode for verb, process in processes.items()}, dict.fromkeys(verbs, 5), said)
+        for verb in ("resolve", "sync"):
+            self.assertEqual(said[verb].count("the server puts it off"), 1, said[verb])
+        self.assertIn("what waits is kept", said["sync"])
+        self.assertEqual(len(self.ana("sync", "--json", status=0).lines), 1)
 
 
 if __name__ == "__main__":
