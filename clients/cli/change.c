@@ -75,6 +75,26 @@ static void remember(struct cli *cli, const struct gloss_session *session, const
     known_annotation(cli, session_id, id, seq);
 }
 
+/* What it builds on is a part of what was asked: without --base it is what is here now, and is said, so that the same can be asked again. */
+static void fill_base(const struct gloss_session *session, json_t *op)
+{
+    const char *kind = json_string_value(json_object_get(json_object_get(op, "change"), "kind"));
+    if (!json_object_get(op, "base") && kind && strcmp(kind, "annotation.create") != 0) {
+        json_object_set_new(op, "base", json_integer((json_int_t)gloss_session_seq(session)));
+    }
+}
+
+void change_say_again(struct cli *cli, const json_t *op)
+{
+    const char *id = json_string_value(json_object_get(op, "id"));
+    const json_t *base = json_object_get(op, "base");
+    if (base) {
+        say_more(cli, "the same again with --op %s --base %lld is applied once at most", id, (long long)json_integer_value(base));
+    } else {
+        say_more(cli, "the same again with --op %s is applied once at most", id);
+    }
+}
+
 void change_print(struct cli *cli, struct gloss_session *session, const char *done, const char *op, uint64_t seq, const char *id)
 {
     const struct gl_annotation *annotation = wait_for(cli, session, seq, id);
@@ -132,6 +152,7 @@ int change_run(struct cli *cli, const struct change *change)
     if (status == 0) {
         const char *project = json_string_value(json_object_get(gloss_session_document(session), "project"));
         status = fields_settle(cli, project ? project : "", change->change);
+        fill_base(session, op);
     }
     if (status == 0) {
         int code = gloss_submit_wait(session, op, SUBMIT_MS, &seq, annotation, &error);
@@ -139,7 +160,7 @@ int change_run(struct cli *cli, const struct change *change)
             change_print(cli, session, change->done, json_string_value(json_object_get(op, "id")), seq, annotation);
         } else if (error_status(code) == EXIT_UNREACHABLE) {
             status = fail_error(cli, "it is not known whether this was done", &error);
-            say_more(cli, "the same again with --op %s is applied once at most", json_string_value(json_object_get(op, "id")));
+            change_say_again(cli, op);
         } else {
             status = refused_say(cli, session, change->quote, &error);
         }

@@ -32,6 +32,9 @@ struct creation {
 };
 int change_create(struct cli *cli, const struct creation *creation) GL_MUST_USE;
 
+/* How an op whose answer did not come is asked for again. */
+void change_say_again(struct cli *cli, const json_t *op);
+
 /* Tells of an op that was accepted, as change_run does: waits until the replica has it. done NULL: it was asked for earlier, and is sent now. */
 void change_print(struct cli *cli, struct gloss_session *session, const char *done, const char *op, uint64_t seq, const char *id);
 

@@ -216,6 +216,9 @@ static int run_step(struct judging *judging, struct gloss_session *session, cons
             step->left > 0) {
             gloss_leave(&session); /* what is unanswered is called back now, while there is a step */
             status = link_fail(cli, "it is not known whether this was done");
+            if (bundle->count == 1) { /* --op names one */
+                change_say_again(cli, json_array_get(ops, 0));
+            }
             break;
         }
     }

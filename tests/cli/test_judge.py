@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """resolve, reopen, accept and reject: one annotation, several, all of a run; and places in several pieces, attributes."""
 import json
+import re
 import subprocess
 
 from case import CliCase, PLAIN, main
@@ -130,7 +131,7 @@ class PutOff(CliCase):
     def ana(self, *args, **more):
         return self.gloss(*args, user="ana", **more)
 
-    def test_who_waits_is_told_why(self):
+    def test_who_waits_is_told_why_and_how_to_ask_again(self):
         """Somebody else holds the stream's row: nothing can be written, and the server says "later" each time."""
         brief = self.server.import_text(PLAIN, name="put-off.md")
         edited, resolved, kept = [self.ana("tag", brief["document"], words, "--label", "claim", "--json", status=0).json["annotation"]
@@ -147,7 +148,13 @@ class PutOff(CliCase):
         for verb in ("resolve", "sync"):
             self.assertEqual(said[verb].count("the server puts it off"), 1, said[verb])
         self.assertIn("what waits is kept", said["sync"])
+        for verb in ("edit", "resolve"):
+            again = re.search(r"the same\s+again\s+with\s+--op\s+(\S+)\s+--base\s+3\s", said[verb])
+            self.assertTrue(again, said[verb])
+            seqs = {self.ana(*verbs[verb], "--op", again[1], "--base", 3, "--json", status=0).json["seq"] for _ in range(2)}
+            self.assertEqual(len(seqs), 1)
         self.assertEqual(len(self.ana("sync", "--json", status=0).lines), 1)
+        self.assertEqual(self.ana("info", brief["document"], "--json", status=0).json["seq"], 6)
 
 
 if __name__ == "__main__":
