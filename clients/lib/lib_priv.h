@@ -81,8 +81,10 @@ struct lg_names {
     uint64_t stream_seq; /* of the last op that came on this connection; 0: none */
     bool is_loaded;      /* both were read on this connection (or cannot be) */
     bool is_reading_labels, is_reading_members, reads_labels_again, reads_members_again;
-    uint64_t hold_until_ms;        /* ops wait for a newer codebook; then it is asked for */
-    struct gl_codebook *next_book; /* being read */
+    uint64_t labels_at_ms, members_at_ms; /* a reading that the server has put off; 0: it was not */
+    unsigned failures;                    /* of these, in a row */
+    uint64_t hold_until_ms;               /* ops wait for a newer codebook; then it is asked for */
+    struct gl_codebook *next_book;        /* being read */
     uint64_t next_version;
 };
 int lg_names_get(struct gloss *g, const char *project, struct lg_names **names);

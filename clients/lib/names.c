@@ -14,7 +14,8 @@ _Static_assert((int)GLOSS_TERM_LABEL == (int)GL_TERM_LABEL && (int)GLOSS_TERM_AT
                    (int)GLOSS_TERM_RELATION == (int)GL_TERM_RELATION && (int)GL_TERM_KIND_COUNT == 3,
                "gloss.h and codebook.h disagree about the kinds of terms");
 
-#define HOLD_MS 100
+#define HOLD_MS      100
+#define FAILURES_MAX 8 /* "internal" so many times in a row is believed */
 
 static void read_labels(struct lg_names *names, struct gl_slice cursor);
 static void read_members(struct lg_names *names, struct gl_slice cursor);
@@ -121,6 +122,17 @@ static void all_terms(struct lg_names *names, const json_t *result)
     names->version = names->stream_seq > names->next_version ? names->stream_seq : names->next_version;
 }
 
+/* Asked for again from the beginning, later. */
+static bool is_put_off(struct lg_names *names, const struct gloss_error *error, uint64_t *at_ms)
+{
+    bool is_later = error && lg_error_is_later(error) && (error->code != GLOSS_E_INTERNAL || names->failures < FAILURES_MAX);
+    if (is_later) {
+        *at_ms = lg_now_ms() + lg_retry_delay(names->g, error, names->failures++);
+        lg_wake_at(names->g, *at_ms);
+    }
+    return is_later;
+}
+
 /* The end of one reading of the codebook; what could not be read is not waited for. */
 static void labels_done(struct lg_names *names)
 {
@@ -137,10 +149,14 @@ static void labels_done(struct lg_names *names)
 static void on_labels(struct gloss *g, json_t *result, const struct gloss_error *error, void *arg)
 {
     struct lg_names *names = arg;
+    if (is_put_off(names, error, &names->labels_at_ms)) {
+        return;
+    }
     if (error) {
         labels_done(names);
         return;
     }
+    names->failures = 0;
     json_t *next = json_object_get(result, "next");
     names->next_version = (uint64_t)json_integer_value(json_object_get(result, "version"));
     if (put_terms(names->next_book, json_object_get(result, "terms")) != GL_OK) {
@@ -195,7 +211,11 @@ static void on_members(struct gloss *g, json_t *result, const struct gloss_error
     struct lg_names *names = arg;
     size_t i;
     json_t *member;
+    if (is_put_off(names, error, &names->members_at_ms)) {
+        return;
+    }
     if (!error) {
+        names->failures = 0;
         json_array_foreach(json_object_get(result, "members"), i, member)
         {
             const char *account = text_of(member, "account"), *name = text_of(member, "name");
@@ -256,6 +276,8 @@ void lg_names_down(struct gloss *g)
         names->is_loaded = names->is_reading_labels = names->is_reading_members = false;
         names->reads_labels_again = names->reads_members_again = false;
         names->stream_seq = names->hold_until_ms = names->asked = 0;
+        names->labels_at_ms = names->members_at_ms = 0;
+        names->failures = 0;
     }
 }
 
@@ -375,9 +397,28 @@ bool lg_names_know(struct lg_names *names, const json_t *payload)
     return false;
 }
 
+static bool is_time(struct gloss *g, uint64_t *at_ms, uint64_t now)
+{
+    bool has_come = *at_ms != 0 && now >= *at_ms;
+    if (has_come) {
+        *at_ms = 0;
+    } else if (*at_ms != 0) {
+        lg_wake_at(g, *at_ms);
+    }
+    return has_come;
+}
+
 void lg_names_timers(struct gloss *g, uint64_t now)
 {
     for (struct lg_names *names = g->names; names; names = names->next) {
+        if (is_time(g, &names->labels_at_ms, now)) {
+            names->is_reading_labels = false;
+            read_labels(names, (struct gl_slice){NULL, 0});
+        }
+        if (is_time(g, &names->members_at_ms, now)) {
+            names->is_reading_members = false;
+            read_members(names, (struct gl_slice){NULL, 0});
+        }
         if (names->hold_until_ms > now) {
             lg_wake_at(g, names->hold_until_ms);
         }

@@ -186,6 +186,30 @@ START_TEST(names__are_known_when_an_op_uses_them)
 }
 END_TEST
 
+START_TEST(names__that_are_put_off__are_asked_for_again)
+{
+    static const char *const reasons[] = {"busy", "store_down", "internal"};
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        struct fake fake;
+        struct client ana;
+        char label[GLOSS_ID];
+        client_start(&ana, &fake, 0);
+        fake_do(&fake, LABELLED_BY_BEN, "claim");
+        fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"refuse\",\"method\":\"codebook.get\",\"name\":\"%s\",\"times\":3}",
+                reasons[i]);
+        fake_do(&fake,
+                "{\"do\":\"fault\",\"fault\":\"refuse\",\"method\":\"member.list\",\"name\":\"%s\",\"after\":1,\"times\":2}",
+                reasons[i]);
+        client_join(&ana, NULL);
+        WAIT_FOR(&ana, ana.seen[GLOSS_EV_SYNCED]);
+        ck_assert(gloss_annotation_label(gloss_annotation_at(ana.session, 0), label));
+        ck_assert_str_eq(gloss_label_name(ana.session, label), "claim");
+        ck_assert_str_eq(gloss_member_name(ana.session, gloss_account(ana.g)), "ana");
+        client_stop(&ana, &fake);
+    }
+}
+END_TEST
+
 START_TEST(names__that_come_late_or_never__are_waited_for_and_asked_for)
 {
     struct fake fake;
@@ -270,5 +294,5 @@ RUN("session", resume__after_fifty_losses__tells_each_op_once_in_order, ops__tha
     ops__with_a_gap__are_asked_for_again, ops__that_do_not_fit_the_chain_or_sum__end_the_session, notices__are_told_and_obeyed,
     notice_upgrade__and_an_unknown_kind_of_op__end_the_session, join__of_what_is_not_there__ends_with_the_reason,
     join__that_is_answered_busy__is_asked_again, names__are_known_when_an_op_uses_them,
-    names__that_come_late_or_never__are_waited_for_and_asked_for, leave__inside_a_callback__ends_its_events,
-    free__inside_a_callback__is_the_last_of_it)
+    names__that_are_put_off__are_asked_for_again, names__that_come_late_or_never__are_waited_for_and_asked_for,
+    leave__inside_a_callback__ends_its_events, free__inside_a_callback__is_the_last_of_it)
