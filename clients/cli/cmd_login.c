@@ -9,6 +9,8 @@
 #include "clients/cli/say.h"
 #include "clients/cli/servers.h"
 
+#define REVOKE_MS 10000
+
 /* The password: from the file, from the terminal without echo, or the first line of standard input when that is no terminal. */
 static char *ask_password(struct cli *cli, const char *account, int *status)
 {
@@ -88,9 +90,51 @@ static int sign_in(struct cli *cli)
     return status;
 }
 
+/* What the entry had until now: a token that gloss made, and that nothing will know of any more. False: there is none. */
+static bool take_previous(struct cli *cli, char **token, char **id)
+{
+    struct gl_buf problem;
+    gl_buf_init(&problem, SIZE_MAX);
+    json_t *kept = servers_load(&problem);
+    const json_t *entry = kept ? servers_by_name(kept, cli->settings.name) : NULL;
+    const char *its_token = json_string_value(json_object_get(entry, "token")),
+               *its_id = json_string_value(json_object_get(entry, "token_id"));
+    bool is_there = its_token && its_id && strcmp(its_token, cli->settings.token) != 0;
+    *token = is_there ? heap_copy(gl_slice_str(its_token)) : NULL;
+    *id = is_there ? heap_copy(gl_slice_str(its_id)) : NULL;
+    json_decref(kept);
+    gl_buf_fini(&problem);
+    return is_there;
+}
+
+/* It may be another account's: it signs in itself, for the last time. */
+static void revoke_previous(struct cli *cli, const char *token, const char *id)
+{
+    struct gloss_error error = {0};
+    struct gloss_config config;
+    gloss_config_init(&config);
+    config.url = cli->settings.url;
+    config.token = token;
+    config.ca_file = cli->settings.ca;
+    config.once = true;
+    struct gloss *g = gloss_new(&config, &error);
+    json_t *params = json_pack("{s:s}", "token", id);
+    int code = !g ? error.code : gloss_connect(g) ? gloss_last_error(g)->code : 0;
+    code = code ? code : gloss_call_wait(g, "token.revoke", params, REVOKE_MS, NULL, &error);
+    if (code && code != GLOSS_E_BAD_CREDENTIALS) { /* that one is worth nothing any more */
+        say(cli, "the token that was kept here before could not be revoked, and is still good: %s",
+            error.message[0] ? error.message : gloss_code_sentence(code));
+    }
+    json_decref(params);
+    gloss_free(&g);
+    gloss_error_clear(&error);
+}
+
 static int keep(struct cli *cli)
 {
     struct gl_buf problem;
+    char *token, *id;
+    bool has_previous = take_previous(cli, &token, &id);
     gl_buf_init(&problem, SIZE_MAX);
     free(cli->settings.account);
     cli->settings.account = heap_copy(gl_slice_str(gloss_account_name(cli->gloss)));
@@ -106,6 +150,11 @@ static int keep(struct cli *cli)
         out_line(cli, "signed in to %s (%s) as %s; kept in %s", cli->settings.name, cli->settings.url, cli->settings.account,
                  path);
     }
+    if (status == 0 && has_previous) {
+        revoke_previous(cli, token, id);
+    }
+    free(token);
+    free(id);
     free(path);
     gl_buf_fini(&problem);
     return status;

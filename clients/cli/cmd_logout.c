@@ -31,6 +31,18 @@ static bool take_named(struct cli *cli, struct gl_buf *problem)
     return !asked.server || settings_load(&cli->settings, &asked, problem);
 }
 
+/* Of the entry that goes: GLOSS_TOKEN_FILE may be about another one. */
+static void take_token(struct cli *cli, const json_t *kept)
+{
+    const json_t *entry = servers_by_name(kept, cli->settings.name);
+    const char *token = json_string_value(json_object_get(entry, "token")),
+               *id = json_string_value(json_object_get(entry, "token_id"));
+    free(cli->settings.token);
+    free(cli->settings.token_id);
+    cli->settings.token = token ? heap_copy(gl_slice_str(token)) : NULL;
+    cli->settings.token_id = id ? heap_copy(gl_slice_str(id)) : NULL;
+}
+
 int cmd_logout(struct cli *cli)
 {
     struct gl_buf problem;
@@ -43,6 +55,7 @@ int cmd_logout(struct cli *cli)
     } else if (!cli->settings.name) {
         status = fail(cli, EXIT_COULD_NOT, "no_server", "you are signed in to no such server (`gloss servers` lists them)");
     } else {
+        take_token(cli, kept);
         bool is_revoked = revoke(cli);
         servers_remove(kept, cli->settings.name);
         if (!servers_save(kept, &problem)) {

@@ -102,6 +102,36 @@ class Login(CliCase):
         self.assertEqual([entry["account"] for entry in kept["servers"]], ["ana"])
         self.assertEqual(os.listdir(os.path.dirname(self.file)), ["servers.json"])
 
+    def kept_token(self):
+        with open(self.file) as file:
+            token = json.load(file)["servers"][0]["token"]
+        path = f"{self.home}/token-{token[-6:]}"
+        with open(path, "w") as file:
+            file.write(token)
+        return path
+
+    def test_a_token_that_is_replaced_is_worth_nothing_any_more(self):
+        self.login("--account", "ana", stdin=PASSWORD + "\n", status=0)
+        before = self.kept_token()
+        self.login("--account", "ana", stdin=PASSWORD + "\n", status=0)
+        self.assertNotEqual(self.kept_token(), before)
+        self.refuse("ls", "--token-file", before, env=self.env, status=4, says="gloss login")
+        self.gloss("ls", env=self.env, status=0)
+        before = self.kept_token()
+        done = self.login("--token-file", self.server.tokens["ben"], status=0)
+        self.assertNotIn("could not be revoked", done.err)
+        self.refuse("ls", "--token-file", before, env=self.env, status=4, says="gloss login")
+        self.login("--account", "ana", stdin=PASSWORD + "\n", status=0)
+        self.gloss("ls", "--token-file", self.server.tokens["ben"], env=self.env, status=0)  # gloss did not make it
+
+    def test_logout_revokes_what_is_kept_whatever_the_environment_says(self):
+        self.login("--account", "ana", stdin=PASSWORD + "\n", status=0)
+        kept = self.kept_token()
+        done = self.gloss("logout", "--json", env={**self.env, "GLOSS_TOKEN_FILE": self.server.tokens["ben"]}, status=0)
+        self.assertIs(done.json["revoked"], True)
+        for path, status in ((kept, 4), (self.server.tokens["ben"], 0)):
+            self.gloss("ls", "--url", self.server.url, "--ca", self.server.ca, "--token-file", path, env=self.env, status=status)
+
 
 class Servers(CliCase):
     """Several servers in one file. The second is the first one behind a proxy: another address, the same certificate."""
