@@ -31,11 +31,27 @@ static void on_back(struct follow *follow)
 
 static void on_op(struct follow *follow, const struct gloss_event *event)
 {
+    follow->seq = event->seq;
     if (follow->on_op && !(follow->has_until && event->seq > follow->until)) {
         follow->on_op(follow, event);
     }
     if (follow->has_until && event->seq >= follow->until && !follow->is_over) {
         end_here(follow);
+    }
+}
+
+/* From now on the state is read anew, and what came between is not told: a log that has lost its end is no longer the one that was followed. */
+static void on_resync(struct follow *follow, const struct gloss_error *error)
+{
+    struct link *link = &follow->cli->link;
+    bool went_back = follow->from_now && follow->was_synced && error && error->code != GLOSS_E_ARCHIVED;
+    if (went_back && link->final_code == 0) {
+        link->final_code = GLOSS_E_RESYNC;
+        link->final_error = *error;
+        json_incref(link->final_error.data);
+    } else if (!went_back) {
+        say(follow->cli, "the server's log is not the one that was read so far (%s); reading it anew",
+            error ? error->message : "");
     }
 }
 
@@ -56,14 +72,13 @@ static void on_event(struct gloss *g, const struct gloss_event *event, void *arg
         break;
     case GLOSS_EV_OP: on_op(follow, event); break;
     case GLOSS_EV_SYNCED:
+        follow->was_synced = true;
+        follow->seq = event->seq;
         if (follow->to_head || (follow->has_until && event->seq >= follow->until)) {
             end_here(follow);
         }
         break;
-    case GLOSS_EV_RESYNC:
-        say(follow->cli, "the server's log is not the one that was read so far (%s); reading it anew",
-            event->error ? event->error->message : "");
-        break;
+    case GLOSS_EV_RESYNC: on_resync(follow, event->error); break;
     case GLOSS_EV_NOTICE:
         if (follow->says_losses && event->notice && strcmp(event->notice, "rights") == 0) {
             say(follow->cli, "your role is now: %s", event->role ? event->role : "none");
@@ -79,7 +94,7 @@ static int tell_went_back(struct follow *follow)
     struct cli *cli = follow->cli;
     (void)fail_error(cli, "the log cannot be followed any further", &cli->link.final_error);
     say_more(cli, "the server's database went back in time: of the ops shown here, up to %llu, the newest may not exist any more",
-             (unsigned long long)gloss_session_seq(follow->session));
+             (unsigned long long)follow->seq);
     say_more(cli, "begin again to see what there is; `gloss sync` tells what was lost of what it had sent for you");
     return EXIT_LOST;
 }

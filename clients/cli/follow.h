@@ -29,6 +29,8 @@ struct follow {
     /* kept by follow.c */
     struct gloss_session *session;
     uint64_t head; /* the newest op at joining */
+    uint64_t seq;  /* the newest op that was told, or was there when all was here */
+    bool was_synced;
     bool is_over;
     bool is_lost;
 };

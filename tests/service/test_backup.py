@@ -318,10 +318,25 @@ class Damage(BackupCase):
 
 
 class BackInTime(BackupCase):
+    def tag(self):
+        return self.server.gloss("tag", "now.md", "Watched", "--label", "claim", user="ana", status=0)
+
+    def watch(self):
+        """Somebody who has seen an op that the copy will not have."""
+        watch = self.server.spawn("watch", "now.md", "--since", "now", "--json", user="ana")
+
+        def is_shown():
+            self.tag()
+            return select.select([watch.stdout], [], [], 0.5)[0]
+        wait_until("it follows", is_shown)
+        return watch
+
     def test_clients_that_had_seen_later_ops_begin_anew(self):
         session = self.new_session()
         self.fill(session)
+        self.server.import_text("Watched from now on\n", name="now.md")
         path = self.backup()[0]
+        watch = self.watch()
         ana = self.connect("ana")
         replica = ana.join(session)
         lost = [ana.one(session, create("claim", exact="Nobody", note=f"lost {i}")) for i in range(4)]
@@ -332,6 +347,10 @@ class BackInTime(BackupCase):
         self.server.stop()
         os.replace(copy.conf, self.server.folder + "/gloss.conf")
         self.server.start()
+        self.tag()
+        err = watch.communicate(timeout=support.LIMIT_S)[1].decode()
+        self.assertEqual(watch.returncode, 6, err)
+        self.assertIn("went back in time", " ".join(err.split()))
         ben = self.connect("ben")
         begun = ben.join(session)
         self.assertEqual(begun.seq, replica.seq - 4)
