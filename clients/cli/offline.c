@@ -160,9 +160,11 @@ static int join_at(struct cli *cli, const char *id, uint64_t seq, const char *ch
         options.since = seq;
         options.chain = chain;
     }
-    return gloss_join(cli->gloss, id, &options, session) == 0
-               ? 0
-               : fail_error(cli, "the queue cannot be opened", gloss_last_error(cli->gloss));
+    if (gloss_join(cli->gloss, id, &options, session) == 0) {
+        return 0;
+    }
+    (void)fail_error(cli, "the queue cannot be opened", gloss_last_error(cli->gloss));
+    return EXIT_COULD_NOT; /* whatever it is, no server was asked */
 }
 
 int offline_join(struct cli *cli, const char *id, struct gloss_session **session)
@@ -284,7 +286,8 @@ int offline_keep(struct cli *cli, const char *session_id, json_t *ops)
     const char *chain = chain_of_bases(cli, session_id, ops, &seq);
     int status = join_at(cli, session_id, seq, chain, &session);
     if (status == 0 && gloss_submit(session, ops, json_array_size(ops) > 1, on_result, NULL) != 0) {
-        status = fail_error(cli, "it could not be kept", gloss_last_error(cli->gloss));
+        (void)fail_error(cli, "it could not be kept", gloss_last_error(cli->gloss));
+        status = EXIT_COULD_NOT;
     }
     json_array_foreach(ops, i, op)
     {

@@ -222,6 +222,7 @@ class Offline(CliCase):
             self.assertNotEqual(done.status, 0, done)
             self.assertIn("the queue cannot be opened", done.err)
             self.refuse("sync", "--drop", busy, user="ana", status=2, says="not found")
+            self.refuse("tag", other, "words", "--label", "claim", "--offline", user="ana", status=2, says="the queue cannot be opened")
         self.assertEqual([line["op"] for line in self.ana("sync", "--list", "--json").lines], [busy])
         self.ana("sync", "--drop", busy)
 
