@@ -38,6 +38,22 @@ static char *ask_password(struct cli *cli, const char *account, int *status)
     return password;
 }
 
+static int make_token(struct cli *cli, const char *label, json_t **result)
+{
+    struct gloss_error error = {0};
+    int code = link_try(cli, "token.create", json_pack("{s:s}", "label", label), result, &error), status = 0;
+    if (code && error_is_unknown(code)) {
+        status = fail_error(cli, "it is not known whether a token was made", &error);
+        say_more(cli,
+                 "one labelled `%s` may be there now that nobody has: an administrator finds it with `gloss admin tokens %s`",
+                 label, gloss_account_name(cli->gloss) ? gloss_account_name(cli->gloss) : "ACCOUNT");
+    } else if (code) {
+        status = fail_error(cli, "no token was made", &error);
+    }
+    gloss_error_clear(&error);
+    return status;
+}
+
 /* Signs in with the password and exchanges it for a token. */
 static int exchange_password(struct cli *cli, const char *account)
 {
@@ -57,7 +73,7 @@ static int exchange_password(struct cli *cli, const char *account)
     snprintf(label, sizeof label, "gloss login%s%s", *host ? " on " : "", host);
     json_t *result = NULL;
     if (status == 0) {
-        status = link_call(cli, "no token was made", "token.create", json_pack("{s:s}", "label", label), &result);
+        status = make_token(cli, label, &result);
     }
     if (status == 0) {
         free(cli->settings.token);

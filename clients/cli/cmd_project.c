@@ -56,12 +56,18 @@ int cmd_project_list(struct cli *cli)
 
 int cmd_project_new(struct cli *cli)
 {
+    struct gloss_error error = {0};
     json_t *result = NULL;
     int status = cli_check_text(cli, "the name", cli_word(cli, 0));
     status = status ? status : link_open(cli, NULL, NULL);
-    status = status ? status
-                    : link_call(cli, "the project was not made", "project.create", json_pack("{s:s}", "name", cli_word(cli, 0)),
-                                &result);
+    int code = status ? 0 : link_try(cli, "project.create", json_pack("{s:s}", "name", cli_word(cli, 0)), &result, &error);
+    if (code) {
+        status = fail_error(cli,
+                            error_is_unknown(code) ? "it is not known whether the project was made (`gloss project list` tells)"
+                                                   : "the project was not made",
+                            &error);
+    }
+    gloss_error_clear(&error);
     const json_t *info = json_object_get(result, "project");
     if (status == 0 && cli->is_json) {
         out_json(cli, json_incref((json_t *)info));

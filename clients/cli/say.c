@@ -95,6 +95,11 @@ int fail_more(struct cli *cli, enum exit_status status, const char *name, json_t
     return (int)status;
 }
 
+bool error_is_unknown(int code)
+{
+    return code == GLOSS_E_DISCONNECTED || code == GLOSS_E_TIMED_OUT || code == GLOSS_E_UNKNOWN_OUTCOME;
+}
+
 enum exit_status error_status(int code)
 {
     switch (code) {

@@ -21,6 +21,8 @@ int fail_more(struct cli *cli, enum exit_status status, const char *name, json_t
 /* An error of the library or the server in words that say what to do; gives the exit status that belongs to it. doing: "the brief cannot be read". */
 int fail_error(struct cli *cli, const char *doing, const struct gloss_error *error);
 void say_error(struct cli *cli, const char *doing, const struct gloss_error *error); /* only the sentence */
+/* Whether what was asked for may have been done all the same. */
+bool error_is_unknown(int code);
 enum exit_status error_status(int code);
 /* {"name","code","message","path"?, what the server told beside} */
 json_t *error_json(const struct gloss_error *error);

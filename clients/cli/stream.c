@@ -28,7 +28,7 @@ static int say_refused(struct cli *cli, const json_t *told)
 {
     struct gloss_error error;
     take_error(told, &error);
-    int status = fail_error(cli, "refused", &error);
+    int status = fail_error(cli, error_is_unknown(error.code) ? "it is not known whether this was changed" : "refused", &error);
     const json_t *current = json_object_get(error.data, "current");
     if (error.code == GLOSS_E_STALE && current) {
         struct gl_buf text;
@@ -41,10 +41,15 @@ static int say_refused(struct cli *cli, const json_t *told)
     return status;
 }
 
+static const json_t *refusal_of(const json_t *answer)
+{
+    return json_object_get(json_array_get(json_object_get(answer, "results"), 0), "error");
+}
+
 /* Whether asking again, under the same id, may end well. */
 static bool is_worth_another_try(int code)
 {
-    return code == GLOSS_E_DISCONNECTED || code == GLOSS_E_UNKNOWN_OUTCOME || code == GLOSS_E_BUSY;
+    return error_is_unknown(code) || code == GLOSS_E_BUSY;
 }
 
 int stream_submit(struct cli *cli, const char *project, json_t *change, struct stream_result *result)
@@ -60,13 +65,17 @@ int stream_submit(struct cli *cli, const char *project, json_t *change, struct s
     if (has_base) {
         json_object_set_new(op, "base", json_integer((json_int_t)base));
     }
-    for (int i = 0; status == 0 && i < TRIES && (i == 0 || is_worth_another_try(code)); i++) {
+    bool is_unknown = false; /* one of the tries may have come through */
+    for (int i = 0, said = 0; status == 0 && i < TRIES && (i == 0 || is_worth_another_try(said)); i++) {
         gloss_error_clear(&error);
+        json_decref(answer);
         code = link_try(cli, "project.submit", json_pack("{s:s, s:[O]}", "project", project, "ops", op), &answer, &error);
+        said = code ? code : (int)json_integer_value(json_object_get(refusal_of(answer), "code"));
+        is_unknown |= error_is_unknown(said);
     }
-    const json_t *its = json_array_get(json_object_get(answer, "results"), 0), *refusal = json_object_get(its, "error");
+    const json_t *its = json_array_get(json_object_get(answer, "results"), 0), *refusal = refusal_of(answer);
     if (status == 0 && code) {
-        status = fail_error(cli, "nothing was changed", &error);
+        status = fail_error(cli, is_unknown ? "it is not known whether this was changed" : "nothing was changed", &error);
     } else if (refusal) {
         status = say_refused(cli, refusal);
     } else if (status == 0) {
