@@ -19,8 +19,9 @@
 #include "service/net/socket.h"
 
 #define SHARE_MESSAGES 8
-#define ALONE_MESSAGES 64 /* of one with which nobody else was heard in this turn: as many as an append of its session takes */
-#define SHARE_BYTES    32768u /* reached: no further message in this turn; the first may be larger */
+#define ALONE_MESSAGES                                                                                                           \
+    64 /* of one with which nobody else was heard in this turn and the last: as many as an append of its session takes */
+#define SHARE_BYTES 32768u /* reached: no further message in this turn; the first may be larger */
 
 struct kept {
     STAILQ_ENTRY(kept) next;
@@ -37,7 +38,8 @@ static bool has_share(struct conn *conn)
         conn->turn_bytes = 0;
         server->turn_heard++;
     }
-    const bool is_alone = server->turn_heard <= 1 && TAILQ_FIRST(&server->keeping) == TAILQ_LAST(&server->keeping, conn_list);
+    const bool is_alone = server->turn_heard <= 1 && server->turn_heard_before <= 1 &&
+                          TAILQ_FIRST(&server->keeping) == TAILQ_LAST(&server->keeping, conn_list);
     return conn->turn_messages < (is_alone ? ALONE_MESSAGES : SHARE_MESSAGES) && conn->turn_bytes < SHARE_BYTES;
 }
 
@@ -170,5 +172,6 @@ void budget_read_on(struct net_server *server)
 void budget_next_turn(struct net_server *server)
 {
     server->turn_number++;
+    server->turn_heard_before = server->turn_heard;
     server->turn_heard = 0;
 }

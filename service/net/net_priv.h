@@ -129,9 +129,10 @@ struct net_server {
     struct conn_list states[CONN_STATES];
     size_t in_state[CONN_STATES];
     struct conn_list full, unread, turn, keeping, heard;
-    uint64_t unread_ms;   /* when all of unread were looked at */
-    uint64_t turn_number; /* of the loop */
-    size_t turn_heard;    /* connections that were given a share in it */
+    uint64_t unread_ms;       /* when all of unread were looked at */
+    uint64_t turn_number;     /* of the loop */
+    size_t turn_heard;        /* connections that were given a share in it; */
+    size_t turn_heard_before; /* and in the one before: what is kept is looked at before anybody else's turn has come */
     bool is_serving_later;
     size_t kept_max;     /* bytes that may be written to a full connection before it is given up */
     size_t bodies_bytes; /* of plain requests, all together */
