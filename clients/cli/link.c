@@ -185,9 +185,18 @@ int link_put_off_ops(struct cli *cli, struct link_later *later, struct gloss_ses
     return put_off(cli, later, error, patience_ms);
 }
 
+/* What the server said last stays until it has let us in: a wait that ends without anything is an error of ours, and says nothing of that. */
 int link_put_off_join(struct cli *cli, struct link_later *later, const struct gloss_session *session, int patience_ms)
 {
-    return put_off(cli, later, gloss_session_is_joined(session) ? NULL : gloss_last_error(cli->gloss), patience_ms);
+    const struct gloss_error *last = gloss_last_error(cli->gloss);
+    if (gloss_session_is_joined(session) || !gloss_is_connected(cli->gloss)) {
+        later->said = (struct gloss_error){0};
+    } else if (last->code != 0 && last->code != GLOSS_E_TIMED_OUT && last->code != GLOSS_E_DISCONNECTED) {
+        later->said = (struct gloss_error){.code = last->code, .retry_after_ms = last->retry_after_ms};
+        snprintf(later->said.name, sizeof later->said.name, "%s", last->name);
+        snprintf(later->said.message, sizeof later->said.message, "%s", last->message);
+    }
+    return put_off(cli, later, later->said.code != 0 ? &later->said : NULL, patience_ms);
 }
 
 /* Until then the connection is served. False: it is over. */

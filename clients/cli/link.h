@@ -36,6 +36,7 @@ struct link_later {
     int64_t since_ms; /* 0: it is not put off */
     bool is_said;
     char op[GLOSS_ID];
+    struct gloss_error said; /* of a join that was put off; without data */
 };
 int link_put_off_ops(struct cli *cli, struct link_later *later, struct gloss_session *session, int patience_ms) GL_MUST_USE;
 int link_put_off_join(struct cli *cli, struct link_later *later, const struct gloss_session *session,

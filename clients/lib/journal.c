@@ -3,21 +3,24 @@
  */
 #include "clients/lib/journal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "proto/model/hash.h"
 
-#define MAGIC        "gloss.journal.1\n"
-#define CHECK_BYTES  LG_CHECK_BYTES
-#define BEGIN_BYTES  (16 + CHECK_BYTES)
-#define BEFORE_BYTES (4 + CHECK_BYTES) /* of each record's payload */
-#define PATH_BYTES   4096
+#define MAGIC         "gloss.journal.1\n"
+#define CHECK_BYTES   LG_CHECK_BYTES
+#define BEGIN_BYTES   (16 + CHECK_BYTES)
+#define BEFORE_BYTES  (4 + CHECK_BYTES) /* of each record's payload */
+#define PATH_BYTES    4096
+#define LEFT_BEHIND_S 3600
 
 struct lg_journal {
     char *dir, *name;
@@ -76,6 +79,26 @@ static int open_beside(const char *dir, const char *name, bool is_locked, char p
                      : mkostemp(path, O_APPEND | O_CLOEXEC); /* mode 0600 */
 }
 
+/* What somebody who was ended in the middle has left under a name of open_beside(): nobody writes for an hour. */
+static void drop_left_behind(const char *dir, const char *name)
+{
+    char path[PATH_BYTES];
+    const size_t len = strlen(name);
+    struct stat info;
+    struct dirent *entry;
+    DIR *folder = opendir(dir);
+    while (folder && (entry = readdir(folder))) {
+        bool is_beside = strncmp(entry->d_name, name, len) == 0 && entry->d_name[len] == '.' && strlen(entry->d_name + len) == 7;
+        if (is_beside && path_of(path, dir, entry->d_name, "") && lstat(path, &info) == 0 && S_ISREG(info.st_mode) &&
+            time(NULL) - info.st_mtime > LEFT_BEHIND_S) {
+            (void)unlink(path);
+        }
+    }
+    if (folder) {
+        (void)closedir(folder);
+    }
+}
+
 /* Writes bytes under another name, and gives them name: *is_there. True: that will be so after a loss of power, too. *out is the file, open for appending, when
  * it is there; NULL: it is not locked. */
 static bool put_in_place(const char *dir, const char *name, struct gl_slice bytes, int *out, bool *is_there)
@@ -89,6 +112,8 @@ static bool put_in_place(const char *dir, const char *name, struct gl_slice byte
     int reason = errno;
     if (fd >= 0 && !*is_there) {
         (void)unlink(from); /* a full disk would stay so */
+    } else if (!out) {
+        drop_left_behind(dir, name);
     }
     if (dir_fd >= 0) {
         (void)close(dir_fd);
@@ -167,6 +192,7 @@ void lg_file_drop(const char *dir, const char *name)
     if (path_of(path, dir, name, "")) {
         (void)unlink(path);
     }
+    drop_left_behind(dir, name);
 }
 
 /* ---- records */

@@ -276,6 +276,7 @@ struct gloss_session {
         char op[GLOSS_ID], field[80];
         uint64_t first_seq, seq; /* the newest one of the field; the one that is asked about */
         uint64_t not_before_ms;
+        unsigned failures; /* of that question, in a row */
     } own;
 
     bool no_queue;

@@ -12,15 +12,33 @@
 
 #include "clients/lib/lib_priv.h"
 
+#define FAILURES_MAX 8 /* "internal" so many times in a row for one op: then the server is asked by sending it */
+
 static const char *kind_of(struct lg_op *op)
 {
     const char *kind = json_string_value(json_object_get(json_object_get(lg_op_asked(op), "change"), "kind"));
     return kind ? kind : "";
 }
 
-static bool is_open(struct lg_op *op)
+#define NO_BASE UINT64_MAX
+
+/* In view of which op it was asked for: 0 when that one is of a log that is not there any more. */
+static uint64_t base_of(const struct gloss_session *session, const struct lg_op *op)
 {
-    bool is_looked_at = op->is_left_over && !op->is_own_known && op->state == LG_OP_WAITING && op->base_seq > 0 && op->subject[0];
+    const struct lg_accepted *at = session->accepted;
+    if (op->base_seq > 0 || op->original) {
+        return op->base_seq;
+    }
+    while (at && strcmp(at->id, op->base) != 0) {
+        at = at->next;
+    }
+    return at ? at->seq : NO_BASE;
+}
+
+static bool is_open(const struct gloss_session *session, struct lg_op *op)
+{
+    bool is_looked_at =
+        op->is_left_over && !op->is_own_known && op->state == LG_OP_WAITING && op->subject[0] && base_of(session, op) != NO_BASE;
     return is_looked_at && (strcmp(kind_of(op), "annotation.update") == 0 || strcmp(kind_of(op), "annotation.delete") == 0);
 }
 
@@ -48,7 +66,7 @@ static void look_at(struct gloss_session *session, const struct lg_op *op, const
 {
     struct lg_own *own = &session->own;
     uint64_t seq = gl_annotation_field_seq(here, field);
-    if (seq > op->base_seq && seq > own->seq && is_own(session, here, field) && !is_of_queue(session, op, seq)) {
+    if (seq > base_of(session, op) && seq > own->seq && is_own(session, here, field) && !is_of_queue(session, op, seq)) {
         (void)snprintf(own->field, sizeof(own->field), "%s", field);
         own->seq = own->first_seq = seq;
     }
@@ -121,7 +139,7 @@ static void refuse(struct gloss_session *session, struct lg_op *op)
     }
     op->state = LG_OP_REFUSED;
     lg_error_set(&op->error, GLOSS_E_STALE, "you changed %s yourself at seq %llu, and it was asked for in view of %llu",
-                 own->field, (unsigned long long)own->first_seq, (unsigned long long)op->base_seq);
+                 own->field, (unsigned long long)own->first_seq, (unsigned long long)base_of(session, op));
     op->error.data = json_pack("{s:s, s:s, s:s, s:I, s:O*, s:[{s:s, s:s, s:I}]}", "name", op->error.name, "field", own->field,
                                "author", author, "seq", seq, "current", record, "fields", "field", own->field, "author", author,
                                "seq", seq); /* or nothing */
@@ -181,7 +199,7 @@ static void take_change(struct gloss_session *session, struct lg_op *op, const j
     uint64_t before = seq_before(payload, op, own->field);
     if (!id || is_before(session, op, id) || is_of_queue(session, op, own->seq)) {
         op->is_own_known = true;
-    } else if (before > op->base_seq && before < own->seq) {
+    } else if (before > base_of(session, op) && before < own->seq) {
         own->seq = before;
         ask(session);
     } else {
@@ -195,10 +213,11 @@ static void on_log(struct gloss *g, json_t *result, const struct gloss_error *er
     struct lg_own *own = &session->own;
     struct lg_op *op = lg_op_find(session, own->op);
     g->is_due = true;
-    if (session->state != LG_JOINED || !op || !is_open(op)) {
+    if (session->state != LG_JOINED || !op || !is_open(session, op)) {
         return; /* it is looked at anew, if it is still there */
     }
-    if (error && lg_error_is_later(error)) {
+    if (error && lg_error_is_later(error) && (error->code != GLOSS_E_INTERNAL || ++own->failures < FAILURES_MAX)) {
+        lg_error_copy(&op->error, error); /* who waits may want to know why */
         own->not_before_ms = lg_now_ms() + lg_retry_delay(g, error, 0);
     } else if (error) {
         op->is_own_known = true;
@@ -213,7 +232,7 @@ bool lg_own_pump(struct gloss_session *session, uint64_t now)
         return !session->wants_replica;
     }
     for (struct lg_op *op = session->ops; op; op = op->next) {
-        if (!is_open(op)) {
+        if (!is_open(session, op)) {
             continue;
         }
         if (!session->is_synced) {
@@ -224,6 +243,7 @@ bool lg_own_pump(struct gloss_session *session, uint64_t now)
             return false;
         }
         if (is_against(session, op)) {
+            session->own.failures = strcmp(session->own.op, op->id) == 0 ? session->own.failures : 0;
             memcpy(session->own.op, op->id, sizeof(session->own.op));
             ask(session);
             return false;
