@@ -77,6 +77,12 @@ class Units(unittest.TestCase):
         self.assertEqual(make("-r", self.folder), (0, ""))
         self.assertEqual(read()[1], names)
         self.assertNotEqual(read()[0], serial)
+        self.assertEqual(make(self.folder + "/other"), (0, ""))
+        for end in ("crt", "key"):
+            shutil.copy(f"{self.folder}/other/tls/server.{end}", self.folder + "/tls")
+        theirs = read()
+        self.assertEqual(make("-r", self.folder), (0, ""))
+        self.assertEqual(read(), theirs)
 
     def test_what_ends_the_service_for_good_is_not_tried_again(self):
         """The exit statuses that the handbook says are the same the next time."""
