@@ -175,18 +175,30 @@ static bool sync_folder(const char *path)
     return is_synced;
 }
 
+/* Another backup to the same file may have taken the name meanwhile. */
+static bool is_still_there(int fd, const char *path)
+{
+    struct stat ours, there;
+    if (fstat(fd, &ours) == 0 && lstat(path, &there) == 0 && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino) {
+        return true;
+    }
+    errno = EBUSY;
+    return false;
+}
+
 /* Has its name only when it is whole and on the disk. */
 int backup_keep(int fd, const char *path, char **new_path, bool is_whole)
 {
     if (!*new_path) {
         return 0;
     }
-    bool is_kept = is_whole && fsync(fd) == 0 && rename(*new_path, path) == 0 && sync_folder(path);
+    bool is_ours = is_still_there(fd, *new_path);
+    bool is_kept = is_whole && is_ours && fsync(fd) == 0 && rename(*new_path, path) == 0 && sync_folder(path);
     if (is_whole && !is_kept) {
         admin_complain("%s cannot be written: %s", path, strerror(errno));
     }
     close(fd);
-    if (!is_kept) {
+    if (!is_kept && is_ours) {
         unlink(*new_path); /* or it has its name, and stays: only a loss of power may take that */
     }
     mem_free(new_path);
