@@ -1,4 +1,5 @@
 """page.py - RESULTS.md: what runs.py has kept, in words. Each row and each column is told once, in table.py and by each mode."""
+import re
 import statistics
 
 import curve
@@ -19,7 +20,7 @@ def unique(values):
 def about(every):
     """Where and when: the lines above a table."""
     load = [run["load"] for run in every]
-    lines = [f"- command: {', '.join(f'`{command}`' for command in unique(run['command'] for run in every))}; {len(every)} run{'s' if len(every) > 1 else ''}, "
+    lines = [f"- command: {', '.join(f'`{command}`' for command in unique(re.sub(' --add [^ ]+', '', run['command']) for run in every))}; {len(every)} run{'s' if len(every) > 1 else ''}, "
              f"{', '.join(unique(run['when'] for run in every))} UTC, {sum(run['seconds'] for run in every) / 60:.0f} minutes",
              f"- commit: {'; '.join(unique(run['commit'] for run in every))}", f"- load before: {number(min(load))}" + (f" to {number(max(load))}" if len(load) > 1 else "")]
     noise = [one for run in every for one in run["noise"]]
