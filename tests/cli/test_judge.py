@@ -1,12 +1,8 @@
 #!/usr/bin/python3
 """resolve, reopen, accept and reject: one annotation, several, all of a run; and places in several pieces, attributes."""
 import json
-import re
-import subprocess
 
 from case import CliCase, PLAIN, main
-from proxy import Proxy
-from server import LIMIT_S, wait_until
 
 LABELS = ("claim", "actor")
 
@@ -120,68 +116,6 @@ class Judge(CliCase):
         self.assertEqual(self.records()[1]["attributes"], {"kind": "question"})
         self.refuse("tag", self.brief, "words", "--label", "x", "--attribute", "weight", user="ana", status=2, says="write NAME=VALUE")
         self.refuse("tag", self.brief, "words", "--label", "x", "--attribute", "=3", user="ana", status=2, says="write NAME=VALUE")
-
-
-class Held:
-    """The row of a stream, held by somebody else: nothing can be written to it."""
-
-    def __init__(self, server, stream):
-        self.psql = subprocess.Popen(["psql", "-Xqtd", server.database()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        print(f"begin; select 'held' from stream where id = '{stream}' for update;", file=self.psql.stdin, flush=True)
-        assert "held" in self.psql.stdout.readline()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.psql.communicate("")
-
-
-class PutOff(CliCase):
-    settings = {"append_timeout_ms": 2000, "statement_timeout_ms": 2000}
-
-    @classmethod
-    def prepare(cls):
-        cls.server.user("ana", role="annotator")
-
-    def ana(self, *args, **more):
-        return self.gloss(*args, user="ana", **more)
-
-    def test_who_waits_is_told_why_and_how_to_ask_again(self):
-        """Somebody else holds the stream's row: nothing can be written, and the server says "later" each time."""
-        brief = self.server.import_text(PLAIN, name="put-off.md")
-        edited, resolved, kept = [self.ana("tag", brief["document"], words, "--label", "claim", "--json", status=0).json["annotation"]
-                                  for words in ("closer ties", "are cautious", "neighbours")]
-        self.ana("edit", kept, "--note", "kept", "--offline", status=0)
-        verbs = {"edit": ("edit", edited, "--note", "new"), "resolve": ("resolve", resolved), "sync": ("sync",)}
-        with Held(self.server, brief["session"]):
-            processes = {verb: self.server.spawn(*args, user="ana") for verb, args in verbs.items()}
-            said = {verb: process.communicate(timeout=LIMIT_S)[1].decode() for verb, process in processes.items()}
-        self.assertEqual({verb: process.returncode for verb, process in processes.items()}, dict.fromkeys(verbs, 5), said)
-        for verb in ("resolve", "sync"):
-            self.assertEqual(said[verb].count("the server puts it off"), 1, said[verb])
-        self.assertIn("what waits is kept", said["sync"])
-        for verb in ("edit", "resolve"):
-            again = re.search(r"the same\s+again\s+with\s+--op\s+(\S+)\s+--base\s+3\s", said[verb])
-            self.assertTrue(again, said[verb])
-            seqs = {self.ana(*verbs[verb], "--op", again[1], "--base", 3, "--json", status=0).json["seq"] for _ in range(2)}
-            self.assertEqual(len(seqs), 1)
-        self.assertEqual(len(self.ana("sync", "--json", status=0).lines), 1)
-        self.assertEqual(self.ana("info", brief["document"], "--json", status=0).json["seq"], 6)
-
-    def test_what_may_have_been_done_is_not_denied(self):
-        """The connection ends while the server writes, and does not come back."""
-        self.server.user("olga", role="owner")
-        project = self.gloss("project", "list", "--json", user="olga", status=0).json["project"]
-        with Proxy(self.server.port) as proxy, Held(self.server, project):
-            process = self.server.spawn("project", "rename", project, "renamed", user="olga", env={"GLOSS_URL": proxy.url})
-            waiting = f"select 1 from pg_stat_activity where datname = '{self.server.name}' and wait_event_type = 'Lock'"
-            wait_until("it is being written", lambda: self.server.sql(waiting))
-            proxy.is_open = False
-            proxy.cut()
-            out, err = process.communicate(timeout=LIMIT_S)
-        self.assertEqual((process.returncode, out), (5, b""), err)
-        self.assertIn("it is not known whether this was changed", " ".join(err.decode().split()))
 
 
 if __name__ == "__main__":
