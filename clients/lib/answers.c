@@ -6,8 +6,6 @@
 
 #include "clients/lib/lib_priv.h"
 
-#define FAILURES_MAX 8 /* "internal" so many times in a row for one op is believed */
-
 /* ---- called back */
 
 static void tell(struct gloss_session *session, const struct lg_op *op)
@@ -104,7 +102,7 @@ static bool must_repeat(struct gloss_session *session, struct lg_op *op, const s
     bool is_of_past = error->code == GLOSS_E_RESYNC && !error->path[0]; /* the log went back while it waited; "rejoin" follows */
     bool is_early = error->code != GLOSS_E_ATOMIC_REFUSED && base_still_waits(session, op);
     bool is_later = lg_error_is_later(error) && !(MUTATION(unknown_taken_for_refused) && error->code == GLOSS_E_UNKNOWN_OUTCOME);
-    if (is_later && error->code == GLOSS_E_INTERNAL && ++op->failures >= FAILURES_MAX) {
+    if (is_later && error->code == GLOSS_E_INTERNAL && ++op->failures >= LG_INTERNAL_MAX) {
         is_later = false;
     }
     return is_later || is_of_past || (is_early && !MUTATION(early_is_final));

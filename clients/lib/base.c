@@ -93,15 +93,8 @@ static void on_log(struct gloss *g, json_t *result, const struct gloss_error *er
 
 static bool ask(struct gloss_session *session, const struct lg_view *view)
 {
-    struct gl_session_log_params params = {.session = session->uuid, .after = view->seq, .has_limit = true, .limit = 1};
-    struct gl_buf buf;
-    gl_buf_init(&buf, SIZE_MAX);
-    gl_session_log_params_write(&buf, &params);
     session->asked_view = *view;
-    bool is_asked = buf.code == GL_OK && lg_call(session->g, session, "session.log", gl_buf_peek(&buf), LG_CALL_DEADLINE_MS,
-                                                 on_log, session) == GLOSS_OK;
-    gl_buf_fini(&buf);
-    return is_asked;
+    return lg_call_log(session, view->seq, on_log);
 }
 
 static struct lg_op *first_open(const struct gloss_session *session)

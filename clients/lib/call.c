@@ -66,6 +66,18 @@ int lg_call(struct gloss *g, const void *owner, const char *method, struct gl_sl
     return GLOSS_OK;
 }
 
+bool lg_call_log(struct gloss_session *session, uint64_t after, gloss_answer_fn fn)
+{
+    struct gl_session_log_params params = {.session = session->uuid, .after = after, .has_limit = true, .limit = 1};
+    struct gl_buf buf;
+    gl_buf_init(&buf, SIZE_MAX);
+    gl_session_log_params_write(&buf, &params);
+    bool is_asked = buf.code == GL_OK &&
+                    lg_call(session->g, session, "session.log", gl_buf_peek(&buf), LG_CALL_DEADLINE_MS, fn, session) == GLOSS_OK;
+    gl_buf_fini(&buf);
+    return is_asked;
+}
+
 /* Takes *at out of the list. */
 static struct lg_call *unlink_at(struct gloss *g, struct lg_call **at)
 {

@@ -25,6 +25,7 @@
 
 #define LG_NEVER            UINT64_MAX
 #define LG_CALL_DEADLINE_MS 30000
+#define LG_INTERNAL_MAX     8          /* "internal" so many times in a row for one question is believed */
 #define LG_SEND_LOW         (1u << 20) /* below so many waiting bytes more is given to the transport */
 
 /* ---- errors (error.c) */
@@ -57,6 +58,8 @@ struct lg_call {
 /* params is JSON text of an object. Internal calls are only made while signed in (but hello). Errors: too large, no memory. */
 int lg_call(struct gloss *g, const void *owner, const char *method, struct gl_slice params, int deadline_ms, gloss_answer_fn fn,
             void *arg);
+/* Asks for the one op behind this seq; fn gets the session. False: it could not be asked. */
+bool lg_call_log(struct gloss_session *session, uint64_t after, gloss_answer_fn fn);
 void lg_calls_answer(struct gloss *g, const struct gl_envelope *envelope);
 void lg_calls_send(struct gloss *g); /* those that wait, while there is room */
 void lg_calls_timers(struct gloss *g, uint64_t now);

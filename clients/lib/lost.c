@@ -257,18 +257,6 @@ static void begin_search(struct gloss_session *session)
     doubt->asked = doubt->high > 0 ? doubt->high - 1 : 0; /* the newest first: when it is there, all are */
 }
 
-static bool ask(struct gloss_session *session, uint64_t after)
-{
-    struct gl_session_log_params params = {.session = session->uuid, .after = after, .has_limit = true, .limit = 1};
-    struct gl_buf buf;
-    gl_buf_init(&buf, SIZE_MAX);
-    gl_session_log_params_write(&buf, &params);
-    bool is_asked = buf.code == GL_OK && lg_call(session->g, session, "session.log", gl_buf_peek(&buf), LG_CALL_DEADLINE_MS,
-                                                 on_log, session) == GLOSS_OK;
-    gl_buf_fini(&buf);
-    return is_asked;
-}
-
 /* What it looks like once everything is here: then the program can be shown what stands there now. */
 void lg_lost_pump(struct gloss_session *session, uint64_t now)
 {
@@ -297,7 +285,7 @@ void lg_lost_pump(struct gloss_session *session, uint64_t now)
         session->g->is_due = true;
         return;
     }
-    if (!ask(session, doubt->has_chain ? doubt->seq : at_index(session, doubt->asked)->seq - 1)) {
+    if (!lg_call_log(session, doubt->has_chain ? doubt->seq : at_index(session, doubt->asked)->seq - 1, on_log)) {
         lg_drop_nomem(session->g);
     }
 }

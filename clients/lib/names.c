@@ -14,8 +14,7 @@ _Static_assert((int)GLOSS_TERM_LABEL == (int)GL_TERM_LABEL && (int)GLOSS_TERM_AT
                    (int)GLOSS_TERM_RELATION == (int)GL_TERM_RELATION && (int)GL_TERM_KIND_COUNT == 3,
                "gloss.h and codebook.h disagree about the kinds of terms");
 
-#define HOLD_MS      100
-#define FAILURES_MAX 8 /* "internal" so many times in a row is believed */
+#define HOLD_MS 100
 
 static void read_labels(struct lg_names *names, struct gl_slice cursor);
 static void read_members(struct lg_names *names, struct gl_slice cursor);
@@ -125,7 +124,7 @@ static void all_terms(struct lg_names *names, const json_t *result)
 /* Asked for again from the beginning, later. */
 static bool is_put_off(struct lg_names *names, const struct gloss_error *error, uint64_t *at_ms)
 {
-    bool is_later = error && lg_error_is_later(error) && (error->code != GLOSS_E_INTERNAL || names->failures < FAILURES_MAX);
+    bool is_later = error && lg_error_is_later(error) && (error->code != GLOSS_E_INTERNAL || names->failures < LG_INTERNAL_MAX);
     if (is_later) {
         *at_ms = lg_now_ms() + lg_retry_delay(names->g, error, names->failures++);
         lg_wake_at(names->g, *at_ms);

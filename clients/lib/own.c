@@ -12,15 +12,13 @@
 
 #include "clients/lib/lib_priv.h"
 
-#define FAILURES_MAX 8 /* "internal" so many times in a row for one op: then the server is asked by sending it */
+#define NO_BASE UINT64_MAX
 
 static const char *kind_of(struct lg_op *op)
 {
     const char *kind = json_string_value(json_object_get(json_object_get(lg_op_asked(op), "change"), "kind"));
     return kind ? kind : "";
 }
-
-#define NO_BASE UINT64_MAX
 
 /* In view of which op it was asked for: 0 when that one is of a log that is not there any more. */
 static uint64_t base_of(const struct gloss_session *session, const struct lg_op *op)
@@ -179,15 +177,7 @@ static void on_log(struct gloss *g, json_t *result, const struct gloss_error *er
 
 static void ask(struct gloss_session *session)
 {
-    struct gl_session_log_params params = {
-        .session = session->uuid, .after = session->own.seq - 1, .has_limit = true, .limit = 1};
-    struct gl_buf buf;
-    gl_buf_init(&buf, SIZE_MAX);
-    gl_session_log_params_write(&buf, &params);
-    bool is_asked = buf.code == GL_OK && lg_call(session->g, session, "session.log", gl_buf_peek(&buf), LG_CALL_DEADLINE_MS,
-                                                 on_log, session) == GLOSS_OK;
-    gl_buf_fini(&buf);
-    if (!is_asked) {
+    if (!lg_call_log(session, session->own.seq - 1, on_log)) {
         lg_drop_nomem(session->g);
     }
 }
@@ -216,7 +206,7 @@ static void on_log(struct gloss *g, json_t *result, const struct gloss_error *er
     if (session->state != LG_JOINED || !op || !is_open(session, op)) {
         return; /* it is looked at anew, if it is still there */
     }
-    if (error && lg_error_is_later(error) && (error->code != GLOSS_E_INTERNAL || ++own->failures < FAILURES_MAX)) {
+    if (error && lg_error_is_later(error) && (error->code != GLOSS_E_INTERNAL || ++own->failures < LG_INTERNAL_MAX)) {
         lg_error_copy(&op->error, error); /* who waits may want to know why */
         own->not_before_ms = lg_now_ms() + lg_retry_delay(g, error, 0);
     } else if (error) {
