@@ -15,8 +15,9 @@ void settle_begin(struct unit *unit, struct conn *conn)
 {
     unit->request.kind = &settle_kind;
     unit->request.expires_at_ms = 0;
-    if (unit->request.store->unsettled++ == 0)
+    if (unit->request.store->unsettled++ == 0) {
         unit->request.store->unsettled_at_ms = loop_now_ms(unit->request.store->loop);
+    }
     unit->backend_pid = conn->backend_pid;
     unit->backend_start_us = conn->backend_start_us;
     list_append(&conn->unsettled, &unit->request);
