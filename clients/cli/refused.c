@@ -108,8 +108,14 @@ static void say_stale(struct cli *cli, const struct gloss_session *session, cons
 {
     const char *author = string_of(error->data, "author"), *field = string_of(error->data, "field");
     json_int_t seq = json_integer_value(json_object_get(error->data, "seq"));
-    say(cli, "refused: %s changed its %s since you looked (op %lld); nothing was done. It is now:",
-        session ? member_name(session, author) : "somebody", *field ? field : "state", (long long)seq);
+    const char *who = session ? member_name(session, author) : "somebody", *me = gloss_account_name(cli->gloss);
+    if (session && me && strcmp(who, me) == 0) { /* what waited here is older: nobody's own changes stand in the way otherwise */
+        say(cli, "refused: you changed its %s yourself since this was asked for (op %lld); nothing was done. It is now:",
+            *field ? field : "state", (long long)seq);
+    } else {
+        say(cli, "refused: %s changed its %s since you looked (op %lld); nothing was done. It is now:", who,
+            *field ? field : "state", (long long)seq);
+    }
     say_value(cli, session, json_object_get(error->data, "current"), field);
     if (cli->args.verb != &verb_rows[VERB_sync]) { /* which has words of its own for that */
         say_more(cli, "look at it, then send the change again%s if you still want it",

@@ -136,7 +136,7 @@ class Offline(CliCase):
         self.ana("edit", mine, "--note", "newer")
         self.ana("edit", gone, "--note", "still of use")
         done = self.ana("sync", status=1)
-        for words in ("not done: change", "ana changed its note since you looked (op 4)", "* note:   newer", f"gloss sync --send {older['op']}"):
+        for words in ("not done: change", "you changed its note yourself since this was asked for (op 4)", "* note:   newer", f"gloss sync --send {older['op']}"):
             self.assertIn(words, done.err)
         records = self.records()
         self.assertEqual((records[mine]["note"], records[mine]["label_name"]), ("newer", "merged"))
