@@ -110,6 +110,9 @@ int follow_print(struct follow *follow, enum option_id since)
     follow->on_turn = on_turn;
     follow->arg = &printer;
     follow->from_now = since == OPT_since && from && strcmp(from, "now") == 0;
+    if (since == OPT_since && from && !follow->from_now && (*from < '0' || *from > '9')) {
+        return fail(cli, EXIT_COULD_NOT, "bad_number", "`--since %s`: it must be the number of an op, or `now`", from);
+    }
     int status = follow->from_now ? 0 : cli_number(cli, since, 0, INT64_MAX, &printer.since, NULL);
     if (status == 0) {
         status = cli_number(cli, OPT_until, 0, INT64_MAX, &follow->until, &follow->has_until);

@@ -167,6 +167,7 @@ class BadInput(CliCase):
         self.refuse("show", "plain.md", "--at", "x", status=2, says="must be a number")
         self.refuse("show", "plain.md", "--at", "99999", status=2, says="there is no state at --at 99999")
         self.refuse("show", "plain.md", "--width", "20", status=2, says="from 40 to 200")
+        self.refuse("watch", "plain.md", "--since", "then", status=2, says="the number of an op, or `now`")
         self.refuse("watch", "plain.md", "--since", "5", "--until", "3", status=2, says="lies before")
 
     def test_a_format_that_is_not_there(self):
