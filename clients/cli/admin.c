@@ -88,6 +88,15 @@ int admin_find_project(struct cli *cli, const char *name, char **id)
     return status;
 }
 
+int admin_check_id(struct cli *cli, const char *what, const char *where)
+{
+    gl_uuid id;
+    return gl_uuid_parse(gl_slice_str(cli_word(cli, 0)), &id)
+               ? 0
+               : fail(cli, EXIT_COULD_NOT, "usage", "`%s` is no id of a %s (`gloss admin %s` tells them)", cli_word(cli, 0), what,
+                      where);
+}
+
 int admin_confirm(struct cli *cli, const char *what)
 {
     char answer[16] = "";

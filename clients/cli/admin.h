@@ -17,6 +17,8 @@ int admin_list(struct cli *cli, const char *doing, const char *method, json_t *p
                json_t **items) GL_MUST_USE;
 /* The id of the project that a name or an id means, whoever belongs to it; the caller's. */
 int admin_find_project(struct cli *cli, const char *name, char **id) GL_MUST_USE;
+/* Whether the first word is an id: of a `what`, which `gloss admin where` lists. */
+int admin_check_id(struct cli *cli, const char *what, const char *where) GL_MUST_USE;
 /* What stands in a list of quotas, for an account or a project (params, taken). */
 int admin_show_quotas(struct cli *cli, json_t *of) GL_MUST_USE;
 /* Asks a person whether to go on; with --yes nobody. what: "ben is kept out, and all connections of ben end". */

@@ -148,20 +148,10 @@ int cmd_admin_token(struct cli *cli)
     return status;
 }
 
-/* An id given as the only word. */
-static int check_id(struct cli *cli, const char *what, const char *where)
-{
-    gl_uuid id;
-    return gl_uuid_parse(gl_slice_str(cli_word(cli, 0)), &id)
-               ? 0
-               : fail(cli, EXIT_COULD_NOT, "usage", "`%s` is no id of a %s (`gloss admin %s` tells them)", cli_word(cli, 0), what,
-                      where);
-}
-
 int cmd_admin_revoke(struct cli *cli)
 {
     json_t *result = NULL;
-    int status = check_id(cli, "token", "tokens");
+    int status = admin_check_id(cli, "token", "tokens");
     status = status ? status : admin_confirm(cli, "the token is worth nothing any more, and connections that use it end");
     status = status ? status
                     : admin_call(cli, "no token was revoked", "admin.token.revoke", json_pack("{s:s}", "token", cli_word(cli, 0)),
@@ -223,7 +213,7 @@ int cmd_admin_member(struct cli *cli)
 static int set_mode(struct cli *cli, const char *mode)
 {
     json_t *result = NULL;
-    int status = check_id(cli, "session", "sessions");
+    int status = admin_check_id(cli, "session", "sessions");
     status = status ? status
                     : admin_call(cli, "nothing was changed", "admin.session.mode",
                                  json_pack("{s:s, s:s}", "session", cli_word(cli, 0), "mode", mode), &result);
@@ -339,7 +329,7 @@ static int check_kick(struct cli *cli)
         return fail(cli, EXIT_COULD_NOT, "usage", "name either a connection by its id (`gloss admin connections`), or --account");
     }
     if (!account) {
-        return check_id(cli, "connection", "connections");
+        return admin_check_id(cli, "connection", "connections");
     }
     int status = cli_check_text(cli, "the account's name", account);
     char *what = heap_printf("every connection of %s ends", account);

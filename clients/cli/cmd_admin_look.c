@@ -134,6 +134,66 @@ int cmd_admin_sessions(struct cli *cli)
     return status;
 }
 
+/* One value of an object, or of what is in it: words, numbers, "ana, ben", "active 3, proposed 1". */
+static void put_value(struct gl_buf *out, const json_t *value)
+{
+    const char *name, *between = "";
+    json_t *part;
+    size_t i;
+    if (json_is_string(value)) {
+        gl_buf_str(out, json_string_value(value));
+    } else if (json_is_integer(value)) {
+        gl_buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    }
+    json_array_foreach(value, i, part)
+    {
+        gl_buf_str(out, i > 0 ? ", " : "");
+        put_value(out, part);
+    }
+    json_object_foreach((json_t *)(uintptr_t)value, name, part)
+    {
+        gl_buf_printf(out, "%s%s ", between, name);
+        put_value(out, part);
+        between = ", ";
+    }
+}
+
+/* Takes object: a line for each member. */
+static void put_object(struct cli *cli, json_t *object)
+{
+    const char *name;
+    json_t *value;
+    if (cli->is_json) {
+        out_json(cli, object);
+        return;
+    }
+    json_object_foreach(object, name, value)
+    {
+        struct gl_buf text;
+        gl_buf_init(&text, SIZE_MAX);
+        put_value(&text, value);
+        out_line(cli, "%-14s %s", name, gl_buf_cstr(&text));
+        gl_buf_fini(&text);
+    }
+    json_decref(object);
+}
+
+int cmd_admin_session(struct cli *cli)
+{
+    json_t *result = NULL;
+    int status = admin_check_id(cli, "session", "sessions");
+    status = status ? status
+                    : admin_call(cli, "that cannot be told", "admin.session.show",
+                                 json_pack("{s:s}", "session", cli_word(cli, 0)), &result);
+    if (status == 0) {
+        json_t *session = json_deep_copy(json_object_get(result, "session"));
+        json_object_update_missing(session, result); /* its id is `session`, as in the list */
+        put_object(cli, session);
+    }
+    json_decref(result);
+    return status;
+}
+
 static void put_limit(struct grid *grid, const json_t *item, const char *name)
 {
     if (json_integer_value(json_object_get(item, name)) == 0) {

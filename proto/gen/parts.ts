@@ -126,6 +126,7 @@ export interface DocumentMeta {
 }
 export type Texts = string[];
 export type AdminDetail = Record<string, unknown>;
+export type StatusCounts = Partial<Record<Status, number>>;
 export type DocumentUpdate = { kind: "document.update"; document: Uuid; title?: string } & { [K in keyof DocumentMeta]?: DocumentMeta[K] | null };
 export type Change =
   | LabelChange

@@ -128,6 +128,7 @@ export interface DocumentMeta {
 }
 export type Texts = string[];
 export type AdminDetail = Record<string, unknown>;
+export type StatusCounts = Partial<Record<Status, number>>;
 export type DocumentUpdate = { kind: "document.update"; document: Uuid; title?: string } & { [K in keyof DocumentMeta]?: DocumentMeta[K] | null };
 export type Change =
   | LabelChange
@@ -1329,6 +1330,44 @@ export interface AdminSessionListResult {
   next?: string;
 }
 
+/** Tells of any session how far it is, in which state and how large. May take some seconds for a large one. */
+export interface AdminSessionShowParams {
+  /** the session */
+  session: Uuid;
+}
+
+/** Tells of any session how far it is, in which state and how large. May take some seconds for a large one. */
+export interface AdminSessionShowResult {
+  /** as admin.session.list tells it */
+  session: AdminSession;
+  /** number of the document's revision that it annotates */
+  revision: number;
+  /** SHA-256 of the revision's bytes */
+  sha256: Sha256;
+  /** its length in code points */
+  codepoints: number;
+  /** the op that set the mode last; 0: none did */
+  mode_seq: number;
+  /** the chain after the last op */
+  chain: Sha256;
+  /** the state's sum there */
+  state: Sha256;
+  /** how many annotations that are not deleted have each status; absent: there are none */
+  status?: StatusCounts;
+  /** annotations that are deleted */
+  deleted: number;
+  /** names of who made annotations, deleted ones too: the first 100; absent: nobody did */
+  creators?: Texts;
+  /** how many more made some */
+  left_out: number;
+  /** bytes of the ops that are not archived */
+  log_bytes: number;
+  /** snapshots that there are */
+  snapshots: number;
+  /** bytes of the archived ops, as they are stored */
+  archive_bytes: number;
+}
+
 /** Closes any session, or opens it again. */
 export interface AdminSessionModeParams {
   /** the session */
@@ -1546,6 +1585,7 @@ export interface Methods {
   "admin.project.create": { params: AdminProjectCreateParams; result: AdminProjectCreateResult };
   "admin.member.set": { params: AdminMemberSetParams; result: AdminMemberSetResult };
   "admin.session.list": { params: AdminSessionListParams; result: AdminSessionListResult };
+  "admin.session.show": { params: AdminSessionShowParams; result: AdminSessionShowResult };
   "admin.session.mode": { params: AdminSessionModeParams; result: AdminSessionModeResult };
   "admin.quota.list": { params: AdminQuotaListParams; result: AdminQuotaListResult };
   "admin.quota.set": { params: AdminQuotaSetParams; result: AdminQuotaSetResult };
@@ -1605,6 +1645,7 @@ export const RIGHTS = {
   "admin.project.create": { role: "admin", scope: "none" },
   "admin.member.set": { role: "admin", scope: "none" },
   "admin.session.list": { role: "admin", scope: "none" },
+  "admin.session.show": { role: "admin", scope: "none" },
   "admin.session.mode": { role: "admin", scope: "none" },
   "admin.quota.list": { role: "admin", scope: "none" },
   "admin.quota.set": { role: "admin", scope: "none" },

@@ -76,22 +76,23 @@ static int not_there(const char *text)
 /* ---- show */
 
 enum {
+    SHOW_SESSION,
     SHOW_PROJECT,
     SHOW_PROJECT_NAME,
     SHOW_DOCUMENT,
     SHOW_TITLE,
     SHOW_NAME,
-    SHOW_REVISION,
-    SHOW_SHA256,
-    SHOW_CODEPOINTS,
     SHOW_MODE,
-    SHOW_MODE_SEQ,
     SHOW_OPS,
-    SHOW_CHAIN,
-    SHOW_SUM,
     SHOW_ANNOTATIONS,
     SHOW_RETAINED_FROM,
     SHOW_LAST_AT,
+    SHOW_REVISION,
+    SHOW_SHA256,
+    SHOW_CODEPOINTS,
+    SHOW_MODE_SEQ,
+    SHOW_CHAIN,
+    SHOW_SUM,
     SHOW_BYTES,
     SHOW_SNAPSHOTS,
     SHOW_ARCHIVE_BYTES,
@@ -184,8 +185,8 @@ static int show(struct admin_db *db, int argc, char **argv, const void *given)
     int code = find_session(argv[0], &session);
     if (code != ADMIN_OK)
         return code;
-    const struct store_param param = P_UUID(session);
-    if (admin_db_query(db, STORE_Q_admin_session_show, &param, 1, &rows, &err) != GL_OK)
+    const struct store_param params[] = {P_UUID(session), P_NULL};
+    if (admin_db_query(db, STORE_Q_session_show, params, 2, &rows, &err) != GL_OK)
         return database_failed(&err);
     json_t *it = store_rows_count(rows) > 0 ? tell(&session, rows) : NULL;
     admin_rows_free(&rows);

@@ -4,7 +4,7 @@
  * Owns      nothing; what is filled in lends from rows and the request's arena.
  * Thread    the loop thread.
  * Errors    GL_E_FORBIDDEN comes from the database, too: its functions look who asks, so whoever administrates no more since hello is refused.
- * Source    PROTOCOL.md, "Administration"; migrations 0016 and 0017.
+ * Source    PROTOCOL.md, "Administration"; migrations 0016, 0017 and 0020.
  */
 #ifndef ADMINISTER_H
 #define ADMINISTER_H

@@ -3,6 +3,7 @@
 #include "service/core/administer.h"
 
 #define LIMIT_DEFAULT 100
+#define CREATORS_MAX  100
 
 static size_t limit_of(bool has, uint64_t limit)
 {
@@ -95,6 +96,64 @@ void handle_admin_session_list(struct request *request)
                 (struct store_param[]){params.has_project ? P_UUID(params.project) : P_NULL,
                                        cursor.name.data ? P_UUID(cursor.id) : P_NULL, P_U64(limit + 1)},
                 3, on_sessions, request);
+}
+
+/* ---- one session, its columns behind those above */
+
+enum {
+    REVISION = LAST_AT + 1,
+    SHA256,
+    CODEPOINTS,
+    MODE_SEQ,
+    CHAIN,
+    SUM,
+    LOG_BYTES,
+    SNAPSHOTS,
+    ARCHIVE_BYTES,
+    STATUS,
+    DELETED,
+    CREATORS,
+    LEFT_OUT
+};
+
+static void take_hash(const struct store_rows *rows, size_t column, uint8_t hash[32])
+{
+    const struct gl_slice bytes = store_bytes(rows, 0, column);
+    memcpy(hash, bytes.data, bytes.len < 32 ? bytes.len : 32);
+}
+
+static void on_session(void *ctx, enum gl_code code, const struct store_rows *rows)
+{
+    struct request *request = ctx;
+    if (rows_failed(request, code, rows, "session"))
+        return;
+    struct gl_admin_session_show_result result = {.session = session_of(rows, 0),
+                                                  .revision = store_u64(rows, 0, REVISION),
+                                                  .codepoints = store_u64(rows, 0, CODEPOINTS),
+                                                  .mode_seq = store_u64(rows, 0, MODE_SEQ),
+                                                  .has_status = !store_is_null(rows, 0, STATUS),
+                                                  .deleted = store_u64(rows, 0, DELETED),
+                                                  .has_creators = !store_is_null(rows, 0, CREATORS),
+                                                  .left_out = store_u64(rows, 0, LEFT_OUT),
+                                                  .log_bytes = store_u64(rows, 0, LOG_BYTES),
+                                                  .snapshots = store_u64(rows, 0, SNAPSHOTS),
+                                                  .archive_bytes = store_u64(rows, 0, ARCHIVE_BYTES)};
+    take_hash(rows, SHA256, result.sha256);
+    take_hash(rows, CHAIN, result.chain);
+    take_hash(rows, SUM, result.state);
+    if (result.has_status)
+        result.status_raw = store_text(rows, 0, STATUS);
+    if (result.has_creators)
+        result.creators_raw = store_text(rows, 0, CREATORS);
+    request_reply(request, admin_session_show, &result);
+}
+
+void handle_admin_session_show(struct request *request)
+{
+    struct gl_admin_session_show_params params = {0};
+    if (request_read(request, admin_session_show, &params))
+        store_query(request->core->store, STORE_Q_session_show, &request->account,
+                    (struct store_param[]){P_UUID(params.session), P_U64(CREATORS_MAX)}, 2, on_session, request);
 }
 
 /* ---- settings: in memory, so the database is asked only whether who asks administrates still */

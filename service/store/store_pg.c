@@ -425,6 +425,12 @@ static bool must_be_confirmed(enum store_query_id query)
     return query == STORE_Q_ops_by_id || query == STORE_Q_session_cut || query == STORE_Q_annotation_ends;
 }
 
+/* What brings megabytes, or counts through a session of any size: nothing small is to stand behind it. */
+static bool is_big(enum store_query_id query)
+{
+    return query == STORE_Q_document_bytes || query == STORE_Q_session_show;
+}
+
 static void rows_send(struct request *request, struct conn *conn)
 {
     struct rows_request *rows = (struct rows_request *)request;
@@ -482,7 +488,7 @@ void store_query(struct store *store, enum store_query_id query, const gl_uuid *
     struct rows_request *rows = mem_alloc(sizeof(*rows));
     rows->request.kind = &rows_kind;
     rows->request.store = store;
-    rows->request.is_big = query == STORE_Q_document_bytes;
+    rows->request.is_big = is_big(query);
     rows->query = query;
     rows->fn = fn;
     rows->ctx = ctx;

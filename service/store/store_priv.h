@@ -79,7 +79,7 @@ struct request {
     unsigned statements;        /* sent */
     uint32_t streamed;          /* bit of each statement whose rows come one by one */
     unsigned tries;
-    bool is_big;      /* may bring megabytes: has a connection to itself */
+    bool is_big;      /* may bring megabytes, or read as many: has a connection to itself */
     char sqlstate[6]; /* of the first error, or empty */
     char constraint[64];
 };

@@ -87,6 +87,15 @@ class Admin(CliCase):
         self.assertEqual(self.admin("open", session, "--json").json["seq"], 2)
         self.gloss("tag", it["document"], "edits", "--label", "claim", user="olga", status=0)
         self.refused("close", made["project"], status=3, says="nothing was changed")
+        told = self.admin("session", session, "--json").json
+        (listed,) = self.admin("sessions", "Elsewhere", "--json").lines
+        self.assertEqual(listed, {name: told[name] for name in listed})
+        self.assertEqual((told["status"], told["creators"], told["mode_seq"], told["deleted"]), ({"active": 1}, ["olga"], 2, 0))
+        said = self.admin("session", session).out
+        for line in (f"session +{session}", "project_name +Elsewhere", "seq +3", "status +active 1", "creators +olga", "left_out +0"):
+            self.assertRegex(said, f"(?m)^{line}$")
+        self.refused("session", made["project"], status=3, says="that cannot be told")
+        self.refused("session", "x", status=2, says=["no id of a session", "gloss admin sessions"])
 
     def test_what_is_looked_at(self):
         settings = {line["name"]: line for line in self.admin("settings", "--json").lines}

@@ -12,7 +12,7 @@ import server as support
 VERBS = ("login logout import ls info describe cat show tag note reply link edit rm restore redact resolve reopen accept reject inbox sync watch who post log verify export completion help version").split()
 TERMS = ["list", "new", "edit", "rename", "retire", "revive"]
 GROUPS = {"servers": ["list", "default"], "project": ["list", "new", "show", "rename", "policy"], "member": ["list", "add", "set", "remove"],
-          "admin": "list add set tokens token revoke projects project member sessions close open quota settings stats connections kick audit".split(),
+          "admin": "list add set tokens token revoke projects project member sessions session close open quota settings stats connections kick audit".split(),
           "label": TERMS, "attribute": TERMS, "relation": TERMS}
 
 

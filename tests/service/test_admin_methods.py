@@ -6,7 +6,7 @@ import threading
 import time
 
 import case
-from case import Client, Refused, ServiceCase, create, new_id, support, wait_until
+from case import Client, Refused, ServiceCase, create, delete, new_id, support, wait_until
 from wiredef import Wire
 
 WIRE = Wire(support.SOURCE)
@@ -106,6 +106,7 @@ class AdminMethods(ServiceCase):
         for method in ("admin.account.list", "admin.setting.list", "admin.stats", "admin.audit.list", "admin.session.list"):
             self.assertError(other.error(method), "forbidden")  # though it administrated when it signed in
         self.assertError(other.error("admin.account.create", name="x"), "forbidden")
+        self.assertError(other.error("admin.session.show", session=new_id()), "forbidden")
         self.assertEqual(self.server.sql("select 1 from account where name = 'x'"), [])
 
     def test_two_who_take_each_others_right_leave_one(self):
@@ -211,6 +212,54 @@ class AdminMethods(ServiceCase):
             self.refuse("not_found", "session", "admin.session.mode", session=nowhere, mode="closed")
         everywhere = {it["session"] for it in self.pages("admin.session.list", "sessions", limit=1)}
         self.assertEqual(len(everywhere), int(self.server.sql("select count(*) from session")[0][0]))
+
+    def test_one_session_in_figures(self):
+        (ana, ben) = self.people("ana", "ben")
+        project = ana.call("project.create", name=f"P {new_id()}")["project"]["project"]  # the administrator is no member of it
+        ana.call("member.set", project=project, account="ben", role="annotator")
+        about = ana.upload(project, f"Nobody else is here: \u2192 {new_id()}\n", title="Figures")["document"]
+        session = about["session"]
+        it = self.ask("admin.session.show", session=session)
+        self.assertLessEqual({"session": session, "project": project, "document": about["document"], "title": "Figures", "name": "main", "mode": "shared", "seq": 0,
+                              "annotations": 0, "retained_from": 1}.items(), it["session"].items())
+        for nothing in ("status", "creators"):
+            self.assertNotIn(nothing, it)
+        self.assertEqual((it["deleted"], it["left_out"], it["mode_seq"], it["log_bytes"], it["snapshots"], it["archive_bytes"]), (0, 0, 0, 0, 0, 0))
+        self.assertEqual((it["revision"], it["sha256"], it["codepoints"]), (1, about["sha256"], about["codepoints"]))
+        replica = ben.join(session)
+        made = [ana.one(session, create("claim", start=0, end=7)) for _ in range(3)]
+        ben.one(session, create("claim", start=0, end=7, status="proposed"))
+        ana.one(session, delete(made[0]["annotation"], made[0]["seq"]))
+        self.ask("admin.session.mode", session=session, mode="closed")
+        ben.wait_seq(session, 6)
+        it = self.ask("admin.session.show", session=session)
+        (listed,) = self.pages("admin.session.list", "sessions", project=project)
+        self.assertEqual(it["session"], listed)
+        self.assertEqual({"seq": it["session"]["seq"], "chain": it["chain"], "state": it["state"]}, replica.place())
+        self.assertEqual((it["session"]["mode"], it["mode_seq"], it["session"]["annotations"]), ("closed", 6, 3))
+        self.assertEqual((it["status"], it["deleted"], it["creators"], it["left_out"]), ({"active": 2, "proposed": 1}, 1, ["ana", "ben"], 0))
+        self.assertEqual(it["log_bytes"], int(self.server.sql(f"select sum(octet_length(payload)) from op where stream = '{session}'")[0][0]))
+        shell = self.server.glossd("session", "show", session, "--json").json
+        self.assertEqual({mine: it[mine] for mine in ("revision", "sha256", "codepoints", "mode_seq", "chain", "state", "status", "deleted", "snapshots", "archive_bytes")},
+                         {mine: shell[mine] for mine in ("revision", "sha256", "codepoints", "mode_seq", "chain", "state", "status", "deleted", "snapshots", "archive_bytes")})
+        self.assertEqual((it["log_bytes"], it["creators"]), (shell["bytes"], shell["authors"]))
+        self.server.glossd("session", "archive", session)
+        it = self.ask("admin.session.show", session=session)
+        self.assertEqual((it["session"]["retained_from"], it["log_bytes"], it["snapshots"], it["status"]), (7, 0, 1, {"active": 2, "proposed": 1}))
+        self.assertGreater(it["archive_bytes"], 100)
+        for nowhere in (new_id(), project):
+            self.refuse("not_found", "session", "admin.session.show", session=nowhere)
+        self.assertChecks(replica)
+
+    def test_of_many_who_wrote_the_first_are_named(self):
+        session = self.new_session()
+        for name in ("olga", "ben", "ana"):
+            with Client(self.server, name) as client:
+                client.one(session, create("claim", start=0, end=7))
+        for most, told in ((1, ['["ana"]', "2"]), (3, ['["ana", "ben", "olga"]', "0"])):
+            self.assertEqual(self.server.sql(
+                "with who as materialized (select set_config('gloss.account', (select id::text from account where name = 'admin'), false) as account)\n"
+                f"select creators, left_out from who, lateral gloss_session_show(case when account > '' then '{session}'::uuid end, {most})"), [told])
 
     def test_while_others_write(self):
         """Each of them is applied once, in one order, whoever overtakes whom."""

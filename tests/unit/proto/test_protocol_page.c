@@ -292,6 +292,13 @@ static void assert_replica_is(const struct gl_state *state, const json_t *said, 
     ck_assert_msg(!has_state || gl_hash_equal(&sum, &state->sum), "%s: the state at %d is wrong", where, (int)state->seq);
 }
 
+/* Of an answer that says where a session stands: session.join's, or admin.session.show's, which has it beneath the session. */
+static uint64_t seq_said(const json_t *result)
+{
+    const json_t *seq = json_object_get(result, "seq");
+    return (uint64_t)json_integer_value(seq ? seq : json_object_get(json_object_get(result, "session"), "seq"));
+}
+
 /* Every message of the page that claims a chain or a state for this seq. */
 static void assert_all_who_speak_of(const struct gl_state *state)
 {
@@ -304,8 +311,7 @@ static void assert_all_who_speak_of(const struct gl_state *state)
             if (last == state->seq) {
                 assert_replica_is(state, params, "session.ops");
             }
-        } else if (json_object_get(result, "mode_seq") &&
-                   (uint64_t)json_integer_value(json_object_get(result, "seq")) == state->seq) {
+        } else if (json_object_get(result, "mode_seq") && seq_said(result) == state->seq) {
             assert_replica_is(state, result, "session.join");
         }
     }

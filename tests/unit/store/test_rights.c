@@ -312,6 +312,7 @@ static const struct {
     {false, "select * from gloss_tokens_of('ana')"},
     {false, "select * from gloss_all_projects(null, null, 10)"},
     {false, "select * from gloss_all_sessions(null, null, 10)"},
+    {false, "select * from gloss_session_show(gen_random_uuid(), 10)"},
     {false, "select * from gloss_operator_head(gen_random_uuid(), null)"},
     {true, "select gloss_account_make(gen_random_uuid(), 'y', true, null, null)"},
     {true, "select * from gloss_account_update('ben', true, null, null, null)"},
