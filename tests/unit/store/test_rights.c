@@ -351,6 +351,63 @@ START_TEST(append_role__that_writes_a_token_for_somebody_else__is_refused)
 }
 END_TEST
 
+/* ---- rows that do not fit: their conditions stand in policies (0021), which the owner is held to as well */
+
+static const char *const unfitting[] = {
+    "update stream set kind = 'folder'",
+    "update stream set kind = 'project' where id <> project",
+    "update stream set head = -1",
+    "update stream set chain_start = ''",
+    "update stream set chain = sha256('') || '\\x00'",
+    "update stream set sum = ''",
+    "update stream set mode = 'ajar'",
+    "update stream set live = -1",
+    "update stream set retained_from = 0",
+    "update stream set erased_to = -1",
+    "update op set seq = -seq",
+    "update op set request_hash = ''",
+    "update op set salt = ''",
+    "update op set chain = ''",
+    "update op set payload = null",
+    "update op set payload = null, salt = null",
+    "update op set payload = null, salt = null, leaf = '\\x00'",
+    "update op set leaf = sha256('')",
+    "update op set archived = true",
+    "update op set erased_by = seq + 1",
+    "update op set payload = null, salt = null, leaf = sha256(''), erased_by = seq",
+    "update annotation set created_seq = 0",
+    "update annotation set end_cp = start_cp - 1",
+    "update annotation set status = 'open'",
+};
+
+START_TEST(row__that_does_not_fit__is_refused_to_the_owner_too)
+{
+    ck_assert_str_eq(db_try(&bench.db, bench.db.owner, &bench.ana, "%s", unfitting[_i]), "42501");
+}
+END_TEST
+
+START_TEST(row__that_fits__is_written)
+{
+    ck_assert_str_eq(db_try(&bench.db, bench.db.owner, &bench.ana, "update stream set mode = 'closed', live = live + 1"),
+                     "00000");
+    ck_assert_str_eq(db_try(&bench.db, bench.db.owner, &bench.ana,
+                            "update op set payload = null, salt = null, leaf = sha256(''), erased_by = seq + 1"),
+                     "00000");
+    ck_assert_str_eq(
+        db_try(&bench.db, bench.db.owner, &bench.ana, "update annotation set status = 'resolved', end_cp = start_cp"), "00000");
+}
+END_TEST
+
+START_TEST(append_role__is_held_to_the_conditions_that_the_owner_is)
+{
+    ck_assert_uint_eq(db_count(&bench.db,
+                               "select count(*) from pg_policies a join pg_policies o using (tablename, with_check) where "
+                               "a.policyname = 'append_all' and o.policyname = 'owner_all' and tablename in ('stream', 'op', "
+                               "'annotation') and with_check <> 'true'"),
+                      3);
+}
+END_TEST
+
 START_TEST(every_table__has_row_level_security_forced)
 {
     ck_assert_uint_eq(
@@ -391,6 +448,9 @@ int main(void)
     tcase_add_loop_test(roles, query__asked_by_a_stranger__finds_nothing, 0, (int)(sizeof(foreign) / sizeof(foreign[0])));
     tcase_add_loop_test(roles, role__that_asks_for_more__is_refused, 0, (int)(sizeof(forbidden) / sizeof(forbidden[0])));
     tcase_add_test(roles, append_role__that_writes_a_token_for_somebody_else__is_refused);
+    tcase_add_loop_test(roles, row__that_does_not_fit__is_refused_to_the_owner_too, 0, sizeof(unfitting) / sizeof(*unfitting));
+    tcase_add_test(roles, row__that_fits__is_written);
+    tcase_add_test(roles, append_role__is_held_to_the_conditions_that_the_owner_is);
     suite_add_tcase(suite, roles);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK); /* the fixture's connections can not be shared with children */
