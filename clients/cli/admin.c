@@ -1,6 +1,7 @@
 #include "clients/cli/admin.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "clients/cli/link.h"
@@ -10,6 +11,14 @@ const char *admin_text(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
     return text ? text : "";
+}
+
+/* Of a change that has no answer nobody knows whether it was made; what only looks can be asked again. */
+static const char *what_became_of(const char *doing, const char *method, int code)
+{
+    const char *last = strrchr(method, '.');
+    const bool only_looks = strcmp(last, ".list") == 0 || strcmp(last, ".show") == 0 || strcmp(last, ".stats") == 0;
+    return only_looks || !error_is_unknown(code) ? doing : "it is not known whether this was done (`gloss admin audit` tells)";
 }
 
 int admin_call(struct cli *cli, const char *doing, const char *method, json_t *params, json_t **result)
@@ -28,7 +37,7 @@ int admin_call(struct cli *cli, const char *doing, const char *method, json_t *p
     } else if (code == GLOSS_E_UNKNOWN_METHOD) {
         status = fail(cli, EXIT_REFUSED, error.name, "%s: this server is too old for that", doing);
     } else if (code) {
-        status = fail_error(cli, doing, &error);
+        status = fail_error(cli, what_became_of(doing, method, code), &error);
     }
     gloss_error_clear(&error);
     return status;

@@ -89,7 +89,10 @@ static int set_role(struct cli *cli, const json_t *info, const char *account, co
         status = fail(cli, EXIT_REFUSED, error.name,
                       "there is no account `%s` on this server; the operator makes one: glossd user add", account);
     } else if (code) {
-        status = fail_error(cli, "nothing was changed", &error);
+        status = fail_error(cli,
+                            error_is_unknown(code) ? "it is not known whether this was changed (`gloss member list` tells)"
+                                                   : "nothing was changed",
+                            &error);
     } else if (cli->is_json) {
         out_json(cli, json_pack("{s:s, s:s, s:s, s:s*}", "project", string_of(info, "project"), "project_name",
                                 string_of(info, "name"), "name", account, "role", role));

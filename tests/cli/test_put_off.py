@@ -58,16 +58,21 @@ class PutOff(CliCase):
     def test_what_may_have_been_done_is_not_denied(self):
         """The connection ends while the server writes, and does not come back."""
         self.server.user("olga", role="owner")
+        self.server.user("ben", role="annotator")
+        self.server.user("root", admin=True)
         project = self.gloss("project", "list", "--json", user="olga", status=0).json["project"]
-        with Proxy(self.server.port) as proxy, Held(self.server, project):
-            process = self.server.spawn("project", "rename", project, "renamed", user="olga", env={"GLOSS_URL": proxy.url})
-            waiting = f"select 1 from pg_stat_activity where datname = '{self.server.name}' and wait_event_type = 'Lock'"
-            wait_until("it is being written", lambda: self.server.sql(waiting))
-            proxy.is_open = False
-            proxy.cut()
-            out, err = process.communicate(timeout=LIMIT_S)
-        self.assertEqual((process.returncode, out), (5, b""), err)
-        self.assertIn("it is not known whether this was changed", " ".join(err.decode().split()))
+        for user, says, *words in (("olga", "it is not known whether this was changed", "project", "rename", project, "renamed"),
+                                   ("olga", "it is not known whether this was changed (`gloss member list` tells)", "member", "set", "ben", "viewer"),
+                                   ("root", "it is not known whether this was done (`gloss admin audit` tells)", "admin", "member", project, "ben", "viewer")):
+            with self.subTest(" ".join(words)), Proxy(self.server.port) as proxy, Held(self.server, project):
+                process = self.server.spawn(*words, user=user, env={"GLOSS_URL": proxy.url})
+                waiting = f"select 1 from pg_stat_activity where datname = '{self.server.name}' and wait_event_type = 'Lock'"
+                wait_until("it is being written", lambda: self.server.sql(waiting))
+                proxy.is_open = False
+                proxy.cut()
+                out, err = process.communicate(timeout=LIMIT_S)
+                self.assertEqual((process.returncode, out), (5, b""), err)
+                self.assertIn(says, " ".join(err.decode().split()))
 
 
 if __name__ == "__main__":
