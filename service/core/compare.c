@@ -85,7 +85,9 @@ static void compare_project(struct project *project, const struct store_head *st
 {
     if (!project->is_ready)
         return;
-    const bool is_other = is_otherwise(stands, project->head, &project->chain);
+    const bool is_older =
+        stands->head >= project->asked && stands->head < project->head; /* than what was appended since it was asked */
+    const bool is_other = !is_older && is_otherwise(stands, project->head, &project->chain);
     if ((is_other || stands->epoch != project->epoch || project->told < project->head) && !project->is_lost) {
         project_reload(project); /* and the tail decides; if there is nobody to read it for, nobody is hurt by reading all anew */
         project->is_lost = is_other && !project->is_loading && !project->is_in_flight &&
@@ -146,6 +148,7 @@ static void on_heads(void *ctx, enum gl_code code, const struct store_head *head
     }
 }
 
+/* What is asked about; of projects, where they stand at this moment. */
 static size_t streams_in_memory(struct core *core, gl_uuid *ids)
 {
     size_t count = 0;
@@ -155,8 +158,10 @@ static size_t streams_in_memory(struct core *core, gl_uuid *ids)
         if (session->phase == SESSION_READY)
             ids[count++] = session->id;
     for (size_t at = 0; (project = map_next(&core->projects, &at));)
-        if (project->is_ready)
+        if (project->is_ready) {
             ids[count++] = project->id;
+            project->asked = project->head;
+        }
     return count;
 }
 

@@ -418,7 +418,8 @@ struct project {
     size_t uses;
     uint64_t head, epoch, codebook;
     gl_hash chain;
-    bool is_lost; /* the database has another log than this one */
+    uint64_t asked; /* its head when the database was asked last where all streams stand */
+    bool is_lost;   /* the database has another log than this one */
     struct project *next_lost;
     bool is_open, others_may_edit;
     uint64_t repaired; /* store.h, struct store_project */

@@ -44,6 +44,9 @@ void store_mem_hold_tail(struct store *store);
 void store_mem_delay_tail(struct store *store);
 void store_mem_hold_role(struct store *store,
                          const gl_uuid *account); /* the next question for this one's role is read now, and answered late */
+/* Where all streams stand is read when it is asked next, and told late: by store_mem_answer, or before it. */
+void store_mem_hold_heads(struct store *store);
+void store_mem_tell_heads(struct store *store);
 void store_mem_set_up(struct store *store, bool is_up);
 void store_mem_readable_for(struct store *store,
                             unsigned questions); /* so many more questions are answered; those behind them: store_down */

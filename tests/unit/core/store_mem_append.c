@@ -210,11 +210,24 @@ void store_mem_answer(struct store *store)
     if (store->late_role)
         loop_defer(store->loop, store_mem_rows_now, store->late_role);
     store->late_role = NULL;
+    store_mem_tell_heads(store);
 }
 
 void store_mem_hold_tail(struct store *store)
 {
     store->holds_tail = true;
+}
+
+void store_mem_hold_heads(struct store *store)
+{
+    store->holds_heads = true;
+}
+
+void store_mem_tell_heads(struct store *store)
+{
+    if (store->late_heads)
+        loop_defer(store->loop, store_mem_heads_now, store->late_heads);
+    store->late_heads = NULL;
 }
 
 void store_mem_delay_tail(struct store *store)

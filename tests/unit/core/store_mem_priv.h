@@ -82,8 +82,8 @@ struct store {
     int64_t clock_ms;
     struct pending *late;
     bool holds_tail;
-    struct question *late_tail, *late_role;
-    bool holds_role;
+    struct question *late_tail, *late_role, *late_heads;
+    bool holds_role, holds_heads;
     gl_uuid role_of;
 };
 
@@ -116,10 +116,12 @@ struct question {
     void *fn, *ctx;
     gl_uuid *ids, *sessions; /* sessions: of annotation_ends */
     size_t count;
+    struct store_head *heads; /* NULL: they are read when they are told */
 };
 struct question *store_mem_ask(struct store *store, const gl_uuid *account, const gl_uuid *id, void *fn, void *ctx);
 enum gl_code store_mem_may_read(const struct question *q);
 void store_mem_tail_now(void *question);
 void store_mem_rows_now(void *question);
+void store_mem_heads_now(void *question);
 
 #endif

@@ -187,15 +187,21 @@ void store_project_load(struct store *store, const gl_uuid *account, const gl_uu
     loop_defer(store->loop, project_now, question);
 }
 
-static void heads_now(void *ctx)
+static void read_heads(struct question *q)
+{
+    q->heads = mem_array(q->count + 1, sizeof *q->heads);
+    for (size_t i = 0; i < q->count; i++)
+        q->heads[i] = (struct store_head){
+            .stream = q->ids[i], .head = db_log_of(q->store->db, &q->ids[i])->head, .epoch = q->store->db->epoch};
+}
+
+void store_mem_heads_now(void *ctx)
 {
     struct question *q = ctx;
-    struct store_head *heads = mem_array(q->count + 1, sizeof *heads);
-    for (size_t i = 0; i < q->count; i++)
-        heads[i] = (struct store_head){
-            .stream = q->ids[i], .head = db_log_of(q->store->db, &q->ids[i])->head, .epoch = q->store->db->epoch};
-    ((store_heads_fn)(uintptr_t)q->fn)(q->ctx, GL_OK, heads, q->count);
-    mem_free(&heads);
+    if (!q->heads)
+        read_heads(q);
+    ((store_heads_fn)(uintptr_t)q->fn)(q->ctx, GL_OK, q->heads, q->count);
+    mem_free(&q->heads);
     mem_free(&q->ids);
     mem_free(&q);
 }
@@ -205,5 +211,11 @@ void store_heads_read(struct store *store, const gl_uuid *streams, size_t count,
     struct question *question = store_mem_ask(store, NULL, NULL, (void *)(uintptr_t)fn, ctx);
     question->ids = (gl_uuid *)(void *)mem_copy(streams, count * sizeof *streams);
     question->count = count;
-    loop_defer(store->loop, heads_now, question);
+    if (!store->holds_heads) {
+        loop_defer(store->loop, store_mem_heads_now, question);
+        return;
+    }
+    store->holds_heads = false;
+    read_heads(question);
+    store->late_heads = question;
 }

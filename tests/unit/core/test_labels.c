@@ -202,6 +202,34 @@ START_TEST(label__of_who_is_gone_before_it_was_judged__is_not_made)
 }
 END_TEST
 
+START_TEST(label__that_nobody_sees__is_not_lost_to_an_answer_from_before_it)
+{
+    client_free(&ana);
+    client_free(&ben);
+    struct client *cleo = client_new(&bench, 0, "cleo", GL_CURATOR); /* she has joined nothing */
+    uint64_t first = project_submit(cleo, json_pack("[o]", op_label("one", "claim", "first")));
+    turn();
+    ck_assert_uint_eq(seq_of(cleo, first, 0), 1);
+    store_mem_hold_heads(bench.stores[0]);
+    loop_sim_run(bench.loop, 600); /* where the project stands is asked, and read */
+    uint64_t second = project_submit(cleo, json_pack("[o]", op_label("two", "place", "second")));
+    turn();
+    ck_assert_uint_eq(seq_of(cleo, second, 0), 2);
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1);
+    uint64_t under_way = submit(cleo, op_create("three", "quay", NULL));
+    store_mem_tell_heads(bench.stores[0]); /* the project ends at 1 */
+    turn();
+    uint64_t waits = submit(cleo, op_create("four", "quay", NULL));
+    store_mem_answer(bench.stores[0]);
+    loop_sim_run(bench.loop, 1000);
+    ck_assert_uint_eq(seq_of(cleo, under_way, 0), 1);
+    ck_assert_uint_eq(seq_of(cleo, waits, 0), 2);
+    client_free(&cleo);
+    ana = client_new(&bench, 0, "ana", GL_CURATOR);
+    ben = client_new(&bench, 0, "ben", GL_ANNOTATOR);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core, labels");
@@ -215,6 +243,7 @@ int main(void)
     tcase_add_test(one, label__whose_name_is_the_id_of_another__does_not_take_its_place);
     tcase_add_test(one, label__one_too_many_for_the_codebook__is_refused);
     tcase_add_test(one, labels__that_are_long__are_told_in_frames_that_a_client_has_room_for);
+    tcase_add_test(one, label__that_nobody_sees__is_not_lost_to_an_answer_from_before_it);
     tcase_add_test(two, label__made_after_a_join__is_told_to_who_joined);
     tcase_add_test(two, label__made_where_another_workers_cannot_be_read__is_told_behind_that);
     tcase_add_test(one, label__that_there_was_no_room_for__is_told_before_the_op_that_has_it);
