@@ -14,8 +14,6 @@ struct asking {
     struct request *request;
     gl_uuid ask;
     struct loop_timer *timer;
-    bool is_waiting;   /* for the timer, not for the store */
-    bool is_core_gone; /* administer_end() has been here */
     uint64_t until_ms;
     /* Answers the request. bodies: an object, or null, for each row; they live until it returns. */
     void (*done)(struct request *request, const struct store_rows *rows, const json_t *bodies);
@@ -27,27 +25,21 @@ static void look(struct asking *asking);
 
 static void on_timer(void *ctx)
 {
-    struct asking *asking = ctx;
-    asking->is_waiting = false;
-    look(asking);
+    look(ctx);
 }
 
 static void look_later(struct asking *asking)
 {
-    asking->is_waiting = true;
     loop_timer_start(asking->timer, LOOK_MS, 0);
 }
 
 static struct request *asking_end(struct asking *asking)
 {
-    struct core *core = asking->request->core;
-    if (asking->is_core_gone)
-        return asking->request;
     struct asking **at = &askings;
     while (*at != asking)
         at = &(*at)->next;
     *at = asking->next;
-    core->askings--;
+    asking->request->core->askings--;
     loop_timer_free(&asking->timer);
     return asking->request;
 }
@@ -61,11 +53,8 @@ void administer_end(struct core *core)
             continue;
         }
         *at = asking->next;
-        asking->is_core_gone = true;
         loop_timer_free(&asking->timer);
-        if (asking->is_waiting)
-            request_fail(asking->request, GL_E_SHUTTING_DOWN, "%s", gl_code_sentence(GL_E_SHUTTING_DOWN));
-    } /* the others are the store's, which tells them when it goes */
+    }
 }
 
 static json_t *read_bodies(const struct store_rows *rows)

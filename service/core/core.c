@@ -133,6 +133,7 @@ struct core *core_new(struct loop *loop, struct store *store, const struct core_
     core->sign_ins = sign_ins_new(store);
     map_init(&core->sessions);
     TAILQ_INIT(&core->busy);
+    LIST_INIT(&core->requests);
     map_init(&core->projects);
     core->quotas = quotas_new();
     core->sweep = loop_timer_new(loop, on_sweep, core);
@@ -249,6 +250,7 @@ void core_free(struct core **address)
         core->lost_projects = project->next_lost;
         project_free(project);
     }
+    requests_drop(core);
     sign_ins_free(&core->sign_ins);
     map_fini(&core->sessions);
     map_fini(&core->projects);

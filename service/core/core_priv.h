@@ -47,8 +47,9 @@ struct core {
     const struct settings *settings; /* for administrators; NULL: none are told */
     size_t askings;                  /* administer_ask.c: questions to all workers that have no answer yet */
     struct peer *peers;
-    struct map sessions; /* id -> struct session */
-    struct map projects; /* id -> struct project */
+    LIST_HEAD(, request) requests; /* that have no answer yet */
+    struct map sessions;           /* id -> struct session */
+    struct map projects;           /* id -> struct project */
     struct loop_timer *sweep;
     struct loop_timer *poll;
     struct group *groups;       /* the appends in flight, of streams that are in no other */
@@ -143,6 +144,8 @@ void revoked_look(struct core *core);
 
 /* ---- requests: request.c has the public half in handler.h */
 
+/* At the core's end, of those who are gone: what the store still has of them it does not bring any more (store.h). */
+void requests_drop(struct core *core);
 /* The joins of this session that have no answer yet are not wanted any more; false: there are none. */
 bool request_supersede_joins(struct peer *peer, const gl_uuid *session);
 

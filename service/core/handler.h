@@ -9,6 +9,8 @@
 #ifndef HANDLER_H
 #define HANDLER_H
 
+#include <sys/queue.h>
+
 #include "service/base/log.h"
 #include "service/core/core.h"
 
@@ -16,6 +18,7 @@ struct peer;
 struct subscription;
 struct request {
     struct request *next; /* for whoever keeps requests in a list */
+    LIST_ENTRY(request) of_core;
     struct core *core;
     struct peer *peer;
     const struct gl_method *method;

@@ -63,6 +63,7 @@ static void request_free(struct request *request)
     tell_done(request, took_us);
     if (request->is_joining)
         end_join(request);
+    LIST_REMOVE(request, of_core);
     peer->requests_in_flight--;
     peer->bytes_in_flight -= request->bytes;
     gl_buf_fini(&request->out);
@@ -70,9 +71,18 @@ static void request_free(struct request *request)
     gl_arena_fini(&request->arena);
     mem_free(&request);
     peer_look_moved(peer);
-    if (peer->requests_in_flight == 0 && !peer->is_closed) /* of those who are closed the core may be gone, too */
+    if (peer->requests_in_flight == 0 && !peer->is_closed)
         core_look_drained_later(peer->core);
     peer_unref(peer);
+}
+
+void requests_drop(struct core *core)
+{
+    struct request *request;
+    while ((request = LIST_FIRST(&core->requests))) {
+        request->outcome = GL_E_SHUTTING_DOWN;
+        request_free(request);
+    }
 }
 
 /* An answer is written where it will be sent from. */
@@ -309,6 +319,7 @@ static struct request *request_new(struct peer *peer, json_t *root, size_t bytes
     gl_reader_init(&request->reader, &request->arena);
     gl_buf_init(&request->out, answer_bytes_max(peer->core));
     peer_ref(peer);
+    LIST_INSERT_HEAD(&peer->core->requests, request, of_core);
     peer->requests_in_flight++;
     peer->bytes_in_flight += request->bytes = bytes;
     request->arrived_us = clock_monotonic_us();

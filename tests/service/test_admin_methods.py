@@ -380,12 +380,17 @@ class AdminMethods(ServiceCase):
 
 
 class Ending(ServiceCase):
-    """One process; nobody can write an answer, so that a question waits."""
+    """One process; what somebody waits for does not come, since tables are locked."""
+
+    def hold(self, table, mode):
+        """Somebody else has locked it, until stdin is closed."""
+        stranger = subprocess.Popen(["psql", "-Xqd", self.server.database()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        print(f"begin; lock table {table} in {mode} mode; select 1;", file=stranger.stdin, flush=True)
+        self.assertIn("?column?", stranger.stdout.readline())
+        return stranger
 
     def test_a_server_ends_in_order_though_a_question_is_under_way(self):
-        with subprocess.Popen(["psql", "-Xqd", self.server.database()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stranger:
-            print("begin; lock table answer in share mode; select 1;", file=stranger.stdin, flush=True)
-            self.assertIn("?column?", stranger.stdout.readline())
+        with self.hold("answer", "share") as stranger:
             admin = self.connect("admin")
             admin.send("admin.stats", {})
             wait_until("the question is there", lambda: self.server.sql("select count(*) from ask")[0][0] == "1")
@@ -394,6 +399,18 @@ class Ending(ServiceCase):
             stranger.stdin.close()
         self.server.start()
 
+    def test_a_server_ends_in_order_though_somebody_is_signing_in(self):
+        """What they asked the database has no answer, and LeakSanitizer looks."""
+        with open(self.server.tokens["admin"]) as file:
+            token = file.read().strip()
+        with self.hold("token", "access exclusive") as stranger:
+            somebody = self.connect(None, hello=False)
+            somebody.send("hello", {"token": token})
+            wait_until("it is looked up", lambda: self.server.sql(f"select 1 from pg_stat_activity where datname = '{self.server.name}' and wait_event_type = 'Lock'"))
+            somebody.close()
+            self.assertEqual(self.server.stop(), 0)
+            stranger.stdin.close()
+        self.server.start()
 
 if __name__ == "__main__":
     case.main()
