@@ -9,12 +9,14 @@ from server import LIMIT_S, wait_until
 
 
 class Held:
-    """The row of a stream, held by somebody else: nothing can be written to it."""
+    """What somebody else holds: the row of a stream, to which nothing can be written then, or what the statement says."""
 
-    def __init__(self, server, stream):
+    STREAM = "select from stream where id = '{}' for update"
+
+    def __init__(self, server, stream, statement=STREAM):
         self.psql = subprocess.Popen(["psql", "-Xqtd", server.database()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        print(f"begin; select 'held' from stream where id = '{stream}' for update;", file=self.psql.stdin, flush=True)
-        assert "held" in self.psql.stdout.readline()
+        print(f"begin; {statement.format(stream)}; select 'held';", file=self.psql.stdin, flush=True)
+        assert any("held" in line for line in self.psql.stdout)
 
     def __enter__(self):
         return self
@@ -61,10 +63,12 @@ class PutOff(CliCase):
         self.server.user("ben", role="annotator")
         self.server.user("root", admin=True)
         project = self.gloss("project", "list", "--json", user="olga", status=0).json["project"]
-        for user, says, *words in (("olga", "it is not known whether this was changed", "project", "rename", project, "renamed"),
-                                   ("olga", "it is not known whether this was changed (`gloss member list` tells)", "member", "set", "ben", "viewer"),
-                                   ("root", "it is not known whether this was done (`gloss admin audit` tells)", "admin", "member", project, "ben", "viewer")):
-            with self.subTest(" ".join(words)), Proxy(self.server.port) as proxy, Held(self.server, project):
+        row, account = Held.STREAM, "lock table account in share mode"
+        for user, says, statement, *words in (
+                ("olga", "it is not known whether this was changed", row, "project", "rename", project, "renamed"),
+                ("olga", "it is not known whether this was changed (`gloss member list` tells)", row, "member", "set", "ben", "viewer"),
+                ("root", "it is not known whether this was done (`gloss admin audit` tells)", account, "admin", "add", "zoe")):
+            with self.subTest(" ".join(words)), Proxy(self.server.port) as proxy, Held(self.server, project, statement):
                 process = self.server.spawn(*words, user=user, env={"GLOSS_URL": proxy.url})
                 waiting = f"select 1 from pg_stat_activity where datname = '{self.server.name}' and wait_event_type = 'Lock'"
                 wait_until("it is being written", lambda: self.server.sql(waiting))
