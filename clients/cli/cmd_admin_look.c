@@ -98,7 +98,7 @@ int cmd_admin_list(struct cli *cli)
 
 int cmd_admin_tokens(struct cli *cli)
 {
-    static const struct column columns[] = {{"token", "token", GRID_LEFT, put_text},  {"label", "label", GRID_LEFT, put_name},
+    static const struct column columns[] = {{"token", "token", GRID_WHOLE, put_text}, {"label", "label", GRID_LEFT, put_name},
                                             {"made", "created", GRID_LEFT, put_time}, {"ends", "expires", GRID_LEFT, put_time},
                                             {"", "revoked", GRID_LEFT, put_flag},     {0}};
     int status = cli_check_text(cli, "the account's name", cli_word(cli, 0));
@@ -112,7 +112,7 @@ int cmd_admin_projects(struct cli *cli)
     static const struct column columns[] = {
         {"project", "name", GRID_LEFT, put_name},        {"members", "members", GRID_RIGHT, put_number},
         {"briefs", "documents", GRID_RIGHT, put_number}, {"since", "created", GRID_LEFT, put_time},
-        {"id", "project", GRID_LEFT, put_text},          {0}};
+        {"id", "project", GRID_WHOLE, put_text},         {0}};
     return look(cli, "the projects cannot be listed", "admin.project.list", json_pack("{s:i}", "limit", 500), "projects", 0,
                 columns);
 }
@@ -120,10 +120,10 @@ int cmd_admin_projects(struct cli *cli)
 int cmd_admin_sessions(struct cli *cli)
 {
     static const struct column columns[] = {
-        {"session", "session", GRID_LEFT, put_text}, {"mode", "mode", GRID_LEFT, put_text},
-        {"ops", "seq", GRID_RIGHT, put_number},      {"annotations", "annotations", GRID_RIGHT, put_number},
-        {"last", "last", GRID_LEFT, put_time},       {"project", "project_name", GRID_LEFT, put_text},
-        {"brief", "title", GRID_LEFT, put_name},     {0}};
+        {"session", "session", GRID_WHOLE, put_text}, {"mode", "mode", GRID_LEFT, put_text},
+        {"ops", "seq", GRID_RIGHT, put_number},       {"annotations", "annotations", GRID_RIGHT, put_number},
+        {"last", "last", GRID_LEFT, put_time},        {"project", "project_name", GRID_LEFT, put_text},
+        {"brief", "title", GRID_LEFT, put_name},      {0}};
     char *project = NULL;
     int status = cli->args.word_count > 0 ? admin_find_project(cli, cli_word(cli, 0), &project) : 0;
     if (status == 0) {
@@ -244,10 +244,10 @@ static int limit_of(struct cli *cli, uint64_t most, uint64_t *limit)
 int cmd_admin_connections(struct cli *cli)
 {
     static const struct column columns[] = {
-        {"connection", "connection", GRID_LEFT, put_text}, {"account", "name", GRID_LEFT, put_name},
-        {"from", "address", GRID_LEFT, put_text},          {"since", "since", GRID_LEFT, put_time},
-        {"sessions", "joined", GRID_RIGHT, put_number},    {"node", "node", GRID_LEFT, put_text},
-        {"program", "client", GRID_LEFT, put_text},        {0}};
+        {"connection", "connection", GRID_WHOLE, put_text}, {"account", "name", GRID_LEFT, put_name},
+        {"from", "address", GRID_LEFT, put_text},           {"since", "since", GRID_LEFT, put_time},
+        {"sessions", "joined", GRID_RIGHT, put_number},     {"node", "node", GRID_LEFT, put_text},
+        {"program", "client", GRID_LEFT, put_text},         {0}};
     uint64_t limit;
     json_t *result = NULL;
     const char *account = cli_option(cli, OPT_of_account);

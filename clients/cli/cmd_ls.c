@@ -109,8 +109,8 @@ int cmd_ls(struct cli *cli)
     static const struct {
         const char *name;
         enum grid_side side;
-    } heads[] = {{"title", GRID_LEFT},  {"by", GRID_LEFT},      {"date", GRID_LEFT},    {"tags", GRID_LEFT},
-                 {"marks", GRID_RIGHT}, {"project", GRID_LEFT}, {"document", GRID_LEFT}};
+    } heads[] = {{"title", GRID_LEFT},  {"by", GRID_LEFT},      {"date", GRID_LEFT},     {"tags", GRID_LEFT},
+                 {"marks", GRID_RIGHT}, {"project", GRID_LEFT}, {"document", GRID_WHOLE}};
     struct listing listing = {.cli = cli};
     grid_init(&listing.grid);
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {

@@ -31,7 +31,7 @@ int cmd_project_list(struct cli *cli)
     grid_column(&grid, "project", GRID_LEFT);
     grid_column(&grid, "you are", GRID_LEFT);
     grid_column(&grid, "codebook", GRID_LEFT);
-    grid_column(&grid, "id", GRID_LEFT);
+    grid_column(&grid, "id", GRID_WHOLE);
     int status = link_open(cli, NULL, NULL);
     status = status ? status : project_list(cli, &projects);
     json_array_foreach(projects, i, info)

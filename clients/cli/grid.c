@@ -74,14 +74,16 @@ static bool measure(const struct grid *grid, bool has_head, size_t room, size_t 
         total += widths[c] ? widths[c] + GAP_COLUMNS : 0;
     }
     while (total > room + GAP_COLUMNS) {
-        size_t widest = 0;
-        for (size_t c = 1; c < grid->columns; c++) {
-            widest = widths[c] > widths[widest] ? c : widest;
+        size_t *widest = NULL;
+        for (size_t c = 0; c < grid->columns; c++) {
+            if (grid->column[c].side != GRID_WHOLE && (!widest || widths[c] > *widest)) {
+                widest = &widths[c];
+            }
         }
-        if (widths[widest] <= NARROWEST_CELL) {
+        if (!widest || *widest <= NARROWEST_CELL) {
             return false;
         }
-        widths[widest]--;
+        --*widest;
         total--;
     }
     return true;

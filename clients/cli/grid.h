@@ -17,7 +17,7 @@
 
 #define GRID_MOST 8
 
-enum grid_side { GRID_LEFT, GRID_RIGHT };
+enum grid_side { GRID_LEFT, GRID_RIGHT, GRID_WHOLE /* left, and never narrower: an id, which is typed again */ };
 
 struct grid_cell {
     char *text; /* harmless */

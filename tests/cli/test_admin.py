@@ -89,6 +89,7 @@ class Admin(CliCase):
         self.refused("close", made["project"], status=3, says="nothing was changed")
         told = self.admin("session", session, "--json").json
         (listed,) = self.admin("sessions", "Elsewhere", "--json").lines
+        self.assertIn(session, self.admin("sessions", "Elsewhere").out)  # whole, however narrow: it is typed again
         self.assertEqual(listed, {name: told[name] for name in listed})
         self.assertEqual((told["status"], told["creators"], told["mode_seq"], told["deleted"]), ({"active": 1}, ["olga"], 2, 0))
         said = self.admin("session", session).out
