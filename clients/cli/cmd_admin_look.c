@@ -158,21 +158,25 @@ static void put_value(struct gl_buf *out, const json_t *value)
     }
 }
 
-/* Takes object: a line for each member. */
-static void put_object(struct cli *cli, json_t *object)
+/* Takes object: a line for each member that is there, what one looks for first at the top. */
+static void put_session(struct cli *cli, json_t *object)
 {
-    const char *name;
-    json_t *value;
+    static const char *const names[] = {"session",  "name",   "project",     "project_name",  "document",  "title",
+                                        "revision", "sha256", "codepoints",  "mode",          "mode_seq",  "seq",
+                                        "chain",    "state",  "annotations", "status",        "deleted",   "creators",
+                                        "left_out", "last",   "log_bytes",   "retained_from", "snapshots", "archive_bytes"};
     if (cli->is_json) {
         out_json(cli, object);
         return;
     }
-    json_object_foreach(object, name, value)
-    {
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const json_t *value = json_object_get(object, names[i]);
         struct gl_buf text;
         gl_buf_init(&text, SIZE_MAX);
         put_value(&text, value);
-        out_line(cli, "%-14s %s", name, gl_buf_cstr(&text));
+        if (value) {
+            out_line(cli, "%-14s %s", names[i], gl_buf_cstr(&text));
+        }
         gl_buf_fini(&text);
     }
     json_decref(object);
@@ -188,7 +192,7 @@ int cmd_admin_session(struct cli *cli)
     if (status == 0) {
         json_t *session = json_deep_copy(json_object_get(result, "session"));
         json_object_update_missing(session, result); /* its id is `session`, as in the list */
-        put_object(cli, session);
+        put_session(cli, session);
     }
     json_decref(result);
     return status;
@@ -245,7 +249,7 @@ int cmd_admin_connections(struct cli *cli)
 {
     static const struct column columns[] = {
         {"connection", "connection", GRID_WHOLE, put_text}, {"account", "name", GRID_LEFT, put_name},
-        {"from", "address", GRID_LEFT, put_text},           {"since", "since", GRID_LEFT, put_time},
+        {"from", "address", GRID_WHOLE, put_text},          {"since", "since", GRID_LEFT, put_time},
         {"sessions", "joined", GRID_RIGHT, put_number},     {"node", "node", GRID_LEFT, put_text},
         {"program", "client", GRID_LEFT, put_text},         {0}};
     uint64_t limit;

@@ -93,6 +93,8 @@ class Admin(CliCase):
         self.assertEqual(listed, {name: told[name] for name in listed})
         self.assertEqual((told["status"], told["creators"], told["mode_seq"], told["deleted"]), ({"active": 1}, ["olga"], 2, 0))
         said = self.admin("session", session).out
+        self.assertEqual({line.split()[0] for line in said.splitlines()}, set(told))  # all of it
+        self.assertTrue(said.startswith("session "), said)
         for line in (f"session +{session}", "project_name +Elsewhere", "seq +3", "status +active 1", "creators +olga", "left_out +0"):
             self.assertRegex(said, f"(?m)^{line}$")
         self.refused("session", made["project"], status=3, says="that cannot be told")
