@@ -2,7 +2,8 @@
  * handler.h - what the code behind a method sees: one request, and the ways to answer it.
  *
  * Owns      a request owns its parameters and its arena; answering it (request_reply, request_fail) frees it. Exactly one of the two is called for
- *           each request, now or later; a peer that went away meanwhile makes no difference to the handler.
+ *           each request, now or later; a peer that went away meanwhile makes no difference to the handler. What the store has when the core ends
+ *           is freed without either (requests_drop).
  * Thread    the loop thread.
  * Errors    by the time a handler runs the method's row of wire.def was obeyed: the peer is signed in, and has the role for the thing named.
  */
