@@ -2,7 +2,8 @@
  * accept.c - taking connections from the listening sockets.
  *
  * Not left to the library: it accepts until nobody waits any more, which delays everybody else when a crowd comes back, and
- * it spins when descriptors run out.
+ * it spins when descriptors run out. Who begins TLS has said its first word already, so what that costs falls into the next turn
+ * and not, for a whole crowd at once, into the one in which their words arrive.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,7 +19,7 @@
 /* The kernel takes one that reads nothing for gone, too. That is ours to say, and to give the reason: it comes later. */
 #define KERNEL_LATER_MS 5000
 
-#define PER_TURN             8    /* each costs a third of a millisecond in the next turns: others wait no longer than that */
+#define PER_TURN             2 /* newcomers; the handshake of each takes a third of a millisecond, and others wait no longer than that */
 #define NO_DESCRIPTORS_MS    200  /* before trying again */
 #define SOON_MS              10   /* until the descriptor of a connection that ended is free */
 #define ARRIVING_AT_LEAST_MS 1000 /* before somebody may be pushed out by newcomers */
@@ -53,19 +54,29 @@ static void make_room(struct net_server *server, uint64_t now_ms)
     }
 }
 
-void accept_admit(struct net_server *server, int fd, const struct sockaddr_storage *from, bool is_balancer)
+bool accept_has_turn(const struct net_server *server)
+{
+    return server->turn_begun < PER_TURN;
+}
+
+bool accept_count(struct net_server *server, const struct sockaddr_storage *from, struct visitor **visitor)
+{
+    char address[ADDRESS_ROOM];
+    *visitor = visitor_arrives(&server->visitors, from, loop_now_ms(server->loop));
+    if (*visitor)
+        return true;
+    address_format(from, address, sizeof address);
+    server->counts.address_refused++;
+    log_event(LOG_INFO, EV_address_refused, F_STR("reason", "too many new connections a second"), F_STR("address", address));
+    return false; /* TLS would cost most of what it is kept from */
+}
+
+void accept_begin(struct net_server *server, int fd, const struct sockaddr_storage *from, struct visitor *visitor)
 {
     char address[ADDRESS_ROOM];
     address_format(from, address, sizeof address);
-    struct visitor *visitor = is_balancer ? NULL : visitor_arrives(&server->visitors, from, loop_now_ms(server->loop));
-    if (!visitor && !is_balancer) { /* TLS would cost most of what it is kept from */
-        server->counts.address_refused++;
-        log_event(LOG_INFO, EV_address_refused, F_STR("reason", "too many new connections a second"), F_STR("address", address));
-        socket_abandon(fd);
-        close(fd);
-        return;
-    }
     make_room(server, loop_now_ms(server->loop));
+    server->turn_begun++;
     struct lws *wsi = lws_adopt_socket_vhost(server->vhost, fd); /* closes fd when it fails */
     server->counts.accepted++;
     if (wsi)
@@ -77,11 +88,16 @@ void accept_admit(struct net_server *server, int fd, const struct sockaddr_stora
 static void take(struct net_server *server, int fd, const struct sockaddr_storage *from)
 {
     const uint64_t stalled_ms = server->config.stall_ms + KERNEL_LATER_MS;
+    struct visitor *visitor;
     socket_tune(fd, server->config.gone_ms > stalled_ms ? server->config.gone_ms : stalled_ms);
-    if (server->proxy_count > 0)
+    if (server->proxy_count > 0) {
         proxy_wait(server, fd, from);
-    else
-        accept_admit(server, fd, from, false);
+    } else if (accept_count(server, from, &visitor)) {
+        accept_begin(server, fd, from, visitor);
+    } else {
+        socket_abandon(fd);
+        close(fd);
+    }
 }
 
 static bool is_shortage(int error)
@@ -150,7 +166,7 @@ static void on_listening(void *ctx, int events)
     struct acceptor *acceptor = ctx;
     struct net_server *server = acceptor->server;
     (void)events;
-    for (int i = 0; i < PER_TURN && server->is_accepting; i++) {
+    for (int i = 0; i < PER_TURN && accept_has_turn(server) && server->is_accepting; i++) {
         struct sockaddr_storage from;
         socklen_t len = sizeof from;
         int fd = accept4(acceptor->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -173,6 +189,7 @@ void accept_start(struct net_server *server)
         acceptor->server = server;
         acceptor->fd = server->config.listening[i];
         fcntl(acceptor->fd, F_SETFL, fcntl(acceptor->fd, F_GETFL) | O_NONBLOCK);
+        socket_defer(acceptor->fd);
         acceptor->watch = loop_watch_new(server->loop, acceptor->fd, on_listening, acceptor);
     }
     server->accept_soon = loop_timer_new(server->loop, on_soon, server);

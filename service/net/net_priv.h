@@ -131,6 +131,7 @@ struct net_server {
     struct conn_list full, unread, turn, keeping, heard;
     uint64_t unread_ms;       /* when all of unread were looked at */
     uint64_t turn_number;     /* of the loop */
+    size_t turn_begun;        /* newcomers that began TLS in it */
     size_t turn_heard;        /* connections that were given a share in it; */
     size_t turn_heard_before; /* and in the one before: what is kept is looked at before anybody else's turn has come */
     bool is_serving_later;
@@ -200,8 +201,12 @@ void accept_look(struct net_server *server, uint64_t now_ms);  /* may it go on, 
 void accept_ended(struct net_server *server, uint64_t now_ms); /* a connection has */
 void accept_free(struct net_server *server);                   /* takes no more, and lets go of the listening sockets */
 
-/* What was accepted begins TLS. is_balancer: it asks for itself, and nobody counts its connections. */
-void accept_admit(struct net_server *server, int fd, const struct sockaddr_storage *from, bool is_balancer);
+bool accept_has_turn(const struct net_server *server); /* may one more begin TLS in this turn? */
+
+/* It is known whose connection this is. False, and no visitor: too many have come from there, which is in the log. */
+bool accept_count(struct net_server *server, const struct sockaddr_storage *from, struct visitor **visitor);
+/* It begins TLS. Takes fd and visitor; NULL: a balancer asks for itself, and nobody counts its connections. */
+void accept_begin(struct net_server *server, int fd, const struct sockaddr_storage *from, struct visitor *visitor);
 void address_format(const struct sockaddr_storage *from, char *out, size_t room);
 
 /* proxy.c */

@@ -24,23 +24,26 @@ struct waiting_head {
     uint64_t since_ms;
     int fd;
     bool is_trusted;
+    bool is_known;           /* whose it is: it waits for its first word, and for a turn that has room for one more */
+    struct visitor *visitor; /* then; NULL: a balancer's own */
     struct proxy_head head;
 };
 
-static int let_go(struct waiting_head *waiting)
+/* Its descriptor and its visitor are the caller's now. */
+static void let_go(struct waiting_head *waiting)
 {
     struct net_server *server = waiting->server;
-    int fd = waiting->fd;
     TAILQ_REMOVE(&server->waiting_heads, waiting, next);
     server->waiting_head_count--;
     loop_watch_free(&waiting->watch);
     mem_free(&waiting);
-    return fd;
 }
 
 static void drop(struct waiting_head *waiting)
 {
-    close(let_go(waiting));
+    close(waiting->fd);
+    visitor_leaves(&waiting->visitor);
+    let_go(waiting);
 }
 
 static void refuse(struct waiting_head *waiting, const char *why)
@@ -53,13 +56,48 @@ static void refuse(struct waiting_head *waiting, const char *why)
     drop(waiting);
 }
 
-static void admit(struct waiting_head *waiting)
+static struct sockaddr_storage whose(const struct waiting_head *waiting)
 {
+    const bool is_told = waiting->is_trusted && waiting->head.state == PROXY_DONE && !waiting->head.is_local;
+    return is_told ? waiting->head.client : waiting->from;
+}
+
+static void begin(struct waiting_head *waiting)
+{
+    const struct sockaddr_storage from = whose(waiting);
     struct net_server *server = waiting->server;
-    const bool is_client = waiting->is_trusted && !waiting->head.is_local;
-    const struct sockaddr_storage from = is_client ? waiting->head.client : waiting->from;
+    struct visitor *visitor = waiting->visitor;
+    const int fd = waiting->fd;
+    let_go(waiting);
+    accept_begin(server, fd, &from, visitor);
+}
+
+/* Neither may what a crowd behind a balancer costs fall into one turn. */
+static void know(struct waiting_head *waiting)
+{
+    const struct sockaddr_storage from = whose(waiting);
     const bool is_balancer = waiting->is_trusted && waiting->head.is_local;
-    accept_admit(server, let_go(waiting), &from, is_balancer);
+    waiting->is_known = true;
+    if (!is_balancer && !accept_count(waiting->server, &from, &waiting->visitor)) {
+        socket_abandon(waiting->fd);
+        drop(waiting);
+    } else if (socket_has_input(waiting->fd) && accept_has_turn(waiting->server)) {
+        begin(waiting);
+    }
+}
+
+static void give_up(struct waiting_head *waiting, const char *why)
+{
+    char address[ADDRESS_ROOM];
+    const struct sockaddr_storage from = whose(waiting);
+    if (!waiting->is_known) {
+        refuse(waiting, why);
+        return;
+    }
+    address_format(&from, address, sizeof address);
+    log_event(LOG_INFO, EV_handshake_refused, F_STR("reason", why), F_STR("address", address));
+    socket_abandon(waiting->fd);
+    drop(waiting);
 }
 
 /* What it sent is only looked at, until it is known how much of it is not TLS's. */
@@ -68,17 +106,23 @@ static void on_readable(void *ctx, int events)
     struct waiting_head *waiting = ctx;
     unsigned char bytes[PROXY_HEAD_MAX];
     (void)events;
+    if (waiting->is_known && !accept_has_turn(waiting->server))
+        return; /* it is still readable in the next turn */
     const ssize_t got = recv(waiting->fd, bytes, sizeof bytes, MSG_PEEK);
     if (got <= 0) {
         if (got == 0 || (errno != EAGAIN && errno != EINTR))
             drop(waiting);
         return;
     }
+    if (waiting->is_known) {
+        begin(waiting);
+        return;
+    }
     if (!waiting->is_trusted) {
         if (proxy_head_may_begin(bytes, (size_t)got))
             refuse(waiting, "a PROXY head came from an address that the setting proxy_from does not name");
         else
-            admit(waiting);
+            know(waiting);
         return;
     }
     const size_t taken = proxy_head_add(&waiting->head, bytes, (size_t)got);
@@ -87,7 +131,7 @@ static void on_readable(void *ctx, int events)
     else if (waiting->head.state == PROXY_BROKEN)
         refuse(waiting, waiting->head.why);
     else if (waiting->head.state == PROXY_DONE)
-        admit(waiting);
+        know(waiting);
 }
 
 static bool is_trusted(const struct net_server *server, const struct sockaddr_storage *from)
@@ -106,7 +150,7 @@ void proxy_wait(struct net_server *server, int fd, const struct sockaddr_storage
     const size_t most = server->config.max_connections / 4 > 64 ? server->config.max_connections / 4 : 64;
     struct waiting_head *oldest = TAILQ_FIRST(&server->waiting_heads), *waiting = mem_alloc(sizeof *waiting);
     if (oldest && server->waiting_head_count >= most && now_ms - oldest->since_ms >= WAITING_AT_LEAST_MS)
-        refuse(oldest, "others were waiting");
+        give_up(oldest, "others were waiting");
     waiting->server = server;
     waiting->fd = fd;
     waiting->from = *from;
@@ -124,8 +168,9 @@ void proxy_sweep(struct net_server *server, uint64_t now_ms)
     struct waiting_head *first;
     while ((first = TAILQ_FIRST(&server->waiting_heads)) && now_ms - first->since_ms >= server->config.hello_ms) {
         server->counts.timed_out++;
-        refuse(first, first->is_trusted ? "no PROXY head came in time from an address that the setting proxy_from names"
-                                        : "nothing came in time");
+        give_up(first, first->is_known     ? "no request came in time"
+                       : first->is_trusted ? "no PROXY head came in time from an address that the setting proxy_from names"
+                                           : "nothing came in time");
     }
 }
 

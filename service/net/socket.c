@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #define UNSENT_BYTES 65536
+#define DEFER_S      1 /* the kernel makes of it one more answer to the first packet */
 
 void socket_tune(int fd, uint64_t gone_ms)
 {
@@ -19,6 +20,12 @@ void socket_tune(int fd, uint64_t gone_ms)
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &gone, sizeof gone);
+}
+
+void socket_defer(int fd)
+{
+    int seconds = DEFER_S;
+    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
 }
 
 void socket_abandon(int fd)

@@ -16,6 +16,8 @@
  * holds what was not taken. */
 void socket_tune(
     int fd, uint64_t gone_ms); /* no delay; the kernel holds little that is not under way, so that a slow reader shows early */
+/* Of a listening socket: a newcomer is told of when it has said something, or after a second or two; a TCP connection that says nothing costs nothing until then. */
+void socket_defer(int fd);
 /* When it is closed what was not taken is thrown away, and the other end told so: else the kernel keeps it, for minutes, for one that does not read. */
 void socket_abandon(int fd);
 /* Bytes that came, bytes that were acknowledged, and the smoothed round trip in microseconds. */

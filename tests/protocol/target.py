@@ -93,6 +93,20 @@ class EchoCore(wire.Server):
             return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
 
 
+class Stopped:
+    """While it is, nothing is read and everything arrives."""
+
+    def __init__(self, server):
+        self.process = server.process
+
+    def __enter__(self):
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT)
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGCONT)
+
+
 def wait_until(claim, timeout=wire.DEADLINE_S, what="it"):
     """Waits for something that shows itself nowhere but in a state."""
     end = time.monotonic() + timeout

@@ -3,29 +3,13 @@
 The server is stopped until everything has arrived, the flood before the one request: so what is counted does not depend on how fast anybody is.
 """
 import json
-import os
-import signal
 import unittest
 
-from target import EchoCore, wait_until
+from target import EchoCore, Stopped, wait_until
 from wire import CLOSE, PING, PONG, TEXT, frame, open_ws
 
 MANY = 1000
 A_FEW = 200  # handled of a flood before others' single requests are: 64 a turn while it is alone, and the kernel may bring theirs a turn or two later
-
-
-class Stopped:
-    """While it is, nothing is read and everything arrives."""
-
-    def __init__(self, server):
-        self.process = server.process
-
-    def __enter__(self):
-        self.process.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT)
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGCONT)
 
 
 def numbered(count, size=0):

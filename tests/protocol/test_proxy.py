@@ -161,6 +161,17 @@ class Others(unittest.TestCase):
             server.wait_for_event("proxy.refused", 2)
             self.assertIn("in time", server.events("proxy.refused")[0])
 
+    def test_nothing_comes_behind_a_head(self):
+        """That is not the balancer's fault, and does not count as its own."""
+        with EchoCore("--proxy-from", "127.0.0.1", "--hello-ms", "500") as server:
+            sock, gone = Balanced(server, v1()).tcp(), Balanced(server, v1("192.0.2.8")).tcp()
+            gone.close()
+            self.assertTrue(is_closed(sock))
+            (line,) = server.events("handshake.refused")
+            self.assertIn("no request came in time", line)
+            self.assertIn("192.0.2.7:40000", line)
+            self.assertEqual(server.events("proxy.refused"), [])
+
 
 class Addresses(unittest.TestCase):
     def test_connections_of_one_address(self):
