@@ -6,11 +6,12 @@ import curve
 import gauge
 import large
 import long
+import storm
 import table
 from table import number
 
-HEADINGS = {"workers": "Workers and nodes", "large": "Large documents", "long": "The long run"}
-MODES = {"workers": curve, "large": large, "long": long}
+HEADINGS = {"workers": "Workers and nodes", "large": "Large documents", "long": "The long run", "storm": "A storm of arrivals"}
+MODES = {"workers": curve, "large": large, "long": long, "storm": storm}
 
 
 def unique(values):

@@ -78,10 +78,13 @@ class Workloads:
             self.peer.ground.cluster.sql("checkpoint")
 
     def make_cpu(self):
-        of = {"server": self.peer.pids, "database": self.peer.database_pids, "generator": lambda: [self.load.process.pid] if self.load else []}
+        of = {"server": self.peer.pids, "database": self.peer.database_pids, "generator": self.generators}
         self.cpu_all = gauge.Cpu(**of)
         self.cpu_all.mark()
         return gauge.Cpu(**of)
+
+    def generators(self):
+        return [self.load.process.pid] if self.load else []
 
     def begin(self, workload):
         self.load = self.peer.load(workload)
