@@ -2,8 +2,8 @@
  * accept.c - taking connections from the listening sockets.
  *
  * Not left to the library: it accepts until nobody waits any more, which delays everybody else when a crowd comes back, and
- * it spins when descriptors run out. Who begins TLS has said its first word already, so what that costs falls into the next turn
- * and not, for a whole crowd at once, into the one in which their words arrive.
+ * it spins when descriptors run out. More are accepted only while few are ready to begin; the others wait in the kernel, which
+ * tells of each when it has said something.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,7 +19,8 @@
 /* The kernel takes one that reads nothing for gone, too. That is ours to say, and to give the reason: it comes later. */
 #define KERNEL_LATER_MS 5000
 
-#define PER_TURN             2 /* newcomers; the handshake of each takes a third of a millisecond, and others wait no longer than that */
+#define READY_MOST           16   /* of one listening socket, so that no other one's have to wait for all of its crowd */
+#define PER_TURN             64   /* of those who are refused, or have said nothing: hardly anything each */
 #define NO_DESCRIPTORS_MS    200  /* before trying again */
 #define SOON_MS              10   /* until the descriptor of a connection that ended is free */
 #define ARRIVING_AT_LEAST_MS 1000 /* before somebody may be pushed out by newcomers */
@@ -54,11 +55,6 @@ static void make_room(struct net_server *server, uint64_t now_ms)
     }
 }
 
-bool accept_has_turn(const struct net_server *server)
-{
-    return server->turn_begun < PER_TURN;
-}
-
 bool accept_count(struct net_server *server, const struct sockaddr_storage *from, struct visitor **visitor)
 {
     char address[ADDRESS_ROOM];
@@ -76,7 +72,6 @@ void accept_begin(struct net_server *server, int fd, const struct sockaddr_stora
     char address[ADDRESS_ROOM];
     address_format(from, address, sizeof address);
     make_room(server, loop_now_ms(server->loop));
-    server->turn_begun++;
     struct lws *wsi = lws_adopt_socket_vhost(server->vhost, fd); /* closes fd when it fails */
     server->counts.accepted++;
     if (wsi)
@@ -85,19 +80,12 @@ void accept_begin(struct net_server *server, int fd, const struct sockaddr_stora
         visitor_leaves(&visitor);
 }
 
-static void take(struct net_server *server, int fd, const struct sockaddr_storage *from)
+static void take(struct acceptor *acceptor, int fd, const struct sockaddr_storage *from)
 {
-    const uint64_t stalled_ms = server->config.stall_ms + KERNEL_LATER_MS;
-    struct visitor *visitor;
-    socket_tune(fd, server->config.gone_ms > stalled_ms ? server->config.gone_ms : stalled_ms);
-    if (server->proxy_count > 0) {
-        proxy_wait(server, fd, from);
-    } else if (accept_count(server, from, &visitor)) {
-        accept_begin(server, fd, from, visitor);
-    } else {
-        socket_abandon(fd);
-        close(fd);
-    }
+    const struct net_config *config = &acceptor->server->config;
+    const uint64_t stalled_ms = config->stall_ms + KERNEL_LATER_MS;
+    socket_tune(fd, config->gone_ms > stalled_ms ? config->gone_ms : stalled_ms);
+    arrival_new(acceptor, fd, from);
 }
 
 static bool is_shortage(int error)
@@ -128,8 +116,8 @@ void accept_look(struct net_server *server, uint64_t now_ms)
 {
     if (server->is_draining || !server->acceptors)
         return;
-    /* Who has not said yet whose connection it is takes two descriptors: its own, and the loop's. */
-    bool has_room = server->counts.connections + 2 * server->waiting_head_count < server->config.max_connections;
+    /* Who waits takes two descriptors: its own, and the loop's. */
+    bool has_room = server->counts.connections + server->ready_count + 2 * server->waiting_count < server->config.max_connections;
     if (server->is_accepting && !has_room)
         pause_accepting(server, "as many connections as allowed");
     else if (!server->is_accepting && has_room && now_ms >= server->accept_again_ms)
@@ -166,12 +154,12 @@ static void on_listening(void *ctx, int events)
     struct acceptor *acceptor = ctx;
     struct net_server *server = acceptor->server;
     (void)events;
-    for (int i = 0; i < PER_TURN && accept_has_turn(server) && server->is_accepting; i++) {
+    for (int i = 0; i < PER_TURN && acceptor->ready_count < READY_MOST && server->is_accepting; i++) {
         struct sockaddr_storage from;
         socklen_t len = sizeof from;
         int fd = accept4(acceptor->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            take(server, fd, &from);
+            take(acceptor, fd, &from);
             accept_look(server, loop_now_ms(server->loop));
         } else if (is_shortage(errno)) {
             run_short(server, i > 0);

@@ -172,7 +172,6 @@ void budget_read_on(struct net_server *server)
 void budget_next_turn(struct net_server *server)
 {
     server->turn_number++;
-    server->turn_begun = 0;
     server->turn_heard_before = server->turn_heard;
     server->turn_heard = 0;
 }

@@ -5,9 +5,9 @@
  * conn.c    one connection and its states                    outgoing.c   what goes out: packing, being full, stalling
  * head.c    the head of a request, out of the library        handshake.c  judging it
  * deflate.h  compressing what goes to many
- * budget.c  each connection's share of a turn of the loop
+ * budget.c  each connection's share of a turn of the loop     arrival.c   newcomers, until TLS begins
  * exchange.c one plain request and its answer                tls.c        certificates
- * proxy.c   whose connection it is, when a balancer says so    visitor.c  how many connections one address has
+ * visitor.c how many connections one address has
  * callback.c where the library calls us
  */
 #ifndef NET_PRIV_H
@@ -94,6 +94,7 @@ struct acceptor {
     struct net_server *server;
     struct loop_watch *watch;
     int fd;
+    size_t ready_count; /* newcomers from here who have all it takes to begin */
 };
 
 struct tls_pair {
@@ -117,8 +118,10 @@ struct net_server {
     struct visitors visitors;
     struct network *proxies; /* who must say whose connections it passes on */
     size_t proxy_count;
-    TAILQ_HEAD(, waiting_head) waiting_heads; /* proxy.c */
-    size_t waiting_head_count;
+    TAILQ_HEAD(, arrival) waiting, ready; /* newcomers: for their first word, and for TLS to begin (arrival.c) */
+    size_t waiting_count, ready_count;
+    uint64_t begun_ns; /* when some of those who were ready were begun the last time */
+    bool has_ready;    /* somebody was left then */
     struct acceptor *acceptors;
     uint64_t accept_again_ms;       /* not before; after a want of descriptors */
     struct loop_timer *accept_soon; /* a descriptor is about to be free */
@@ -131,7 +134,6 @@ struct net_server {
     struct conn_list full, unread, turn, keeping, heard;
     uint64_t unread_ms;       /* when all of unread were looked at */
     uint64_t turn_number;     /* of the loop */
-    size_t turn_begun;        /* newcomers that began TLS in it */
     size_t turn_heard;        /* connections that were given a share in it; */
     size_t turn_heard_before; /* and in the one before: what is kept is looked at before anybody else's turn has come */
     bool is_serving_later;
@@ -201,18 +203,17 @@ void accept_look(struct net_server *server, uint64_t now_ms);  /* may it go on, 
 void accept_ended(struct net_server *server, uint64_t now_ms); /* a connection has */
 void accept_free(struct net_server *server);                   /* takes no more, and lets go of the listening sockets */
 
-bool accept_has_turn(const struct net_server *server); /* may one more begin TLS in this turn? */
-
 /* It is known whose connection this is. False, and no visitor: too many have come from there, which is in the log. */
 bool accept_count(struct net_server *server, const struct sockaddr_storage *from, struct visitor **visitor);
 /* It begins TLS. Takes fd and visitor; NULL: a balancer asks for itself, and nobody counts its connections. */
 void accept_begin(struct net_server *server, int fd, const struct sockaddr_storage *from, struct visitor *visitor);
 void address_format(const struct sockaddr_storage *from, char *out, size_t room);
 
-/* proxy.c */
-void proxy_wait(struct net_server *server, int fd, const struct sockaddr_storage *from); /* takes fd */
-void proxy_sweep(struct net_server *server, uint64_t now_ms);
-void proxy_drop_all(struct net_server *server);
+/* arrival.c */
+void arrival_new(struct acceptor *acceptor, int fd, const struct sockaddr_storage *from); /* takes fd */
+void arrival_begin_some(struct net_server *server);                                       /* at the end of a turn */
+void arrival_sweep(struct net_server *server, uint64_t now_ms);
+void arrival_drop_all(struct net_server *server); /* before the listening sockets go */
 
 /* callback.c */
 int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);

@@ -58,6 +58,7 @@ static void after_wait(uv_check_t *check)
 {
     outgoing_at_end_of_turn(check->data);
     budget_read_on(check->data);
+    arrival_begin_some(check->data);
     budget_next_turn(check->data);
 }
 
@@ -74,7 +75,7 @@ static void sweep(void *ctx)
 {
     struct net_server *server = ctx;
     uint64_t now_ms = loop_now_ms(server->loop);
-    proxy_sweep(server, now_ms);
+    arrival_sweep(server, now_ms);
     visitors_sweep(&server->visitors, now_ms);
     conn_sweep(server, now_ms);
     outgoing_sweep(server, now_ms);
@@ -187,7 +188,8 @@ struct net_server *net_server_new(struct loop *loop, struct core *core, const st
     TAILQ_INIT(&server->turn);
     TAILQ_INIT(&server->keeping);
     TAILQ_INIT(&server->heard);
-    TAILQ_INIT(&server->waiting_heads);
+    TAILQ_INIT(&server->waiting);
+    TAILQ_INIT(&server->ready);
     visitors_init(&server->visitors);
     if (start_library(server, err)) {
         net_server_free(&server);
@@ -264,8 +266,8 @@ void net_server_drain(struct net_server *server, void (*done)(void *), void *ctx
     server->is_draining = true;
     server->drained = done;
     server->drained_ctx = ctx;
+    arrival_drop_all(server);
     accept_free(server);
-    proxy_drop_all(server);
     while ((conn = TAILQ_FIRST(&server->states[CONN_ARRIVING])))
         conn_kill(conn);
     /* done is called by the sweep: never from in here */
@@ -284,8 +286,8 @@ void net_server_free(struct net_server **address)
     *address = NULL;
     server->is_draining = true;
     server->drained = NULL;
+    arrival_drop_all(server);
     accept_free(server);
-    proxy_drop_all(server);
     if (server->sweep) {
         uv_close((uv_handle_t *)&server->before_wait, closed_handle);
         uv_close((uv_handle_t *)&server->after_wait, closed_handle);
@@ -313,7 +315,7 @@ void net_server_counts(const struct net_server *server, struct net_counts *count
     struct conn *conn;
     *counts = server->counts;
     counts->most = server->config.max_connections;
-    counts->arriving = server->in_state[CONN_ARRIVING];
+    counts->arriving = server->in_state[CONN_ARRIVING] + server->waiting_count + server->ready_count;
     counts->websockets = server->in_state[CONN_OPEN] + server->in_state[CONN_CLOSING] + server->in_state[CONN_CLOSED];
     TAILQ_FOREACH(conn, &server->full, of_full)
     counts->full++;

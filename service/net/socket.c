@@ -6,8 +6,10 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#define UNSENT_BYTES 65536
-#define DEFER_S      1 /* the kernel makes of it one more answer to the first packet */
+#define UNSENT_BYTES     65536
+#define STATE_CLOSE      7 /* as the kernel numbers them (net/tcp_states.h) */
+#define STATE_CLOSE_WAIT 8
+#define DEFER_S          1 /* the kernel makes of it one more answer to the first packet */
 
 void socket_tune(int fd, uint64_t gone_ms)
 {
@@ -26,6 +28,20 @@ void socket_defer(int fd)
 {
     int seconds = DEFER_S;
     setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
+}
+
+void socket_await(int fd, size_t bytes)
+{
+    int least = (int)bytes;
+    setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof least);
+}
+
+bool socket_is_over(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+    return info.tcpi_state == STATE_CLOSE || info.tcpi_state == STATE_CLOSE_WAIT;
 }
 
 void socket_abandon(int fd)

@@ -10,6 +10,7 @@
 #define NET_SOCKET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* A machine that has vanished is noticed by the kernel, too, after gone_ms without a sign of it: also when we have closed the socket and only the kernel still
@@ -18,6 +19,10 @@ void socket_tune(
     int fd, uint64_t gone_ms); /* no delay; the kernel holds little that is not under way, so that a slow reader shows early */
 /* Of a listening socket: a newcomer is told of when it has said something, or after a second or two; a TCP connection that says nothing costs nothing until then. */
 void socket_defer(int fd);
+/* It counts as readable when so many bytes are there, or its end. */
+void socket_await(int fd, size_t bytes);
+/* The other end has said that nothing more comes, or is gone. */
+bool socket_is_over(int fd);
 /* When it is closed what was not taken is thrown away, and the other end told so: else the kernel keeps it, for minutes, for one that does not read. */
 void socket_abandon(int fd);
 /* Bytes that came, bytes that were acknowledged, and the smoothed round trip in microseconds. */
