@@ -158,7 +158,7 @@ class Curve(workloads.Workloads):
             is_good = p99 is not None and p99 < workloads.P99_LIMIT_MS and found["kept_up"] > 0.85
             self.tell(f"    {rate:>6} ops/s: p99 {number(p99)} ms{'' if is_good else '  too much'}")
             good, bad, best = (rate, bad, found) if is_good else (good, rate, best)
-            if bad and (not good or bad / good < 2 ** (1 / 2 ** self.sizes["bisections"]) * 1.01):
+            if good and bad and bad / good < 2 ** (1 / 2 ** self.sizes["bisections"]) * 1.01:
                 break
             rate = round((good * bad) ** 0.5) if bad and good else max(1, rate // 3) if bad else rate * 2
         return good, best

@@ -6,6 +6,7 @@ import curve
 import gauge
 import large
 import long
+import runs
 import storm
 import table
 from table import number
@@ -36,8 +37,8 @@ def remarks(every):
 
 def floors(figures):
     lines = []
-    for name, how in (("commit", "one after the other"), ("lone_commit", "20 a second, as in F")):
-        found = [one["floor"][name] for one in figures if (one.get("floor") or {}).get(name)]
+    for server, path, how in (("floor", "commit", "one after the other"), ("gloss", "F.floor", "20 a second, as in F, and right behind it")):
+        found = [floor for floor in (runs.at(one, server, path) for one in figures) if floor]
         if found:
             p50, p99 = (statistics.median(floor[at] for floor in found) for at in ("p50", "p99"))
             lines.append(f"- floor of a commit (pgbench, one row each, {how}): p50 {p50:.2f} ms, p99 {p99:.2f} ms")

@@ -73,9 +73,9 @@ class Workloads:
     # ---- what they have in common
 
     def rest(self):
-        """What the workload before has left to be written to the disk is not measured with this one."""
+        """What the workload before has left to the database to be done is not measured with this one."""
         if self.peer.database_pids():
-            self.peer.ground.cluster.sql("checkpoint")
+            self.peer.ground.cluster.rest()
 
     def make_cpu(self):
         of = {"server": self.peer.pids, "database": self.peer.database_pids, "generator": self.generators}
@@ -324,11 +324,14 @@ class Workloads:
             report, spent = self.measured(self.sizes["f_s"])
             self.settle(["one"])
         one, other = report["groups"]["one"], report["groups"]["other"]
-        return {"answer": self.latency(one["answer_ms"]), "delivery": self.latency(other["delivery_ms"]), **self.costs(spent, "op", one["answered"])}
+        is_beside = self.peer.name == "gloss" and not self.sizes.get("is_smoke")
+        return {"answer": self.latency(one["answer_ms"]), "delivery": self.latency(other["delivery_ms"]), **self.costs(spent, "op", one["answered"]),
+                "floor": commit_floor(self.peer.ground.cluster, self.sizes["f_s"], 20) if is_beside else None}
 
 
 def commit_floor(cluster, seconds, rate=None):
-    """One row, one commit, in this cluster: milliseconds (p50 and p99), by pgbench; None without it. One after the other, or so many a second, as F has them: the machine has gone idle between."""
+    """One row, one commit, in this cluster: milliseconds (p50 and p99), by pgbench; None without it. One after the other, or so many a second, as F has them: the machine has gone idle
+    between. From when pgbench sends it: how late it was to do so, which it counts as well, is taken off."""
     import glob
     import os
     import shutil
@@ -347,7 +350,8 @@ def commit_floor(cluster, seconds, rate=None):
         for name in os.listdir(folder):
             if name.startswith("pgbench_log"):
                 with open(f"{folder}/{name}") as file:
-                    times += [int(line.split()[2]) / 1000 for line in file if line.strip()]
+                    rows = [list(map(int, line.split())) for line in file if line.strip()]
+                    times += [(row[2] - (row[6] if rate else 0)) / 1000 for row in rows]
     if done.returncode or not times:
         return None
     times.sort()
