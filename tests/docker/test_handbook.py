@@ -9,11 +9,11 @@ import unittest
 
 SOURCE, GLOSSD = os.environ["GLOSS_SOURCE_DIR"], os.environ["GLOSSD"]
 LIMIT_S = 3000
-# What begins a command, and who runs it: try-handbook compose and server, try-nodes nodes, tests/packages/try-packages package. Cluster and systemd are for machines that no
-# test has; test_kubernetes and test_units look at what they name.
+# What begins a command, and who runs it: try-handbook compose and server, try-nodes nodes, tests/packages/try-packages package. Cluster is for a machine that no test has;
+# test_kubernetes looks at what it names.
 KINDS = (("docker compose -f docker/compose.yaml -f docker/compose.nodes.yaml ", "nodes"), ("c ", "nodes"), ("echo GLOSS_", "nodes"), ("docker compose ", "compose"), ("(umask 077; docker compose ", "compose"),
          ("for it in database ", "compose"), ("(umask 077; for it in database ", "compose"), ("kubectl ", "cluster"), ("cmake ", "package"), ("cpack ", "package"),
-         ("install ", "systemd"), ("systemctl ", "systemd"), ("glossd ", "server"), ("gloss ", "client"))
+         ("systemd-", "package"), ("glossd ", "server"), ("gloss ", "client"))
 
 # PostgreSQL's, systemd's, an engine's; and fields of the log.
 OTHERS = {"application_name", "max_wal_size", "pg_stat_activity", "shared_buffers", "stop_grace_period", "synchronous_commit", "tcp_user_timeout", "held_back", "took_us"}
@@ -43,7 +43,7 @@ def kind_of(command):
 class Told(unittest.TestCase):
     def test_there_are_commands(self):
         kinds = {kind_of(command) for _, command in commands()}
-        self.assertLessEqual({"compose", "nodes", "server", "cluster", "package", "systemd"}, kinds)
+        self.assertLessEqual({"compose", "nodes", "server", "cluster", "package"}, kinds)
 
     def test_each_is_known(self):
         for section, command in commands():
