@@ -181,6 +181,29 @@ class Manifests(unittest.TestCase):
             self.assertLessEqual(policy["podSelector"]["matchLabels"].items(), template["metadata"]["labels"].items(), name)
         self.assertEqual(self.one("NetworkPolicy", "nobody")["spec"], {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]})
 
+    def test_who_may_go_somewhere_is_let_in_there(self):
+        """Everybody in the namespace is closed; so what lets servers and jobs out to a pod of it needs something that lets them in."""
+        server = self.one("NetworkPolicy")["spec"]
+        labels = server["podSelector"]["matchLabels"]
+        inside = [(rule["ports"], peer["podSelector"]["matchLabels"]) for rule in server["egress"] for peer in rule["to"] if "namespaceSelector" not in peer]
+        self.assertEqual(len(inside), 1)
+        for ports, theirs in inside:
+            doors = [(rule["ports"], peer["podSelector"]["matchLabels"]) for each in self.all if each["kind"] == "NetworkPolicy" and each["spec"]["podSelector"] == {"matchLabels": theirs}
+                     for rule in each["spec"]["ingress"] for peer in rule["from"]]
+            self.assertIn((ports, labels), doors, theirs)
+
+    def test_the_administrators_password_is_nobody_elses(self):
+        """The words that make the database, in a container whose files anybody may read, as the engine has it; libpq looks at no such file of passwords."""
+        words = re.search(r"^    kubectl -n gloss exec -i job/gloss-admin -- sh -c '(.*)' <admin.pgpass$", self.handbook, re.M).group(1)
+        with tempfile.TemporaryDirectory(prefix="gloss-kubernetes.") as folder:
+            with open(folder + "/glossd", "w", encoding="utf-8") as file:
+                file.write('#!/bin/sh\nstat -c %a "$PGPASSFILE"\ncat "$PGPASSFILE"\n')
+            os.chmod(folder + "/glossd", 0o755)
+            done = subprocess.run(["sh", "-c", "umask 022; exec sh -c \"$1\"", "sh", words.replace("/tmp/admin", folder + "/admin")], input="db:5432:*:postgres:secret\n", capture_output=True,
+                                  text=True, timeout=LIMIT_S, env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"})
+            self.assertEqual((done.returncode, done.stderr, done.stdout), (0, "", "600\ndb:5432:*:postgres:secret\n"))
+            self.assertEqual(os.listdir(folder), ["glossd"])
+
     def test_the_port_is_the_images(self):
         port = int(re.search(r"^EXPOSE (\d+)$", self.image, re.M).group(1))
         self.assertIn(f"GLOSS_PORT={port}", self.image)
