@@ -90,6 +90,15 @@ class Units(unittest.TestCase):
             unit = file.read()
         self.assertEqual(re.search("^RestartPreventExitStatus=(.*)$", unit, re.M).group(1).split(), ["2", "3", "5", "6", "7"])
 
+    def test_the_socket_is_what_the_settings_say(self):
+        """Who installs the package and follows it is reached by nobody else, with the socket unit or without; and as many may wait as where glossd listens by itself."""
+        def read(*path):
+            with open(os.path.join(SOURCE, *path), encoding="utf-8") as file:
+                return file.read()
+        unit, settings = read("docker", "systemd", "gloss.socket"), dict(re.findall(r"^(\w+) = (.*)$", read("docker", "packages", "gloss.conf"), re.M))
+        self.assertEqual(re.findall("^ListenStream=(.*)$", unit, re.M), [f"{settings['listen']}:{settings['port']}"])
+        self.assertEqual(re.findall("^Backlog=(.*)$", unit, re.M), re.findall(r"^    BACKLOG = (\d+),", read("service", "base", "listener.c"), re.M))
+
     def test_a_port_that_is_held_for_it_is_taken_over(self):
         subprocess.run([CERTIFICATE, self.folder], check=True, capture_output=True)
         serving = ["serve", "--tls-certificate", self.folder + "/tls/server.crt", "--tls-key", self.folder + "/tls/server.key", "--database", "host=/nowhere", "--port", "1",
