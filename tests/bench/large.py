@@ -56,6 +56,8 @@ class Large(workloads.Workloads):
     def one_op(self, at, kept=0):
         """What one op costs that is alone: somebody writes, somebody else sees it."""
         rate, seconds = self.sizes["rate"], self.sizes["ops"] / self.sizes["rate"]
+        if not self.sizes.get("is_smoke"):
+            self.rest()
         self.cpu = self.make_cpu()
         with self.begin(f"group other first={at}\ngroup one first={at} rate={rate} kept={kept}") as load:
             load.start("other")
