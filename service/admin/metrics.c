@@ -1,4 +1,4 @@
-/* glossd metrics: what the server on this machine counts, as Prometheus would read it; or what it is that is counted. */
+/* glossd metrics: what the server on this machine counts, as Prometheus would read it; or what it is that is counted, and what is logged. */
 #include <stdio.h>
 
 #include "service/admin/admin.h"
@@ -27,8 +27,8 @@ static int print_now(const struct settings *settings)
 
 static int run(struct settings *settings, int argc, char **argv)
 {
-    bool list = false;
-    const struct admin_option options[] = {{"list", NULL, &list}, {0}};
+    bool list = false, events = false;
+    const struct admin_option options[] = {{"list", NULL, &list}, {"events", NULL, &events}, {0}};
     if (!admin_options(&admin_metrics, options, &argc, argv))
         return ADMIN_USAGE;
     if (argc)
@@ -36,6 +36,8 @@ static int run(struct settings *settings, int argc, char **argv)
     int code = ADMIN_OK;
     if (list)
         metrics_list(stdout);
+    else if (events)
+        log_list(stdout);
     else
         code = print_now(settings);
     if (fflush(stdout) != 0) {
@@ -47,7 +49,7 @@ static int run(struct settings *settings, int argc, char **argv)
 
 const struct admin_verb admin_metrics = {
     .name = "metrics",
-    .usage = "[--list]",
-    .help = "print what the server on this machine counts, or (--list) a table of what that is",
+    .usage = "[--list | --events]",
+    .help = "print what the server on this machine counts, or a table of what that is (--list), or of what it logs (--events)",
     .run = run,
 };

@@ -28,9 +28,9 @@ struct line {
 };
 
 static const struct {
-    const char *name;
+    const char *name, *doc;
 } events[LOG_EVENT_COUNT] = {
-#define LOG_EVENT(name, text, doc) {text},
+#define LOG_EVENT(name, text, doc) {text, doc},
 #include "service/base/events.def"
 #undef LOG_EVENT
 };
@@ -69,6 +69,19 @@ bool log_level_parse(const char *name, enum log_level *level)
 const char *log_event_name(enum log_event_id event)
 {
     return events[event].name;
+}
+
+void log_list(FILE *out)
+{
+    fputs(
+        "# What a Gloss server logs\n\n"
+        "Printed by `glossd metrics --events` from service/base/events.def. Each line of the log has the name of its event; the handbook (\"The log\")\n"
+        "says what else. Lines at error want somebody, lines at warn may. `gloss_events_total` counts the lines of each event that the setting\n"
+        "`log_level` lets through, also those that were held back or lost.\n\n"
+        "| name | what it means, and what to do |\n|---|---|\n",
+        out);
+    for (size_t i = 0; i < LOG_EVENT_COUNT; i++)
+        fprintf(out, "| `%s` | %s |\n", events[i].name, events[i].doc);
 }
 
 void log_set_process(const char *name)

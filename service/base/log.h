@@ -11,6 +11,7 @@
 #define LOG_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "proto/gl_err.h"
 #include "proto/gl_uuid.h"
@@ -43,6 +44,7 @@ void log_init(enum log_level level, enum log_format format);
 void log_set_level(enum log_level level);
 bool log_would(enum log_level level); /* a line of that level is written: for what costs something to say */
 const char *log_event_name(enum log_event_id event);
+void log_list(FILE *out); /* the table of events for people, in Markdown */
 bool log_level_parse(const char *name, enum log_level *level);
 void log_set_process(const char *name); /* "worker.1": stands in every line; not copied */
 /* Whom is being worked for: it stands in every line until the next call. */

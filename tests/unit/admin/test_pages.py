@@ -1,4 +1,4 @@
-"""What glossd says of itself: help, manual page, page of settings and example, each compared with the tables that they are made of."""
+"""What glossd says of itself: help, manual page, pages of settings and events, and example, each compared with the tables that they are made of."""
 
 import json
 import os
@@ -96,6 +96,13 @@ class Pages(unittest.TestCase):
             self.assertTrue(doc.startswith(row[7]), row[0])
             self.assertEqual(default, row[5], row[0])
             self.assertEqual("SIGHUP" in doc[len(row[7]):], "SETTING_RELOAD" in row[6], row[0])
+
+    def test_the_page_of_events(self):
+        rows, page = table("base/events.def", "LOG_EVENT"), run("metrics", "--events").stdout
+        self.assertGreater(len(rows), 40)
+        self.assertEqual(re.findall(r"(?m)^\| `([\w.]+)` \| ([^|]+) \|$", page), [(name, doc.replace('\\"', '"')) for _, name, doc in rows])
+        with open(f"{SOURCE}/docker/events.md", encoding="utf-8") as file:
+            self.assertEqual(file.read(), page, "write it anew: glossd metrics --events > docker/events.md")
 
     def test_every_verb_and_exit_status(self):
         for (verb,) in table("admin/verbs.def", "ADMIN_VERB"):
