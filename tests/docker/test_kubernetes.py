@@ -142,6 +142,11 @@ class Manifests(unittest.TestCase):
                     self.assertIn(values["GLOSS_HOST_NAMES"], done.stdout)
                     self.assertIn(file.name, done.stdout, "nothing comes from the file")
 
+    def test_a_pod_may_read_its_own_metrics(self):
+        networks = [each.strip() for each in self.one("ConfigMap", "gloss-settings")["data"]["GLOSS_METRICS_FROM"].split(",")]
+        self.assertLessEqual({"127.0.0.1", "::1"}, set(networks))
+        self.assertGreater(len(networks), 2, "and Prometheus")
+
     def test_files_are_mounted(self):
         """Each file that a setting names is in a secret that is mounted there; each secret, with its keys, is made by a command of the handbook."""
         for name, spec, container in self.containers():
