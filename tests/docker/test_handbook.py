@@ -9,14 +9,14 @@ import unittest
 
 SOURCE, GLOSSD = os.environ["GLOSS_SOURCE_DIR"], os.environ["GLOSSD"]
 LIMIT_S = 3000
-# What begins a command, and who runs it: try-handbook compose and server, try-nodes nodes, tests/packages/try-packages package. Cluster is for a machine that no test has;
-# test_kubernetes looks at what it names.
-KINDS = (("docker compose -f docker/compose.yaml -f docker/compose.nodes.yaml ", "nodes"), ("c ", "nodes"), ("echo GLOSS_", "nodes"), ("docker compose ", "compose"), ("(umask 077; docker compose ", "compose"),
+# What begins a command, and who runs it: try-handbook compose and server, try-nodes nodes (and looks at what watching is for), tests/packages/try-packages package. Cluster is for a machine that
+# no test has; test_kubernetes looks at what it names.
+KINDS = (("docker compose -f docker/compose.yaml -f docker/compose.nodes.yaml ", "nodes"), ("c ", "nodes"), ("echo GLOSS_", "nodes"), ("docker compose ", "compose"), ("docker network connect docker_watching ", "watching"), ("(umask 077; docker compose ", "compose"),
          ("for it in database ", "compose"), ("(umask 077; for it in database ", "compose"), ("kubectl ", "cluster"), ("cmake ", "package"), ("cpack ", "package"),
          ("systemd-", "package"), ("glossd ", "server"), ("gloss ", "client"))
 
-# PostgreSQL's, systemd's, an engine's; and fields of the log.
-OTHERS = {"application_name", "max_wal_size", "pg_stat_activity", "shared_buffers", "stop_grace_period", "synchronous_commit", "tcp_user_timeout", "held_back", "took_us"}
+# PostgreSQL's, systemd's, an engine's, Prometheus's; and fields of the log.
+OTHERS = {"application_name", "max_wal_size", "pg_stat_activity", "server_name", "shared_buffers", "stop_grace_period", "synchronous_commit", "tcp_user_timeout", "held_back", "took_us"}
 
 
 def handbook(name="README.md"):

@@ -15,11 +15,12 @@ LABELS_OF_PROMETHEUS = {"job", "instance"}
 HISTOGRAM_PARTS = ("_bucket", "_sum", "_count")
 LIMIT_S = 100
 
-# Of each alert: labels that it comes with, and {series: its samples, one a minute, when something is wrong, and when all is well}.
-STILL, GROWS = "0+0x30", "0+60x30"
+# Of each alert: labels that it comes with, and {series: its samples, one a minute, when something is wrong, and when all is well}. None: there is no such series.
+STILL, GROWS, ONCE = "0+0x30", "0+60x30", "0+0x5 1+0x25"
 CASES = {
     "GlossGone": ({"job": "gloss"}, {'up{job="gloss"}': (STILL, "1+0x30")}),
-    "GlossNotReady": ({}, {'gloss_ready{worker="1"}': ("1+0x30", "1+0x30"), 'gloss_ready{worker="2"}': (STILL, "1+0x30")}),
+    "GlossNotReady": ({"instance": "b", "worker": "2"}, {'gloss_ready{instance="a",worker="2"}': ("1+0x30", "1+0x30"), 'gloss_ready{instance="b",worker="1"}': ("1+0x30", "1+0x30"),
+                                                         'gloss_ready{instance="b",worker="2"}': (STILL, "1+0x30")}),
     "GlossCommitsSlow": ({}, {'gloss_commit_seconds_bucket{le="0.5"}': (STILL, GROWS), 'gloss_commit_seconds_bucket{le="1"}': (GROWS, GROWS),
                               'gloss_commit_seconds_bucket{le="+Inf"}': (GROWS, GROWS)}),
     "GlossLoopSlow": ({}, {'gloss_loop_delay_seconds_bucket{le="0.25"}': (STILL, GROWS), 'gloss_loop_delay_seconds_bucket{le="0.5"}': (GROWS, GROWS),
@@ -28,8 +29,16 @@ CASES = {
     "GlossFails": ({"reason": "internal"}, {'gloss_requests_refused_total{reason="internal"}': (GROWS, STILL), 'gloss_ops_refused_total{reason="internal"}': (STILL, STILL)}),
     "GlossUnsound": ({"event": "session.diverged"}, {'gloss_events_total{event="session.diverged"}': (GROWS, STILL)}),
     "GlossFull": ({"worker": "1"}, {'gloss_connections{worker="1"}': ("95+0x30", "50+0x30"), 'gloss_connections_limit{worker="1"}': ("100+0x30", "100+0x30")}),
+    "GlossNoRoom": ({"instance": "b"}, {'gloss_accept_pauses_total{instance="a"}': (STILL, STILL), 'gloss_accept_pauses_total{instance="b"}': (GROWS, STILL)}),
+    "GlossJobFails": ({"event": "job.failed"}, {'gloss_events_total{event="job.failed"}': (ONCE, STILL)}),
+    "GlossRenewalRefused": ({"event": "tls.refused"}, {'gloss_events_total{event="tls.refused"}': (ONCE, STILL)}),
     "GlossCertificateEnds": ({}, {"gloss_tls_certificate_expiry_seconds": ("86400+0x30", "31536000+0x30")}),  # the clock begins at 0
 }
+# What is wrong in another way, too.
+ALSO = [("GlossGone", {"job": "gloss", "instance": "b"}, {'up{job="gloss",instance="a"}': ("1+0x30", "1+0x30"), 'up{job="gloss",instance="b"}': (STILL, "1+0x30")}),
+        ("GlossGone", {"job": "gloss"}, {'up{job="gloss"}': (None, "1+0x30"), 'up{job="other"}': ("1+0x30", "1+0x30")}),
+        ("GlossLoopSlow", {"instance": "b"}, {f'gloss_loop_delay_seconds_bucket{{instance="{it}",le="{le}"}}': ((STILL if it == "b" and le == "0.25" else GROWS), GROWS)
+                                              for it in "aaaab" for le in ("0.25", "0.5", "+Inf")})]
 
 
 def read(name):
@@ -136,6 +145,20 @@ class Watching(unittest.TestCase):
         self.assertEqual([name for name, _ in self.alerts if name not in told and name != "GlossGone"], [])
 
 
+    def test_two_nodes_of_compose_are_reached(self):
+        """By the names and the network that the handbook says, without a PROXY head, and as one who may read."""
+        compose, handbook = read("compose.nodes.yaml"), read("README.md")
+        targets = re.search(r'server_name: localhost \}\n +static_configs: \[\{ targets: \["(\S+):7443", "(\S+):7443"\] \}\]', handbook).groups()
+        networks = {name: set(re.findall(r"(?m)^      (\w+): \{\}$", service)) for name, service in re.findall(r"(?m)^  ([\w-]+):\n((?:    .*\n|\n)+)", compose)}
+        self.assertIn("docker network connect docker_watching ", handbook)
+        for target in targets:
+            self.assertEqual(networks[target], {"database", "nodes", "watching"}, target)
+        self.assertEqual([name for name in networks if "watching" in networks[name]], list(targets), "somebody else is there, too")
+        subnet = re.search(r'(?m)^  watching:\n    internal: true\n    ipam: \{ config: \[\{ subnet: "([^"]+)" \}\] \}$', compose).group(1)
+        self.assertIn(f'  GLOSS_METRICS_FROM: "127.0.0.1, ::1, {subnet}"\n', compose)
+        self.assertNotIn(subnet, re.search(r"GLOSS_PROXY_FROM: .*", compose).group())
+
+
 @unittest.skipUnless(shutil.which("promtool"), "promtool is missing: Debian's package prometheus (service/deps/install.sh all)")
 class Prometheus(unittest.TestCase):
     def setUp(self):
@@ -154,19 +177,23 @@ class Prometheus(unittest.TestCase):
     def test_rules_are_read(self):
         self.promtool("check", "rules", os.path.join(DOCKER, "alerts.yaml"))
 
-    def test_the_handbooks_configuration_is_read(self):
-        block = re.search(r"\n\n((?:    .*\n)*?    scrape_configs:\n(?:    .*\n)+)", read("README.md")).group(1)
-        self.promtool("check", "config", "--syntax-only", self.written("prometheus.yml", re.sub("^    ", "", block, flags=re.M)))
+    def test_the_handbooks_configurations_are_read(self):
+        blocks = re.findall(r"\n\n((?:    .*\n)*?    scrape_configs:\n(?:    .*\n)+)", read("README.md"))
+        self.assertEqual(len(blocks), 3, "static, Kubernetes, two nodes of compose")
+        for block in blocks:
+            self.assertIn("\n      - job_name: gloss\n", block, "alerts look for it")
+            plain = re.sub(r"kubernetes_sd_configs: .*", 'static_configs: [{ targets: ["10.1.2.3:7443"] }]', re.sub("^    ", "", block, flags=re.M))  # Debian's knows no Kubernetes
+            self.promtool("check", "config", "--syntax-only", self.written("prometheus.yml", plain))
 
     def test_each_alert_is_told_of_what_is_wrong(self):
-        rules = re.findall(r'- alert: (\w+)\n(?:.*\n)*?\s+labels: \{ severity: (\w+) \}\n\s+annotations: \{ summary: "([^"]*)", do: "([^"]*)" \}', read("alerts.yaml"))
-        self.assertEqual(sorted(name for name, *_ in rules), sorted(CASES))
+        rules = {name: words for name, *words in re.findall(r'- alert: (\w+)\n(?:.*\n)*?\s+labels: \{ severity: (\w+) \}\n\s+annotations: \{ summary: "([^"]*)", do: "([^"]*)" \}', read("alerts.yaml"))}
+        self.assertEqual(sorted(rules), sorted(CASES))
         tests = []
-        for name, severity, summary, do in rules:
-            labels, series = CASES[name]
+        for name, labels, series in [(name, *case) for name, case in CASES.items()] + ALSO:
+            severity, summary, do = rules[name]
             told = {"exp_labels": {**labels, "severity": severity}, "exp_annotations": {"summary": summary, "do": do}}
             for at, alerts in enumerate(([told], [])):
-                tests.append({"interval": "1m", "input_series": [{"series": each, "values": values[at]} for each, values in series.items()],
+                tests.append({"interval": "1m", "input_series": [{"series": each, "values": values[at]} for each, values in series.items() if values[at]],
                               "alert_rule_test": [{"eval_time": "20m", "alertname": name, "exp_alerts": alerts}]})
         given = {"rule_files": [os.path.join(DOCKER, "alerts.yaml")], "evaluation_interval": "1m", "tests": tests}
         self.promtool("test", "rules", self.written("test.yml", json.dumps(given)))  # what JSON is, is YAML
