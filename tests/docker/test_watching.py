@@ -145,6 +145,27 @@ class Watching(unittest.TestCase):
         self.assertEqual([name for name, _ in self.alerts if name not in told and name != "GlossGone"], [])
 
 
+    def test_what_is_named_is_in_the_package(self):
+        """Who has only the package finds each file that alerts, dashboard, pages and README.Debian name, and the section of the handbook."""
+        there = set()
+        for words, folder, other in re.findall(r"install\(FILES (.*?) DESTINATION share/doc/gloss-server(\S*)(?: RENAME (\S+))? COMPONENT server\)",
+                                               read("packages/packages.cmake") + read("../service/CMakeLists.txt")):
+            there |= {f"{folder.lstrip('/')}/{name}".lstrip("/") for name in ([other] if other else [os.path.basename(file) for file in words.split()])}
+        self.assertLessEqual({"handbook.md", "recovery.md", "examples/alerts.yaml"}, there)
+        said = re.findall(r"/usr/share/doc/gloss-server/([\w./-]*\w)", read("packages/README.Debian") + read("alerts.yaml"))
+        self.assertLessEqual({"handbook.md", "recovery.md", "metrics.md", "events.md"}, set(said))
+        told = " ".join(re.findall(r"annotations: (.*)", read("alerts.yaml"))) + read("events.md") + " ".join(panel.get("description", "") for panel in self.dashboard["panels"])
+        self.assertEqual(re.findall(r"\S*/README\S*", told), [], "the package has it under another name")
+        linked = re.findall(r"\]\(([\w-]+\.\w+)\)", read("README.md") + read("recovery.md"))
+        names = {os.path.basename(name): name for name in there} | {"README.md": "handbook.md"}
+        for name in said + [names.get(each, each) for each in linked + re.findall(r"\b[\w-]+\.(?:md|yaml|json)\b", told)]:
+            self.assertIn(name, there)
+        sections = set(re.findall(r"(?m)^#+ (.*)$|^\*\*(.*?)\.?\*\*", read("README.md")))
+        sections = {one or other for one, other in sections}
+        named = re.findall(r'the handbook(?:, | \()"?([A-Z][^",;)]*)', told)
+        self.assertEqual(len(named), 4)
+        self.assertEqual(set(named) - sections, set())
+
     def test_two_nodes_of_compose_are_reached(self):
         """By the names and the network that the handbook says, without a PROXY head, and as one who may read."""
         compose, handbook = read("compose.nodes.yaml"), read("README.md")
