@@ -173,6 +173,9 @@ static void bury_keeper(struct supervisor *sup, size_t index, int status, uint64
 {
     struct child *keeper = &sup->keepers[index];
     log_death(sup->is_stopping ? LOG_INFO : LOG_WARN, EV_keeper_gone, "keeper", index, keeper, status, now);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+        log_event(LOG_ERROR, EV_job_failed, F_U64("keeper", index),
+                  F_STR("detail", "a job took longer than the setting job_timeout_ms; it is tried again"));
     keeper->pid = 0;
     supervisor_postpone(keeper, false, now);
 }

@@ -395,7 +395,7 @@ class Limits(RetentionCase):
                                                                     f"and datname = '{self.server.name}'"))
         os.kill(int(backend[0][0]), signal.SIGSTOP)
         try:
-            self.server.wait_log("keeper.gone", behind=behind)
+            self.assertIn("longer than the setting job_timeout_ms", self.server.wait_log("job.failed", behind=behind))
             wait_until("another helper", lambda: self.server.keepers() not in ([], [keeper]))
             end()
         finally:
