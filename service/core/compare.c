@@ -124,14 +124,8 @@ void compare_sweep(struct core *core)
 
 /* ---- asking */
 
-static void on_heads(void *ctx, enum gl_code code, const struct store_head *heads, size_t count)
+static void compare(struct core *core, const struct store_head *heads, size_t count)
 {
-    struct core *core = ctx;
-    core->poll_is_in_flight = false;
-    if (core->must_poll)
-        compare_now(core);
-    if (code != GL_OK)
-        return;
     for (size_t i = 0; i < count; i++) {
         struct session *session = map_get(&core->sessions, &heads[i].stream);
         if (session)
@@ -142,10 +136,21 @@ static void on_heads(void *ctx, enum gl_code code, const struct store_head *head
         if (project)
             compare_project(project, &heads[i]);
     }
-    if (core->compared != core->comparing) {
-        core->compared = core->comparing;
+    core->compared = core->comparing;
+}
+
+/* Until all are compared, nothing is asked anew: an answer is held against what stood when it was asked. */
+static void on_heads(void *ctx, enum gl_code code, const struct store_head *heads, size_t count)
+{
+    struct core *core = ctx;
+    const uint64_t compared = core->compared;
+    if (code == GL_OK)
+        compare(core, heads, count);
+    core->poll_is_in_flight = false;
+    if (core->must_poll)
+        compare_now(core);
+    if (core->compared != compared)
         writer_kick(core);
-    }
 }
 
 /* What is asked about; of projects, where they stand at this moment. */

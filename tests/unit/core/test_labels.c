@@ -202,7 +202,8 @@ START_TEST(label__of_who_is_gone_before_it_was_judged__is_not_made)
 }
 END_TEST
 
-START_TEST(label__that_nobody_sees__is_not_lost_to_an_answer_from_before_it)
+/* moves: something else moved while the database was on its way to say where the project stands, which is asked once more then. */
+static void lose_by_an_older_answer(bool moves)
 {
     client_free(&ana);
     client_free(&ben);
@@ -212,6 +213,8 @@ START_TEST(label__that_nobody_sees__is_not_lost_to_an_answer_from_before_it)
     ck_assert_uint_eq(seq_of(cleo, first, 0), 1);
     store_mem_hold_heads(bench.stores[0]);
     loop_sim_run(bench.loop, 600); /* where the project stands is asked, and read */
+    if (moves)
+        store_mem_notify_everything(bench.stores[0]);
     uint64_t second = project_submit(cleo, json_pack("[o]", op_label("two", "place", "second")));
     turn();
     ck_assert_uint_eq(seq_of(cleo, second, 0), 2);
@@ -227,6 +230,17 @@ START_TEST(label__that_nobody_sees__is_not_lost_to_an_answer_from_before_it)
     client_free(&cleo);
     ana = client_new(&bench, 0, "ana", GL_CURATOR);
     ben = client_new(&bench, 0, "ben", GL_ANNOTATOR);
+}
+
+START_TEST(label__that_nobody_sees__is_not_lost_to_an_answer_from_before_it)
+{
+    lose_by_an_older_answer(false);
+}
+END_TEST
+
+START_TEST(label__that_nobody_sees__is_not_lost_to_an_older_answer_when_more_is_to_be_asked)
+{
+    lose_by_an_older_answer(true);
 }
 END_TEST
 
@@ -244,6 +258,7 @@ int main(void)
     tcase_add_test(one, label__one_too_many_for_the_codebook__is_refused);
     tcase_add_test(one, labels__that_are_long__are_told_in_frames_that_a_client_has_room_for);
     tcase_add_test(one, label__that_nobody_sees__is_not_lost_to_an_answer_from_before_it);
+    tcase_add_test(one, label__that_nobody_sees__is_not_lost_to_an_older_answer_when_more_is_to_be_asked);
     tcase_add_test(two, label__made_after_a_join__is_told_to_who_joined);
     tcase_add_test(two, label__made_where_another_workers_cannot_be_read__is_told_behind_that);
     tcase_add_test(one, label__that_there_was_no_room_for__is_told_before_the_op_that_has_it);
