@@ -242,6 +242,8 @@ void core_free(struct core **address)
     writer_free(core);
     mem_free(&core->revoked_asked[0]);
     mem_free(&core->revoked_asked[1]);
+    for (size_t at = 0; (project = map_next(&core->projects, &at));)
+        project_refuse_waiters(project); /* sessions among them, which are gone then */
     for (size_t at = 0; (session = map_next(&core->sessions, &at));)
         session_free(session);
     for (size_t at = 0; (project = map_next(&core->projects, &at));)

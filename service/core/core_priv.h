@@ -451,6 +451,7 @@ typedef void (*project_fn)(void *ctx, enum gl_code code, struct project *project
 void project_acquire(struct core *core, const gl_uuid *account, const gl_uuid *id, project_fn fn, void *ctx);
 void project_release(struct project *project);
 void project_free(struct project *project);
+void project_refuse_waiters(struct project *project); /* the worker ends */
 /* Makes the label or type of relation, unless that is under way. */
 void project_want_term(struct project *project, const gl_uuid *account, enum gl_term_kind kind, struct gl_slice name);
 void project_not_wanted(struct project *project, const struct project_op *op); /* it is there, or will not be */

@@ -291,6 +291,13 @@ void project_release(struct project *project)
         project->idle_since_ms = loop_now_ms(project->core->loop);
 }
 
+void project_refuse_waiters(struct project *project)
+{
+    struct project_waiter *waiters = project->waiters;
+    project->waiters = NULL;
+    answer(waiters, GL_E_STORE_DOWN, NULL);
+}
+
 void project_free(struct project *project)
 {
     gl_codebook_free(&project->terms);

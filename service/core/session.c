@@ -177,16 +177,28 @@ void session_release(struct session *session)
         session_free(session);
 }
 
-void session_free(struct session *session)
+/* The worker ends. Who is answered gives the session back, which must not free it once more. */
+static void refuse_waiters(struct session *session)
 {
-    struct known_op *known;
     struct session_waiter *waiter;
-    loading_free(&session->loading);
-    while ((waiter = session->waiters)) { /* the worker ends */
+    session->uses++;
+    while ((waiter = session->waiters)) {
         session->waiters = waiter->next;
         waiter->fn(waiter->ctx, GL_E_STORE_DOWN, NULL);
         mem_free(&waiter);
     }
+    while ((waiter = session->catch_waiters)) {
+        session->catch_waiters = waiter->next;
+        waiter->fn(waiter->ctx, GL_E_STORE_DOWN, session);
+        mem_free(&waiter);
+    }
+}
+
+void session_free(struct session *session)
+{
+    struct known_op *known;
+    loading_free(&session->loading);
+    refuse_waiters(session);
     session_forget_recent(session);
     mem_free(&session->recent);
     for (size_t at = 0; (known = map_next(&session->known, &at));)

@@ -18,6 +18,10 @@ struct store *store_mem_new(struct db *db, struct loop *loop)
 
 void store_free(struct store **store)
 {
+    if (*store) {
+        mem_free(&(*store)->late_tail); /* nobody is there to be told */
+        mem_free(&(*store)->late_project);
+    }
     mem_free(store);
 }
 

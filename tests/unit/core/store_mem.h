@@ -42,6 +42,7 @@ void store_mem_answer(struct store *store); /* the late answers come now */
 /* The log's tail is read when it is asked for next, and that answer is a late one; delayed, it sees the log as it is when it is answered. */
 void store_mem_hold_tail(struct store *store);
 void store_mem_delay_tail(struct store *store);
+void store_mem_hold_project(struct store *store); /* what is asked next about a project is answered late */
 void store_mem_hold_role(struct store *store,
                          const gl_uuid *account); /* the next question for this one's role is read now, and answered late */
 /* Where all streams stand is read when it is asked next, and told late: by store_mem_answer, or before it. */

@@ -210,12 +210,20 @@ void store_mem_answer(struct store *store)
     if (store->late_role)
         loop_defer(store->loop, store_mem_rows_now, store->late_role);
     store->late_role = NULL;
+    if (store->late_project)
+        loop_defer(store->loop, store_mem_project_now, store->late_project);
+    store->late_project = NULL;
     store_mem_tell_heads(store);
 }
 
 void store_mem_hold_tail(struct store *store)
 {
     store->holds_tail = true;
+}
+
+void store_mem_hold_project(struct store *store)
+{
+    store->holds_project = true;
 }
 
 void store_mem_hold_heads(struct store *store)

@@ -82,8 +82,8 @@ struct store {
     int64_t clock_ms;
     struct pending *late;
     bool holds_tail;
-    struct question *late_tail, *late_role, *late_heads;
-    bool holds_role, holds_heads;
+    struct question *late_tail, *late_role, *late_heads, *late_project;
+    bool holds_role, holds_heads, holds_project;
     gl_uuid role_of;
 };
 
@@ -123,5 +123,6 @@ enum gl_code store_mem_may_read(const struct question *q);
 void store_mem_tail_now(void *question);
 void store_mem_rows_now(void *question);
 void store_mem_heads_now(void *question);
+void store_mem_project_now(void *question);
 
 #endif

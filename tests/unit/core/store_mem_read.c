@@ -151,7 +151,7 @@ void store_tail_read(struct store *store, const gl_uuid *account, const gl_uuid 
         question->head = db_log_of(store->db, stream)->head;
 }
 
-static void project_now(void *ctx)
+void store_mem_project_now(void *ctx)
 {
     struct question *q = ctx;
     struct db *db = q->store->db;
@@ -184,7 +184,11 @@ void store_project_load(struct store *store, const gl_uuid *account, const gl_uu
 {
     struct question *question = store_mem_ask(store, account, project, (void *)(uintptr_t)fn, ctx);
     question->after = after;
-    loop_defer(store->loop, project_now, question);
+    if (store->holds_project)
+        store->late_project = question;
+    else
+        loop_defer(store->loop, store_mem_project_now, question);
+    store->holds_project = false;
 }
 
 static void read_heads(struct question *q)

@@ -129,6 +129,45 @@ START_TEST(end__with_a_project_s_op_under_way__answers_it_and_frees_everything)
 }
 END_TEST
 
+/* A third worker, on which nobody is yet; and its end, with the questions that its store has not answered. */
+static void setup_three(void)
+{
+    setup_with(3, NULL);
+}
+
+static void end_worker(size_t worker)
+{
+    core_free(&bench.cores[worker]);
+    store_free(&bench.stores[worker]);
+}
+
+START_TEST(end__while_who_joins_waits_for_the_log_s_tail__frees_everything)
+{
+    struct client *cleo = client_new(&bench, 1, "cleo", GL_VIEWER);
+    client_join(cleo, NULL);
+    client_free(&cleo);
+    store_mem_lose_notifications(bench.stores[0], true);
+    submit(ana, op_create("one", "harbour", NULL));
+    cleo = client_new(&bench, 1, "cleo", GL_VIEWER);
+    store_mem_hold_tail(bench.stores[1]);
+    client_join(cleo, NULL); /* the session is there, and lacks an op */
+    client_free(&cleo);
+    end_worker(1);
+}
+END_TEST
+
+START_TEST(end__while_people_wait_for_a_project__frees_everything)
+{
+    struct client *cleo = client_new(&bench, 1, "cleo", GL_CURATOR);
+    store_mem_hold_project(bench.stores[1]);
+    client_join(cleo, NULL); /* the session waits for it, and she for the session */
+    project_submit(cleo, json_pack("[o]", op_label("one", "claim", "first")));
+    turn();
+    client_free(&cleo);
+    end_worker(1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core, the end");
@@ -139,6 +178,11 @@ int main(void)
     tcase_add_test(one, move__waits_for_what_was_asked__and_takes_nothing_more);
     tcase_add_test(one, drain__of_many_at_once__tells_each_another_time_to_come_back);
     tcase_add_test(one, end__with_a_project_s_op_under_way__answers_it_and_frees_everything);
+    TCase *three = tcase_create("three workers");
+    tcase_add_checked_fixture(three, setup_three, teardown);
+    tcase_add_test(three, end__while_who_joins_waits_for_the_log_s_tail__frees_everything);
+    tcase_add_test(three, end__while_people_wait_for_a_project__frees_everything);
     suite_add_tcase(suite, one);
+    suite_add_tcase(suite, three);
     return run_suite(suite);
 }
