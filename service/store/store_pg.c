@@ -82,6 +82,9 @@ void store_free(struct store **address)
     if (store->holder) {
         conn_fini(store->holder);
     }
+    if (store->counter) {
+        conn_fini(store->counter);
+    }
     drop_list(&store->reads);
     drop_list(&store->failed);
     asked_fini(store);
@@ -90,6 +93,7 @@ void store_free(struct store **address)
     mem_free(&store->writers);
     mem_free(&store->readers);
     mem_free(&store->holder);
+    mem_free(&store->counter);
     mem_free(&store->version);
     mem_free(&store->conninfo);
     mem_free(&store->append_role);
@@ -194,7 +198,7 @@ unsigned store_writers(const struct store *store, unsigned *idle)
     return all;
 }
 
-static void dispatch_writer(struct store *store, struct conn *conn)
+static void dispatch_alone(struct store *store, struct conn *conn)
 {
     if (conn->state != CONN_READY || conn->is_broken || conn->in_flight.first) {
         return;
@@ -268,7 +272,7 @@ static void dispatch_readers(struct store *store)
 void store_dispatch_writers(struct store *store)
 {
     for (unsigned i = 0; i < store->writer_count; i++) {
-        dispatch_writer(store, &store->writers[i]);
+        dispatch_alone(store, &store->writers[i]);
     }
 }
 
@@ -276,7 +280,10 @@ void store_dispatch(struct store *store)
 {
     store_dispatch_writers(store);
     if (store->holder) {
-        dispatch_writer(store, store->holder);
+        dispatch_alone(store, store->holder);
+    }
+    if (store->counter) {
+        dispatch_alone(store, store->counter);
     }
     dispatch_readers(store);
     listener_dispatch(store);
@@ -321,6 +328,10 @@ static void on_tick(void *ctx)
     if (store->holder) {
         conn_tick(store->holder, now_ms);
         expire(store, &store->holder->queue, now_ms);
+    }
+    if (store->counter) {
+        conn_tick(store->counter, now_ms);
+        expire(store, &store->counter->queue, now_ms);
     }
     for (unsigned i = 0; i < store->reader_count; i++) {
         conn_tick(&store->readers[i], now_ms);
@@ -425,10 +436,25 @@ static bool must_be_confirmed(enum store_query_id query)
     return query == STORE_Q_ops_by_id || query == STORE_Q_session_cut || query == STORE_Q_annotation_ends;
 }
 
-/* What brings megabytes, or counts through a session of any size: nothing small is to stand behind it. */
+/* What brings megabytes: nothing small is to stand behind it. */
 static bool is_big(enum store_query_id query)
 {
-    return query == STORE_Q_document_bytes || query == STORE_Q_session_show;
+    return query == STORE_Q_document_bytes;
+}
+
+/* What may take as long as it likes, and is asked by few: neither small nor large ones are to wait for it, only others of its kind. */
+static bool is_counted(enum store_query_id query)
+{
+    return query == STORE_Q_session_show;
+}
+
+static struct conn *counter(struct store *store)
+{
+    if (!store->counter) {
+        store->counter = mem_alloc(sizeof(*store->counter));
+        conn_init(store->counter, store, STORE_READER, store->reader_count);
+    }
+    return store->counter;
 }
 
 static void rows_send(struct request *request, struct conn *conn)
@@ -472,7 +498,9 @@ static void rows_lost(struct request *request, struct conn *conn)
     struct rows_request *rows = (struct rows_request *)request;
     PQclear(rows->result);
     rows->result = NULL;
-    if (conn->role == STORE_READER) {
+    if (conn == request->store->counter) { /* it may have taken too long, and would again */
+        rows_done(request, conn, GL_E_STORE_DOWN);
+    } else if (conn->role == STORE_READER) {
         store_read_again(request->store, request);
     } else {
         rows_done(request, conn, GL_E_UNKNOWN_OUTCOME);
@@ -501,6 +529,9 @@ void store_query(struct store *store, enum store_query_id query, const gl_uuid *
     store->count++;
     if (store_queries[query].role == STORE_APPEND) {
         store_write(store, store_side_writer(store), &rows->request);
+    } else if (is_counted(query)) {
+        rows->request.context = *log_context();
+        store_write(store, counter(store), &rows->request);
     } else {
         store_read(store, &rows->request);
     }

@@ -79,7 +79,7 @@ struct request {
     unsigned statements;        /* sent */
     uint32_t streamed;          /* bit of each statement whose rows come one by one */
     unsigned tries;
-    bool is_big;      /* may bring megabytes, or read as many: has a connection to itself */
+    bool is_big;      /* may bring megabytes: has a connection to itself */
     char sqlstate[6]; /* of the first error, or empty */
     char constraint[64];
 };
@@ -122,7 +122,7 @@ struct conn {
     size_t in_flight_count;
     unsigned statement; /* of the first in flight, whose results are being read */
     bool has_result;
-    struct request_list queue;       /* writers: what waits for this connection */
+    struct request_list queue;       /* writers, and the counter: what waits for this connection */
     struct request_list unsettled;   /* writers: appends of unknown outcome */
     uint64_t settle_at_ms;           /* not before */
     char refusal[GL_ERR_DETAIL_MAX]; /* why the server will not do */
@@ -178,7 +178,8 @@ struct store {
     uint64_t generation;
     bool allow_unsafe;
     struct conn *writers, *readers;
-    struct conn *holder; /* a writer of its own for holds; NULL until there was one */
+    struct conn *holder;  /* a writer of its own for holds; NULL until there was one */
+    struct conn *counter; /* and a reader for what counts through a session, however large */
     bool is_holding;
     unsigned writer_count, reader_count;
     struct listener *listener; /* NULL: nobody wants to hear */
@@ -198,7 +199,7 @@ struct store {
     size_t clock_count;
 };
 void store_read(struct store *store, struct request *request);                       /* queues a request for the readers */
-void store_write(struct store *store, struct conn *writer, struct request *request); /* and one for a writer */
+void store_write(struct store *store, struct conn *writer, struct request *request); /* and one for a writer, or the counter */
 void store_read_again(struct store *store,
                       struct request *request); /* its connection was lost: first in the queue, or store_down */
 void store_dispatch(struct store *store);

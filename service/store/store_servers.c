@@ -28,8 +28,8 @@ static struct conn *conn_at(struct store *store, unsigned i)
         return &store->readers[i];
     }
     i -= store->reader_count;
-    struct conn *others[] = {listener_conn(store), store->holder};
-    for (unsigned at = 0; at < 2; at++) {
+    struct conn *others[] = {listener_conn(store), store->holder, store->counter};
+    for (unsigned at = 0; at < sizeof(others) / sizeof(others[0]); at++) {
         if (others[at] && i-- == 0) {
             return others[at];
         }

@@ -379,8 +379,10 @@ class AdminMethods(ServiceCase):
         self.assertNotIn(secret, self.server.log())
 
 
-class Ending(ServiceCase):
+class Locked(ServiceCase):
     """One process; what somebody waits for does not come, since tables are locked."""
+    users = {"ana": "annotator"}
+    settings = {"statement_timeout_ms": 3000}
 
     def hold(self, table, mode):
         """Somebody else has locked it, until stdin is closed."""
@@ -388,6 +390,38 @@ class Ending(ServiceCase):
         print(f"begin; lock table {table} in {mode} mode; select 1;", file=stranger.stdin, flush=True)
         self.assertIn("?column?", stranger.stdout.readline())
         return stranger
+
+    def wait_locked(self, what):
+        wait_until(what, lambda: self.server.sql(f"select 1 from pg_stat_activity where datname = '{self.server.name}' and wait_event_type = 'Lock'"))
+
+    def test_nobody_waits_for_figures(self):
+        sessions = [self.new_session() for _ in range(3)]
+        (ana,) = self.people("ana")
+        with self.hold("archive", "access exclusive") as stranger:  # which only they are read from
+            admin = self.connect("admin")
+            asked = [admin.send("admin.session.show", {"session": sessions[0]}) for _ in range(20)]
+            self.wait_locked("they are read")
+            for session in sessions:
+                ana.join(session)
+            for number in asked:  # none of them comes in time, and none is asked twice
+                with self.assertRaises(Refused) as caught:
+                    admin.answer(number)
+                self.assertEqual(caught.exception.name, "store_down")
+            ana.join(self.new_session())
+            stranger.stdin.close()
+        self.assertEqual(admin.call("admin.session.show", session=sessions[0])["session"]["session"], sessions[0])
+
+    def test_a_server_ends_in_order_though_figures_are_waited_for(self):
+        session = self.new_session()
+        with self.hold("archive", "access exclusive") as stranger:
+            admin = self.connect("admin")
+            for _ in range(2):
+                admin.send("admin.session.show", {"session": session})
+            self.wait_locked("they are read")
+            admin.close()
+            self.assertEqual(self.server.stop(), 0)
+            stranger.stdin.close()
+        self.server.start()
 
     def test_a_server_ends_in_order_though_a_question_is_under_way(self):
         with self.hold("answer", "share") as stranger:
@@ -406,7 +440,7 @@ class Ending(ServiceCase):
         with self.hold("token", "access exclusive") as stranger:
             somebody = self.connect(None, hello=False)
             somebody.send("hello", {"token": token})
-            wait_until("it is looked up", lambda: self.server.sql(f"select 1 from pg_stat_activity where datname = '{self.server.name}' and wait_event_type = 'Lock'"))
+            self.wait_locked("it is looked up")
             somebody.close()
             self.assertEqual(self.server.stop(), 0)
             stranger.stdin.close()
