@@ -153,6 +153,12 @@ static struct grid_cell head_of(const struct grid *grid, size_t column)
     return (struct grid_cell){(char *)(uintptr_t)head, strlen(head), PAINT_FAINT, PAINT_NONE};
 }
 
+static size_t most_columns(const struct grid *grid, const struct grid_cell *cell, size_t column, size_t room)
+{
+    const size_t most = room > NARROWEST_CELL ? room : NARROWEST_CELL;
+    return grid->column[column].side == GRID_WHOLE && cell->columns > most ? cell->columns : most;
+}
+
 /* A row where there is no room for columns: its first cell, and below it a line for each other. */
 static void put_block(struct gl_buf *out, const struct grid *grid, const struct grid_cell *cells, enum paint_mode paint,
                       size_t room)
@@ -170,7 +176,8 @@ static void put_block(struct gl_buf *out, const struct grid *grid, const struct 
             put_cell(out, &head, paint, GRID_LEFT, head_width, false);
         }
         if (c == 0 || cells[c].columns) {
-            put_cell(out, &cells[c], paint, GRID_LEFT, c == 0 ? room : room > indent ? room - indent : NARROWEST_CELL, true);
+            const size_t left = c == 0 ? room : room > indent ? room - indent : 0;
+            put_cell(out, &cells[c], paint, GRID_LEFT, most_columns(grid, &cells[c], c, left), true);
             gl_buf_byte(out, '\n');
         }
     }

@@ -8,7 +8,7 @@
  * Errors    none; without memory the program ends (heap.h).
  *
  * Each column is as wide as its widest cell. When they do not fit, the widest are made narrower and their cells end in an ellipsis; where
- * not even that helps, each row becomes a block with a line for each of its cells. Everything is made harmless. The heads are shown on a terminal only, so that a script gets rows and nothing else.
+ * not even that helps, each row becomes a block with a line for each of its cells, of which a whole one may be longer than the screen is wide. Everything is made harmless. The heads are shown on a terminal only, so that a script gets rows and nothing else.
  */
 #ifndef CLI_GRID_H
 #define CLI_GRID_H

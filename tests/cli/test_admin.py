@@ -168,6 +168,15 @@ class Admin(CliCase):
                     self.assertLessEqual(len(line), width, (args, line))
         self.assertIn(NAME, [line["name"] for line in self.admin("projects", "--json").lines])
 
+    def test_an_id_is_whole_on_any_screen(self):
+        """It is typed again."""
+        self.server.import_text("Narrow\n", name="narrow.md")
+        for width in (10, 20, 40, 46, 60):
+            for args, whole in ((("admin", "projects"), "project"), (("admin", "sessions"), "session"), (("admin", "tokens", "ana"), "token")):
+                ids = [line[whole] for line in self.gloss(*args, "--json", user="admin", status=0).lines]
+                said = self.gloss(*args, user="admin", status=0, env={"COLUMNS": str(width)}).out
+                self.assertEqual([one for one in ids if one not in said], [], f"{args} in {width} columns:\n{said}")
+
 
 if __name__ == "__main__":
     main()
