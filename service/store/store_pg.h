@@ -27,7 +27,7 @@ struct store_pg_config {
 struct store *store_pg_new(struct loop *loop, const struct store_pg_config *config);
 
 /* Connects as both roles, once, and looks at what every connection looks at: GL_E_STORE_DOWN (the server is not there, or does not let us in),
- * GL_E_SCHEMA_TOO_OLD, GL_E_SCHEMA_TOO_NEW, GL_E_SETTING (the server is too old, or not durable; the role may too much), each with a sentence. */
+ * GL_E_SCHEMA_TOO_OLD, GL_E_SCHEMA_TOO_NEW, GL_E_SETTING (the server is too old, or not durable; the role, or the tables' owner, may too much), each with a sentence. */
 enum gl_code store_pg_preflight(const struct store_pg_config *config, struct gl_err *err) GL_MUST_USE;
 
 #endif

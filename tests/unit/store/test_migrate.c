@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "service/store/admin_pg.h"
@@ -164,6 +165,26 @@ START_TEST(roles__may_connect_and_others_may_not)
 }
 END_TEST
 
+/* The server of the tests is not durable, which is said as well: so it is looked for who is meant. */
+START_TEST(preflight__looks_at_the_tables__owner)
+{
+    static const char *const may_too_much[] = {"superuser", "bypassrls"};
+    struct store_pg_config look = db_config(&db);
+    db_migrate(&db);
+    for (int i = 0; i < 2; i++) {
+        look.allow_unsafe = false;
+        db_do(&db, "do $$ begin execute format('alter role %%I %s', '%s'); end $$", may_too_much[i], db.owner);
+        ck_assert_int_eq(store_pg_preflight(&look, &err), GL_E_SETTING);
+        ck_assert_msg(strstr(err.detail, db.owner) != NULL, "%s", err.detail);
+        look.allow_unsafe = true;
+        ck_assert_int_eq(store_pg_preflight(&look, &err), GL_OK);
+        db_do(&db, "do $$ begin execute format('alter role %%I no%s', '%s'); end $$", may_too_much[i], db.owner);
+    }
+    look.allow_unsafe = false;
+    ck_assert(store_pg_preflight(&look, &err) == GL_OK || !strstr(err.detail, db.owner));
+}
+END_TEST
+
 START_TEST(preflight__looks_at_schema_durability_and_role)
 {
     struct store_pg_config look = db_config(&db);
@@ -203,6 +224,7 @@ int main(void)
     tcase_add_test(tcase, init__by_somebody_who_may_just_make_roles_and_databases__is_enough);
     tcase_add_test(tcase, roles__may_connect_and_others_may_not);
     tcase_add_test(tcase, preflight__looks_at_schema_durability_and_role);
+    tcase_add_test(tcase, preflight__looks_at_the_tables__owner);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
