@@ -42,7 +42,8 @@ struct copy_roles {
 };
 /* Begins it: nobody else changes the schema, no row is lost (GL_E_EXISTS: the database is not empty), and then the schema is made anew, at this version. */
 enum gl_code restore_begin(struct admin_db *db, const struct copy_roles *roles, int version, struct gl_err *err) GL_MUST_USE;
-/* When all rows are there: counters go on behind them, rights are as they must be, and the schema is the one that this program needs. */
+/* When all rows are there: counters go on behind them, rights are as they must be, the schema is the one that this program needs, and each row meets its
+ * table's conditions (GL_E_MALFORMED: not). */
 enum gl_code restore_finish(struct admin_db *db, const struct copy_roles *roles, int version, struct gl_err *err) GL_MUST_USE;
 
 #endif

@@ -302,6 +302,24 @@ class Damage(BackupCase):
                 self.assertTrue(copy.is_untouched())
         copy.glossd("restore", path)
 
+    def test_rows_that_do_not_meet_the_conditions_are_refused(self):
+        """Sums are right, of rows that no server writes."""
+        self.fill(self.new_session())
+        path = self.backup()[0]
+        copy = self.copy()
+        members, seconds = members_of(path)
+        for table, there, instead in (("annotation", rb"\tactive\t", b"\tabsent\t"),
+                                      ("op", rb"(\\\\x[0-9a-f]{62})[0-9a-f]{2}\t", rb"\1\t"),
+                                      ("stream", rb"(\\\\x[0-9a-f]{64})\t", rb"\g<1>00\t")):
+            part, forged = f"gloss-backup/{table}.000001", self.new_path()
+            changed = re.sub(there, instead, dict(members)[part], count=1)
+            self.assertNotEqual(changed, dict(members)[part])
+            forge(forged, [(name, changed if name == part else data) for name, data in members], seconds)
+            with self.subTest(table):
+                self.refuse(copy, 1, f"the table {table} that do not meet its conditions", forged)
+                self.assertTrue(copy.is_untouched())
+        copy.glossd("restore", path)
+
     def test_what_is_in_the_way_is_said(self):
         path, data = self.backup()
         copy = self.copy()
@@ -440,13 +458,17 @@ class ProjectArchive(BackupCase):
         path = self.new_path()
         self.server.glossd("project", "export", project, path)
         theirs = self.other.sql("select id from project limit 1")[0][0]
-        with tarfile.open(path) as tar:
-            members = [(member.name, tar.extractfile(member).read()) for member in tar.getmembers()]
-            seconds = tar.getmembers()[0].mtime
+        members, seconds = members_of(path)
         rows = dict(members)["gloss-project/member.000001"]
         forged = self.new_path()
-        forge(forged, [(name, data.replace(project.encode(), theirs.encode()) if data is rows else data) for name, data in members if not name.endswith(".sha256")], seconds)
+        forge(forged, [(name, data.replace(project.encode(), theirs.encode()) if data is rows else data) for name, data in members], seconds)
         self.refuse_import(1, ["member.000001 was not taken", "of_this_project"], forged)
+
+
+def members_of(path):
+    """Names and bytes, without the sums, and when it was made."""
+    with tarfile.open(path) as tar:
+        return ([(member.name, tar.extractfile(member).read()) for member in tar.getmembers() if not member.name.endswith(".sha256")], tar.getmembers()[0].mtime)
 
 
 def forge(path, members, seconds):
