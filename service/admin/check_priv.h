@@ -143,7 +143,8 @@ void checking_fini(struct checking *checking);
 enum gl_code check_stream(struct checking *checking, struct gl_err *err);
 /* check.c: what a session's check asks of its project, without a word about that. */
 enum gl_code check_project_quietly(struct check_run *run, const gl_uuid *project, struct gl_err *err);
-gl_hash check_hash(const struct store_rows *rows, size_t column); /* of row 0 */
+gl_hash check_hash(const struct store_rows *rows,
+                   size_t column); /* of row 0; null: zeroes; of another length: what nothing has */
 
 enum gl_code check_log(struct checking *checking, struct gl_err *err); /* check_log.c */
 /* check_erased.c: words go by a redact, and those that one names are gone. */

@@ -32,8 +32,10 @@ gl_hash check_hash(const struct store_rows *rows, size_t column)
 {
     gl_hash hash = {{0}};
     struct gl_slice bytes = store_bytes(rows, 0, column);
-    if (bytes.len > 0) {
-        memcpy(hash.bytes, bytes.data, bytes.len < sizeof(hash.bytes) ? bytes.len : sizeof(hash.bytes));
+    if (bytes.len == sizeof(hash.bytes)) {
+        memcpy(hash.bytes, bytes.data, bytes.len);
+    } else if (!store_is_null(rows, 0, column)) {
+        memset(hash.bytes, 0xff, sizeof(hash.bytes));
     }
     return hash;
 }

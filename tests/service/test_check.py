@@ -219,6 +219,15 @@ class CheckCase(unittest.TestCase):
 
     # ---- tests
 
+    def test_a_hash_of_another_length_is_none(self):
+        small = self.small
+        longer = "|| '\\x00'"
+        self.expect([(f"update stream set sum = sum {longer} where id = '{small[0]}'", small[0], "stream.sum", None),
+                     (f"update stream set chain = chain {longer} where id = '{small[1]}'", small[1], "stream.chain", None),
+                     (f"update stream set chain_start = chain_start {longer} where id = '{small[2]}'", small[2], "stream.start", None),
+                     (f"update op set request_hash = request_hash {longer} where stream = '{small[3]}' and seq = 2", small[3], "log.request", 2),
+                     (f"update op set chain = chain {longer} where stream = '{small[4]}' and seq = 3", small[4], "log.chain", 3)])
+
     def test_a_sound_one(self):
         status, lines = self.server.check()
         self.assertEqual(problems(lines), [])
