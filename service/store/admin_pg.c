@@ -75,7 +75,8 @@ enum gl_code pg_complain(PGconn *pg, const PGresult *result, struct gl_err *err)
     if (!sqlstate || PQstatus(pg) == CONNECTION_BAD) {
         return gl_fail(err, GL_E_STORE_DOWN, "the connection to the database was lost: %s", said);
     }
-    return gl_fail(err, sqlstate_code(sqlstate), "the database says: %s (%s)", said, sqlstate);
+    return gl_fail(err, sqlstate_code(sqlstate), "%sthe database says: %s (%s)",
+                   is_condition_unmet(result) ? "a row does not meet the conditions of its table; " : "", said, sqlstate);
 }
 
 enum gl_code pg_run(PGconn *pg, const char *sql, struct gl_err *err)

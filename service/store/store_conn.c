@@ -342,7 +342,10 @@ static void keep_error(struct conn *conn, const PGresult *result)
         return;
     }
     snprintf(request->sqlstate, sizeof(request->sqlstate), "%s", sqlstate ? sqlstate : "08006");
-    snprintf(request->constraint, sizeof(request->constraint), "%s", constraint ? constraint : "");
+    snprintf(request->constraint, sizeof(request->constraint), "%s",
+             constraint                   ? constraint
+             : is_condition_unmet(result) ? "row_level_security"
+                                          : "");
 }
 
 static void measure(const struct conn *conn, const struct request *request)

@@ -9,6 +9,7 @@ static const struct translation {
     const char *name;
 } translations[] = {
     {"23505", GL_E_EXISTS, "unique_violation"},
+    {"42501", GL_E_INTERNAL, "insufficient_privilege"},
     {"55P03", GL_E_BUSY, "lock_not_available"},
     {"57014", GL_E_STORE_DOWN, "query_canceled"},            /* the server's own deadline */
     {"GL110", GL_E_FORBIDDEN, ""},                           /* raised by our own functions */
@@ -39,6 +40,13 @@ static const struct translation *translation_of(const char *sqlstate)
 enum gl_code sqlstate_code(const char *sqlstate)
 {
     return translation_of(sqlstate)->code;
+}
+
+/* One of a policy is told as a missing right, and has no name. Its words are in the server's language; where it comes from is not. */
+bool is_condition_unmet(const PGresult *result)
+{
+    const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+    return function && strcmp(function, "ExecWithCheckOptions") == 0;
 }
 
 /* PostgreSQL's own words are not logged: they can quote values, and values are people's words. */

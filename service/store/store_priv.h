@@ -38,6 +38,7 @@ size_t query_types(const struct query *query, Oid types[PARAMS_MAX]);
 /* ---- SQLSTATEs: store_errors.c */
 
 enum gl_code sqlstate_code(const char *sqlstate); /* exact code first, then class */
+bool is_condition_unmet(const PGresult *result);  /* a row is not as its table's policies want it */
 void log_failure(enum log_level level, const char *query, const char *sqlstate, const char *constraint);
 
 /* ---- rows: store_rows.c */

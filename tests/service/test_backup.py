@@ -464,6 +464,14 @@ class ProjectArchive(BackupCase):
         forge(forged, [(name, data.replace(project.encode(), theirs.encode()) if data is rows else data) for name, data in members], seconds)
         self.refuse_import(1, ["member.000001 was not taken", "of_this_project"], forged)
 
+    def test_rows_that_do_not_meet_the_conditions_are_refused(self):
+        self.fill(self.new_session())
+        path, forged, part = self.new_path(), self.new_path(), "gloss-project/annotation.000001"
+        self.server.glossd("project", "export", self.project, path)
+        members, seconds = members_of(path)
+        forge(forged, [(name, data.replace(b"\tactive\t", b"\tabsent\t") if name == part else data) for name, data in members], seconds)
+        self.refuse_import(1, ["annotation.000001 was not taken", "a row does not meet the conditions of its table"], forged)
+
 
 def members_of(path):
     """Names and bytes, without the sums, and when it was made."""
