@@ -19,11 +19,10 @@
 /* The kernel takes one that reads nothing for gone, too. That is ours to say, and to give the reason: it comes later. */
 #define KERNEL_LATER_MS 5000
 
-#define READY_MOST           16   /* of one listening socket, so that no other one's have to wait for all of its crowd */
-#define PER_TURN             64   /* of those who are refused, or have said nothing: hardly anything each */
-#define NO_DESCRIPTORS_MS    200  /* before trying again */
-#define SOON_MS              10   /* until the descriptor of a connection that ended is free */
-#define ARRIVING_AT_LEAST_MS 1000 /* before somebody may be pushed out by newcomers */
+#define READY_MOST        16  /* of one listening socket, so that no other one's have to wait for all of its crowd */
+#define PER_TURN          64  /* of those who are refused, or have said nothing: hardly anything each */
+#define NO_DESCRIPTORS_MS 200 /* before trying again */
+#define SOON_MS           10  /* until the descriptor of a connection that ended is free */
 
 void address_format(const struct sockaddr_storage *from, char *out, size_t room)
 {
@@ -40,44 +39,6 @@ void address_format(const struct sockaddr_storage *from, char *out, size_t room)
     } else {
         snprintf(out, room, "local");
     }
-}
-
-/* A quarter of the places may be held by connections that have not said anything useful yet. Beyond that a newcomer pushes
- * out the oldest. */
-static void make_room(struct net_server *server, uint64_t now_ms)
-{
-    size_t most = server->config.max_connections / 4 > 64 ? server->config.max_connections / 4 : 64;
-    struct conn *oldest = TAILQ_FIRST(&server->states[CONN_ARRIVING]);
-    if (server->in_state[CONN_ARRIVING] >= most && now_ms - oldest->since_ms >= ARRIVING_AT_LEAST_MS) {
-        server->counts.timed_out++;
-        log_event(LOG_INFO, EV_handshake_refused, F_STR("reason", "others were waiting"), F_STR("address", oldest->address));
-        conn_kill(oldest);
-    }
-}
-
-bool accept_count(struct net_server *server, const struct sockaddr_storage *from, struct visitor **visitor)
-{
-    char address[ADDRESS_ROOM];
-    *visitor = visitor_arrives(&server->visitors, from, loop_now_ms(server->loop));
-    if (*visitor)
-        return true;
-    address_format(from, address, sizeof address);
-    server->counts.address_refused++;
-    log_event(LOG_INFO, EV_address_refused, F_STR("reason", "too many new connections a second"), F_STR("address", address));
-    return false; /* TLS would cost most of what it is kept from */
-}
-
-void accept_begin(struct net_server *server, int fd, const struct sockaddr_storage *from, struct visitor *visitor)
-{
-    char address[ADDRESS_ROOM];
-    address_format(from, address, sizeof address);
-    make_room(server, loop_now_ms(server->loop));
-    struct lws *wsi = lws_adopt_socket_vhost(server->vhost, fd); /* closes fd when it fails */
-    server->counts.accepted++;
-    if (wsi)
-        conn_new(server, wsi, address)->visitor = visitor;
-    else
-        visitor_leaves(&visitor);
 }
 
 static void take(struct acceptor *acceptor, int fd, const struct sockaddr_storage *from)

@@ -17,9 +17,13 @@
 #include "service/net/proxy_head.h"
 #include "service/net/socket.h"
 
-#define WAITING_AT_LEAST_MS 1000 /* before somebody may be pushed out by newcomers */
-#define BEGIN_AT_LEAST      2    /* in a turn; a handshake takes a third of a millisecond */
-#define BEGIN_PART          10   /* of a turn's time, when that is more: where turns are long few would come otherwise */
+#define KEPT_AT_LEAST_MS 1000 /* before somebody may be pushed out by newcomers */
+#define BEGIN_AT_LEAST   2    /* in a turn; a handshake takes a third of a millisecond */
+#define BEGIN_PART       10   /* of a turn's time, when that is more: where turns are long few would come otherwise */
+
+_Static_assert(HEAD_BYTES >= HELLO_MAX, "where a first message is looked at has room for it");
+
+static const char others_came[] = "others were waiting";
 
 struct arrival {
     struct net_server *server;
@@ -74,13 +78,26 @@ static void refuse(struct arrival *arrival, const char *why)
     drop(arrival);
 }
 
+/* False, and no visitor: too many have come from there. */
+static bool count(struct net_server *server, const struct sockaddr_storage *from, struct visitor **visitor)
+{
+    char address[ADDRESS_ROOM];
+    *visitor = visitor_arrives(&server->visitors, from, loop_now_ms(server->loop));
+    if (*visitor)
+        return true;
+    address_format(from, address, sizeof address);
+    server->counts.address_refused++;
+    log_event(LOG_INFO, EV_address_refused, F_STR("reason", "too many new connections a second"), F_STR("address", address));
+    return false; /* TLS would cost most of what it is kept from */
+}
+
 /* False: it is gone, since too many have come from there. */
 static bool know(struct arrival *arrival)
 {
     const struct sockaddr_storage from = whose(arrival);
     const bool is_balancer = arrival->head && arrival->head->is_local;
     arrival->is_known = true;
-    if (is_balancer || accept_count(arrival->server, &from, &arrival->visitor))
+    if (is_balancer || count(arrival->server, &from, &arrival->visitor))
         return true;
     socket_abandon(arrival->fd);
     drop(arrival);
@@ -170,15 +187,30 @@ static bool is_trusted(const struct net_server *server, const struct sockaddr_st
     return false;
 }
 
-/* A quarter of the places may be held by those who have not said anything useful yet. Beyond that a newcomer pushes out the oldest. */
-static void make_room(struct net_server *server, uint64_t now_ms)
+/* A quarter of the places may be held by those who wait, and a quarter by those whose request has not come: beyond that a newcomer pushes out the oldest. */
+static bool has_to_go(const struct net_server *server, size_t count, uint64_t oldest_ms, uint64_t now_ms)
 {
     const size_t most = server->config.max_connections / 4 > 64 ? server->config.max_connections / 4 : 64;
+    return count >= most && now_ms - oldest_ms >= KEPT_AT_LEAST_MS;
+}
+
+static void make_room_to_wait(struct net_server *server, uint64_t now_ms)
+{
     struct arrival *oldest = TAILQ_FIRST(&server->waiting);
-    if (!oldest || server->waiting_count < most || now_ms - oldest->since_ms < WAITING_AT_LEAST_MS)
+    if (!oldest || !has_to_go(server, server->waiting_count, oldest->since_ms, now_ms))
         return;
     server->counts.timed_out++;
-    refuse(oldest, "others were waiting");
+    refuse(oldest, others_came);
+}
+
+static void make_room_to_begin(struct net_server *server, uint64_t now_ms)
+{
+    struct conn *oldest = TAILQ_FIRST(&server->states[CONN_ARRIVING]);
+    if (!oldest || !has_to_go(server, server->in_state[CONN_ARRIVING], oldest->since_ms, now_ms))
+        return;
+    server->counts.timed_out++;
+    log_event(LOG_INFO, EV_handshake_refused, F_STR("reason", others_came), F_STR("address", oldest->address));
+    conn_kill(oldest);
 }
 
 void arrival_new(struct acceptor *acceptor, int fd, const struct sockaddr_storage *from)
@@ -186,7 +218,7 @@ void arrival_new(struct acceptor *acceptor, int fd, const struct sockaddr_storag
     struct net_server *server = acceptor->server;
     struct arrival *arrival = mem_alloc(sizeof *arrival);
     const uint64_t now_ms = loop_now_ms(server->loop);
-    make_room(server, now_ms);
+    make_room_to_wait(server, now_ms);
     *arrival = (struct arrival){.server = server, .acceptor = acceptor, .fd = fd, .from = *from, .since_ms = now_ms};
     TAILQ_INSERT_TAIL(&server->waiting, arrival, next);
     server->waiting_count++;
@@ -205,12 +237,20 @@ void arrival_new(struct acceptor *acceptor, int fd, const struct sockaddr_storag
 
 static void begin(struct arrival *arrival)
 {
+    char address[ADDRESS_ROOM];
     const struct sockaddr_storage from = whose(arrival);
     struct net_server *server = arrival->server;
     struct visitor *visitor = arrival->visitor;
     const int fd = arrival->fd;
     let_go(arrival);
-    accept_begin(server, fd, &from, visitor);
+    address_format(&from, address, sizeof address);
+    make_room_to_begin(server, loop_now_ms(server->loop));
+    struct lws *wsi = lws_adopt_socket_vhost(server->vhost, fd); /* closes fd when it fails */
+    server->counts.accepted++;
+    if (wsi)
+        conn_new(server, wsi, address)->visitor = visitor;
+    else
+        visitor_leaves(&visitor);
 }
 
 static void nothing(void *ctx)

@@ -203,10 +203,6 @@ void accept_look(struct net_server *server, uint64_t now_ms);  /* may it go on, 
 void accept_ended(struct net_server *server, uint64_t now_ms); /* a connection has */
 void accept_free(struct net_server *server);                   /* takes no more, and lets go of the listening sockets */
 
-/* It is known whose connection this is. False, and no visitor: too many have come from there, which is in the log. */
-bool accept_count(struct net_server *server, const struct sockaddr_storage *from, struct visitor **visitor);
-/* It begins TLS. Takes fd and visitor; NULL: a balancer asks for itself, and nobody counts its connections. */
-void accept_begin(struct net_server *server, int fd, const struct sockaddr_storage *from, struct visitor *visitor);
 void address_format(const struct sockaddr_storage *from, char *out, size_t room);
 
 /* arrival.c */
