@@ -8,6 +8,7 @@
 
 #define GAP_COLUMNS    2
 #define NARROWEST_CELL 6
+#define ANY_WIDTH      (SIZE_MAX / 2)
 
 void grid_init(struct grid *grid)
 {
@@ -189,7 +190,7 @@ void grid_put(const struct grid *grid, struct screen *screen)
     struct gl_buf out;
     gl_buf_init(&out, SIZE_MAX);
     bool has_head = screen->is_terminal && grid->count > 0;
-    const bool has_columns = measure(grid, has_head, screen->columns, widths);
+    const bool has_columns = measure(grid, has_head, screen->has_width ? screen->columns : ANY_WIDTH, widths);
     if (has_head && has_columns) {
         struct grid_cell heads[GRID_MOST];
         for (size_t c = 0; c < grid->columns; c++) {

@@ -7,7 +7,7 @@
  * Units     columns of a terminal.
  * Errors    none; without memory the program ends (heap.h).
  *
- * Each column is as wide as its widest cell. When they do not fit, the widest are made narrower and their cells end in an ellipsis; where
+ * Each column is as wide as its widest cell. When they do not fit on a screen whose width is known, the widest are made narrower and their cells end in an ellipsis; where
  * not even that helps, each row becomes a block with a line for each of its cells, of which a whole one may be longer than the screen is wide. Everything is made harmless. The heads are shown on a terminal only, so that a script gets rows and nothing else.
  */
 #ifndef CLI_GRID_H

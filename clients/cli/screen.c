@@ -26,6 +26,7 @@ static unsigned clamp_columns(unsigned long columns)
     return columns < SCREEN_LEAST ? SCREEN_LEAST : columns > SCREEN_MOST ? SCREEN_MOST : (unsigned)columns;
 }
 
+/* 0: nobody knows. */
 static unsigned columns_of(int fd, bool is_terminal)
 {
     const char *told = getenv("COLUMNS");
@@ -40,7 +41,7 @@ static unsigned columns_of(int fd, bool is_terminal)
     if (is_terminal && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
         return clamp_columns(size.ws_col);
     }
-    return 80;
+    return 0;
 }
 
 static unsigned rows_of(int fd)
@@ -75,7 +76,9 @@ void screen_init(struct screen *screen, FILE *stream)
 {
     *screen = (struct screen){.stream = stream, .fd = fileno(stream)};
     screen->is_terminal = isatty(screen->fd) == 1;
-    screen->columns = columns_of(screen->fd, screen->is_terminal);
+    const unsigned columns = columns_of(screen->fd, screen->is_terminal);
+    screen->has_width = columns > 0 || screen->is_terminal;
+    screen->columns = columns > 0 ? columns : 80;
     screen->rows = screen->is_terminal ? rows_of(screen->fd) : 0;
     screen->paint = paint_of(screen->is_terminal);
     screen->may_page = screen->is_terminal && pager_is_wanted();

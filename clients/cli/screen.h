@@ -26,6 +26,7 @@ struct screen {
     struct gl_buf held; /* the first page, while it is not known whether there is more */
     pid_t pager;        /* stream goes to it; 0: there is none */
     unsigned columns;   /* 40..200; 80 when nobody knows */
+    bool has_width;     /* somebody does: a terminal, or COLUMNS says it. A file or a program has room for anything */
     unsigned rows;
     enum paint_mode paint;
 };

@@ -110,7 +110,9 @@ class Admin(CliCase):
         (it,) = self.admin("connections", "--account", "admin", "--json").lines
         self.assertEqual((it["name"], it["joined"]), ("admin", 0))
         self.assertRegex(it["since"], TIME)
-        self.assertIn("127.0.0.1:", self.admin("connections").out)
+        self.assertIn("127.0.0.1:", self.admin("connections", env={"COLUMNS": "80"}).out)
+        (row,) = [line for line in self.admin("connections").out.splitlines() if it["connection"] in line or "gloss " in line][-1:]
+        self.assertRegex(row, r"^[0-9a-f-]{36}  admin  127\.0\.0\.1:\d+  .*  gloss \S+$")  # to a program: a row each, and nothing is cut
         self.refused("kick", status=2, says="name either a connection")
         self.refused("kick", it["connection"], status=3, says="no such connection")
         self.refused("kick", "--account", "olga", status=2, says="say --yes")
