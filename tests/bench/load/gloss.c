@@ -218,17 +218,17 @@ static void take_refused(struct client *client, uint64_t first, uint64_t count, 
         writer_answered(client, first + i, 0);
 }
 
-static bool take_answer(struct client *client, uint64_t id, struct gl_slice message)
+static bool take_answer(struct client *client, uint64_t id, struct gl_slice whole, struct gl_slice error)
 {
     const uint64_t first = id / ID_STEP - 1, count = id % ID_STEP;
-    struct gl_slice error = scan_member(message, "error"), result;
+    struct gl_slice result;
     if (id < ID_STEP || count == 0 || first + count > client->next_op)
         return false;
     if (error.len > 0) {
         take_refused(client, first, count, error);
         return true;
     }
-    struct gl_slice results = scan_member(scan_member(message, "result"), "results");
+    struct gl_slice results = scan_member(whole, "results");
     size_t at = 0;
     for (uint64_t i = 0; i < count && (result = scan_item(results, &at)).len > 0; i++)
         take_result(client, first + i, result);
@@ -254,19 +254,24 @@ static void message_gloss(struct client *client, struct gl_slice message)
         take_page(client, message);
         return;
     }
-    if (scan_member(message, "method").len > 0) {
-        client->group->notices += gl_slice_is(scan_text(scan_member(scan_member(message, "params"), "what")), "resynchronise");
+    enum { ID, METHOD, PARAMS, ERROR, RESULT, MEMBERS };
+    static const char *const names[MEMBERS] = {
+        [ID] = "id", [METHOD] = "method", [PARAMS] = "params", [ERROR] = "error", [RESULT] = "result"};
+    struct gl_slice members[MEMBERS];
+    scan_members(message, MEMBERS, names, members);
+    if (members[METHOD].len > 0) {
+        client->group->notices += gl_slice_is(scan_text(scan_member(members[PARAMS], "what")), "resynchronise");
         return;
     }
-    scan_number(scan_member(message, "id"), &id);
-    if (id >= ID_STEP && client->sent && take_answer(client, id, message))
+    scan_number(members[ID], &id);
+    if (id >= ID_STEP && client->sent && take_answer(client, id, members[RESULT], members[ERROR]))
         return;
-    if (scan_member(message, "error").len > 0)
-        take_refusal(client, id, scan_member(message, "error"));
+    if (members[ERROR].len > 0)
+        take_refusal(client, id, members[ERROR]);
     else if (id == ID_HELLO)
         join(client);
     else if (id == ID_JOIN)
-        take_join(client, scan_member(message, "result"));
+        take_join(client, members[RESULT]);
     else if (id == ID_PAGE)
         take_page(client, message);
 }

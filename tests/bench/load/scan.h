@@ -11,6 +11,8 @@
 
 /* The raw value of a member of an object; an empty slice when there is none. */
 struct gl_slice scan_member(struct gl_slice object, const char *name);
+/* So many members at once, in one walk: values[i] is names[i]'s. */
+void scan_members(struct gl_slice object, size_t count, const char *const names[], struct gl_slice values[]);
 /* Walks an array: *at begins at 0; an empty slice at its end. */
 struct gl_slice scan_item(struct gl_slice array, size_t *at);
 struct gl_slice scan_text(

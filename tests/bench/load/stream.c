@@ -59,25 +59,29 @@ static void sha256(struct stream *stream, const void *a, size_t a_len, const voi
     EVP_DigestFinal_ex(stream->hash, out, NULL);
 }
 
+enum { PAYLOAD, SALT, LEAF, LOGGED };
+static const char *const logged_names[LOGGED] = {[PAYLOAD] = "payload", [SALT] = "salt", [LEAF] = "leaf"};
+
 /* leaf = SHA-256(salt, payload); what was erased comes as its leaf. */
-static bool leaf_of(struct stream *stream, struct gl_slice logged, uint8_t leaf[32])
+static bool leaf_of(struct stream *stream, const struct gl_slice logged[LOGGED], uint8_t leaf[32])
 {
     uint8_t salt[16];
-    struct gl_slice payload = scan_member(logged, "payload");
-    if (payload.len == 0)
-        return gl_hex_decode(scan_text(scan_member(logged, "leaf")), leaf, 32);
-    if (!gl_hex_decode(scan_text(scan_member(logged, "salt")), salt, sizeof salt))
+    if (logged[PAYLOAD].len == 0)
+        return gl_hex_decode(scan_text(logged[LEAF]), leaf, 32);
+    if (!gl_hex_decode(scan_text(logged[SALT]), salt, sizeof salt))
         return false;
-    sha256(stream, salt, sizeof salt, payload.data, payload.len, leaf);
+    sha256(stream, salt, sizeof salt, logged[PAYLOAD].data, logged[PAYLOAD].len, leaf);
     return true;
 }
 
 /* An op that was seen before must be the same op; a new one is remembered. chain: before it, and then after it. */
-static bool take_op(struct stream *stream, struct gl_slice logged, uint64_t seq, bool is_proved, uint8_t chain[32])
+static bool take_op(struct stream *stream, struct gl_slice op, uint64_t seq, bool is_proved, uint8_t chain[32])
 {
     struct stream_op *known = &stream->ops[seq % STREAM_OPS];
+    struct gl_slice logged[LOGGED];
     uint8_t leaf[32];
     gl_uuid id;
+    scan_members(op, LOGGED, logged_names, logged);
     if (!leaf_of(stream, logged, leaf))
         return false;
     sha256(stream, chain, 32, leaf, 32, chain);
@@ -91,7 +95,7 @@ static bool take_op(struct stream *stream, struct gl_slice logged, uint64_t seq,
         return true; /* long ago */
     *known = (struct stream_op){.seq = seq};
     memcpy(known->chain, chain, 32);
-    if (gl_uuid_parse(scan_text(scan_member(scan_member(logged, "payload"), "op")), &id))
+    if (gl_uuid_parse(scan_text(scan_member(logged[PAYLOAD], "op")), &id))
         known->due_us = stream->due(stream->ctx, &id, seq);
     if (seq > stream->head)
         stream->head = seq;
@@ -145,15 +149,21 @@ static struct gl_slice inflated(struct stream *stream, struct gl_slice message)
 static const struct stream_frame *read_frame(struct stream *stream, struct stream_frame *frame, struct gl_slice plain,
                                              struct gl_slice message)
 {
-    struct gl_slice params = scan_member(plain, "params"), chain = scan_text(scan_member(params, "chain"));
+    enum { FIRST, CHAIN, SESSION, OPS, PARAMS };
+    static const char *const names[PARAMS] = {[FIRST] = "first", [CHAIN] = "chain", [SESSION] = "session", [OPS] = "ops"};
+    struct gl_slice params[PARAMS];
+    if (!stream_is_ops(plain))
+        return NULL;
+    scan_members(gl_slice_of(plain.data + sizeof begins - 1, plain.len - (sizeof begins - 1)), PARAMS, names, params);
+    const struct gl_slice chain = scan_text(params[CHAIN]);
     gl_uuid id;
     mem_free(&frame->bytes);
     frame->len = 0;
-    if (!scan_number(scan_member(params, "first"), &frame->first) || frame->first == 0 || chain.len != CHAIN_TEXT ||
-        !gl_uuid_parse(scan_text(scan_member(params, "session")), &id) || !gl_uuid_equal(&id, &stream->id))
+    if (!scan_number(params[FIRST], &frame->first) || frame->first == 0 || chain.len != CHAIN_TEXT ||
+        !gl_uuid_parse(scan_text(params[SESSION]), &id) || !gl_uuid_equal(&id, &stream->id))
         return NULL;
     memcpy(frame->chain, chain.data, CHAIN_TEXT);
-    if (!take_ops(stream, frame, scan_member(params, "ops")))
+    if (!take_ops(stream, frame, params[OPS]))
         return NULL;
     frame->bytes = mem_copy(message.data, message.len);
     frame->len = message.len;
