@@ -113,8 +113,8 @@ def expected_nodes(workers, people):
 
 
 def write(every, path=PATH):
-    """Writes the file; gives what is missing in the runs instead, when they are not enough. A storm costs what its arrivals do, which workload D has."""
-    every = [run for run in every if run["kind"] != "storm"]
+    """Writes the file; gives what is missing in the runs instead, when they are not enough. A storm costs what its arrivals do, which workload D has; floors are others' costs."""
+    every = [run for run in every if run["kind"] not in ("storm", "floors")]
     try:
         costs, checked = worked_out(every), checks(every)
     except Missing as missing:

@@ -3,6 +3,7 @@ import re
 import statistics
 
 import curve
+import floors
 import gauge
 import large
 import long
@@ -11,8 +12,8 @@ import storm
 import table
 from table import number
 
-HEADINGS = {"workers": "Workers and nodes", "large": "Large documents", "long": "The long run", "storm": "A storm of arrivals"}
-MODES = {"workers": curve, "large": large, "long": long, "storm": storm}
+HEADINGS = {"floors": "Floors", "workers": "Workers and nodes", "large": "Large documents", "long": "The long run", "storm": "A storm of arrivals"}
+MODES = {"floors": floors, "workers": curve, "large": large, "long": long, "storm": storm}
 
 
 def unique(values):
@@ -35,7 +36,7 @@ def remarks(every):
     return lines + [f"- FAULT: {line.splitlines()[0]}" for run in every for line in run["faults"]]
 
 
-def floors(figures):
+def commits(figures):
     lines = []
     for server, path, how in (("floor", "commit", "one after the other"), ("gloss", "F.floor", "20 a second, as in F, and right behind it")):
         found = [floor for floor in (runs.at(one, server, path) for one in figures) if floor]
@@ -47,7 +48,7 @@ def floors(figures):
 
 def beside_peers(every):
     figures = [run["figures"] for run in every]
-    return [*about(every), *floors(figures), *remarks(every), "", "## What must be reached", "", *table.ratios(figures), "", "## Everything", *table.figures(figures)]
+    return [*about(every), *commits(figures), *remarks(every), "", "## What must be reached", "", *table.ratios(figures), "", "## Everything", *table.figures(figures)]
 
 
 def written(every):

@@ -3,7 +3,7 @@
     runs.add(path, run)              # as soon as it is over
     everything = runs.read(path)
 
-A run: kind (peers, workers, large, long, storm), size, commit, command, when, seconds, load (before it began), machine, figures, noise, remarks, faults, skipped.
+A run: kind (peers, floors, workers, large, long, storm), size, commit, command, when, seconds, load (before it began), machine, figures, noise, remarks, faults, skipped.
 """
 import datetime
 import json
@@ -13,7 +13,7 @@ import statistics
 import subprocess
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-KINDS = ("peers", "workers", "large", "long", "storm")
+KINDS = ("peers", "floors", "workers", "large", "long", "storm")
 
 
 def commit():

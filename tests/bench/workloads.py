@@ -5,7 +5,11 @@
 Every workload ends by waiting until everybody has everything, and fails when anything was lost, doubled or changed. Times in milliseconds, CPU in
 microseconds, memory in bytes. What is wrong with a figure, but not with the server, is told in `remarks`.
 """
+import glob
 import math
+import shutil
+import subprocess
+import tempfile
 import time
 
 import gauge
@@ -24,7 +28,7 @@ ALL = ("D", "A1", "A2", "B1", "B2", "C1", "C2", "E", "F")  # D first: what a ser
 
 SIZES = {
     "all": {"readers": 1000, "is_halved": True, "a1_s": 10, "step_s": 2.5, "bisections": 2, "b_sessions": 200, "b1_s": 8, "tags": 20000, "idle": (5000, 10000), "annotations": 10000,
-            "joins": 7, "many": 100000, "f_s": 15, "d_sessions": 100},
+            "joins": 21, "many": 100000, "f_s": 15, "d_sessions": 100},
     "quick": {"readers": 1000, "is_halved": False, "a1_s": 3, "step_s": 1.2, "bisections": 1, "b_sessions": 200, "b1_s": 3, "tags": 10000, "idle": (2000,), "annotations": 10000,
               "joins": 3, "many": 0, "f_s": 2, "d_sessions": 100},
     "smoke": {"readers": 40, "is_halved": True, "a1_s": 0.2, "step_s": 0.2, "bisections": 0, "b_sessions": 4, "b1_s": 0.2, "tags": 200, "idle": (20,), "annotations": 200,
@@ -171,7 +175,7 @@ class Workloads:
         everybody = report["groups"]["all"]
         return {"delivery": self.latency(everybody["delivery_ms"]), "answer": self.latency(everybody["answer_ms"]), "offered": rate,
                 "ops_s": everybody["answered"] / report["seconds"], "deliveries_s": everybody["deliveries"] / report["seconds"],
-                **self.costs(spent, "op", everybody["answered"])}
+                "bytes_op": report["bytes_in"] / max(1, everybody["answered"]), **self.costs(spent, "op", everybody["answered"])}
 
     def b2(self):
         begin = BEGIN["B2"].get(self.peer.name, 1000)
@@ -329,34 +333,33 @@ class Workloads:
                 "floor": commit_floor(self.peer.ground.cluster, self.sizes["f_s"], 20) if is_beside else None}
 
 
-def commit_floor(cluster, seconds, rate=None):
-    """One row, one commit, in this cluster: milliseconds (p50 and p99), by pgbench; None without it. One after the other, or so many a second, as F has them: the machine has gone idle
-    between. From when pgbench sends it: how late it was to do so, which it counts as well, is taken off."""
-    import glob
-    import os
-    import shutil
-    import subprocess
-    import tempfile
-    program = shutil.which("pgbench") or next(iter(sorted(glob.glob("/usr/lib/postgresql/*/bin/pgbench"), reverse=True)), None)
-    if not program or not hasattr(cluster, "socket"):
-        return None
+def pgbench():
+    return shutil.which("pgbench") or next(iter(sorted(glob.glob("/usr/lib/postgresql/*/bin/pgbench"), reverse=True)), None)
+
+
+def pgbench_commits(program, cluster, text, seconds, rate=None, beside=lambda: None):
+    """(when it ended, how long it took in milliseconds) of each commit of these statements, one after the other or so many a second; from when pgbench sends it: how late it was to do so,
+    which it counts as well, is taken off. `beside` is called while they go on. Nothing when it failed."""
     with tempfile.TemporaryDirectory(prefix="gloss-bench-commit.") as folder:
         with open(folder + "/one.sql", "w") as file:
-            file.write("insert into one_commit (body) values (repeat('x', 300));\n")
-        cluster.sql("create table if not exists one_commit (n bigint generated always as identity primary key, body text)")
-        done = subprocess.run([program, "-n", "-h", cluster.socket, "-U", "postgres", "-M", "prepared", "-c", "1", "-T", str(max(1, int(seconds))), "-f", folder + "/one.sql",
-                               "-l", *(["-R", str(rate)] if rate else []), "postgres"], cwd=folder, capture_output=True, text=True, timeout=60 + seconds)
-        times = []
-        for name in os.listdir(folder):
-            if name.startswith("pgbench_log"):
-                with open(f"{folder}/{name}") as file:
-                    rows = [list(map(int, line.split())) for line in file if line.strip()]
-                    times += [(row[2] - (row[6] if rate else 0)) / 1000 for row in rows]
-    if done.returncode or not times:
+            file.write(" ".join(text.split()) + "\n")
+        with subprocess.Popen([program, "-n", "-h", cluster.socket, "-U", "postgres", "-M", "prepared", "-c", "1", "-T", str(max(1, int(seconds))), "-f", folder + "/one.sql",
+                               "-l", *(["-R", str(rate)] if rate else []), "postgres"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            beside()
+        found = []
+        for path in glob.glob(folder + "/pgbench_log*"):
+            with open(path) as file:
+                rows = [list(map(int, line.split())) for line in file if line.strip()]
+                found += [(row[4] + row[5] / 1e6, (row[2] - (row[6] if rate else 0)) / 1000) for row in rows]
+    return [] if process.returncode else found
+
+
+def commit_floor(cluster, seconds, rate=None):
+    """One row, one commit, in this cluster: milliseconds (p50 and p99), by pgbench; None without it. One after the other, or so many a second, as F has them: the machine has gone idle
+    between."""
+    program = pgbench()
+    if not program or not hasattr(cluster, "socket"):
         return None
-    times.sort()
-    return {"p50": times[len(times) // 2], "p99": times[len(times) * 99 // 100], "count": len(times)}
-
-
-def missing():
-    return support.missing() or loads.missing()
+    cluster.sql("create table if not exists one_commit (n bigint generated always as identity primary key, body text)")
+    times = sorted(ms for _, ms in pgbench_commits(program, cluster, "insert into one_commit (body) values (repeat('x', 300));", seconds, rate))
+    return {"p50": times[len(times) // 2], "p99": times[len(times) * 99 // 100], "count": len(times)} if times else None

@@ -1,0 +1,155 @@
+"""floors.py - `run --floors`: what any server would need for the same workload, measured beside Gloss in one run: what stands between Gloss and a number that is not reached.
+
+Three things nobody can do without, each alone: the bare server (epoll and OpenSSL, `bench_echo`) with messages as long as Gloss's, so that it encrypts and sends the same bytes to the same
+clients; PostgreSQL with the two rows that an op is kept in and their three indexes, nothing asked and nothing checked, as many rows a commit as Gloss's appends had; and the generator, which
+has the same two cores. What Gloss takes more is judging, the fence, the promises; and what is ours to save.
+"""
+import time
+
+import curve
+import gauge
+import peers
+import table
+import workloads
+from table import number
+
+SIZES = {
+    "full": {**workloads.SIZES["all"], "is_halved": False, "many": 0, "rows_s": 4, "readers_of_pages": (10, 30)},
+    "quick": {**workloads.SIZES["quick"], "many": 0, "rows_s": 2, "readers_of_pages": (10, 20)},
+    "smoke": {**workloads.SIZES["smoke"], "is_halved": False, "many": 0, "a1_s": 1, "b1_s": 1, "rows_s": 1, "readers_of_pages": (1, 2)},
+}
+OF = {"A1": "delivery", "B1": "op", "C1": "op", "C2": "op"}  # a workload, and what its costs are counted by
+COPIES = {"A1": 1000, "B1": 10, "C1": 11, "C2": 11}  # clients who are sent each op
+NOTE, PLAIN_BYTES = 200, 323  # an op with such a note is so long where nothing is added to it
+PAGE_BYTES = 58900  # of a state's 6.24 MB in 106 pages
+CORES = 2
+ROWS = """
+create schema if not exists floor;
+create table if not exists floor.op (stream uuid, project uuid, seq bigint, op_id uuid, account uuid, kind text, request_hash bytea, payload text, salt bytea, chain bytea,
+    primary key (stream, seq), unique (stream, op_id));
+create table if not exists floor.annotation (stream uuid, project uuid, id uuid, creator uuid, created_seq bigint, label uuid, status text, start_cp bigint, end_cp bigint, deleted bool, record text,
+    primary key (stream, id)) with (fillfactor = 85);
+create sequence if not exists floor.seq cache 1000;
+"""
+ONE_COMMIT = """
+with new as materialized (select nextval('floor.seq') as seq, gen_random_uuid() as id, '\\x{hash}'::bytea as hash from generate_series(1, {rows})),
+logged as (insert into floor.op select '{stream}', '{stream}', n.seq, n.id, '{stream}', 'annotation.create', n.hash, repeat('p', {payload}), substr(n.hash, 1, 16), n.hash from new n)
+insert into floor.annotation select '{stream}', '{stream}', n.id, '{stream}', n.seq, null, 'open', 0, 10, false, repeat('r', {record}) from new n;
+"""
+PAYLOAD_BYTES, RECORD_BYTES = 1010, 560  # of an op with a note of 200 bytes, and of the annotation that it makes
+
+
+class Longer(workloads.Workloads):
+    """The workloads with notes of another length."""
+    note = NOTE
+
+    def begin(self, workload):
+        return super().begin("\n".join(f"{line} note={self.note}" for line in workload.splitlines()))
+
+
+def rows_floor(cluster, rows, seconds, rate=None):
+    """Plain rows, so many ops a commit: the database's CPU for each op, and how long a commit takes. None without pgbench, or in a cluster that is not ours."""
+    program = workloads.pgbench()
+    if not program or not hasattr(cluster, "socket"):
+        return {}
+    cluster.sql(ROWS)
+    cluster.rest()
+    text = ONE_COMMIT.format(rows=rows, hash="ab" * 32, stream="018f0000-0000-7000-8000-000000000001", payload=PAYLOAD_BYTES, record=RECORD_BYTES)
+    cpu, seen = gauge.Cpu(database=cluster.pids), {}
+
+    def look():  # while its backend is there: what one that has ended has used is not told
+        time.sleep(1)
+        cpu.mark()
+        seen["from"] = time.time()
+        time.sleep(seconds)
+        seen["spent"], seen["to"] = cpu.spent(), time.time()
+
+    commits = [(at, ms) for at, ms in workloads.pgbench_commits(program, cluster, text, seconds + 3, rate, look) if seen["from"] <= at < seen["to"]]
+    if not commits:
+        return {}
+    times = sorted(ms for _, ms in commits)
+    return {"rows_us": 1e6 * seen["spent"]["database"] / rows / len(times), "rows_p50": times[len(times) // 2], "rows_p99": times[len(times) * 99 // 100]}
+
+
+def bytes_each(name, figures):
+    return figures["bytes_delivery"] if name == "A1" else figures["bytes_op"] / COPIES[name]
+
+
+def of_gloss(peer, every, name):
+    """What a workload costs Gloss; and how many ops its appends had."""
+    before = peer.counted(curve.COUNTERS.values())
+    figures = every.run(name)
+    after = peer.counted(curve.COUNTERS.values())
+    ops, appends = (after[curve.COUNTERS[key]] - before[curve.COUNTERS[key]] for key in ("ops", "appends"))
+    return {"server_us": figures["server_us_" + OF[name]], "database_us": figures["database_us_" + OF[name]], "ops_append": ops / max(1, appends), "bytes_each": bytes_each(name, figures),
+            "busy": sum(figures[f"{who}_cores"] for who in ("server", "database", "generator")),
+            "generator_us": figures["generator_cores"] / figures["server_cores"] * figures["server_us_" + OF[name]] if figures["server_cores"] else 0, "ops_s": figures.get("ops_s")}
+
+
+def pages_floor(every, readers, bytes_joined):
+    """The bare server's CPU for a state of so many bytes, in texts as long as pages, for each client that it goes to."""
+    texts = max(1, round(bytes_joined / PAGE_BYTES))
+    every.note = PAGE_BYTES
+    costs = []
+    for count in readers:
+        first = every.first["E"]
+        with every.begin(f"group readers clients={count} first={first}\ngroup script first={first} rate=1 in_flight=4 total={texts} apart=1") as load:
+            load.start("readers")
+            costs.append(every.at_once(load, "script", texts)[2]["server"])
+    return 1e6 * (costs[1] - costs[0]) / (readers[1] - readers[0])
+
+
+def together(name, gloss, bare, rows):
+    """A line of the table: Gloss's costs, the floor's, and one by the other."""
+    line = {**gloss, **bare, **rows}
+    if rows:
+        line["floor_us"] = line["bare_us"] + line["rows_us"] / (COPIES[name] if name == "A1" else 1)
+        line["by_floor"] = (line["server_us"] + line["database_us"]) / line["floor_us"]
+        line["floor_ops_s"] = 1e6 * CORES / (line["floor_us"] + line["generator_us"]) if name.startswith("C") else None
+    return line
+
+
+def measure_gloss(ground, sizes, run):
+    with peers.Gloss(ground, workloads.sessions_of(sizes)[1]) as peer:
+        every = workloads.Workloads(peer, sizes, run.tell)
+        found = {name: of_gloss(peer, every, name) for name in OF}
+        found |= {name: every.run(name) for name in ("E", "F")}
+    run.noise += every.noise
+    run.remarks += every.remarks
+    return found
+
+
+def measure(ground, sizes, run):
+    gloss, bare = measure_gloss(ground, sizes, run), {}
+    with peers.Echo(ground, workloads.sessions_of(sizes)[1]) as peer:
+        every = Longer(peer, sizes, run.tell)
+        for name, unit in OF.items():
+            every.note = max(0, round(NOTE + gloss[name]["bytes_each"] - PLAIN_BYTES))
+            figures = every.run(name)
+            bare[name] = {"bare_us": figures["server_us_" + unit], "bare_bytes": bytes_each(name, figures)}
+        every.note = NOTE
+        quiet = every.run("F")
+        pages_us = pages_floor(every, sizes["readers_of_pages"], gloss["E"]["bytes_annotation"] * gloss["E"]["annotations"])
+    run.remarks += every.remarks
+    for name in OF:
+        run.figures[name] = together(name, gloss[name], bare[name], rows_floor(ground.cluster, max(1, round(gloss[name]["ops_append"])), sizes["rows_s"]))
+        run.tell(f"  {name}: " + ", ".join(f"{key} {number(value)}" for key, value in run.figures[name].items()))
+    lone = rows_floor(ground.cluster, 1, sizes["f_s"], 20)
+    run.figures["join"] = {"all_p50": gloss["E"]["all"]["p50"], "server_us": gloss["E"]["server_us_join"], "bare_us": pages_us, "by_floor": gloss["E"]["server_us_join"] / pages_us if pages_us > 0 else None}
+    run.figures["lone"] = {"answer_p50": gloss["F"]["answer"]["p50"], "bare_p50": quiet["answer"]["p50"], **lone,
+                           "by_floor": gloss["F"]["answer"]["p50"] / (quiet["answer"]["p50"] + lone["rows_p50"]) if lone else None}
+    run.tell(f"  E: {run.figures['join']}\n  F: {run.figures['lone']}")
+
+
+COSTS = (("Gloss: server µs", "server_us"), ("database", "database_us"), ("ops an append", "ops_append"), ("bytes each", "bytes_each"), ("bare server µs", "bare_us"), ("its bytes each", "bare_bytes"),
+         ("plain rows, µs an op", "rows_us"), ("floor µs", "floor_us"), ("Gloss by the floor", "by_floor"), ("generator µs", "generator_us"), ("cores busy", "busy"), ("Gloss: ops/s", "ops_s"),
+         ("two cores at the floor: ops/s", "floor_ops_s"))
+JOIN = (("Gloss: to the last, p50 ms", "all_p50"), ("server µs a join", "server_us"), ("bare server, the same bytes in as many messages, µs", "bare_us"), ("Gloss by the floor", "by_floor"))
+LONE = (("Gloss: acknowledged, p50 ms", "answer_p50"), ("bare server", "bare_p50"), ("plain rows, 20 commits a second", "rows_p50"), ("p99", "rows_p99"), ("Gloss by both together", "by_floor"))
+
+
+def lines(figures):
+    """The tables of RESULTS.md."""
+    return (table.columns(figures, "what an op costs (A1: a delivery), and what it would cost anybody", "", COSTS, lambda one: "ops_append" in one)
+            + table.columns(figures, "E: joining a session with 10 000 annotations", "", JOIN, lambda one: "all_p50" in one)
+            + table.columns(figures, "F: one op on a quiet server", "", LONE, lambda one: "answer_p50" in one))
