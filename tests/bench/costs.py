@@ -78,22 +78,35 @@ def few_and_many(figures, place, delivery_us):
     return found[0], found[-1]
 
 
+class Costs(dict):
+    """By name; and which of them came out below nothing, as a difference of two phases may on a restless machine: those are nothing."""
+
+    def __init__(self, *of):
+        super().__init__(*of)
+        self.below = []
+
+    def put(self, name, value):
+        self[name] = max(0.0, value)
+        if value < 0:
+            self.below.append(name)
+
+
 def worked_out(every):
     figures = Figures(every)
 
     def gloss(path):
         return figures.at("peers", "gloss", path)
-    costs = {"worker_delivery_us": gloss("A1.server_us_delivery"), "worker_packed_us": gloss("A2.server_us_delivery")}
+    costs = Costs({"worker_delivery_us": gloss("A1.server_us_delivery"), "worker_packed_us": gloss("A2.server_us_delivery")})
     few, many = few_and_many(figures, "1 worker, together", costs["worker_delivery_us"])
     calm, others, spread = (phase(figures, place, "calm", costs["worker_delivery_us"]) for place in ("1 worker, together", "4 nodes, together", "4 nodes, spread"))
     for who, what in (("worker", "server"), ("database", "database")):
         costs[f"{who}_turn_us"], costs[f"{who}_op_us"] = two_unknowns(few, many, what)
         # Four nodes instead of one: smaller appends, and three that are told of each.
         more = others[what] - calm[what] - costs[f"{who}_turn_us"] * (1 / others["ops_append"] - 1 / calm["ops_append"])
-        costs[f"{who}_wake_us"] = max(0.0, more * others["ops_append"] / 3)
+        costs.put(f"{who}_wake_us", more * others["ops_append"] / 3)
         # Clients spread: each op is followed by so many of the other three.
         more = spread[what] - others[what] - costs[f"{who}_turn_us"] * (1 / spread["ops_append"] - 1 / others["ops_append"])
-        costs[f"{who}_follow_us"] = max(0.0, more / (expected_nodes(4, SESSION) - 1))
+        costs.put(f"{who}_follow_us", more / (expected_nodes(4, SESSION) - 1))
     costs |= {"worker_arrival_us": gloss("D.handshake_us"), "database_arrival_us": gloss("D.database_us"), "worker_record_us": gloss("E.server_us_join") / gloss("E.annotations"),
               "commit_ms": figures.commit_ms(), "bytes_connection": gloss("D.bytes_connection"), "bytes_delivery": gloss("B2.bytes_delivery"),
               "bytes_annotation": figures.largest("large", "text with ", "bytes_each"), "bytes_op": figures.at("long", "long", "bytes_op")}
@@ -120,7 +133,7 @@ def write(every, path=PATH):
     except Missing as missing:
         return str(missing)
     said = {"written by": "tests/bench/run --record", "commits": sorted({run["commit"] for run in every}), "load": [min(run["load"] for run in every), max(run["load"] for run in every)],
-            "machine": sorted({run["machine"] for run in every}), "costs": {name: round(costs[name], 3) for name in UNITS}, "checks": checked}
+            "machine": sorted({run["machine"] for run in every}), "costs": {name: round(costs[name], 3) for name in UNITS}, "below nothing": costs.below, "checks": checked}
     with open(path, "w") as file:
         json.dump(said, file, indent=1)
         file.write("\n")
