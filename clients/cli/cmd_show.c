@@ -100,6 +100,12 @@ static void print_json(struct cli *cli, const struct brief *brief, const struct 
                             "chain", moment->chain, "state", moment->state, "annotations", list));
 }
 
+static void take_pages(void *ctx, struct gl_buf *out)
+{
+    screen_put(ctx, out);
+    gl_buf_clear(out);
+}
+
 static int print_sheet(struct cli *cli, const struct brief *brief, const struct gloss_session *session,
                        const struct moment *moment, const struct far_list *far)
 {
@@ -122,15 +128,16 @@ static int print_sheet(struct cli *cli, const struct brief *brief, const struct 
                           .far = far,
                           .unfolds = cli_flag(cli, OPT_unfold),
                           .columns = (unsigned)width,
-                          .paint = cli_flag(cli, OPT_plain) ? PAINT_PLAIN : cli->out.paint};
+                          .paint = cli_flag(cli, OPT_plain) ? PAINT_PLAIN : cli->out.paint,
+                          .take = take_pages,
+                          .take_ctx = &cli->out};
     struct gl_buf out;
     gl_buf_init(&out, SIZE_MAX);
-    sheet_put(&out, text, &sheet);
-    if (cli_flag(cli, OPT_plain)) {
-        screen_put(&cli->out, &out);
-    } else {
-        screen_page(&cli->out, &out);
+    if (!cli_flag(cli, OPT_plain)) {
+        screen_begin_pages(&cli->out);
     }
+    sheet_put(&out, text, &sheet);
+    take_pages(&cli->out, &out);
     gl_buf_fini(&out);
     gloss_text_free(&text);
     terms_fini(&terms);

@@ -7,6 +7,7 @@
 #include "clients/cli/safe.h"
 #include "clients/cli/wrap.h"
 
+#define TAKE_BYTES        ((size_t)32 << 10)
 #define MARGIN_LEAST      28
 #define MARGIN_MOST       60
 #define TEXT_MOST         100
@@ -31,6 +32,14 @@ struct page {
     unsigned paragraph;
     struct margin_line *first, **last;
 };
+
+/* Behind a line: a long sheet is shown while it is laid out. */
+static void let_take(const struct page *page)
+{
+    if (page->layout->take && page->out->len >= TAKE_BYTES) {
+        page->layout->take(page->layout->take_ctx, page->out);
+    }
+}
 
 /* ---- one line of pieces ------------------------------------------------------------------------------------------ */
 
@@ -182,6 +191,7 @@ static void put_note_line(struct page *page, struct gl_buf *line)
     put_spaces(page->out, page->gutter + 2);
     gl_buf_put(page->out, line->data, line->len);
     gl_buf_byte(page->out, '\n');
+    let_take(page);
 }
 
 /* Notes whose place begins before code point `before_cp`. */
@@ -218,6 +228,7 @@ static void end_line(struct page *page, size_t columns)
         free(entry);
     }
     gl_buf_byte(page->out, '\n');
+    let_take(page);
 }
 
 static void flush_margin(struct page *page)

@@ -50,6 +50,9 @@ struct layout {
     size_t mark_count;
     const struct layout_note *notes; /* by at_cp */
     size_t note_count;
+    /* Behind a line, when some pages are laid out: takes what is in out, and empties it; NULL: out has everything in the end. */
+    void (*take)(void *ctx, struct gl_buf *out);
+    void *take_ctx;
 };
 
 void layout_text(struct gl_buf *out, struct gl_slice text, const struct layout *layout);

@@ -89,7 +89,7 @@ void sheet_put(struct gl_buf *out, const struct gl_text *text, const struct shee
     unsigned *colours = give_colours(sheet, &threads);
     struct parts *parts = heap_alloc(threads.root_count, sizeof *parts);
     struct layout_note *notes = heap_alloc(threads.root_count, sizeof *notes);
-    struct layout layout = {.columns = sheet->columns, .paint = sheet->paint};
+    struct layout layout = {.columns = sheet->columns, .paint = sheet->paint, .take = sheet->take, .take_ctx = sheet->take_ctx};
     layout.marks = make_marks(&threads, colours, &layout.mark_count);
     for (size_t i = 0; i < threads.root_count; i++) {
         const struct entry *root = threads.roots[i];

@@ -3,7 +3,7 @@
  *
  * Owns      nothing that outlives sheet_put.
  * Thread    the main thread.
- * Errors    none; out remembers when memory is out.
+ * Errors    none; out remembers when memory is out. What `take` was not given is in out.
  * Source    layout.h draws it.
  *
  * Annotations on the text are numbered as they come in it; replies and relations stand beneath them (thread.h, sheet_parts.h). A label's colour is
@@ -26,6 +26,8 @@ struct sheet {
     bool unfolds;               /* shows what stands in resolved threads */
     unsigned columns;
     enum paint_mode paint;
+    void (*take)(void *ctx, struct gl_buf *out); /* layout.h */
+    void *take_ctx;
 };
 
 void sheet_put(struct gl_buf *out, const struct gl_text *text, const struct sheet *sheet);

@@ -268,7 +268,12 @@ START_TEST(layout_text__whatever_the_marks__no_line_is_too_wide_and_the_margin_i
                                             NULL,
                                             0};
         }
-        struct layout layout = {columns, (enum paint_mode)(columns % 4), marks, COUNT, notes, COUNT};
+        struct layout layout = {.columns = columns,
+                                .paint = (enum paint_mode)(columns % 4),
+                                .marks = marks,
+                                .mark_count = COUNT,
+                                .notes = notes,
+                                .note_count = COUNT};
         struct gl_buf out;
         gl_buf_init(&out, SIZE_MAX);
         layout_text(&out, gl_slice_str(mixed), &layout);
@@ -278,8 +283,58 @@ START_TEST(layout_text__whatever_the_marks__no_line_is_too_wide_and_the_margin_i
 }
 END_TEST
 
+struct taken {
+    struct gl_buf all;
+    unsigned times;
+};
+
+static void take(void *ctx, struct gl_buf *out)
+{
+    struct taken *taken = ctx;
+    taken->times++;
+    gl_buf_slice(&taken->all, gl_buf_peek(out));
+    gl_buf_clear(out);
+}
+
+START_TEST(layout_text__that_is_taken_while_it_is_laid_out__is_the_same)
+{
+    /* given */
+    struct gl_buf text, whole, rest;
+    struct taken taken = {.times = 0};
+    struct layout_note notes[200];
+    size_t codepoints = 0;
+    for (const char *at = mixed; *at; at++) {
+        codepoints += (*at & 0xC0) != 0x80;
+    }
+    gl_buf_init(&text, SIZE_MAX);
+    gl_buf_init(&whole, SIZE_MAX);
+    gl_buf_init(&rest, SIZE_MAX);
+    gl_buf_init(&taken.all, SIZE_MAX);
+    for (unsigned i = 0; i < 200; i++) {
+        notes[i] = (struct layout_note){i * codepoints, i + 1, i, GL_SLICE("head"), GL_SLICE("a note"), NULL, 0};
+        gl_buf_str(&text, mixed);
+    }
+    struct layout layout = {.columns = _i ? 120 : 80, .notes = notes, .note_count = 200};
+    layout_text(&whole, gl_buf_peek(&text), &layout);
+    /* when  */
+    layout.take = take;
+    layout.take_ctx = &taken;
+    layout_text(&rest, gl_buf_peek(&text), &layout);
+    /* then  */
+    ck_assert_uint_gt(taken.times, 1);
+    ck_assert_uint_lt(rest.len, whole.len / 2);
+    gl_buf_slice(&taken.all, gl_buf_peek(&rest));
+    ck_assert(gl_slice_equal(gl_buf_peek(&taken.all), gl_buf_peek(&whole)));
+    gl_buf_fini(&text);
+    gl_buf_fini(&whole);
+    gl_buf_fini(&rest);
+    gl_buf_fini(&taken.all);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
+    tcase_add_loop_test(tests, layout_text__that_is_taken_while_it_is_laid_out__is_the_same, 0, 2);
     tcase_add_loop_test(tests, layout_text__gives_the_sheet, 0, sizeof rows / sizeof *rows);
     tcase_add_test(tests, layout_text__whatever_the_marks__no_line_is_too_wide_and_the_margin_is_straight);
 }
