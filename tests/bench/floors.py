@@ -32,7 +32,8 @@ create table if not exists floor.annotation (stream uuid, project uuid, id uuid,
 create sequence if not exists floor.seq cache 1000;
 """
 ONE_COMMIT = """
-with new as materialized (select nextval('floor.seq') as seq, gen_random_uuid() as id, '\\x{hash}'::bytea as hash from generate_series(1, {rows})),
+with numbered as materialized (select nextval('floor.seq') as seq from generate_series(1, {rows})),
+new as materialized (select seq, ('018f0000-0000-7000-8000-' || lpad(to_hex(seq), 12, '0'))::uuid as id, '\\x{hash}'::bytea as hash from numbered),
 logged as (insert into floor.op select '{stream}', '{stream}', n.seq, n.id, '{stream}', 'annotation.create', n.hash, repeat('p', {payload}), substr(n.hash, 1, 16), n.hash from new n)
 insert into floor.annotation select '{stream}', '{stream}', n.id, '{stream}', n.seq, null, 'open', 0, 10, false, repeat('r', {record}) from new n;
 """
