@@ -100,10 +100,12 @@ static void print_json(struct cli *cli, const struct brief *brief, const struct 
                             "chain", moment->chain, "state", moment->state, "annotations", list));
 }
 
-static void take_pages(void *ctx, struct gl_buf *out)
+static bool take_pages(void *ctx, struct gl_buf *out)
 {
-    screen_put(ctx, out);
+    struct screen *screen = ctx;
+    screen_put(screen, out);
     gl_buf_clear(out);
+    return !ferror(screen->stream);
 }
 
 static int print_sheet(struct cli *cli, const struct brief *brief, const struct gloss_session *session,

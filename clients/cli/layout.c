@@ -31,13 +31,14 @@ struct page {
     size_t next_note;
     unsigned paragraph;
     struct margin_line *first, **last;
+    bool is_over; /* nobody reads on */
 };
 
 /* Behind a line: a long sheet is shown while it is laid out. */
-static void let_take(const struct page *page)
+static void let_take(struct page *page)
 {
-    if (page->layout->take && page->out->len >= TAKE_BYTES) {
-        page->layout->take(page->layout->take_ctx, page->out);
+    if (page->layout->take && !page->is_over && page->out->len >= TAKE_BYTES) {
+        page->is_over = !page->layout->take(page->layout->take_ctx, page->out);
     }
 }
 
@@ -198,7 +199,8 @@ static void put_note_line(struct page *page, struct gl_buf *line)
 static void pass_notes(struct page *page, size_t before_cp)
 {
     const struct layout *layout = page->layout;
-    for (; page->next_note < layout->note_count && layout->notes[page->next_note].at_cp < before_cp; page->next_note++) {
+    for (; !page->is_over && page->next_note < layout->note_count && layout->notes[page->next_note].at_cp < before_cp;
+         page->next_note++) {
         const struct layout_note *note = &layout->notes[page->next_note];
         if (page->margin) {
             wrap_note(page, note, page->margin, queue_margin_line);
@@ -233,9 +235,19 @@ static void end_line(struct page *page, size_t columns)
 
 static void flush_margin(struct page *page)
 {
-    while (page->first) {
+    while (page->first && !page->is_over) {
         put_spaces(page->out, page->gutter);
         end_line(page, 0);
+    }
+}
+
+static void drop_margin(struct page *page)
+{
+    while (page->first) {
+        struct margin_line *entry = page->first;
+        page->first = entry->next;
+        free(entry->text);
+        free(entry);
     }
 }
 
@@ -283,7 +295,7 @@ static void put_paragraph(struct page *page, const struct pieces *pieces, size_t
 {
     flush_margin(page); /* of the paragraph before */
     page->paragraph++;
-    for (size_t from = 0, shown; from < pieces->count;) {
+    for (size_t from = 0, shown; !page->is_over && from < pieces->count;) {
         size_t next = wrap_line(pieces, from, page->text, &shown);
         if (page->margin) {
             pass_notes(page, next < pieces->count ? pieces->items[next].begin_cp : end_cp);
@@ -343,7 +355,7 @@ void layout_text(struct gl_buf *out, struct gl_slice text, const struct layout *
     pieces_init(&pieces);
     gl_arena_init(&arena);
     size_t at = 0, cp = 0;
-    while (at < text.len) {
+    while (!page.is_over && at < text.len) {
         bool goes_on = true;
         pieces.count = 0;
         gl_arena_reset(&arena);
@@ -361,6 +373,7 @@ void layout_text(struct gl_buf *out, struct gl_slice text, const struct layout *
     }
     pass_notes(&page, SIZE_MAX);
     flush_margin(&page);
+    drop_margin(&page);
     marks_fini(&page.marks);
     gl_arena_fini(&arena);
     pieces_fini(&pieces);

@@ -19,6 +19,9 @@
 
 #define LAYOUT_MARGIN_FROM 100
 
+/* Takes what is laid out so far, and empties it. False: nobody reads on. */
+typedef bool (*layout_take_fn)(void *ctx, struct gl_buf *out);
+
 struct layout_mark {
     size_t begin_cp, end_cp;
     unsigned number;
@@ -50,8 +53,7 @@ struct layout {
     size_t mark_count;
     const struct layout_note *notes; /* by at_cp */
     size_t note_count;
-    /* Behind a line, when some pages are laid out: takes what is in out, and empties it; NULL: out has everything in the end. */
-    void (*take)(void *ctx, struct gl_buf *out);
+    layout_take_fn take; /* behind a line, whenever 32 KB are there; NULL: out has everything in the end */
     void *take_ctx;
 };
 

@@ -13,6 +13,7 @@
 #define CLI_SHEET_H
 
 #include "clients/cli/far.h"
+#include "clients/cli/layout.h"
 #include "clients/cli/terms.h"
 
 struct sheet {
@@ -26,7 +27,7 @@ struct sheet {
     bool unfolds;               /* shows what stands in resolved threads */
     unsigned columns;
     enum paint_mode paint;
-    void (*take)(void *ctx, struct gl_buf *out); /* layout.h */
+    layout_take_fn take; /* layout.h; may be NULL */
     void *take_ctx;
 };
 

@@ -1,9 +1,11 @@
 """floors.py - `run --floors`: what any server would need for the same workload, measured beside Gloss in one run: what stands between Gloss and a number that is not reached.
 
 Three things nobody can do without, each alone: the bare server (epoll and OpenSSL, `bench_echo`) with messages as long as Gloss's, so that it encrypts and sends the same bytes to the same
-clients; PostgreSQL with the two rows that an op is kept in and their three indexes, nothing asked and nothing checked, as many rows a commit as Gloss's appends had; and the generator, which
-has the same two cores. What Gloss takes more is judging, the fence, the promises; and what is ours to save.
+clients (those it reads are longer than what Gloss is sent, and it copies each once for each client); PostgreSQL with the two rows that an op is kept in and their three indexes, nothing asked
+and nothing checked, as many rows a commit as Gloss's appends had, at the same pace; and the generator, which has the same two cores. What Gloss takes more is judging, the fence, the
+promises; and what is ours to save.
 """
+import math
 import time
 
 import curve
@@ -16,10 +18,12 @@ from table import number
 SIZES = {
     "full": {**workloads.SIZES["all"], "is_halved": False, "many": 0, "rows_s": 4, "readers_of_pages": (10, 30)},
     "quick": {**workloads.SIZES["quick"], "many": 0, "rows_s": 2, "readers_of_pages": (10, 20)},
-    "smoke": {**workloads.SIZES["smoke"], "is_halved": False, "many": 0, "a1_s": 1, "b1_s": 1, "rows_s": 1, "readers_of_pages": (1, 2)},
+    "smoke": {**workloads.SIZES["smoke"], "is_halved": False, "many": 0, "a1_s": 1, "b1_s": 1, "f_s": 1, "rows_s": 1, "readers_of_pages": (1, 2)},
 }
 OF = {"A1": "delivery", "B1": "op", "C1": "op", "C2": "op"}  # a workload, and what its costs are counted by
 COPIES = {"A1": 1000, "B1": 10, "C1": 11, "C2": 11}  # clients who are sent each op
+PACE = {"A1": 50, "B1": 2000, "C1": None, "C2": None}  # ops a second; None: as fast as it goes
+MANY = 8  # ops in a commit from which on one more or less makes no difference
 NOTE, PLAIN_BYTES = 200, 323  # an op with such a note is so long where nothing is added to it
 PAGE_BYTES = 58900  # of a state's 6.24 MB in 106 pages
 CORES = 2
@@ -48,9 +52,10 @@ class Longer(workloads.Workloads):
         return super().begin("\n".join(f"{line} note={self.note}" for line in workload.splitlines()))
 
 
-def rows_floor(cluster, rows, seconds, rate=None):
-    """Plain rows, so many ops a commit: the database's CPU for each op, and how long a commit takes. None without pgbench, or in a cluster that is not ours."""
-    program = workloads.pgbench()
+def rows_floor(ground, rows, seconds, rate=None):
+    """Plain rows, so many ops a commit, one commit after the other or so many a second: the database's CPU for a commit, and how long one takes. Nothing without pgbench, in a cluster that
+    is not ours, or when it failed."""
+    program, cluster = workloads.pgbench(), ground.cluster
     if not program or not hasattr(cluster, "socket"):
         return {}
     cluster.sql(ROWS)
@@ -65,11 +70,21 @@ def rows_floor(cluster, rows, seconds, rate=None):
         time.sleep(seconds)
         seen["spent"], seen["to"] = cpu.spent(), time.time()
 
-    commits = [(at, ms) for at, ms in workloads.pgbench_commits(program, cluster, text, seconds + 3, rate, look) if seen["from"] <= at < seen["to"]]
-    if not commits:
+    times = sorted(ms for at, ms in workloads.pgbench_commits(program, cluster, text, seconds + 3, rate, look) if seen["from"] <= at < seen["to"])
+    if not times:
         return {}
-    times = sorted(ms for _, ms in commits)
-    return {"rows_us": 1e6 * seen["spent"]["database"] / rows / len(times), "rows_p50": times[len(times) // 2], "rows_p99": times[len(times) * 99 // 100]}
+    return {"commit_us": 1e6 * seen["spent"]["database"] / len(times), "p50": times[len(times) // 2], "p99": times[len(times) * 99 // 100]}
+
+
+def rows_like(ground, ops_append, ops_s, seconds):
+    """The database's CPU for each op where a commit has so many, at Gloss's pace: between those of the whole numbers beside it, since most of a small commit is the commit. None as above."""
+    few = max(1, math.floor(ops_append))
+    share = max(0.0, ops_append - few) if few < MANY else 0.0
+    found = [(part, rows_floor(ground, rows, seconds, ops_s and max(1, round(ops_s / rows)))) for rows, part in ((few, 1 - share), (few + 1, share)) if part > 0.05]
+    if not all(one for _, one in found):
+        return None
+    whole = sum(part for part, _ in found)
+    return sum(part * one["commit_us"] for part, one in found) / whole / (ops_append if few < MANY else few)
 
 
 def bytes_each(name, figures):
@@ -84,7 +99,7 @@ def of_gloss(peer, every, name):
     ops, appends = (after[curve.COUNTERS[key]] - before[curve.COUNTERS[key]] for key in ("ops", "appends"))
     return {"server_us": figures["server_us_" + OF[name]], "database_us": figures["database_us_" + OF[name]], "ops_append": ops / max(1, appends), "bytes_each": bytes_each(name, figures),
             "busy": sum(figures[f"{who}_cores"] for who in ("server", "database", "generator")),
-            "generator_us": figures["generator_cores"] / figures["server_cores"] * figures["server_us_" + OF[name]] if figures["server_cores"] else 0, "ops_s": figures.get("ops_s")}
+            "offered": figures.get("offered", PACE[name]), "generator_us": figures["generator_cores"] / figures["server_cores"] * figures["server_us_" + OF[name]] if figures["server_cores"] else 0, "ops_s": figures.get("ops_s")}
 
 
 def pages_floor(every, readers, bytes_joined):
@@ -100,11 +115,11 @@ def pages_floor(every, readers, bytes_joined):
     return 1e6 * (costs[1] - costs[0]) / (readers[1] - readers[0])
 
 
-def together(name, gloss, bare, rows):
+def together(name, gloss, bare, rows_us):
     """A line of the table: Gloss's costs, the floor's, and one by the other."""
-    line = {**gloss, **bare, **rows}
-    if rows:
-        line["floor_us"] = line["bare_us"] + line["rows_us"] / (COPIES[name] if name == "A1" else 1)
+    line = {**gloss, **bare, "rows_us": rows_us}
+    if rows_us is not None:
+        line["floor_us"] = line["bare_us"] + rows_us / (COPIES[name] if name == "A1" else 1)
         line["by_floor"] = (line["server_us"] + line["database_us"]) / line["floor_us"]
         line["floor_ops_s"] = 1e6 * CORES / (line["floor_us"] + line["generator_us"]) if name.startswith("C") else None
     return line
@@ -131,21 +146,24 @@ def measure(ground, sizes, run):
         every.note = NOTE
         quiet = every.run("F")
         pages_us = pages_floor(every, sizes["readers_of_pages"], gloss["E"]["bytes_annotation"] * gloss["E"]["annotations"])
+    run.noise += every.noise
     run.remarks += every.remarks
     for name in OF:
-        run.figures[name] = together(name, gloss[name], bare[name], rows_floor(ground.cluster, max(1, round(gloss[name]["ops_append"])), sizes["rows_s"]))
+        run.figures[name] = together(name, gloss[name], bare[name], rows_like(ground, gloss[name]["ops_append"], gloss[name]["offered"], sizes["rows_s"]))
         run.tell(f"  {name}: " + ", ".join(f"{key} {number(value)}" for key, value in run.figures[name].items()))
-    lone = rows_floor(ground.cluster, 1, sizes["f_s"], 20)
+    lone = rows_floor(ground, 1, sizes["f_s"], 20)
+    if not lone and not sizes.get("is_smoke"):
+        run.remarks.append("plain rows: pgbench is not there, or failed")
     run.figures["join"] = {"all_p50": gloss["E"]["all"]["p50"], "server_us": gloss["E"]["server_us_join"], "bare_us": pages_us, "by_floor": gloss["E"]["server_us_join"] / pages_us if pages_us > 0 else None}
-    run.figures["lone"] = {"answer_p50": gloss["F"]["answer"]["p50"], "bare_p50": quiet["answer"]["p50"], **lone,
-                           "by_floor": gloss["F"]["answer"]["p50"] / (quiet["answer"]["p50"] + lone["rows_p50"]) if lone else None}
+    run.figures["lone"] = {"answer_p50": gloss["F"]["answer"]["p50"], "bare_p50": quiet["answer"]["p50"], "rows_p50": lone.get("p50"), "rows_p99": lone.get("p99"),
+                           "by_floor": gloss["F"]["answer"]["p50"] / (quiet["answer"]["p50"] + lone["p50"]) if lone else None}
     run.tell(f"  E: {run.figures['join']}\n  F: {run.figures['lone']}")
 
 
 COSTS = (("Gloss: server µs", "server_us"), ("database", "database_us"), ("ops an append", "ops_append"), ("bytes each", "bytes_each"), ("bare server µs", "bare_us"), ("its bytes each", "bare_bytes"),
          ("plain rows, µs an op", "rows_us"), ("floor µs", "floor_us"), ("Gloss by the floor", "by_floor"), ("generator µs", "generator_us"), ("cores busy", "busy"), ("Gloss: ops/s", "ops_s"),
          ("two cores at the floor: ops/s", "floor_ops_s"))
-JOIN = (("Gloss: to the last, p50 ms", "all_p50"), ("server µs a join", "server_us"), ("bare server, the same bytes in as many messages, µs", "bare_us"), ("Gloss by the floor", "by_floor"))
+JOIN = (("Gloss: to the last, p50 ms", "all_p50"), ("server µs a join", "server_us"), ("bare server, the same bytes in as many messages, for one of many who read, without the handshake, µs", "bare_us"), ("Gloss by the floor", "by_floor"))
 LONE = (("Gloss: acknowledged, p50 ms", "answer_p50"), ("bare server", "bare_p50"), ("plain rows, 20 commits a second", "rows_p50"), ("p99", "rows_p99"), ("Gloss by both together", "by_floor"))
 
 

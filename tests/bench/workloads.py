@@ -14,7 +14,6 @@ import time
 
 import gauge
 import load as loads
-import server as support
 
 RATE_NO_LIMIT = 10000000
 P99_LIMIT_MS = 250
@@ -345,7 +344,12 @@ def pgbench_commits(program, cluster, text, seconds, rate=None, beside=lambda: N
             file.write(" ".join(text.split()) + "\n")
         with subprocess.Popen([program, "-n", "-h", cluster.socket, "-U", "postgres", "-M", "prepared", "-c", "1", "-T", str(max(1, int(seconds))), "-f", folder + "/one.sql",
                                "-l", *(["-R", str(rate)] if rate else []), "postgres"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            beside()
+            try:
+                beside()
+                process.wait(60 + seconds)
+            except BaseException:
+                process.kill()
+                raise
         found = []
         for path in glob.glob(folder + "/pgbench_log*"):
             with open(path) as file:

@@ -218,7 +218,7 @@ static void take_refused(struct client *client, uint64_t first, uint64_t count, 
         writer_answered(client, first + i, 0);
 }
 
-static bool take_answer(struct client *client, uint64_t id, struct gl_slice whole, struct gl_slice error)
+static bool take_answer(struct client *client, uint64_t id, struct gl_slice answer, struct gl_slice error)
 {
     const uint64_t first = id / ID_STEP - 1, count = id % ID_STEP;
     struct gl_slice result;
@@ -228,7 +228,7 @@ static bool take_answer(struct client *client, uint64_t id, struct gl_slice whol
         take_refused(client, first, count, error);
         return true;
     }
-    struct gl_slice results = scan_member(whole, "results");
+    struct gl_slice results = scan_member(answer, "results");
     size_t at = 0;
     for (uint64_t i = 0; i < count && (result = scan_item(results, &at)).len > 0; i++)
         take_result(client, first + i, result);

@@ -152,7 +152,7 @@ static const struct stream_frame *read_frame(struct stream *stream, struct strea
     enum { FIRST, CHAIN, SESSION, OPS, PARAMS };
     static const char *const names[PARAMS] = {[FIRST] = "first", [CHAIN] = "chain", [SESSION] = "session", [OPS] = "ops"};
     struct gl_slice params[PARAMS];
-    if (!stream_is_ops(plain))
+    if (!stream_is_ops(plain) || plain.data[plain.len - 1] != '}')
         return NULL;
     scan_members(gl_slice_of(plain.data + sizeof begins - 1, plain.len - (sizeof begins - 1)), PARAMS, names, params);
     const struct gl_slice chain = scan_text(params[CHAIN]);
