@@ -24,7 +24,7 @@ import server as support
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ECHO = os.path.join(support.BUILD, "tests/bench/bench_echo")
-MODULES = os.environ.get("GLOSS_BENCH_PEERS") or os.path.expanduser("~/.cache/gloss/bench-peers")
+MODULES = os.environ.get("GLOSS_TEST_PEERS") or os.path.expanduser("~/.cache/gloss/bench-peers")
 NPM = f"mkdir -p {MODULES} && cp tests/bench/peers/package*.json {MODULES} && npm ci --ignore-scripts --prefix {MODULES}"
 NCHAN = "/usr/lib/nginx/modules/ngx_nchan_module.so"
 CODEPOINTS = 4096
