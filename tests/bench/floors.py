@@ -16,7 +16,7 @@ import workloads
 from table import number
 
 SIZES = {
-    "full": {**workloads.SIZES["all"], "is_halved": False, "many": 0, "rows_s": 4, "readers_of_pages": (10, 30)},
+    "full": {**workloads.SIZES["all"], "is_halved": False, "many": 0, "f_s": 6, "rows_s": 4, "readers_of_pages": (10, 30)},
     "quick": {**workloads.SIZES["quick"], "many": 0, "rows_s": 2, "readers_of_pages": (10, 20)},
     "smoke": {**workloads.SIZES["smoke"], "is_halved": False, "many": 0, "a1_s": 1, "b1_s": 1, "f_s": 1, "rows_s": 1, "readers_of_pages": (1, 2)},
 }
