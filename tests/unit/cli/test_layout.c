@@ -1,4 +1,5 @@
 /* A text with highlights and notes, laid out. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -302,7 +303,7 @@ START_TEST(layout_text__that_is_taken_while_it_is_laid_out__is_the_same_or_ends)
     /* given */
     struct gl_buf text, whole, rest;
     struct taken taken = {.most = _i < 2 ? UINT_MAX : 2};
-    struct layout_note notes[200];
+    struct layout_note notes[400];
     size_t codepoints = 0;
     for (const char *at = mixed; *at; at++) {
         codepoints += (*at & 0xC0) != 0x80;
@@ -311,11 +312,11 @@ START_TEST(layout_text__that_is_taken_while_it_is_laid_out__is_the_same_or_ends)
     gl_buf_init(&whole, SIZE_MAX);
     gl_buf_init(&rest, SIZE_MAX);
     gl_buf_init(&taken.all, SIZE_MAX);
-    for (unsigned i = 0; i < 200; i++) {
+    for (unsigned i = 0; i < 400; i++) {
         notes[i] = (struct layout_note){i * codepoints, i + 1, i, GL_SLICE("head"), GL_SLICE("a note"), NULL, 0};
         gl_buf_str(&text, mixed);
     }
-    struct layout layout = {.columns = _i % 2 ? 120 : 80, .notes = notes, .note_count = 200};
+    struct layout layout = {.columns = _i % 2 ? 120 : 80, .notes = notes, .note_count = 400};
     layout_text(&whole, gl_buf_peek(&text), &layout);
     /* when  */
     layout.take = take;
