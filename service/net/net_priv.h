@@ -27,7 +27,7 @@
 
 #define CONN_MAGIC       0x676c6f63u
 #define RECORD_BYTES     16384u /* the most that one TLS record carries */
-#define FEW_FRAMES       4      /* of one connection within one turn; more take memory until they are sent */
+#define FEW_FRAMES       4      /* of one connection at a time; more take memory until they are sent */
 #define CLOSE_REASON_MAX 123    /* RFC 6455 5.5 */
 #define ADDRESS_ROOM     56     /* 192.0.2.1:50000 or [2001:db8::1]:50000 */
 #define HEAD_BYTES       16384  /* all header values of one request that are looked at */
@@ -39,7 +39,7 @@ enum conn_state {
     CONN_ASKING,    /* a plain request whose body is coming */
     CONN_ANSWERING, /* a plain request that is being answered */
     CONN_OPEN,      /* a WebSocket with a peer in the core */
-    CONN_CLOSING,   /* gets its close frame at the end of this turn, behind everything else */
+    CONN_CLOSING,   /* gets its close frame at the end of a turn, behind everything else */
     CONN_CLOSED,    /* the close frame is on its way; theirs is awaited, or the library answers theirs */
     CONN_DEAD,      /* nothing more will be written; the library is about to close it */
     CONN_STATES
@@ -65,10 +65,10 @@ struct conn {
     TAILQ_ENTRY(conn) of_full;   /* while is_full */
     TAILQ_ENTRY(conn) of_unread; /* while is_unread */
     TAILQ_ENTRY(conn) of_heard;  /* while was_heard: a message of it was read in this turn */
-    TAILQ_ENTRY(conn) of_turn;   /* while is_in_turn: has something to send, or to be looked at, at the end of this turn */
+    TAILQ_ENTRY(conn) of_turn;   /* while is_in_turn: has something to send, or to be looked at, at the end of a turn */
     uint64_t since_ms;           /* in this state */
     uint64_t heard_ms;           /* anything */
-    struct frame *few[FEW_FRAMES], **waiting; /* to be sent at the end of this turn; waiting may be few */
+    struct frame *few[FEW_FRAMES], **waiting; /* to be sent at the end of a turn; waiting may be few */
     size_t waiting_bytes, waiting_count, waiting_cap;
     bool is_full;   /* the library still holds what the socket did not take */
     bool is_unread; /* of what was sent something may not have arrived there; looked at once a second */
@@ -134,6 +134,7 @@ struct net_server {
     struct conn_list full, unread, turn, keeping, heard;
     uint64_t unread_ms;       /* when all of unread were looked at */
     uint64_t turn_number;     /* of the loop */
+    size_t turn_written;      /* connections that were written to in it */
     size_t turn_heard;        /* connections that were given a share in it; */
     size_t turn_heard_before; /* and in the one before: what is kept is looked at before anybody else's turn has come */
     bool is_serving_later;
@@ -174,6 +175,8 @@ extern const struct peer_link outgoing_link;
 int outgoing_writable(struct conn *conn); /* what the library's callback returns */
 void outgoing_at_end_of_turn(struct net_server *server);
 void outgoing_look_later(struct conn *conn);
+void outgoing_look_first(struct conn *conn); /* of those that wait to be written to */
+void outgoing_begin_turn(struct net_server *server);
 void outgoing_read_again(struct conn *conn); /* unless there is still a reason not to; not within the library's reading */
 void outgoing_ping(struct conn *conn);
 void outgoing_close(struct conn *conn); /* not from within the core */

@@ -6,6 +6,9 @@
  * make the frame headers ourselves and hand the library raw bytes; its own framing would keep a state per connection that a
  * message written while it is still sending the last one upsets.
  *
+ * A turn writes to so many connections and no more (TURN_WRITES). What comes while a thousand are written to is read, judged and
+ * on its way to the database before the last of them has its message; who waits gets what is told meanwhile in the same record.
+ *
  * What the socket does not take the library keeps (a copy), and the connection is full until that has gone. A full
  * connection is asked for nothing new by the core, and is not read from: so a client that sends and does not read costs no
  * more than one TLS record of requests.
@@ -20,6 +23,7 @@
 _Static_assert(FRAME_HEADROOM >= LWS_PRE, "the library may write before a message");
 _Static_assert(FRAME_HEADROOM >= FRAME_HEADER_MAX, "the frame header stands before a message");
 
+#define TURN_WRITES     256 /* 2 to 4 ms; with fewer, what is new goes before what waits, and everybody waits longer */
 #define CLOSE_TRY_LATER 1013
 #define UNREAD_EVERY_MS 1000
 #define LAST_CHANCE_MS  1000 /* for one that stalled, to read why it is closed */
@@ -31,6 +35,14 @@ void outgoing_look_later(struct conn *conn)
         return;
     conn->is_in_turn = true;
     TAILQ_INSERT_TAIL(&conn->server->turn, conn, of_turn);
+}
+
+void outgoing_look_first(struct conn *conn)
+{
+    if (conn->is_in_turn)
+        TAILQ_REMOVE(&conn->server->turn, conn, of_turn);
+    conn->is_in_turn = true;
+    TAILQ_INSERT_HEAD(&conn->server->turn, conn, of_turn);
 }
 
 static void add_waiting(struct conn *conn, struct frame *frame)
@@ -85,7 +97,7 @@ static void look_whether_full(struct conn *conn)
     conn->is_full = true;
     conn->kept_bytes = 0;
     TAILQ_INSERT_TAIL(&conn->server->full, conn, of_full);
-    outgoing_look_later(conn);
+    outgoing_look_first(conn); /* so that it is not read from */
 }
 
 /* Not within the library's reading: it would put what it has read already back in the wrong order, and give the connection
@@ -293,15 +305,22 @@ void outgoing_close(struct conn *conn)
     conn_detach(conn);
 }
 
+void outgoing_begin_turn(struct net_server *server)
+{
+    server->turn_written = 0;
+}
+
 void outgoing_at_end_of_turn(struct net_server *server)
 {
     /* Only those that are there now: some come again, to be looked at in the next turn. */
     struct conn *last = TAILQ_LAST(&server->turn, conn_list), *conn = NULL;
-    while (conn != last && (conn = TAILQ_FIRST(&server->turn))) {
+    while (conn != last && server->turn_written < TURN_WRITES && (conn = TAILQ_FIRST(&server->turn))) {
         TAILQ_REMOVE(&server->turn, conn, of_turn);
         conn->is_in_turn = false;
-        if (conn->waiting_count > 0)
+        if (conn->waiting_count > 0) {
+            server->turn_written++;
             flush(conn);
+        }
         if (conn->state == CONN_CLOSING)
             outgoing_close(conn);
         else if (conn->state == CONN_OPEN && (conn->is_full || budget_is_keeping(conn)) && !conn->is_paused)

@@ -56,6 +56,7 @@ static void before_wait(uv_prepare_t *prepare)
 
 static void after_wait(uv_check_t *check)
 {
+    outgoing_begin_turn(check->data);
     outgoing_at_end_of_turn(check->data);
     budget_read_on(check->data);
     arrival_begin_some(check->data);

@@ -10,10 +10,11 @@ import zlib
 
 import websockets
 
-from target import EchoCore, wait_until
+from target import EchoCore, Stopped, wait_until
 from wire import BINARY, CLOSE, CONTINUATION, Conn, DEADLINE_S, PING, PONG, TEXT, Closed, frame, is_well, open_ws
 
 MAX = 262144
+MANY = 600  # more than a turn of the loop writes to
 TEXTS = ["", "a", "x" * 125, "x" * 126, "x" * 65535, "x" * 65536, "x" * MAX, "äöü€😀" * 1000, "\0", "﷐￿\U0010ffff", "𠜎" * (MAX // 4)]
 
 
@@ -241,6 +242,26 @@ class Frames(unittest.TestCase):
             conns[0].text("!all " + "y" * size)
             for conn in conns:
                 self.assertEqual(conn.recv_text(), "y" * size)
+        for conn in conns:
+            conn.close()
+        wait_until(lambda: self.server.counts()["connections"] == 1, what="the end of all connections")
+
+    def test_who_asks_while_many_are_told_is_heard_meanwhile(self):
+        """What comes second finds a part of them told what came first; the others get both in one record."""
+        conns = [open_ws(self.server) for _ in range(MANY)]
+        before = json.loads(conns[0].ask("!counts"))
+        with Stopped(self.server):
+            for text in ("!all first", "!counts", "!all second"):  # in a record each
+                conns[0].text(text)
+        self.assertEqual(conns[0].recv_text(), "first")
+        meanwhile = json.loads(conns[0].recv_text())
+        self.assertEqual(conns[0].recv_text(), "second")
+        for conn in conns[1:]:
+            self.assertEqual([conn.recv_text(), conn.recv_text()], ["first", "second"])
+        after = json.loads(conns[0].ask("!counts"))
+        self.assertLess(meanwhile["records_out"] - before["records_out"], MANY)
+        self.assertLess(after["records_out"] - before["records_out"], 2 * MANY)
+        self.assertEqual(after["messages_out"] - before["messages_out"], 2 * MANY + 2)
         for conn in conns:
             conn.close()
         wait_until(lambda: self.server.counts()["connections"] == 1, what="the end of all connections")
