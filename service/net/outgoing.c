@@ -183,11 +183,8 @@ void outgoing_sweep(struct net_server *server, uint64_t now_ms)
 
 /* ---- sending */
 
-static bool send_bytes(struct conn *conn, unsigned char *bytes, size_t len)
+static bool send_records(struct conn *conn, unsigned char *bytes, size_t len)
 {
-    struct net_server *server = conn->server;
-    server->counts.bytes_out += len;
-    note_sent(conn);
     while (len > 0) {
         bool is_kept = lws_partial_buffered(conn->wsi);
         size_t part = len > RECORD_BYTES && !is_kept ? RECORD_BYTES : len;
@@ -197,11 +194,24 @@ static bool send_bytes(struct conn *conn, unsigned char *bytes, size_t len)
         }
         if (is_kept)
             conn->kept_bytes += part;
-        server->counts.records_out++;
+        conn->server->counts.records_out++;
         bytes += part;
         len -= part;
     }
     return true;
+}
+
+static bool send_bytes(struct conn *conn, unsigned char *bytes, size_t len)
+{
+    conn->server->counts.bytes_out += len;
+    note_sent(conn);
+    if (len <= RECORD_BYTES)
+        return send_records(conn, bytes, len);
+    const int fd = lws_get_socket_fd(conn->wsi);
+    socket_hold(fd, true);
+    const bool is_well = send_records(conn, bytes, len);
+    socket_hold(fd, false);
+    return is_well;
 }
 
 /* Sends what waits: a single message from where it is, several packed. */

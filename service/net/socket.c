@@ -30,6 +30,12 @@ void socket_defer(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
 }
 
+void socket_hold(int fd, bool is_held)
+{
+    int on = is_held;
+    setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+}
+
 void socket_await(int fd, size_t bytes)
 {
     int least = (int)bytes;

@@ -19,6 +19,8 @@ void socket_tune(
     int fd, uint64_t gone_ms); /* no delay; the kernel holds little that is not under way, so that a slow reader shows early */
 /* Of a listening socket: a newcomer is told of when it has said something, or after a second or two; a TCP connection that says nothing costs nothing until then. */
 void socket_defer(int fd);
+/* What is written goes when a segment is full, or at the latest when it is no longer held: so the pieces of something long are sent, and whoever reads is woken, once. */
+void socket_hold(int fd, bool is_held);
 /* It counts as readable when so many bytes are there, or its end. */
 void socket_await(int fd, size_t bytes);
 /* The other end has said that nothing more comes, or is gone. */
