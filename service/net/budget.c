@@ -61,7 +61,7 @@ static void keep(struct conn *conn, struct gl_slice message)
     if (STAILQ_EMPTY(&conn->kept)) {
         TAILQ_INSERT_TAIL(&conn->server->keeping, conn, of_keeping);
         serve_later(conn->server);
-        outgoing_look_first(conn); /* there reading is paused */
+        outgoing_pause_later(conn);
     }
     STAILQ_INSERT_TAIL(&conn->kept, kept, next);
     conn->server->counts.messages_kept++;

@@ -62,18 +62,19 @@ struct conn {
     struct exchange *exchange; /* while a plain request is under way */
     TAILQ_ENTRY(conn)
     of_state; /* in the order in which they came to this state; OPEN: in the order in which they were last heard */
-    TAILQ_ENTRY(conn) of_full;   /* while is_full */
-    TAILQ_ENTRY(conn) of_unread; /* while is_unread */
-    TAILQ_ENTRY(conn) of_heard;  /* while was_heard: a message of it was read in this turn */
-    TAILQ_ENTRY(conn) of_turn;   /* while is_in_turn: has something to send, or to be looked at, at the end of a turn */
-    uint64_t since_ms;           /* in this state */
-    uint64_t heard_ms;           /* anything */
+    TAILQ_ENTRY(conn) of_full;    /* while is_full */
+    TAILQ_ENTRY(conn) of_unread;  /* while is_unread */
+    TAILQ_ENTRY(conn) of_heard;   /* while was_heard: a message of it was read in this turn */
+    TAILQ_ENTRY(conn) of_turn;    /* while is_in_turn: has something to send, or to be looked at, at the end of a turn */
+    TAILQ_ENTRY(conn) of_pausing; /* while is_to_pause: at the end of a turn it is, if it is full or keeps something then */
+    uint64_t since_ms;            /* in this state */
+    uint64_t heard_ms;            /* anything */
     struct frame *few[FEW_FRAMES], **waiting; /* to be sent at the end of a turn; waiting may be few */
     size_t waiting_bytes, waiting_count, waiting_cap;
     bool is_full;   /* the library still holds what the socket did not take */
     bool is_unread; /* of what was sent something may not have arrived there; looked at once a second */
     bool is_paused; /* not read from, because it is full or keeps messages that were not handled yet */
-    bool is_in_turn, was_heard, is_pinged, upgrade_is_granted;
+    bool is_in_turn, is_to_pause, was_heard, is_pinged, upgrade_is_granted;
     bool takes_deflated; /* compressed messages */
     unsigned short close_code;
     uint64_t kept_bytes;  /* given to the library while it was full */
@@ -131,7 +132,7 @@ struct net_server {
     void *drained_ctx;
     struct conn_list states[CONN_STATES];
     size_t in_state[CONN_STATES];
-    struct conn_list full, unread, turn, keeping, heard;
+    struct conn_list full, unread, turn, pausing, keeping, heard;
     uint64_t unread_ms;       /* when all of unread were looked at */
     uint64_t turn_number;     /* of the loop */
     size_t turn_written;      /* connections that were written to in it */
@@ -175,7 +176,7 @@ extern const struct peer_link outgoing_link;
 int outgoing_writable(struct conn *conn); /* what the library's callback returns */
 void outgoing_at_end_of_turn(struct net_server *server);
 void outgoing_look_later(struct conn *conn);
-void outgoing_look_first(struct conn *conn); /* of those that wait to be written to */
+void outgoing_pause_later(struct conn *conn); /* not read from any more when this turn is over, if there is still a reason */
 void outgoing_begin_turn(struct net_server *server);
 void outgoing_read_again(struct conn *conn); /* unless there is still a reason not to; not within the library's reading */
 void outgoing_ping(struct conn *conn);

@@ -6,8 +6,9 @@
  * make the frame headers ourselves and hand the library raw bytes; its own framing would keep a state per connection that a
  * message written while it is still sending the last one upsets.
  *
- * A turn writes to so many connections and no more (TURN_WRITES). What comes while a thousand are written to is read, judged and
- * on its way to the database before the last of them has its message; who waits gets what is told meanwhile in the same record.
+ * A turn writes to so many connections and no more (TURN_WRITES), in the order in which they had something to be sent. What comes while
+ * a thousand are written to is read, judged and on its way to the database before the last of them has its message; who waits gets what
+ * is told meanwhile in the same record. What comes to a record's worth is written at once: more must not wait.
  *
  * What the socket does not take the library keeps (a copy), and the connection is full until that has gone. A full
  * connection is asked for nothing new by the core, and is not read from: so a client that sends and does not read costs no
@@ -23,7 +24,7 @@
 _Static_assert(FRAME_HEADROOM >= LWS_PRE, "the library may write before a message");
 _Static_assert(FRAME_HEADROOM >= FRAME_HEADER_MAX, "the frame header stands before a message");
 
-#define TURN_WRITES     256 /* 2 to 4 ms; with fewer, what is new goes before what waits, and everybody waits longer */
+#define TURN_WRITES     128 /* 1 to 2 ms; with 64, where many are told something of their own, all of them wait longer */
 #define CLOSE_TRY_LATER 1013
 #define UNREAD_EVERY_MS 1000
 #define LAST_CHANCE_MS  1000 /* for one that stalled, to read why it is closed */
@@ -37,12 +38,12 @@ void outgoing_look_later(struct conn *conn)
     TAILQ_INSERT_TAIL(&conn->server->turn, conn, of_turn);
 }
 
-void outgoing_look_first(struct conn *conn)
+void outgoing_pause_later(struct conn *conn)
 {
-    if (conn->is_in_turn)
-        TAILQ_REMOVE(&conn->server->turn, conn, of_turn);
-    conn->is_in_turn = true;
-    TAILQ_INSERT_HEAD(&conn->server->turn, conn, of_turn);
+    if (conn->is_to_pause)
+        return;
+    conn->is_to_pause = true;
+    TAILQ_INSERT_TAIL(&conn->server->pausing, conn, of_pausing);
 }
 
 static void add_waiting(struct conn *conn, struct frame *frame)
@@ -80,7 +81,9 @@ void outgoing_drop(struct conn *conn)
         TAILQ_REMOVE(&conn->server->full, conn, of_full);
     if (conn->is_unread)
         TAILQ_REMOVE(&conn->server->unread, conn, of_unread);
-    conn->is_in_turn = conn->is_full = conn->is_unread = false;
+    if (conn->is_to_pause)
+        TAILQ_REMOVE(&conn->server->pausing, conn, of_pausing);
+    conn->is_in_turn = conn->is_full = conn->is_unread = conn->is_to_pause = false;
 }
 
 /* ---- being full */
@@ -97,20 +100,33 @@ static void look_whether_full(struct conn *conn)
     conn->is_full = true;
     conn->kept_bytes = 0;
     TAILQ_INSERT_TAIL(&conn->server->full, conn, of_full);
-    outgoing_look_first(conn); /* so that it is not read from */
+    outgoing_pause_later(conn);
 }
 
-/* Not within the library's reading: it would put what it has read already back in the wrong order, and give the connection
+/* Not while the library has bytes of it that were not handled: it would put them back in the wrong order, and give the connection
  * up after a hundred tries. */
-static void pause_reading(struct conn *conn)
+static bool may_pause(const struct conn *conn)
 {
     SSL *ssl = lws_get_ssl(conn->wsi);
-    if (ssl && SSL_pending(ssl) > 0) {
-        outgoing_look_later(conn);
-        return;
+    return !ssl || SSL_pending(ssl) == 0;
+}
+
+/* All of them, however few are written to: so what is kept of one is a record's worth. */
+static void pause_all(struct net_server *server)
+{
+    struct conn *conn, *next;
+    TAILQ_FOREACH_SAFE(conn, &server->pausing, of_pausing, next)
+    {
+        const bool has_reason = conn->state == CONN_OPEN && !conn->is_paused && (conn->is_full || budget_is_keeping(conn));
+        if (has_reason && !may_pause(conn))
+            continue;
+        TAILQ_REMOVE(&server->pausing, conn, of_pausing);
+        conn->is_to_pause = false;
+        if (!has_reason)
+            continue;
+        conn->is_paused = true;
+        lws_rx_flow_control(conn->wsi, 0);
     }
-    conn->is_paused = true;
-    lws_rx_flow_control(conn->wsi, 0);
 }
 
 void outgoing_read_again(struct conn *conn)
@@ -333,9 +349,8 @@ void outgoing_at_end_of_turn(struct net_server *server)
         }
         if (conn->state == CONN_CLOSING)
             outgoing_close(conn);
-        else if (conn->state == CONN_OPEN && (conn->is_full || budget_is_keeping(conn)) && !conn->is_paused)
-            pause_reading(conn);
     }
+    pause_all(server);
 }
 
 int outgoing_writable(struct conn *conn)

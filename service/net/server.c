@@ -40,6 +40,11 @@ static void fill_in_defaults(struct net_config *config)
 
 /* ---- turns of the loop */
 
+static bool has_to_do(const struct net_server *server)
+{
+    return !TAILQ_EMPTY(&server->turn) || !TAILQ_EMPTY(&server->pausing);
+}
+
 static void before_wait(uv_prepare_t *prepare)
 {
     struct net_server *server = prepare->data;
@@ -47,9 +52,9 @@ static void before_wait(uv_prepare_t *prepare)
      * not handled; so it is called. This ends connections that were to be killed, which may make the core write to others,
      * and so does the end of one that is closed. */
     bool has_more = lws_service_adjust_timeout(server->lws, 1, 0) == 0;
-    for (int pass = 0; pass < 3 && !TAILQ_EMPTY(&server->turn); pass++)
+    for (int pass = 0; pass < 3 && has_to_do(server); pass++)
         outgoing_at_end_of_turn(server);
-    if (has_more || server->has_killed || !TAILQ_EMPTY(&server->turn))
+    if (has_more || server->has_killed || has_to_do(server))
         lws_cancel_service(server->lws); /* the coming wait ends at once */
     server->has_killed = false;
 }
@@ -187,6 +192,7 @@ struct net_server *net_server_new(struct loop *loop, struct core *core, const st
     TAILQ_INIT(&server->full);
     TAILQ_INIT(&server->unread);
     TAILQ_INIT(&server->turn);
+    TAILQ_INIT(&server->pausing);
     TAILQ_INIT(&server->keeping);
     TAILQ_INIT(&server->heard);
     TAILQ_INIT(&server->waiting);

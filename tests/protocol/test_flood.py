@@ -77,6 +77,9 @@ class Flood(unittest.TestCase):
         self.assertLess(abs(first[-1] - second[-1]), A_FEW)
         self.assertLess(first[MANY // 2] - second[0], MANY + A_FEW)
 
+    def test_more_floods_than_a_turn_writes_to(self):
+        self.check_others(300, numbered(40))
+
     def test_in_records_of_their_own(self):
         """Whatever has come is read in few turns of the loop, each of which has one record of answers."""
         with open_ws(self.server) as calm, open_ws(self.server) as conn:
