@@ -333,7 +333,7 @@ static struct timespec how_long(void)
         uint64_t left_us = group->due_us > load.now_us ? group->due_us - load.now_us : 0;
         const bool is_over = group->plan.total && group->made >= group->plan.total;
         if (group->is_started && group->plan.rate > 0 && !is_over && group->live > 0 && left_us < wait_us)
-            wait_us = left_us > 0 ? left_us : 200; /* it could not be sent: an answer wakes us */
+            wait_us = left_us > 0 ? left_us : 1000; /* could not be sent: an answer wakes us; this is for who is to wait */
     }
     return (struct timespec){0, (long)wait_us * 1000};
 }
