@@ -1,11 +1,13 @@
 """floors.py - `run --floors`: what any server would need for the same workload, measured beside Gloss in one run: what stands between Gloss and a number that is not reached.
 
-Three things nobody can do without, each alone: the bare server (epoll and OpenSSL, `bench_echo`) with messages as long as Gloss's, so that it encrypts and sends the same bytes to the same
+Things nobody can do without, each alone: the bare server (epoll and OpenSSL, `bench_echo`) with messages as long as Gloss's, so that it encrypts and sends the same bytes to the same
 clients (those it reads are longer than what Gloss is sent, and it copies each once for each client); PostgreSQL with the two rows that an op is kept in and their three indexes, nothing asked
-and nothing checked, as many rows a commit as Gloss's appends had, at the same pace; and the generator, which has the same two cores. What Gloss takes more is judging, the fence, the
+and nothing checked, as many rows a commit as Gloss's appends had, at the same pace; and the generator, which has the same two cores. And together: the bare server, which stores the two rows of each text
+before it tells it, nchan and INSERT-then-relay beside it; what that does not reach nobody reaches here who makes an op durable. What Gloss takes more is judging, the fence, the
 promises; and what is ours to save.
 """
 import math
+import subprocess
 import time
 
 import curve
@@ -42,6 +44,30 @@ logged as (insert into floor.op select '{stream}', '{stream}', n.seq, n.id, '{st
 insert into floor.annotation select '{stream}', '{stream}', n.id, '{stream}', n.seq, null, 'open', 0, 10, false, repeat('r', {record}) from new n;
 """
 PAYLOAD_BYTES, RECORD_BYTES = 1010, 560  # of an op with a note of 200 bytes, and of the annotation that it makes
+END = "drop schema if exists floor cascade"
+BESIDE = (peers.Nchan, peers.Relay)  # whose C1 the rows ask for a share of
+
+
+def in_cluster(cluster, statements):
+    """Of ours or of a test's."""
+    subprocess.run(["psql", "-Xqd", cluster.conninfo, "-v", "ON_ERROR_STOP=1", "-c", statements], check=True, capture_output=True, timeout=60)
+
+
+class Stored(peers.Echo):
+    """The bare server that stores the two rows of each text before it tells it."""
+    name, title, is_durable = "stored", "bare epoll + OpenSSL, and plain rows", True
+
+    def command(self):
+        in_cluster(self.ground.cluster, END)
+        in_cluster(self.ground.cluster, ROWS)
+        return [*super().command(), self.ground.cluster.conninfo]
+
+    def database_pids(self):
+        return self.ground.cluster.pids() if isinstance(self.ground.cluster, peers.Cluster) else []
+
+    def end(self):
+        super().end()
+        in_cluster(self.ground.cluster, END)
 
 
 class Longer(workloads.Workloads):
@@ -115,9 +141,38 @@ def pages_floor(every, readers, bytes_joined):
     return 1e6 * (costs[1] - costs[0]) / (readers[1] - readers[0])
 
 
+def of_stored(ground, sizes, run, notes):
+    """What each workload costs the server that stores, with messages as long, and how long it takes; and F."""
+    with Stored(ground, workloads.sessions_of(sizes)[1]) as peer:
+        every, found = Longer(peer, sizes, run.tell), {}
+        for name, unit in OF.items():
+            every.note = notes[name]
+            figures = every.run(name)
+            found[name] = {"stored_us": figures["server_us_" + unit] + figures["database_us_" + unit], "stored_ops_s": figures.get("ops_s") if name.startswith("C") else None,
+                           "stored_p99": figures["delivery"]["p99"]}
+        every.note = notes["C1"]
+        found["F"] = every.run("F")
+    run.noise += every.noise
+    run.remarks += every.remarks
+    return found
+
+
+def of_peers(ground, sizes, run):
+    """C1 of those that its rows name, in the same run: {name: ops a second}; of one that is not installed, nothing."""
+    found = {}
+    for peer_class in BESIDE:
+        if sizes.get("is_smoke") or peer_class.missing():
+            continue
+        with peer_class(ground, workloads.sessions_of(sizes)[1]) as peer:
+            found[peer.name] = workloads.Workloads(peer, sizes, run.tell).run("C1")["ops_s"]
+    return found
+
+
 def together(name, gloss, bare, rows_us):
     """A line of the table: Gloss's costs, the floor's, and one by the other."""
-    line = {**gloss, **bare, "rows_us": rows_us}
+    line = {**gloss, **bare, "rows_us": rows_us, "gloss_us": gloss["server_us"] + gloss["database_us"]}
+    line["us_by_stored"] = line["gloss_us"] / line["stored_us"] if line["stored_us"] > 0 else None
+    line["ops_by_stored"] = line["ops_s"] / line["stored_ops_s"] if line["stored_ops_s"] else None
     if rows_us is not None:
         line["floor_us"] = line["bare_us"] + rows_us / (COPIES[name] if name == "A1" else 1)
         line["by_floor"] = (line["server_us"] + line["database_us"]) / line["floor_us"]
@@ -137,25 +192,29 @@ def measure_gloss(ground, sizes, run):
 
 def measure(ground, sizes, run):
     gloss, bare = measure_gloss(ground, sizes, run), {}
+    notes = {name: max(0, round(NOTE + gloss[name]["bytes_each"] - PLAIN_BYTES)) for name in OF}
     with peers.Echo(ground, workloads.sessions_of(sizes)[1]) as peer:
         every = Longer(peer, sizes, run.tell)
         for name, unit in OF.items():
-            every.note = max(0, round(NOTE + gloss[name]["bytes_each"] - PLAIN_BYTES))
+            every.note = notes[name]
             figures = every.run(name)
             bare[name] = {"bare_us": figures["server_us_" + unit], "bare_bytes": bytes_each(name, figures)}
-        every.note = NOTE
+        every.note = notes["C1"]
         quiet = every.run("F")
         pages_us = pages_floor(every, sizes["readers_of_pages"], gloss["E"]["bytes_annotation"] * gloss["E"]["annotations"])
     run.noise += every.noise
     run.remarks += every.remarks
+    stored, beside = of_stored(ground, sizes, run, notes), of_peers(ground, sizes, run)
     for name in OF:
-        run.figures[name] = together(name, gloss[name], bare[name], rows_like(ground, gloss[name]["ops_append"], gloss[name]["offered"], sizes["rows_s"]))
+        run.figures[name] = together(name, gloss[name], {**bare[name], **stored[name]}, rows_like(ground, gloss[name]["ops_append"], gloss[name]["offered"], sizes["rows_s"]))
         run.tell(f"  {name}: " + ", ".join(f"{key} {number(value)}" for key, value in run.figures[name].items()))
+    run.figures["C1"] |= {f"stored_by_{peer}": stored["C1"]["stored_ops_s"] / ops_s for peer, ops_s in beside.items()} | {f"by_{peer}": gloss["C1"]["ops_s"] / ops_s for peer, ops_s in beside.items()}
     lone = rows_floor(ground, 1, sizes["f_s"], 20)
     if not lone and not sizes.get("is_smoke"):
         run.remarks.append("plain rows: pgbench is not there, or failed")
     run.figures["join"] = {"all_p50": gloss["E"]["all"]["p50"], "server_us": gloss["E"]["server_us_join"], "bare_us": pages_us, "by_floor": gloss["E"]["server_us_join"] / pages_us if pages_us > 0 else None}
-    run.figures["lone"] = {"answer_p50": gloss["F"]["answer"]["p50"], "bare_p50": quiet["answer"]["p50"], "rows_p50": lone.get("p50"), "rows_p99": lone.get("p99"),
+    run.figures["lone"] = {**{f"{who}_{what}_{part}": figures[what][part] for who, figures in (("gloss", gloss["F"]), ("stored", stored["F"])) for what in ("answer", "delivery") for part in ("p50", "p99")},
+                           "answer_p50": gloss["F"]["answer"]["p50"], "bare_p50": quiet["answer"]["p50"], "rows_p50": lone.get("p50"), "rows_p99": lone.get("p99"),
                            "by_floor": gloss["F"]["answer"]["p50"] / (quiet["answer"]["p50"] + lone["p50"]) if lone else None}
     run.tell(f"  E: {run.figures['join']}\n  F: {run.figures['lone']}")
 
@@ -163,12 +222,17 @@ def measure(ground, sizes, run):
 COSTS = (("Gloss: server µs", "server_us"), ("database", "database_us"), ("ops an append", "ops_append"), ("bytes each", "bytes_each"), ("bare server µs", "bare_us"), ("its bytes each", "bare_bytes"),
          ("plain rows, µs an op", "rows_us"), ("floor µs", "floor_us"), ("Gloss by the floor", "by_floor"), ("generator µs", "generator_us"), ("cores busy", "busy"), ("Gloss: ops/s", "ops_s"),
          ("two cores at the floor: ops/s", "floor_ops_s"))
+STORED = (("Gloss: µs", "gloss_us"), ("the bare server that stores the rows: µs", "stored_us"), ("Gloss by it", "us_by_stored"), ("its p99 ms", "stored_p99"), ("Gloss: ops/s", "ops_s"), ("its ops/s", "stored_ops_s"), ("Gloss by it", "ops_by_stored"),
+          ("it by nchan", "stored_by_nchan"), ("Gloss", "by_nchan"), ("it by INSERT-then-relay", "stored_by_relay"), ("Gloss", "by_relay"))
 JOIN = (("Gloss: to the last, p50 ms", "all_p50"), ("server µs a join", "server_us"), ("bare server, the same bytes in as many messages, for one of many who read, without the handshake, µs", "bare_us"), ("Gloss by the floor", "by_floor"))
-LONE = (("Gloss: acknowledged, p50 ms", "answer_p50"), ("bare server", "bare_p50"), ("plain rows, 20 commits a second", "rows_p50"), ("p99", "rows_p99"), ("Gloss by both together", "by_floor"))
+LONE = (("Gloss: acknowledged, p50 ms", "answer_p50"), ("bare server", "bare_p50"), ("plain rows, 20 commits a second", "rows_p50"), ("p99", "rows_p99"), ("Gloss by both together", "by_floor"),
+        ("the bare server that stores the rows: acknowledged, p50", "stored_answer_p50"), ("p99", "stored_answer_p99"), ("to another client, p50", "stored_delivery_p50"), ("p99", "stored_delivery_p99"),
+        ("Gloss: p99", "gloss_answer_p99"), ("to another client, p50", "gloss_delivery_p50"), ("p99", "gloss_delivery_p99"))
 
 
 def lines(figures):
     """The tables of RESULTS.md."""
     return (table.columns(figures, "what an op costs (A1: a delivery), and what it would cost anybody", "", COSTS, lambda one: "ops_append" in one)
+            + table.columns(figures, "the same by one server that stores the two rows and then tells, and does nothing else", "", STORED, lambda one: "ops_append" in one)
             + table.columns(figures, "E: joining a session with 10 000 annotations", "", JOIN, lambda one: "all_p50" in one)
             + table.columns(figures, "F: one op on a quiet server", "", LONE, lambda one: "answer_p50" in one))

@@ -1,8 +1,8 @@
 /*
  * bench_echo - the floor: epoll and OpenSSL and nothing else. Each text of a client goes to everybody at the same path, its author too; what a connection
- * is to be sent in one turn of the loop leaves in one write. Nothing is judged, nothing kept.
+ * is to be sent in one turn of the loop leaves in one piece. Nothing is judged. Nothing is kept; or, with a database, each text is in it before it is told (rows.h).
  *
- * usage: bench_echo PORT CERTIFICATE KEY
+ * usage: bench_echo PORT CERTIFICATE KEY [CONNINFO]
  *
  * It does for a WebSocket what its one client (gloss_load) needs, and no more: whole text frames, no fragments, no pings.
  */
@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "service/base/mem.h"
+#include "tests/bench/floor/rows.h"
 
 #define EVENTS     256
 #define ROOM       (256u * 1024)
@@ -54,6 +55,7 @@ static struct connection **pending;
 static size_t pending_count, pending_cap;
 static SSL_CTX *tls;
 static int epoll;
+static bool is_storing;
 
 static void bytes_put(struct bytes *bytes, const void *data, size_t len)
 {
@@ -98,10 +100,19 @@ static void end(struct connection *connection)
 
 /* ---- sending */
 
+/* The records of a long message leave as one piece. */
+static void hold(const struct connection *connection, int is_held)
+{
+    setsockopt(connection->fd, IPPROTO_TCP, TCP_CORK, &is_held, sizeof is_held);
+}
+
 /* false: the connection is at its end. */
 static bool flush(struct connection *connection)
 {
     size_t sent = 0;
+    const bool is_long = connection->out.len > RECORD;
+    if (is_long)
+        hold(connection, 1);
     while (sent < connection->out.len) {
         size_t left = connection->out.len - sent;
         int n = SSL_write(connection->ssl, connection->out.data + sent, (int)(left < RECORD ? left : RECORD));
@@ -111,6 +122,8 @@ static bool flush(struct connection *connection)
             break;
         sent += (size_t)n;
     }
+    if (is_long)
+        hold(connection, 0);
     if (sent > 0)
         bytes_drop(&connection->out, sent);
     if (connection->is_full != (connection->out.len > 0))
@@ -141,15 +154,15 @@ static void flush_pending(void)
     pending_count = 0;
 }
 
-static void send_to_all(struct connection *first, const unsigned char *text, size_t len)
+static void send_to_all(struct path *path, const unsigned char *text, size_t len)
 {
     unsigned char header[HEADER_MAX] = {0x81, (unsigned char)(len < 126 ? len : len < 65536 ? 126 : 127)};
     size_t header_len = 2;
     for (int shift = len < 126 ? -8 : len < 65536 ? 8 : 56; shift >= 0; shift -= 8)
         header[header_len++] = (unsigned char)(len >> shift);
-    for (; first; first = first->next) {
-        send_later(first, header, header_len);
-        send_later(first, text, len);
+    for (struct connection *it = path->first; it; it = it->next) {
+        send_later(it, header, header_len);
+        send_later(it, text, len);
     }
 }
 
@@ -230,7 +243,7 @@ static bool take_frames(struct connection *connection)
         if ((connection->in.data[0] & 0xf) == 0x8)
             return false;
         if ((connection->in.data[0] & 0xf) == 0x1)
-            send_to_all(connection->path->first, text, len);
+            (is_storing ? rows_put : send_to_all)(connection->path, text, len);
         bytes_drop(&connection->in, used);
     }
     return true;
@@ -295,6 +308,13 @@ static int listen_at(uint16_t port)
     return bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 4096) == 0 ? fd : -1;
 }
 
+static void store_in(const char *conninfo)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &is_storing};
+    epoll_ctl(epoll, EPOLL_CTL_ADD, rows_open(conninfo, send_to_all), &event);
+    is_storing = true;
+}
+
 static void on_term(int number)
 {
     (void)number;
@@ -306,9 +326,9 @@ int main(int argc, char **argv)
     struct epoll_event events[EVENTS], listening = {.events = EPOLLIN};
     struct rlimit files;
     tls = SSL_CTX_new(TLS_server_method());
-    if (argc != 4 || !tls || SSL_CTX_use_certificate_chain_file(tls, argv[2]) != 1 ||
+    if (argc < 4 || argc > 5 || !tls || SSL_CTX_use_certificate_chain_file(tls, argv[2]) != 1 ||
         SSL_CTX_use_PrivateKey_file(tls, argv[3], SSL_FILETYPE_PEM) != 1) {
-        fputs("usage: bench_echo PORT CERTIFICATE KEY\n", stderr);
+        fputs("usage: bench_echo PORT CERTIFICATE KEY [CONNINFO]\n", stderr);
         return 2;
     }
     SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -325,13 +345,19 @@ int main(int argc, char **argv)
         perror("bench_echo");
         return 1;
     }
+    if (argc == 5)
+        store_in(argv[4]);
     while (true) {
         int count = epoll_wait(epoll, events, EVENTS, -1);
         for (int i = 0; i < count; i++)
-            if (events[i].data.ptr)
-                ready(events[i].data.ptr, events[i].events);
-            else
+            if (!events[i].data.ptr)
                 accept_all(listener);
+            else if (events[i].data.ptr == &is_storing)
+                rows_ready();
+            else
+                ready(events[i].data.ptr, events[i].events);
+        if (is_storing)
+            rows_send();
         flush_pending();
     }
 }
