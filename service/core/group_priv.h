@@ -72,8 +72,8 @@ bool session_goes_alone(const struct session *session);
 /* share.c: how much of an append one session may have. */
 void share_asked(struct core *core, const struct session *session); /* an op has come for it */
 void share_next_append(struct core *core);                          /* one is going to be built */
-size_t share_of(const struct core *core, size_t left);              /* the next session's, of what is left */
-size_t share_ahead(const struct core *core, size_t left);           /* likewise in the one after that which is in flight */
+size_t share_of(const struct session *session, size_t left);        /* of what is left of the next one */
+size_t share_ahead(const struct core *core, size_t left);           /* of the one after that which is in flight: anybody's */
 void share_taken(struct core *core, const struct session *session); /* it has brought its share */
 /* Judges what waits, at most budget ops (or one atomic request). NULL: there is nothing to append (what could be settled was). */
 struct part *part_from_session(struct session *session, size_t budget);

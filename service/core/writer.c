@@ -128,7 +128,7 @@ static void gather(struct gathering *of, struct group *group, bool with_alone)
         session_refresh_if_free(session);
         if (!session_may(session, of->now_ms) || (session_goes_alone(session) && !with_alone))
             continue;
-        struct part *part = take_session(of, session, share_of(core, left));
+        struct part *part = take_session(of, session, share_of(session, left));
         share_taken(core, session);
         left -= !part ? 0 : part->row_count < left ? part->row_count : left;
         group_add(group, part);

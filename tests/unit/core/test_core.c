@@ -30,7 +30,7 @@ START_TEST(ops__that_gather_behind_an_append__go_into_the_next_one)
     unsigned before = store_mem_appends(bench.stores[0]);
     store_mem_fault(bench.stores[0], FAULT_LATE, 1);
     submit(ana, op_create("one", "harbour", NULL));
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 30; i++) { /* fewer than are divided */
         char name[16];
         snprintf(name, sizeof name, "op %d", i);
         client_submit(i % 2 ? ana : ben, json_pack("[o]", op_create(name, "quay", NULL)), false);
@@ -38,7 +38,7 @@ START_TEST(ops__that_gather_behind_an_append__go_into_the_next_one)
     store_mem_answer(bench.stores[0]);
     turn();
     ck_assert_uint_eq(store_mem_appends(bench.stores[0]) - before, 2);
-    ck_assert_uint_eq(db_head(bench.db), 51);
+    ck_assert_uint_eq(db_head(bench.db), 31);
     expect_all_ops(ben, 0);
 }
 END_TEST

@@ -351,6 +351,51 @@ START_TEST(session__that_begins_when_the_others_have_long_been_silent__brings_a_
 }
 END_TEST
 
+/* How many of sixty-four, sent at once by who has been alone for ten seconds, the first append has. */
+static size_t ops_of_the_first_append(void)
+{
+    loop_sim_run(bench.loop, 10000);
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1000);
+    in_session(ana, "session.submit", 0, many_ops("many", 64));
+    turn();
+    store_mem_answer(bench.stores[0]);
+    turn();
+    const size_t first = ops_in(ana, 0);
+    store_mem_fault(bench.stores[0], FAULT_NONE, 0);
+    for (int i = 0; i < 4; i++) {
+        store_mem_answer(bench.stores[0]);
+        turn();
+    }
+    ck_assert_uint_eq(ops_in(ana, 0), 64);
+    return first;
+}
+
+START_TEST(session__that_has_the_worker_to_itself__keeps_half_back_to_be_judged_meanwhile)
+{
+    in_session(ana, "session.join", 0, NULL);
+    turn();
+    ck_assert_uint_eq(ops_of_the_first_append(), 32);
+}
+END_TEST
+
+/* An append is a record to each of them. */
+START_TEST(session__that_many_read__keeps_nothing_back)
+{
+    struct client *readers[32];
+    in_session(ana, "session.join", 0, NULL);
+    for (size_t i = 0; i < 32; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "reader %zu", i);
+        readers[i] = client_new(&bench, 0, name, GL_ANNOTATOR);
+        in_session(readers[i], "session.join", 0, NULL);
+    }
+    turn();
+    ck_assert_uint_eq(ops_of_the_first_append(), 64);
+    for (size_t i = 0; i < 32; i++)
+        client_free(&readers[i]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core, order");
@@ -372,6 +417,8 @@ int main(void)
     tcase_add_test(one, single_op__beside_two_sessions_with_many__waits_for_few_of_them);
     tcase_add_test(one, session__that_has_the_worker_to_itself__brings_a_quarter_of_what_an_append_takes);
     tcase_add_test(one, session__that_begins_when_the_others_have_long_been_silent__brings_a_quarter_at_once);
+    tcase_add_test(one, session__that_has_the_worker_to_itself__keeps_half_back_to_be_judged_meanwhile);
+    tcase_add_test(one, session__that_many_read__keeps_nothing_back);
     tcase_add_test(two, time__of_ops__never_goes_back_when_another_workers_clock_is_ahead);
     tcase_add_test(two, codebook__in_a_sessions_ops__never_goes_back);
     tcase_add_test(two, label__by_the_id_that_another_worker_gave_it_a_moment_ago__is_known);
