@@ -37,6 +37,7 @@ struct share {               /* share.c */
     bool has_others;         /* one did */
     size_t with_more;        /* sessions that have more waiting than they could bring into the append that is being built; */
     size_t with_more_before; /* and into the one before */
+    uint64_t append_ms;      /* how long the last took */
 };
 struct core {
     struct loop *loop;

@@ -75,6 +75,7 @@ void share_next_append(struct core *core);                          /* one is go
 size_t share_of(const struct session *session, size_t left);        /* of what is left of the next one */
 size_t share_ahead(const struct core *core, size_t left);           /* of the one after that which is in flight: anybody's */
 void share_taken(struct core *core, const struct session *session); /* it has brought its share */
+void share_settled(struct core *core, uint64_t took_ms);            /* an append has committed */
 /* Judges what waits, at most budget ops (or one atomic request). NULL: there is nothing to append (what could be settled was). */
 struct part *part_from_session(struct session *session, size_t budget);
 void part_apply(struct part *part);     /* it is durable: the state has it. Then, in the same turn: */

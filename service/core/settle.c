@@ -157,6 +157,8 @@ void group_settle(struct group *group, enum gl_code code, struct append_stream *
         group->parts[i] = is_told ? NULL : part;
     }
     note_outcome(core, code);
+    if (code == GL_OK)
+        share_settled(core, loop_now_ms(core->loop) - group->started_ms);
     refresh_roles(core);
     if (code == GL_OK)
         writer_write(core); /* the backend works on what waits, in whatever session, while this is told */

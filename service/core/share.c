@@ -9,12 +9,13 @@
  */
 #include "service/core/group_priv.h"
 
-#define ALONE_MS    2000 /* with no op of any other session for so long, one has the worker to itself */
-#define ALONE_PART  4    /* of what an append takes: its; */
-#define BULK_PART   8    /* otherwise those with many, together; */
-#define LEAST_PART  32   /* and each of them, however many they are */
-#define HALF_LEAST  16   /* ops of one that is alone; where half of those that wait are fewer, all go */
-#define READERS_FEW 32   /* fewer than so many */
+#define ALONE_MS     2000 /* with no op of any other session for so long, one has the worker to itself */
+#define ALONE_PART   4    /* of what an append takes: its; */
+#define BULK_PART    8    /* otherwise those with many, together; */
+#define LEAST_PART   32   /* and each of them, however many they are */
+#define HALF_LEAST   16   /* ops of one that is alone; where half of those that wait are fewer, all go */
+#define READERS_FEW  32   /* of this worker: fewer than so many */
+#define HALF_MOST_MS 8    /* that the last append took: where commits are slow, two cost more than waiting for each other does */
 
 void share_asked(struct core *core, const struct session *session)
 {
@@ -51,7 +52,7 @@ static size_t share_among(const struct core *core, size_t with_more, size_t left
     return ops < left ? ops : left;
 }
 
-/* Half of what waits, if that is less than `share`: the other half is judged while this one is being committed. */
+/* Half of what waits, if that is less than `share`: the other half is judged while this one is being committed, where it may be. */
 static size_t half_of(const struct session *session, size_t share)
 {
     size_t count = 0;
@@ -64,13 +65,19 @@ size_t share_of(const struct session *session, size_t left)
 {
     const struct core *core = session->core;
     const size_t share = share_among(core, core->share.with_more_before, left);
-    const bool is_halved = !session->ahead && session->subscription_count < READERS_FEW && is_alone(core);
+    const bool is_halved = !session->ahead && session->subscription_count < READERS_FEW &&
+                           core->share.append_ms <= HALF_MOST_MS && is_alone(core) && !session_goes_alone(session);
     return is_halved ? half_of(session, share) : share;
 }
 
 size_t share_ahead(const struct core *core, size_t left)
 {
     return share_among(core, core->share.with_more, left);
+}
+
+void share_settled(struct core *core, uint64_t took_ms)
+{
+    core->share.append_ms = took_ms;
 }
 
 void share_taken(struct core *core, const struct session *session)

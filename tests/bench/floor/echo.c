@@ -100,7 +100,7 @@ static void end(struct connection *connection)
 
 /* ---- sending */
 
-/* The records of a long message leave as one piece. */
+/* What is more than a record leaves as one piece. */
 static void hold(const struct connection *connection, int is_held)
 {
     setsockopt(connection->fd, IPPROTO_TCP, TCP_CORK, &is_held, sizeof is_held);
@@ -311,8 +311,7 @@ static int listen_at(uint16_t port)
 static void store_in(const char *conninfo)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &is_storing};
-    epoll_ctl(epoll, EPOLL_CTL_ADD, rows_open(conninfo, send_to_all), &event);
-    is_storing = true;
+    is_storing = epoll_ctl(epoll, EPOLL_CTL_ADD, rows_open(conninfo, send_to_all), &event) == 0;
 }
 
 static void on_term(int number)
@@ -339,14 +338,14 @@ int main(int argc, char **argv)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
-    int listener = listen_at((uint16_t)atoi(argv[1]));
     epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (listener < 0 || epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &listening) != 0) {
+    if (argc == 5)
+        store_in(argv[4]); /* before anybody can connect */
+    int listener = listen_at((uint16_t)atoi(argv[1]));
+    if (listener < 0 || epoll < 0 || is_storing != (argc == 5) || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &listening) != 0) {
         perror("bench_echo");
         return 1;
     }
-    if (argc == 5)
-        store_in(argv[4]);
     while (true) {
         int count = epoll_wait(epoll, events, EVENTS, -1);
         for (int i = 0; i < count; i++)

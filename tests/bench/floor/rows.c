@@ -10,13 +10,15 @@
 
 #include "service/base/mem.h"
 
-#define COMMIT_TEXTS                                                                                                             \
-    64 /* as many as Gloss appends of a session that is alone: enough that a commit is shared, few enough that telling goes on beside it */
-#define TEXT_OID  25
-#define TEXTS_OID 1009
-#define BINARY    1
+/* As Gloss does with a session that is alone: enough rows that a commit is shared, and few enough that there is something to be told while the next is made. */
+#define ROWS_MOST  64
+#define HALF_LEAST 16 /* half of those that wait, if that is so many */
+#define TEXT_OID   25
+#define TEXTS_OID  1009
+#define UUID_OID   2950
+#define BINARY     1
 
-/* Two rows for each text, as a create of Gloss has; ids are made here, since whoever stores anything has some. The same as floors.py's ONE_COMMIT, but the texts are those that came. */
+/* Two rows for each op, as a create of Gloss has; ids are made here, since whoever stores anything has some. Like floors.py's ONE_COMMIT, but of the ops that came. */
 static const char statement[] =
     "with given as materialized (select text, nextval('floor.seq') as seq from unnest($1) as of (text)),"
     " new as materialized (select text, seq, ('018f0000-0000-7000-8000-' || lpad(to_hex(seq), 12, '0'))::uuid as id, decode(repeat('ab', 32), 'hex') as hash"
@@ -25,14 +27,21 @@ static const char statement[] =
     " insert into floor.annotation select $2, $2, n.id, $2, n.seq, null, 'open', 0, 10, false, left(n.text, 560) from new n";
 static const char stream[] = "018f0000-0000-7000-8000-000000000001";
 
+struct bytes {
+    char *data;
+    size_t len, cap;
+};
 struct text {
     struct path *path;
-    size_t at, len; /* in bytes */
+    size_t at, len;   /* in the batch's texts */
+    size_t rows;      /* an op each */
+    size_t array_end; /* where the last of them ends in the batch's array */
 };
 struct batch {
-    struct text *texts;
-    char *bytes; /* of all texts, each behind its length: a binary array but for its head */
-    size_t count, cap, len, room;
+    struct text *list;
+    size_t count, cap, rows;
+    struct bytes texts; /* as they came, one behind the other */
+    struct bytes array; /* a binary array of their ops, but for its head */
 };
 struct array_head {
     uint32_t dimensions, has_null, element, count, first;
@@ -58,7 +67,7 @@ static void check(PGresult *result, ExecStatusType wanted, const char *what)
 
 int rows_open(const char *conninfo, rows_told *when_told)
 {
-    const Oid types[] = {TEXTS_OID, 2950 /* uuid */};
+    const Oid types[] = {TEXTS_OID, UUID_OID};
     told = when_told;
     database = PQconnectdb(conninfo);
     if (PQstatus(database) != CONNECTION_OK)
@@ -68,35 +77,76 @@ int rows_open(const char *conninfo, rows_told *when_told)
     return PQsocket(database);
 }
 
-static void put_bytes(struct batch *batch, const void *data, size_t len)
+static void put_bytes(struct bytes *bytes, const void *data, size_t len)
 {
-    batch->bytes = mem_grow(batch->bytes, &batch->room, batch->len + len, 1);
-    memcpy(batch->bytes + batch->len, data, len);
-    batch->len += len;
+    bytes->data = mem_grow(bytes->data, &bytes->cap, bytes->len + len, 1);
+    memcpy(bytes->data + bytes->len, data, len);
+    bytes->len += len;
+}
+
+static void put_op(struct bytes *array, const unsigned char *op, size_t len)
+{
+    const struct array_head room = {0};
+    const uint32_t count = htonl((uint32_t)len);
+    if (array->len == 0)
+        put_bytes(array, &room, sizeof room);
+    put_bytes(array, &count, sizeof count);
+    put_bytes(array, op, len);
+}
+
+/* The ops of a text: one, or an array of them, as our one client (plain.c) writes it; nothing in an op looks like what stands between two. */
+static size_t put_ops(struct bytes *array, const unsigned char *text, size_t len)
+{
+    static const char between[] = "},{";
+    const unsigned char *behind, *end = text + len;
+    size_t count = 1;
+    if (len > 2 && text[0] == '[') {
+        text++;
+        end--;
+    }
+    while ((behind = memmem(text, (size_t)(end - text), between, sizeof between - 1))) {
+        put_op(array, text, (size_t)(behind + 1 - text));
+        text = behind + 2;
+        count++;
+    }
+    put_op(array, text, (size_t)(end - text));
+    return count;
 }
 
 void rows_put(struct path *path, const unsigned char *text, size_t len)
 {
-    const uint32_t count = htonl((uint32_t)len);
-    const struct array_head room = {0};
-    if (waiting.len == 0)
-        put_bytes(&waiting, &room, sizeof room);
-    put_bytes(&waiting, &count, sizeof count);
-    waiting.texts = mem_grow(waiting.texts, &waiting.cap, waiting.count + 1, sizeof *waiting.texts);
-    waiting.texts[waiting.count++] = (struct text){path, waiting.len, len};
-    put_bytes(&waiting, text, len);
+    struct batch *batch = &waiting;
+    batch->list = mem_grow(batch->list, &batch->cap, batch->count + 1, sizeof *batch->list);
+    struct text *last = &batch->list[batch->count++];
+    *last = (struct text){.path = path, .at = batch->texts.len, .len = len, .rows = put_ops(&batch->array, text, len)};
+    last->array_end = batch->array.len;
+    batch->rows += last->rows;
+    put_bytes(&batch->texts, text, len);
+}
+
+static const unsigned char *text_of(const struct batch *batch, size_t i)
+{
+    return (const unsigned char *)batch->texts.data + batch->list[i].at;
+}
+
+static size_t share_of(size_t rows)
+{
+    const size_t half = rows / 2 < HALF_LEAST ? rows : rows / 2;
+    return half < ROWS_MOST ? half : ROWS_MOST;
 }
 
 /* The first texts of those that wait become the commit that is under way. */
 static void take_some(void)
 {
-    const size_t count = waiting.count < COMMIT_TEXTS ? waiting.count : COMMIT_TEXTS;
+    const size_t share = share_of(waiting.rows), all = waiting.count;
     under_way = waiting;
     waiting = (struct batch){0};
-    for (size_t i = count; i < under_way.count; i++)
-        rows_put(under_way.texts[i].path, (const unsigned char *)under_way.bytes + under_way.texts[i].at, under_way.texts[i].len);
-    under_way.count = count;
-    under_way.len = under_way.texts[count - 1].at + under_way.texts[count - 1].len;
+    under_way.count = under_way.rows = 0;
+    while (under_way.count < all && under_way.rows < share)
+        under_way.rows += under_way.list[under_way.count++].rows;
+    under_way.array.len = under_way.list[under_way.count - 1].array_end;
+    for (size_t i = under_way.count; i < all; i++)
+        rows_put(under_way.list[i].path, text_of(&under_way, i), under_way.list[i].len);
 }
 
 void rows_send(void)
@@ -104,10 +154,10 @@ void rows_send(void)
     if (is_under_way || waiting.count == 0)
         return;
     take_some();
-    const struct array_head head = {htonl(1), 0, htonl(TEXT_OID), htonl((uint32_t)under_way.count), htonl(1)};
-    memcpy(under_way.bytes, &head, sizeof head);
-    const char *values[] = {under_way.bytes, stream};
-    const int lengths[] = {(int)under_way.len, 0}, formats[] = {BINARY, 0};
+    const struct array_head head = {htonl(1), 0, htonl(TEXT_OID), htonl((uint32_t)under_way.rows), htonl(1)};
+    memcpy(under_way.array.data, &head, sizeof head);
+    const char *values[] = {under_way.array.data, stream};
+    const int lengths[] = {(int)under_way.array.len, 0}, formats[] = {BINARY, 0};
     if (!PQsendQueryPrepared(database, "rows", 2, values, lengths, formats, 0))
         fail("send");
     is_under_way = true;
@@ -121,9 +171,10 @@ static void tell_done(void)
     is_under_way = false;
     rows_send();
     for (size_t i = 0; i < done.count; i++)
-        told(done.texts[i].path, (const unsigned char *)done.bytes + done.texts[i].at, done.texts[i].len);
-    mem_free(&done.texts);
-    mem_free(&done.bytes);
+        told(done.list[i].path, text_of(&done, i), done.list[i].len);
+    mem_free(&done.list);
+    mem_free(&done.texts.data);
+    mem_free(&done.array.data);
 }
 
 void rows_ready(void)

@@ -1,5 +1,5 @@
 /*
- * rows.h - what the bare server does where it stores: the two rows that an op is kept in, all that waited in one commit, nothing asked and nothing checked.
+ * rows.h - what the bare server does where it stores: the two rows that an op is kept in, many ops in a commit, nothing asked and nothing checked.
  *
  * While one commit is under way everything that comes waits for the next, which is sent before what has been committed is told. Texts are told in the order in
  * which they came. One connection, one thread; what fails ends the program, with a line on stderr.

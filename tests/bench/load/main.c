@@ -11,10 +11,11 @@
 #include "service/base/mem.h"
 #include "tests/bench/load/peer.h"
 
-#define EVENTS     256
-#define GRANT_US   20000 /* between two allowances of those who read slowly */
-#define LINES_MAX  100000
-#define CODEPOINTS 4096 /* of the texts, unless told */
+#define EVENTS          256
+#define GRANT_US        20000 /* between two allowances of those who read slowly */
+#define LINES_MAX       100000
+#define BLOCKED_LOOK_US 1000 /* what is due could not be sent: an answer wakes us, or room; this is for who was told to wait */
+#define CODEPOINTS      4096 /* of the texts, unless told */
 
 static const char usage[] =
     "usage: gloss_load --port [ADDRESS:]PORT,… --ca FILE --sessions FILE --workload FILE [--tokens FILE] [--codepoints N] [--dialect NAME]\n"
@@ -330,10 +331,10 @@ static struct timespec how_long(void)
     uint64_t wait_us = settling.until_us ? 1000 : 5000;
     for (size_t i = 0; i < load.workload.count; i++) {
         const struct group *group = &load.groups[i];
-        uint64_t left_us = group->due_us > load.now_us ? group->due_us - load.now_us : 0;
+        uint64_t left_us = group->due_us > load.now_us ? group->due_us - load.now_us : BLOCKED_LOOK_US;
         const bool is_over = group->plan.total && group->made >= group->plan.total;
         if (group->is_started && group->plan.rate > 0 && !is_over && group->live > 0 && left_us < wait_us)
-            wait_us = left_us > 0 ? left_us : 1000; /* could not be sent: an answer wakes us; this is for who is to wait */
+            wait_us = left_us;
     }
     return (struct timespec){0, (long)wait_us * 1000};
 }

@@ -351,12 +351,11 @@ START_TEST(session__that_begins_when_the_others_have_long_been_silent__brings_a_
 }
 END_TEST
 
-/* How many of sixty-four, sent at once by who has been alone for ten seconds, the first append has. */
-static size_t ops_of_the_first_append(void)
+/* How many of so many ops, sent at once in a session that nothing is in flight of, the first append has. All of them get there. */
+static size_t ops_of_the_first_append(int count)
 {
-    loop_sim_run(bench.loop, 10000);
     store_mem_fault(bench.stores[0], FAULT_LATE, 1000);
-    in_session(ana, "session.submit", 0, many_ops("many", 64));
+    in_session(ana, "session.submit", 0, many_ops("many", count));
     turn();
     store_mem_answer(bench.stores[0]);
     turn();
@@ -366,33 +365,85 @@ static size_t ops_of_the_first_append(void)
         store_mem_answer(bench.stores[0]);
         turn();
     }
-    ck_assert_uint_eq(ops_in(ana, 0), 64);
+    ck_assert_uint_eq(ops_in(ana, 0), (size_t)count);
     return first;
+}
+
+static void join_alone(void)
+{
+    in_session(ana, "session.join", 0, NULL);
+    loop_sim_run(bench.loop, 10000);
 }
 
 START_TEST(session__that_has_the_worker_to_itself__keeps_half_back_to_be_judged_meanwhile)
 {
-    in_session(ana, "session.join", 0, NULL);
-    turn();
-    ck_assert_uint_eq(ops_of_the_first_append(), 32);
+    struct core_counts counts;
+    join_alone();
+    ck_assert_uint_eq(ops_of_the_first_append(64), 32);
+    core_counts(bench.cores[0], &counts);
+    ck_assert_uint_eq(counts.ops_ahead, 32);
 }
 END_TEST
 
-/* An append is a record to each of them. */
-START_TEST(session__that_many_read__keeps_nothing_back)
+START_TEST(session__with_few_ops__keeps_nothing_back)
+{
+    join_alone();
+    ck_assert_uint_eq(ops_of_the_first_append(31), 31);
+}
+END_TEST
+
+START_TEST(session__beside_another__brings_its_share_and_not_half)
+{
+    in_session(ana, "session.join", 0, NULL);
+    submit(ana, op_create("elsewhere", "harbour", NULL));
+    turn();
+    ck_assert_uint_eq(ops_of_the_first_append(40), 32);
+}
+END_TEST
+
+static size_t with_readers(size_t count)
 {
     struct client *readers[32];
-    in_session(ana, "session.join", 0, NULL);
-    for (size_t i = 0; i < 32; i++) {
+    for (size_t i = 0; i < count; i++) {
         char name[16];
         snprintf(name, sizeof name, "reader %zu", i);
         readers[i] = client_new(&bench, 0, name, GL_ANNOTATOR);
         in_session(readers[i], "session.join", 0, NULL);
     }
-    turn();
-    ck_assert_uint_eq(ops_of_the_first_append(), 64);
-    for (size_t i = 0; i < 32; i++)
+    join_alone();
+    const size_t first = ops_of_the_first_append(64);
+    for (size_t i = 0; i < count; i++)
         client_free(&readers[i]);
+    return first;
+}
+
+START_TEST(session__that_thirty_one_read__keeps_half_back)
+{
+    ck_assert_uint_eq(with_readers(30), 32);
+}
+END_TEST
+
+/* An append is a record to each of them. */
+START_TEST(session__that_thirty_two_read__keeps_nothing_back)
+{
+    ck_assert_uint_eq(with_readers(31), 64);
+}
+END_TEST
+
+START_TEST(session__where_a_commit_is_slow__keeps_nothing_back)
+{
+    join_alone();
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1000);
+    in_session(ana, "session.submit", 0, many_ops("one", 1));
+    loop_sim_run(bench.loop, 9);
+    store_mem_answer(bench.stores[0]);
+    turn();
+    store_mem_fault(bench.stores[0], FAULT_LATE, 1000);
+    in_session(ana, "session.submit", 0, many_ops("many", 64));
+    turn();
+    store_mem_answer(bench.stores[0]);
+    turn();
+    ck_assert_uint_eq(ops_in(ana, 0), 65);
 }
 END_TEST
 
@@ -418,7 +469,11 @@ int main(void)
     tcase_add_test(one, session__that_has_the_worker_to_itself__brings_a_quarter_of_what_an_append_takes);
     tcase_add_test(one, session__that_begins_when_the_others_have_long_been_silent__brings_a_quarter_at_once);
     tcase_add_test(one, session__that_has_the_worker_to_itself__keeps_half_back_to_be_judged_meanwhile);
-    tcase_add_test(one, session__that_many_read__keeps_nothing_back);
+    tcase_add_test(one, session__with_few_ops__keeps_nothing_back);
+    tcase_add_test(one, session__beside_another__brings_its_share_and_not_half);
+    tcase_add_test(one, session__that_thirty_one_read__keeps_half_back);
+    tcase_add_test(one, session__that_thirty_two_read__keeps_nothing_back);
+    tcase_add_test(one, session__where_a_commit_is_slow__keeps_nothing_back);
     tcase_add_test(two, time__of_ops__never_goes_back_when_another_workers_clock_is_ahead);
     tcase_add_test(two, codebook__in_a_sessions_ops__never_goes_back);
     tcase_add_test(two, label__by_the_id_that_another_worker_gave_it_a_moment_ago__is_known);
