@@ -405,7 +405,7 @@ static size_t with_readers(size_t count)
 {
     struct client *readers[32];
     for (size_t i = 0; i < count; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "reader %zu", i);
         readers[i] = client_new(&bench, 0, name, GL_ANNOTATOR);
         in_session(readers[i], "session.join", 0, NULL);
