@@ -52,13 +52,19 @@ static size_t share_among(const struct core *core, size_t with_more, size_t left
     return ops < left ? ops : left;
 }
 
-/* Half of what waits, if that is less than `share`: the other half is judged while this one is being committed, where it may be. */
+/* Half of what waits, to the end of a request, if that is less than `share`: the other half is judged while this one is being committed, where it may be.
+ * A request is answered when the last of its ops is there, so dividing it only makes that later. */
 static size_t half_of(const struct session *session, size_t share)
 {
-    size_t count = 0;
-    for (const struct waiting_op *op = session->waiting; op && count < 2 * share; op = op->next)
+    const struct waiting_op *op = session->waiting;
+    size_t count = 0, ops = 1;
+    for (const struct waiting_op *it = op; it && count < 2 * share; it = it->next)
         count++;
-    return count / 2 < HALF_LEAST ? share : count / 2;
+    if (count / 2 < HALF_LEAST)
+        return share;
+    for (; op->next && ops < share && (ops < count / 2 || op->next->submit == op->submit); op = op->next)
+        ops++;
+    return ops;
 }
 
 size_t share_of(const struct session *session, size_t left)

@@ -25,15 +25,15 @@ START_TEST(labels__many_new_ones_in_one_request__are_made_together)
 {
     json_t *ops = json_array();
     unsigned before = store_mem_appends(bench.stores[0]);
-    for (int i = 0; i < 30; i++) { /* fewer than are divided */
+    for (int i = 0; i < 40; i++) {
         char name[16];
         snprintf(name, sizeof name, "n %d", i);
         json_array_append_new(ops, op_create(name, "quay", name));
     }
     uint64_t request = client_submit(ana, ops, false);
     turn();
-    ck_assert_uint_eq(seq_of(ana, request, 29), 30);
-    ck_assert_uint_eq(db_label_count(bench.db), 30);
+    ck_assert_uint_eq(seq_of(ana, request, 39), 40);
+    ck_assert_uint_eq(db_label_count(bench.db), 40);
     ck_assert_uint_eq(store_mem_appends(bench.stores[0]) - before, 2);
 }
 END_TEST

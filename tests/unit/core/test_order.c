@@ -351,11 +351,21 @@ START_TEST(session__that_begins_when_the_others_have_long_been_silent__brings_a_
 }
 END_TEST
 
-/* How many of so many ops, sent at once in a session that nothing is in flight of, the first append has. All of them get there. */
-static size_t ops_of_the_first_append(int count)
+static void send_requests(int count, int ops_each)
 {
+    for (int i = 0; i < count; i++) {
+        char prefix[32];
+        snprintf(prefix, sizeof prefix, "request %d", i);
+        in_session(ana, "session.submit", 0, many_ops(prefix, ops_each));
+    }
+}
+
+/* How many of so many ops, sent at once in a session that nothing is in flight of, the first append has. All of them get there. */
+static size_t ops_of_the_first_append(int requests, int ops_each)
+{
+    const int count = requests * ops_each;
     store_mem_fault(bench.stores[0], FAULT_LATE, 1000);
-    in_session(ana, "session.submit", 0, many_ops("many", count));
+    send_requests(requests, ops_each);
     turn();
     store_mem_answer(bench.stores[0]);
     turn();
@@ -379,16 +389,31 @@ START_TEST(session__that_has_the_worker_to_itself__keeps_half_back_to_be_judged_
 {
     struct core_counts counts;
     join_alone();
-    ck_assert_uint_eq(ops_of_the_first_append(64), 32);
+    ck_assert_uint_eq(ops_of_the_first_append(64, 1), 32);
     core_counts(bench.cores[0], &counts);
     ck_assert_uint_eq(counts.ops_ahead, 32);
+}
+END_TEST
+
+/* A request is answered when all of it is there. */
+START_TEST(session__with_one_request__divides_nothing)
+{
+    join_alone();
+    ck_assert_uint_eq(ops_of_the_first_append(1, 64), 64);
+}
+END_TEST
+
+START_TEST(session__with_requests_of_several_ops__keeps_whole_ones_back)
+{
+    join_alone();
+    ck_assert_uint_eq(ops_of_the_first_append(5, 12), 36);
 }
 END_TEST
 
 START_TEST(session__with_few_ops__keeps_nothing_back)
 {
     join_alone();
-    ck_assert_uint_eq(ops_of_the_first_append(31), 31);
+    ck_assert_uint_eq(ops_of_the_first_append(31, 1), 31);
 }
 END_TEST
 
@@ -397,7 +422,7 @@ START_TEST(session__beside_another__brings_its_share_and_not_half)
     in_session(ana, "session.join", 0, NULL);
     submit(ana, op_create("elsewhere", "harbour", NULL));
     turn();
-    ck_assert_uint_eq(ops_of_the_first_append(40), 32);
+    ck_assert_uint_eq(ops_of_the_first_append(40, 1), 32);
 }
 END_TEST
 
@@ -411,7 +436,7 @@ static size_t with_readers(size_t count)
         in_session(readers[i], "session.join", 0, NULL);
     }
     join_alone();
-    const size_t first = ops_of_the_first_append(64);
+    const size_t first = ops_of_the_first_append(64, 1);
     for (size_t i = 0; i < count; i++)
         client_free(&readers[i]);
     return first;
@@ -439,7 +464,7 @@ START_TEST(session__where_a_commit_is_slow__keeps_nothing_back)
     store_mem_answer(bench.stores[0]);
     turn();
     store_mem_fault(bench.stores[0], FAULT_LATE, 1000);
-    in_session(ana, "session.submit", 0, many_ops("many", 64));
+    send_requests(64, 1);
     turn();
     store_mem_answer(bench.stores[0]);
     turn();
@@ -469,6 +494,8 @@ int main(void)
     tcase_add_test(one, session__that_has_the_worker_to_itself__brings_a_quarter_of_what_an_append_takes);
     tcase_add_test(one, session__that_begins_when_the_others_have_long_been_silent__brings_a_quarter_at_once);
     tcase_add_test(one, session__that_has_the_worker_to_itself__keeps_half_back_to_be_judged_meanwhile);
+    tcase_add_test(one, session__with_one_request__divides_nothing);
+    tcase_add_test(one, session__with_requests_of_several_ops__keeps_whole_ones_back);
     tcase_add_test(one, session__with_few_ops__keeps_nothing_back);
     tcase_add_test(one, session__beside_another__brings_its_share_and_not_half);
     tcase_add_test(one, session__that_thirty_one_read__keeps_half_back);
