@@ -20,7 +20,7 @@
 
 #define SHARE_MESSAGES 8
 #define ALONE_MESSAGES                                                                                                           \
-    64 /* of one with which nobody else was heard in this turn and the last: as many as an append of its session takes */
+    64 /* of one with which nobody else was heard in this turn and the last: an append of its session takes so many at most */
 #define SHARE_BYTES 32768u /* reached: no further message in this turn; the first may be larger */
 
 struct kept {

@@ -98,11 +98,17 @@ struct acceptor {
     size_t ready_count; /* newcomers from here who have all it takes to begin */
 };
 
+#define TICKET_PERIODS 2 /* of keys whose tickets are taken: this one and the one before */
+struct ticket_keys {
+    uint64_t period; /* which they are of; 0: of none yet */
+    unsigned char name[16], cipher[32], mac[32];
+};
 struct tls_pair {
     X509 *leaf;
     EVP_PKEY *key;
     STACK_OF(X509) * chain;
     unsigned char ticket_secret[32];
+    struct ticket_keys ticket_keys[TICKET_PERIODS];
 };
 
 struct net_server {

@@ -153,6 +153,7 @@ void tls_free(struct tls_pair *pair)
     EVP_PKEY_free(pair->key);
     sk_X509_pop_free(pair->chain, X509_free);
     OPENSSL_cleanse(pair->ticket_secret, sizeof pair->ticket_secret);
+    OPENSSL_cleanse(pair->ticket_keys, sizeof pair->ticket_keys);
     *pair = (struct tls_pair){0};
 }
 
@@ -165,11 +166,7 @@ static int give_certificate(SSL *ssl, void *ctx)
 
 /* ---- tickets: a client that comes back needs no signature */
 
-struct ticket_keys {
-    unsigned char name[16], cipher[32], mac[32];
-};
-
-static void keys_of(const struct tls_pair *pair, uint64_t period, struct ticket_keys *keys)
+static void derive_keys(const struct tls_pair *pair, uint64_t period, struct ticket_keys *keys)
 {
     unsigned char block[3][32], input[9];
     unsigned len;
@@ -179,10 +176,20 @@ static void keys_of(const struct tls_pair *pair, uint64_t period, struct ticket_
         input[8] = i;
         HMAC(EVP_sha256(), pair->ticket_secret, sizeof pair->ticket_secret, input, sizeof input, block[i], &len);
     }
+    keys->period = period;
     memcpy(keys->name, block[0], sizeof keys->name);
     memcpy(keys->cipher, block[1], sizeof keys->cipher);
     memcpy(keys->mac, block[2], sizeof keys->mac);
     OPENSSL_cleanse(block, sizeof block);
+}
+
+/* Derived once: for each ticket anew they were a thirtieth of a handshake. No period is 0, as a pair begins. */
+static const struct ticket_keys *keys_of(struct tls_pair *pair, uint64_t period)
+{
+    struct ticket_keys *keys = &pair->ticket_keys[period % TICKET_PERIODS];
+    if (keys->period != period)
+        derive_keys(pair, period, keys);
+    return keys;
 }
 
 static bool use_keys(const struct ticket_keys *keys, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, bool is_new)
@@ -196,22 +203,20 @@ static bool use_keys(const struct ticket_keys *keys, unsigned char *iv, EVP_CIPH
 /* OpenSSL's own words: 1 it is done, 0 no ticket (a whole handshake), -1 the handshake fails. */
 static int ticket_keys(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int is_new)
 {
-    const struct tls_pair *pair = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ticket_index);
+    struct tls_pair *pair = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ticket_index);
     const uint64_t period = (uint64_t)time(NULL) / TICKET_TIMES_S;
-    struct ticket_keys keys;
     int result = 0;
     if (SSL_version(ssl) < TLS1_3_VERSION) /* there a ticket would be all that protects what is said */
         return 0;
-    for (uint64_t age = 0; age < (is_new ? 1 : 2) && !result; age++) {
-        keys_of(pair, period - age, &keys);
+    for (uint64_t age = 0; age < (is_new ? 1 : TICKET_PERIODS) && !result; age++) {
+        const struct ticket_keys *keys = keys_of(pair, period - age);
         if (is_new && RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1)
             result = -1;
-        else if (is_new || CRYPTO_memcmp(name, keys.name, sizeof keys.name) == 0)
-            result = use_keys(&keys, iv, cipher, mac, is_new) ? 1 : -1;
+        else if (is_new || CRYPTO_memcmp(name, keys->name, sizeof keys->name) == 0)
+            result = use_keys(keys, iv, cipher, mac, is_new) ? 1 : -1;
     }
     if (is_new)
-        memcpy(name, keys.name, sizeof keys.name);
-    OPENSSL_cleanse(&keys, sizeof keys);
+        memcpy(name, keys_of(pair, period)->name, sizeof pair->ticket_keys->name);
     return result;
 }
 
@@ -233,6 +238,7 @@ void tls_prepare(SSL_CTX *ctx, struct tls_pair *pair)
     SSL_CTX_set_ciphersuites(ctx, ciphers_13);
     SSL_CTX_set1_groups_list(ctx, groups);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN); /* the file has the chain: it is not looked for anew in each handshake */
     prepare_tickets(ctx, pair);
     SSL_CTX_set_cert_cb(ctx, give_certificate, pair);
 }

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "service/base/mem.h"
+#include "tests/bench/floor/bytes.h"
 #include "tests/bench/floor/rows.h"
 
 #define EVENTS     256
@@ -33,10 +34,6 @@
 #define MAGIC      "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 enum state { SHAKING, UPGRADING, OPEN };
-struct bytes { /* what waits */
-    unsigned char *data;
-    size_t len, cap;
-};
 struct connection {
     int fd;
     enum state state;
@@ -57,23 +54,6 @@ static SSL_CTX *tls;
 static int epoll;
 static bool is_storing;
 
-static void bytes_put(struct bytes *bytes, const void *data, size_t len)
-{
-    bytes->data = mem_grow(bytes->data, &bytes->cap, bytes->len + len, 1);
-    memcpy(bytes->data + bytes->len, data, len);
-    bytes->len += len;
-}
-
-static void bytes_drop(struct bytes *bytes, size_t len)
-{
-    memmove(bytes->data, bytes->data + len, bytes->len - len);
-    bytes->len -= len;
-    if (bytes->len > 0)
-        return;
-    mem_free(&bytes->data);
-    bytes->cap = 0;
-}
-
 static void watch(struct connection *connection, int how, bool is_full)
 {
     struct epoll_event event = {.events = EPOLLIN | (is_full ? EPOLLOUT : 0u), .data.ptr = connection};
@@ -93,8 +73,8 @@ static void end(struct connection *connection)
     }
     SSL_free(connection->ssl);
     close(connection->fd);
-    mem_free(&connection->in.data);
-    mem_free(&connection->out.data);
+    bytes_free(&connection->in);
+    bytes_free(&connection->out);
     mem_free(&connection);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "service/base/mem.h"
+#include "tests/bench/floor/bytes.h"
 
 /* As Gloss does with a session that is alone: enough rows that a commit is shared, and few enough that there is something to be told while the next is made. */
 #define ROWS_MOST  64
@@ -27,10 +28,6 @@ static const char statement[] =
     " insert into floor.annotation select $2, $2, n.id, $2, n.seq, null, 'open', 0, 10, false, left(n.text, 560) from new n";
 static const char stream[] = "018f0000-0000-7000-8000-000000000001";
 
-struct bytes {
-    char *data;
-    size_t len, cap;
-};
 struct text {
     struct path *path;
     size_t at, len;   /* in the batch's texts */
@@ -77,21 +74,14 @@ int rows_open(const char *conninfo, rows_told *when_told)
     return PQsocket(database);
 }
 
-static void put_bytes(struct bytes *bytes, const void *data, size_t len)
-{
-    bytes->data = mem_grow(bytes->data, &bytes->cap, bytes->len + len, 1);
-    memcpy(bytes->data + bytes->len, data, len);
-    bytes->len += len;
-}
-
 static void put_op(struct bytes *array, const unsigned char *op, size_t len)
 {
     const struct array_head room = {0};
     const uint32_t count = htonl((uint32_t)len);
     if (array->len == 0)
-        put_bytes(array, &room, sizeof room);
-    put_bytes(array, &count, sizeof count);
-    put_bytes(array, op, len);
+        bytes_put(array, &room, sizeof room);
+    bytes_put(array, &count, sizeof count);
+    bytes_put(array, op, len);
 }
 
 /* The ops of a text: one, or an array of them, as our one client (plain.c) writes it; nothing in an op looks like what stands between two. */
@@ -121,12 +111,12 @@ void rows_put(struct path *path, const unsigned char *text, size_t len)
     *last = (struct text){.path = path, .at = batch->texts.len, .len = len, .rows = put_ops(&batch->array, text, len)};
     last->array_end = batch->array.len;
     batch->rows += last->rows;
-    put_bytes(&batch->texts, text, len);
+    bytes_put(&batch->texts, text, len);
 }
 
 static const unsigned char *text_of(const struct batch *batch, size_t i)
 {
-    return (const unsigned char *)batch->texts.data + batch->list[i].at;
+    return batch->texts.data + batch->list[i].at;
 }
 
 static size_t share_of(size_t rows)
@@ -156,7 +146,7 @@ void rows_send(void)
     take_some();
     const struct array_head head = {htonl(1), 0, htonl(TEXT_OID), htonl((uint32_t)under_way.rows), htonl(1)};
     memcpy(under_way.array.data, &head, sizeof head);
-    const char *values[] = {under_way.array.data, stream};
+    const char *values[] = {(const char *)under_way.array.data, stream};
     const int lengths[] = {(int)under_way.array.len, 0}, formats[] = {BINARY, 0};
     if (!PQsendQueryPrepared(database, "rows", 2, values, lengths, formats, 0))
         fail("send");
@@ -173,8 +163,8 @@ static void tell_done(void)
     for (size_t i = 0; i < done.count; i++)
         told(done.list[i].path, text_of(&done, i), done.list[i].len);
     mem_free(&done.list);
-    mem_free(&done.texts.data);
-    mem_free(&done.array.data);
+    bytes_free(&done.texts);
+    bytes_free(&done.array);
 }
 
 void rows_ready(void)
