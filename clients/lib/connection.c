@@ -122,12 +122,23 @@ void lg_connection_check(struct gloss *g)
 
 /* ---- signing in */
 
+static void take_account(struct gloss *g, const gl_uuid *id)
+{
+    char account[GLOSS_ID];
+    gl_uuid_format(id, account);
+    const bool is_another = g->account_id[0] && strcmp(account, g->account_id) != 0;
+    memcpy(g->account_id, account, sizeof(account));
+    for (struct gloss_session *session = g->sessions; session && is_another; session = session->next) {
+        lg_session_account_changed(session);
+    }
+}
+
 static void take_hello(struct gloss *g, json_t *result, const struct gl_hello_result *hello)
 {
     json_decref(g->hello);
     g->hello = json_incref(result);
     g->limits = hello->limits;
-    gl_uuid_format(&hello->account.account, g->account_id);
+    take_account(g, &hello->account.account);
     (void)snprintf(g->account_name, sizeof(g->account_name), "%.*s", (int)hello->account.name.len, hello->account.name.data);
     g->state = LG_READY;
     g->was_ready = true;
@@ -194,6 +205,14 @@ static void say_hello(struct gloss *g)
     gl_buf_fini(&buf);
 }
 
+static void arrive(struct gloss *g)
+{
+    say_hello(g);
+    for (struct gloss_session *session = g->sessions; session && !g->drops; session = session->next) {
+        lg_session_up_early(session);
+    }
+}
+
 /* ---- messages */
 
 static void on_notice(struct gloss *g, const struct gl_envelope *envelope)
@@ -258,7 +277,7 @@ static void on_transport_down(struct gloss *g, const struct lg_transport_event *
 void lg_connection_event(struct gloss *g, const struct lg_transport_event *event)
 {
     switch (event->type) {
-    case LG_UP: say_hello(g); break;
+    case LG_UP: arrive(g); break;
     case LG_MESSAGE: on_message(g, event->message); break;
     case LG_DOWN: on_transport_down(g, event); break;
     }

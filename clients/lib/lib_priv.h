@@ -297,7 +297,10 @@ struct gloss_session {
     unsigned submit_failures;
 };
 
-void lg_session_up(struct gloss_session *session); /* signed in: join */
+void lg_session_up(struct gloss_session *session);       /* signed in: join */
+void lg_session_up_early(struct gloss_session *session); /* hello was said: join behind it, where that can be */
+/* Hello was answered for another account than was known: what was joined behind it does not count. */
+void lg_session_account_changed(struct gloss_session *session);
 void lg_session_down(struct gloss_session *session);
 void lg_session_pump(struct gloss_session *session, uint64_t now);
 void lg_session_fail(struct gloss_session *session, const struct gloss_error *error);

@@ -82,6 +82,23 @@ void lg_session_up(struct gloss_session *session)
     gl_buf_fini(&buf);
 }
 
+/* Where nothing on disk waits to know whose it is, and nothing is to be read before, the server need not have answered hello. */
+void lg_session_up_early(struct gloss_session *session)
+{
+    const bool is_known = session->g->account_id[0] || (!session->wants_cache && !lg_queue_is_wanted(session));
+    if (is_known && !session->wants_names_first) {
+        lg_session_up(session);
+    }
+}
+
+void lg_session_account_changed(struct gloss_session *session)
+{
+    if (session->state == LG_JOINING) {
+        lg_calls_forget(session->g, session);
+        session->state = LG_AWAY;
+    }
+}
+
 void lg_session_down(struct gloss_session *session)
 {
     if (session->state == LG_JOINED || session->state == LG_JOINING) {
@@ -221,6 +238,9 @@ static void joined(struct gloss_session *session, json_t *result, const struct g
 static void not_joined(struct gloss_session *session, const struct gloss_error *error)
 {
     session->state = LG_AWAY;
+    if (error->code == GLOSS_E_SIGN_IN_FIRST && session->g->state == LG_GREETING) {
+        return; /* a server that keeps nothing behind hello: once more, when it has answered that */
+    }
     if (lg_archive_wanted(session, error)) {
         session->log_retained_from = (uint64_t)json_integer_value(json_object_get(error->data, "retained_from"));
         session->is_reading_log = true;

@@ -5,6 +5,11 @@
 #include "service/core/library.h"
 #include "service/core/sign_ins.h"
 
+struct token_sign_in {
+    struct request *request;
+    uint8_t digest[32];
+    bool has_session; /* one was asked for, too: that of the first request behind hello */
+};
 struct sign_in { /* a password that is being checked */
     struct request *request;
     gl_uuid account;
@@ -64,32 +69,53 @@ static void fail(struct request *request, enum gl_code code)
     request_fail(request, code, "%s", gl_code_sentence(code));
 }
 
-static void on_token(void *ctx, enum gl_code code, const struct store_rows *rows)
+static void on_token(void *ctx, enum gl_code code, const struct store_signed_in *who, enum gl_code opened_code,
+                     const struct store_session *session)
 {
-    struct request *request = ctx;
-    if (code != GL_OK) {
+    struct token_sign_in *sign_in = ctx;
+    struct request *request = sign_in->request;
+    struct peer *peer = request->peer;
+    const struct opened opened = {opened_code, session};
+    const bool has_opened = sign_in->has_session;
+    peer_ref(peer); /* the answer frees the request */
+    if (code != GL_OK)
         fail(request, code);
-    } else if (store_rows_count(rows) == 0) {
+    else if (!who)
         turn_away(request, NULL, "token");
-    } else if (store_bool(rows, 0, 5)) {
-        gl_uuid account = store_uuid(rows, 0, 0);
-        turn_away(request, &account, "disabled");
-    } else {
-        gl_uuid account = store_uuid(rows, 0, 0), token = store_uuid(rows, 0, 3);
-        welcome(request, &account, store_text(rows, 0, 1), store_bool(rows, 0, 2), &token);
-    }
+    else if (who->is_disabled)
+        turn_away(request, &who->account, "disabled");
+    else
+        welcome(request, &who->account, who->name, who->is_admin, &who->token);
+    behind_admit(peer, has_opened ? &opened : NULL);
+    peer_unref(peer);
+}
+
+/* Not before the rest of what came with hello has been read: mostly it says which session is wanted. */
+static void ask_token(void *ctx)
+{
+    struct token_sign_in *sign_in = ctx;
+    const struct request *request = sign_in->request;
+    gl_uuid session;
+    log_set_context(&request->context);
+    sign_in->has_session = behind_session(request->peer, &session);
+    store_sign_in(request->core->store, sign_in->digest, sign_in->has_session ? &session : NULL, on_token, sign_in);
+    log_set_context(NULL);
 }
 
 static void on_password(void *ctx, enum gl_code code, bool is_right)
 {
     struct sign_in *sign_in = ctx;
     struct request *request = sign_in->request;
+    struct peer *peer = request->peer;
+    peer_ref(peer); /* the answer frees the request */
     if (code != GL_OK)
         fail(request, code);
     else if (!is_right || !sign_in->may)
         turn_away(request, sign_in->is_known ? &sign_in->account : NULL, "password");
     else
         welcome(request, &sign_in->account, sign_in->name, sign_in->is_admin, NULL);
+    behind_admit(peer, NULL);
+    peer_unref(peer);
 }
 
 static void on_account(void *ctx, enum gl_code code, const struct store_rows *rows)
@@ -98,7 +124,7 @@ static void on_account(void *ctx, enum gl_code code, const struct store_rows *ro
     struct request *request = sign_in->request;
     struct gl_slice stored = {0};
     if (code != GL_OK) {
-        fail(request, code);
+        on_password(sign_in, code, false);
         return;
     }
     if (store_rows_count(rows) > 0) {
@@ -132,15 +158,15 @@ void handle_hello(struct request *request)
     if (params.has_client && !peer->client)
         peer->client = mem_copy(params.client.data, params.client.len);
     if (params.has_token) {
-        uint8_t digest[32];
         if (!token_is_well_formed(params.token)) {
             turn_away(request, NULL, "token form");
             return;
         }
-        token_digest(params.token, digest);
+        struct token_sign_in *sign_in = gl_arena_alloc(&request->arena, sizeof *sign_in);
+        sign_in->request = request;
+        token_digest(params.token, sign_in->digest);
         peer->is_signing_in = true;
-        store_query(core->store, STORE_Q_sign_in_token, NULL, (struct store_param[]){P_BYTES(digest, sizeof digest)}, 1, on_token,
-                    request);
+        loop_defer(core->loop, ask_token, sign_in);
     } else if (params.has_account && params.has_password && core->helpers.check_password) {
         struct sign_in *sign_in = gl_arena_alloc(&request->arena, sizeof *sign_in);
         sign_in->request = request;

@@ -111,7 +111,9 @@ struct peer {
     struct outgoing *outbox, **outbox_tail;
     struct subscription *subscriptions;
     size_t subscription_count;
-    struct request *joins;                  /* session.join that have no answer yet */
+    struct request *joins;                 /* session.join that have no answer yet */
+    struct request *behind, **behind_tail; /* behind.c: what came behind hello, as it came */
+    size_t behind_bytes;
     struct upload *upload;                  /* upload.c */
     struct submit *submits, **submits_tail; /* not answered yet, as they came */
     gl_uuid *refused;                       /* ring of the ids of ops that were refused on this connection */
@@ -147,8 +149,25 @@ void revoked_look(struct core *core);
 
 /* At the core's end, of those who are gone: what the store still has of them it does not bring any more (store.h). */
 void requests_drop(struct core *core);
+/* May it? Answers it, now or later. */
+void request_admit(struct request *request);
+/* Without an answer: its peer is gone. */
+void request_drop(struct request *request);
 /* The joins of this session that have no answer yet are not wanted any more; false: there are none. */
 bool request_supersede_joins(struct peer *peer, const gl_uuid *session);
+
+/* ---- what comes behind hello before it is answered: behind.c */
+
+struct opened { /* what the store says of a session */
+    enum gl_code code;
+    const struct store_session *session; /* NULL unless GL_OK */
+};
+/* True: the request waits until hello has its answer. */
+bool behind_keep(struct request *request);
+/* Is the first that waits a session.join? The session that it names. */
+bool behind_session(const struct peer *peer, gl_uuid *session);
+/* Hello has its answer, whichever: what waited is admitted, in its order. opened: of the session of the first; NULL: the store was not asked. */
+void behind_admit(struct peer *peer, const struct opened *opened);
 
 /* ---- sessions: session.c, deliver.c, submit.c */
 

@@ -40,6 +40,7 @@ struct request {
     void *user;           /* the handler's */
     struct request *next_join; /* session.join in flight: the peer's others, newest first */
     gl_uuid join_session;
+    const struct opened *opened;    /* session.join behind hello: what the store has said of its session already (behind.c) */
     bool is_joining, is_superseded; /* a later join or leave of the same session came on the connection */
     struct gl_reader reader;
     struct gl_buf out;

@@ -16,6 +16,7 @@ struct peer *peer_new(struct core *core, const struct peer_link *link)
     peer->since_ms = loop_now_ms(core->loop);
     peer->outbox_tail = &peer->outbox;
     peer->submits_tail = &peer->submits;
+    peer->behind_tail = &peer->behind;
     peer->next = core->peers;
     if (core->peers)
         core->peers->prev = peer;

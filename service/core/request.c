@@ -76,6 +76,11 @@ static void request_free(struct request *request)
     peer_unref(peer);
 }
 
+void request_drop(struct request *request)
+{
+    request_free(request);
+}
+
 void requests_drop(struct core *core)
 {
     struct request *request;
@@ -237,7 +242,11 @@ static void check_scope(struct request *request)
         begin_join(request, &id);
     if (request->method->scope == GL_SCOPE_SESSION) {
         struct subscription *joined = subscription_find(request->peer, &id);
-        if (!joined) {
+        const struct opened *opened = request->opened;
+        request->opened = NULL; /* lent until we return */
+        if (opened) {
+            on_scope_session(request, opened->code, opened->session);
+        } else if (!joined) {
             store_session_open(core->store, &request->account, &id, on_scope_session, request);
         } else if (has_role(request, joined->role)) {
             request->project = joined->session->project->id;
@@ -250,7 +259,7 @@ static void check_scope(struct request *request)
     store_query(core->store, query, &request->account, (struct store_param[]){P_UUID(id)}, 1, on_scope_role, request);
 }
 
-static void admit(struct request *request)
+void request_admit(struct request *request)
 {
     const struct peer *peer = request->peer;
     enum gl_role role = !peer->is_signed_in ? GL_NOBODY : peer->is_admin ? GL_ADMIN : GL_SIGNED_IN;
@@ -354,5 +363,6 @@ void peer_receive(struct peer *peer, struct gl_slice message)
         return;
     }
     request->params = envelope.params;
-    admit(request);
+    if (!behind_keep(request))
+        request_admit(request);
 }

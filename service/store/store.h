@@ -151,6 +151,19 @@ struct store_session {
 typedef void (*store_session_fn)(void *ctx, enum gl_code code, const struct store_session *session);
 void store_session_open(struct store *store, const gl_uuid *account, const gl_uuid *session, store_session_fn fn, void *ctx);
 
+/* ---- signing in with a token */
+
+struct store_signed_in {
+    gl_uuid account, token;
+    struct gl_slice name;
+    bool is_admin, is_disabled;
+};
+/* who: NULL unless GL_OK, and when the token is unknown, revoked or expired. opened and session: as store_session_fn has them, GL_E_NOT_FOUND where none was named. */
+typedef void (*store_sign_in_fn)(void *ctx, enum gl_code code, const struct store_signed_in *who, enum gl_code opened,
+                                 const struct store_session *session);
+/* digest: SHA-256 of the whole token, 32 bytes. session: to be opened as whoever it is in the same transaction, or NULL. */
+void store_sign_in(struct store *store, const uint8_t *digest, const gl_uuid *session, store_sign_in_fn fn, void *ctx);
+
 struct store_tail_op {
     uint64_t seq;
     gl_hash chain;           /* after this op */

@@ -13,8 +13,11 @@
 
 struct read {
     struct request request;
-    bool has_account;
+    bool has_account, has_stream;
     gl_uuid account, stream;
+    uint8_t digest[32]; /* of who signs in */
+    bool is_somebody;
+    struct store_signed_in who;
     uint64_t after, max_ops, max_bytes;
     struct gl_arena arena;
     bool is_found;
@@ -31,6 +34,7 @@ struct read {
     size_t record_cap, op_cap;
     union {
         store_session_fn session;
+        store_sign_in_fn sign_in;
         store_state_fn state;
         store_tail_fn tail;
         store_project_fn project;
@@ -38,7 +42,7 @@ struct read {
     } fn;
     void *ctx;
 };
-enum { ACCOUNT, FIRST, SECOND, THIRD }; /* statements: setting the account comes first */
+enum { ACCOUNT, FIRST, SECOND, THIRD }; /* statements: setting the account comes first, by signing in or as it is */
 
 static struct gl_slice keep(struct read *read, struct gl_slice slice)
 {
@@ -62,6 +66,7 @@ static struct read *read_new(struct store *store, const struct request_kind *kin
     if (account) {
         read->account = *account;
     }
+    read->has_stream = stream != NULL;
     if (stream) {
         read->stream = *stream;
     }
@@ -213,6 +218,70 @@ void store_session_open(struct store *store, const gl_uuid *account, const gl_uu
 {
     struct read *read = read_new(store, &session_kind, account, session, ctx);
     read->fn.session = fn;
+    store_read(store, &read->request);
+}
+
+/* ---- whose token is it, and may they open the session? The first statement sets the account for the second. */
+
+static void sign_in_send(struct request *request, struct conn *conn)
+{
+    struct read *read = (struct read *)request;
+    struct params params;
+    params_init(&params);
+    params_bytes(&params, read->digest, sizeof(read->digest));
+    conn_send(conn, request, STORE_Q_sign_in_token, &params);
+    params_fini(&params);
+    if (read->has_stream) {
+        send_for_stream(read, conn, STORE_Q_session_open);
+    }
+}
+
+static void take_who(struct read *read, const PGresult *row)
+{
+    read->who = (struct store_signed_in){
+        .account = row_uuid(row, 0, 0),
+        .name = keep(read, row_slice(row, 0, 1)),
+        .is_admin = row_bool(row, 0, 2),
+        .token = row_uuid(row, 0, 3),
+        .is_disabled = row_bool(row, 0, 5),
+    };
+    read->is_somebody = true;
+}
+
+static bool sign_in_result(struct request *request, unsigned statement, PGresult *result)
+{
+    struct read *read = (struct read *)request;
+    if (statement != ACCOUNT) {
+        return session_result(request, statement, result);
+    }
+    if (rows_fit(result, 7)) {
+        take_who(read, result);
+    }
+    return false;
+}
+
+static void sign_in_done(struct request *request, struct conn *conn, enum gl_code code)
+{
+    struct read *read = (struct read *)request;
+    const enum gl_code opened = read_code(read, code);
+    (void)conn;
+    read->fn.sign_in(read->ctx, code, code == GL_OK && read->is_somebody ? &read->who : NULL, opened,
+                     opened == GL_OK ? &read->of.session : NULL);
+    read_drop(request);
+}
+
+static const struct request_kind sign_in_kind = {.name = "sign_in",
+                                                 .send = sign_in_send,
+                                                 .result = sign_in_result,
+                                                 .done = sign_in_done,
+                                                 .lost = read_lost,
+                                                 .drop = read_drop};
+
+void store_sign_in(struct store *store, const uint8_t *digest, const gl_uuid *session, store_sign_in_fn fn, void *ctx)
+{
+    struct read *read = read_new(store, &sign_in_kind, NULL, session, ctx);
+    memcpy(read->digest, digest, sizeof(read->digest));
+    read->fn.sign_in = fn;
     store_read(store, &read->request);
 }
 
@@ -538,6 +607,6 @@ static void read_reset(struct read *read)
     }
     memset(&read->of, 0, sizeof(read->of));
     read->record_cap = read->op_cap = 0;
-    read->is_found = false;
+    read->is_found = read->is_somebody = false;
     gl_arena_reset(&read->arena);
 }

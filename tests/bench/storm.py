@@ -34,7 +34,7 @@ class Storm(workloads.Workloads):
         with self.begin(f"group writers clients={clients} sessions={min(clients, WRITTEN)} rate={rate}") as load:
             load.start("writers")
             calm, _ = self.measured(self.sizes["calm_s"])
-            with self.peer.load(f"group crowd clients={count} first={WRITTEN} sessions={SESSIONS - WRITTEN} tickets=0 at_once={at_once}") as self.crowd:
+            with self.peer.load(f"group crowd clients={count} first={WRITTEN} sessions={SESSIONS - WRITTEN} tickets=0 at_hello=1 at_once={at_once}") as self.crowd:
                 self.cpu.mark()
                 load.say("measure")
                 begun = time.monotonic()

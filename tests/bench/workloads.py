@@ -275,7 +275,7 @@ class Workloads:
         for count in self.sizes["idle"]:
             steps.append((f"idle{count}", count, count - before))
             before = count
-        workload = "\n".join(f"group {name} clients={more} first={self.first['D']} sessions={self.sizes['d_sessions']} tickets=0 at_once=32"
+        workload = "\n".join(f"group {name} clients={more} first={self.first['D']} sessions={self.sizes['d_sessions']} tickets=0 at_hello=1 at_once=32"
                              for name, _, more in steps)
         figures = {}
         with self.begin(workload) as load:

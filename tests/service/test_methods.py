@@ -568,16 +568,43 @@ class SigningIn(MethodCase):
         self.assertError(ana.error("hello", token=self.secret("ana")), "invalid_request")
         self.assertEqual(ana.wait_closed().code, 1008)
 
-    def test_requests_sent_behind_hello_wait_for_nobody(self):
-        """Pipelined: what is asked before hello was answered is asked by nobody."""
-        client = self.connect("ana", hello=False)
-        first = client.send("hello", {"token": self.secret("ana")})
-        second = client.send("project.list")
-        client.answer(first)
-        try:
-            client.answer(second)
-        except Refused as refused:
-            self.assertError(refused, "sign_in_first")
+    def behind(self, params, *requests):
+        """Says hello and these behind it, without waiting for an answer: the client, and the numbers of all of them."""
+        client = self.connect("somebody", hello=False)
+        return client, client.send_all(("hello", params), *requests)
+
+    def test_what_is_sent_behind_hello_waits_for_its_answer(self):
+        for params in ({"token": self.secret("ana")}, {"account": "pia", "password": PASSWORD}):
+            client, (hello, joined, projects) = self.behind(params, ("session.join", {"session": self.session}), ("project.list", {}))
+            answers = client.answer(hello), client.answer(joined), client.answer(projects)
+            self.assertEqual(answers[1]["document"]["session"], self.session)
+            self.assertIn(self.project, [row["project"] for row in answers[2]["projects"]])
+            order = [message["id"] for kind, message in client.trace if kind == "answer"]
+            self.assertEqual(order[0], hello)
+            client.one(self.session, create("claim", exact="Nobody"))
+
+    def test_what_is_sent_behind_a_hello_that_is_refused(self):
+        client, (hello, joined) = self.behind({"token": "gls_" + "x" * 50}, ("session.join", {"session": self.session}))
+        with self.assertRaises(Refused) as refused:
+            client.answer(hello)
+        self.assertError(refused.exception, "bad_credentials")
+        self.assertEqual(client.wait_closed().code, 1008)
+        self.assertNotIn("answer", client.answers[joined])
+        client, (hello, joined) = self.behind({}, ("session.join", {"session": self.session}))
+        for number, name in ((hello, "invalid_params"), (joined, "sign_in_first")):
+            with self.assertRaises(Refused) as refused:
+                client.answer(number)
+            self.assertError(refused.exception, name)
+
+    def test_a_session_of_others_behind_hello(self):
+        with Client(self.server, "fay") as fay:
+            session = fay.upload(self.foreign, f"Hers {new_id()}\n")["document"]["session"]
+        client, (hello, joined) = self.behind({"token": self.secret("ana")}, ("session.join", {"session": session}))
+        client.answer(hello)
+        with self.assertRaises(Refused) as refused:
+            client.answer(joined)
+        self.assertError(refused.exception, "not_found", "session")
+        client.join(self.session)
 
     def restart_with(self, **settings):
         self.server.extra = support.patient(settings, False)

@@ -228,6 +228,22 @@ class Client:
         self.send_text(json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params or {}}, ensure_ascii=False))
         return number
 
+    def send_all(self, *requests):
+        """Requests, each a method and its parameters, as fast as they can follow each other: gives their ids."""
+        texts, numbers = [], []
+        for method, params in requests:
+            with self.condition:
+                self.last_id += 1
+                self.answers[self.last_id] = {"method": method, "params": params, "replica": None}
+            numbers.append(self.last_id)
+            texts.append(json.dumps({"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params}))
+
+        async def transmit():
+            for text in texts:
+                await self.transmit(text)
+        asyncio.run_coroutine_threadsafe(transmit(), loop).result(DEADLINE_S)
+        return numbers
+
     def ask_text(self, text, number):
         """A message written by hand, whose id is `number` (None: it can have none); gives the whole answer."""
         with self.condition:

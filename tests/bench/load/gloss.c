@@ -18,14 +18,6 @@
 
 /* ---- coming */
 
-static void open_gloss(struct client *client)
-{
-    struct load *load = client->group->load;
-    client_set_state(client, CLIENT_SIGNING_IN);
-    client_say(client, "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"hello\",\"params\":{\"token\":\"%s\",\"client\":\"load\"}}",
-               ID_HELLO, load->tokens[client->number % load->token_count]);
-}
-
 static void join(struct client *client)
 {
     char session[GL_UUID_TEXT + 1], since[CHAIN_TEXT + 64] = "";
@@ -36,6 +28,16 @@ static void join(struct client *client)
     client_set_state(client, CLIENT_JOINING);
     client_say(client, "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"session.join\",\"params\":{\"session\":\"%s\"%s}}", ID_JOIN,
                session, since);
+}
+
+static void open_gloss(struct client *client)
+{
+    struct load *load = client->group->load;
+    client_set_state(client, CLIENT_SIGNING_IN);
+    client_say(client, "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"hello\",\"params\":{\"token\":\"%s\",\"client\":\"load\"}}",
+               ID_HELLO, load->tokens[client->number % load->token_count]);
+    if (client->group->plan.at_hello)
+        join(client);
 }
 
 static void look_whether_live(struct client *client)
@@ -268,7 +270,7 @@ static void message_gloss(struct client *client, struct gl_slice message)
         return;
     if (members[ERROR].len > 0)
         take_refusal(client, id, members[ERROR]);
-    else if (id == ID_HELLO)
+    else if (id == ID_HELLO && !client->group->plan.at_hello)
         join(client);
     else if (id == ID_JOIN)
         take_join(client, members[RESULT]);

@@ -72,7 +72,7 @@ static void link_close(void *ctx, unsigned code, const char *reason)
     ((struct client *)ctx)->close_code = code;
 }
 
-struct client *client_new(struct bench *bench, size_t worker, const char *name, enum gl_role role)
+struct client *client_new_stranger(struct bench *bench, size_t worker, const char *name, enum gl_role role)
 {
     struct client *client = mem_alloc(sizeof *client);
     struct peer_link link = {.ctx = client, .is_full = link_is_full, .write = link_write, .close = link_close, .address = "test"};
@@ -80,6 +80,12 @@ struct client *client_new(struct bench *bench, size_t worker, const char *name, 
     client->account = gl_uuid_derive("account", name, strlen(name));
     db_set_role(bench->db, &client->account, role);
     client->peer = peer_new(bench->cores[worker], &link);
+    return client;
+}
+
+struct client *client_new(struct bench *bench, size_t worker, const char *name, enum gl_role role)
+{
+    struct client *client = client_new_stranger(bench, worker, name, role);
     peer_sign_in(client->peer, &client->account, gl_slice_str(name), false, NULL);
     return client;
 }

@@ -37,6 +37,8 @@ struct client {
 };
 /* A signed-in client of that role, on that worker. */
 struct client *client_new(struct bench *bench, size_t worker, const char *name, enum gl_role role);
+struct client *client_new_stranger(struct bench *bench, size_t worker, const char *name,
+                                   enum gl_role role); /* who has not signed in */
 void client_free(struct client **client);
 uint64_t client_send(struct client *client, const char *method, json_t *params); /* takes params; returns the request's id */
 /* The answer to a request, wherever it stands: lent. NULL: not there. */

@@ -23,6 +23,8 @@ void db_set_role(struct db *db, const gl_uuid *account, enum gl_role role); /* m
 void db_set_open(struct db *db, bool is_open);                              /* likewise */
 void db_put_label(struct db *db, const char *id, const char *name); /* likewise; of an earlier version, whatever its name */
 void db_disable(struct db *db, const gl_uuid *account);             /* and every later question says so */
+/* A token of that account, with this secret; name is lent. Disabled: the account is. */
+void db_give_token(struct db *db, const char *secret, const gl_uuid *account, const char *name, bool is_disabled);
 /* As `glossd quota` would: of an account, or of a project. */
 void db_set_quota(struct db *db, const gl_uuid *account, const gl_uuid *project, const char *what, uint64_t most);
 void db_say_live(struct db *db, uint64_t live); /* before a session is read it is said to have so many annotations */

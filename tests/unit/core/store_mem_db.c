@@ -3,6 +3,7 @@
 
 #include <check.h>
 
+#include "service/auth/token.h"
 #include "service/base/mem.h"
 
 gl_uuid db_fixed_id(const char *name)
@@ -52,6 +53,14 @@ void db_free(struct db **db)
         log_fini(&(*db)->others[i]);
     mem_free(&(*db)->text);
     mem_free(db);
+}
+
+void db_give_token(struct db *db, const char *secret, const gl_uuid *account, const char *name, bool is_disabled)
+{
+    ck_assert_uint_lt(db->token_count, sizeof db->tokens / sizeof *db->tokens);
+    struct token_row *token = &db->tokens[db->token_count++];
+    *token = (struct token_row){.account = *account, .name = name, .is_disabled = is_disabled};
+    token_digest(gl_slice_str(secret), token->digest);
 }
 
 const gl_uuid *db_session(const struct db *db)

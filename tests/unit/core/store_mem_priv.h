@@ -43,6 +43,12 @@ struct quota_row {
     const char *what;
     uint64_t most;
 };
+struct token_row {
+    uint8_t digest[32];
+    gl_uuid account;
+    const char *name;
+    bool is_disabled;
+};
 struct db {
     struct log session, project, others[OTHER_SESSIONS]; /* the others are of the same document; they have no modes */
     gl_uuid document, revision;
@@ -62,6 +68,8 @@ struct db {
     gl_uuid disabled;
     struct quota_row quotas[16];
     size_t quota_count;
+    struct token_row tokens[8];
+    size_t token_count;
     struct store *listeners[LISTENERS_MAX];
     uint64_t live; /* said of every session */
 };
@@ -108,6 +116,7 @@ void store_mem_let_rival_go_first(struct store *store, const struct append_strea
 struct question {
     struct store *store;
     gl_uuid account, id;
+    uint8_t digest[32]; /* of who signs in */
     bool is_unreadable;
     uint64_t after, head; /* head: where the log ended when it was read; 0: when it is answered */
     enum gl_role role;    /* and the epoch, as they were when it was read; 0: as they are when it is answered */

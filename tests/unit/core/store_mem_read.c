@@ -40,31 +40,69 @@ static struct gl_document_info info_of(const struct db *db, const struct log *lo
     return info;
 }
 
+static enum gl_code open_session(const struct question *q, struct store_session *session)
+{
+    struct db *db = q->store->db;
+    const struct log *log = db_log_of(db, &q->id);
+    *session = (struct store_session){.session = log->id,
+                                      .project = db->project.id,
+                                      .role = db_role_of(db, &q->account),
+                                      .epoch = db->epoch,
+                                      .head = log->head,
+                                      .retained_from = 1,
+                                      .live = db->live,
+                                      .document = info_of(db, log)};
+    if (store_mem_may_read(q) == GL_OK && gl_uuid_equal(&q->id, &log->id) && log != &db->project)
+        return GL_OK;
+    return q->is_unreadable ? GL_E_STORE_DOWN : GL_E_NOT_FOUND;
+}
+
 static void open_now(void *ctx)
 {
     struct question *q = ctx;
-    struct db *db = q->store->db;
-    store_session_fn fn = (store_session_fn)(uintptr_t)q->fn;
-    enum gl_role role = db_role_of(db, &q->account);
-    const struct log *log = db_log_of(db, &q->id);
-    struct store_session session = {.session = log->id,
-                                    .project = db->project.id,
-                                    .role = role,
-                                    .epoch = db->epoch,
-                                    .head = log->head,
-                                    .retained_from = 1,
-                                    .live = q->store->db->live,
-                                    .document = info_of(db, log)};
-    if (store_mem_may_read(q) != GL_OK || !gl_uuid_equal(&q->id, &log->id) || log == &db->project)
-        fn(q->ctx, q->is_unreadable ? GL_E_STORE_DOWN : GL_E_NOT_FOUND, NULL);
-    else
-        fn(q->ctx, GL_OK, &session);
+    struct store_session session;
+    const enum gl_code code = open_session(q, &session);
+    ((store_session_fn)(uintptr_t)q->fn)(q->ctx, code, code == GL_OK ? &session : NULL);
     mem_free(&q);
 }
 
 void store_session_open(struct store *store, const gl_uuid *account, const gl_uuid *session, store_session_fn fn, void *ctx)
 {
     loop_defer(store->loop, open_now, store_mem_ask(store, account, session, (void *)(uintptr_t)fn, ctx));
+}
+
+static const struct token_row *find_token(const struct db *db, const uint8_t digest[32])
+{
+    for (size_t i = 0; i < db->token_count; i++)
+        if (memcmp(db->tokens[i].digest, digest, 32) == 0)
+            return &db->tokens[i];
+    return NULL;
+}
+
+static void sign_in_now(void *ctx)
+{
+    struct question *q = ctx;
+    const struct token_row *token = find_token(q->store->db, q->digest);
+    struct store_signed_in who = {0};
+    struct store_session session;
+    if (token) {
+        who = (struct store_signed_in){.account = token->account,
+                                       .token = token->account,
+                                       .name = gl_slice_str(token->name),
+                                       .is_disabled = token->is_disabled};
+        q->account = token->is_disabled ? (gl_uuid){{0}} : token->account;
+    }
+    const enum gl_code code = q->is_unreadable ? GL_E_STORE_DOWN : GL_OK, opened = open_session(q, &session);
+    ((store_sign_in_fn)(uintptr_t)q->fn)(q->ctx, code, code == GL_OK && token ? &who : NULL, opened,
+                                         opened == GL_OK ? &session : NULL);
+    mem_free(&q);
+}
+
+void store_sign_in(struct store *store, const uint8_t *digest, const gl_uuid *session, store_sign_in_fn fn, void *ctx)
+{
+    struct question *q = store_mem_ask(store, NULL, session, (void *)(uintptr_t)fn, ctx);
+    memcpy(q->digest, digest, sizeof q->digest);
+    loop_defer(store->loop, sign_in_now, q);
 }
 
 static struct store_tail_op tail_op(const struct logged *op)

@@ -33,6 +33,7 @@ class Peer:
         self.pages = 0  # told
         self.joined = False
         self.project_cursor = server.store.project.seq
+        self.late_hello = None  # its answer, and who it is then
 
     async def send(self, message):
         """To who takes compressed messages every second one is."""
@@ -108,8 +109,12 @@ class Peer:
                 if not handler:
                     raise Refused("unknown_method")
                 result = await handler(params)
+                if method == "hello" and self.server.fault("late_hello"):
+                    self.late_hello, self.account = ({"id": request["id"], "result": result}, self.account), None
+                    continue
             except Refused as refused:
                 await self.send({"id": request["id"], "error": refused.error})
+                await self.send_late_hello()
                 if refused.error["data"]["name"] in ("bad_credentials", "shutting_down"):
                     await self.ws.close(1008, refused.error["data"]["name"])
                 continue
@@ -118,6 +123,13 @@ class Peer:
             await self.send({"id": request["id"], "result": result})
             if method == "session.join":
                 await self.send_ops()
+
+    async def send_late_hello(self):
+        """As a server that keeps nothing behind hello: what came first is refused by then."""
+        if self.late_hello:
+            answer, self.account = self.late_hello
+            self.late_hello = None
+            await self.send(answer)
 
     async def nonsense(self, method):
         huge = self.server.fault("huge", method)

@@ -156,6 +156,43 @@ START_TEST(join__that_is_answered_busy__is_asked_again)
 }
 END_TEST
 
+static void begin_with_a_join(struct client *client, struct fake *fake, int late)
+{
+    fake_start(fake);
+    fake_bens(fake, 3, false);
+    if (late > 0) {
+        fake_fault(fake, "late_hello", late); /* answered when something else has come, which is refused */
+    }
+    client_new(client, fake);
+    client_join(client, NULL);
+    gloss_connect(client->g);
+    WAIT_FOR(client, client->seen[GLOSS_EV_SYNCED]);
+    expect_same(client);
+}
+
+START_TEST(join__is_said_behind_hello__and_once_more_where_that_is_refused)
+{
+    struct fake fake;
+    struct client ana;
+    begin_with_a_join(&ana, &fake, 0);
+    ck_assert_int_eq(fake_count(&fake, "session.join"), 1);
+    client_stop(&ana, &fake);
+    begin_with_a_join(&ana, &fake, 2);
+    ck_assert_int_eq(fake_count(&fake, "session.join"), 2);
+    fake_do(&fake, "{\"do\":\"drop\"}");
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_CONNECTED] == 2 && ana.seen[GLOSS_EV_JOINED] == 2);
+    ck_assert(ana.resumed);
+    ck_assert_int_eq(fake_count(&fake, "session.join"), 4);
+    fake_do(&fake, "{\"do\":\"drop\"}");
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_CONNECTED] == 3 && ana.seen[GLOSS_EV_JOINED] == 3);
+    ck_assert_int_eq(fake_count(&fake, "session.join"), 5); /* hello was answered at once again, and then it */
+    ck_assert_int_eq(fake_count(&fake, "hello"), 3);
+    ck_assert_uint_eq(ana.seen[GLOSS_EV_ERROR], 0);
+    expect_same(&ana);
+    client_stop(&ana, &fake);
+}
+END_TEST
+
 #define LABELLED_BY_BEN                                                                                                          \
     "{\"do\":\"op\",\"change\":{\"kind\":\"annotation.create\",\"target\":{\"type\":\"document\"},\"label\":\"%s\"}}"
 
@@ -293,6 +330,7 @@ END_TEST
 RUN("session", resume__after_fifty_losses__tells_each_op_once_in_order, ops__that_come_twice__are_told_once,
     ops__with_a_gap__are_asked_for_again, ops__that_do_not_fit_the_chain_or_sum__end_the_session, notices__are_told_and_obeyed,
     notice_upgrade__and_an_unknown_kind_of_op__end_the_session, join__of_what_is_not_there__ends_with_the_reason,
-    join__that_is_answered_busy__is_asked_again, names__are_known_when_an_op_uses_them,
-    names__that_are_put_off__are_asked_for_again, names__that_come_late_or_never__are_waited_for_and_asked_for,
-    leave__inside_a_callback__ends_its_events, free__inside_a_callback__is_the_last_of_it)
+    join__that_is_answered_busy__is_asked_again, join__is_said_behind_hello__and_once_more_where_that_is_refused,
+    names__are_known_when_an_op_uses_them, names__that_are_put_off__are_asked_for_again,
+    names__that_come_late_or_never__are_waited_for_and_asked_for, leave__inside_a_callback__ends_its_events,
+    free__inside_a_callback__is_the_last_of_it)

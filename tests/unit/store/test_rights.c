@@ -223,6 +223,74 @@ START_TEST(token__of_somebody_else__can_not_be_revoked_or_made)
 }
 END_TEST
 
+/* ---- signing in, and opening a session in the same transaction: the account is set by whose token it is, and by nothing else */
+
+static struct {
+    bool is_done, is_somebody;
+    gl_uuid account;
+    enum gl_code code, opened;
+    enum gl_role role;
+} arrived;
+
+static void on_arrived(void *ctx, enum gl_code code, const struct store_signed_in *who, enum gl_code opened,
+                       const struct store_session *session)
+{
+    (void)ctx;
+    arrived.is_done = true;
+    arrived.code = code;
+    arrived.opened = opened;
+    arrived.is_somebody = who != NULL;
+    arrived.account = who ? who->account : (gl_uuid){{0}};
+    arrived.role = session ? session->role : GL_NOBODY;
+    ck_assert(!session || gl_uuid_equal(&session->project, &bench.project));
+}
+
+static void arrive(const char *secret, const gl_uuid *session)
+{
+    gl_hash hash = gl_sha256(secret, strlen(secret));
+    arrived.is_done = false;
+    store_sign_in(bench.store, hash.bytes, session, on_arrived, NULL);
+    ck_assert(loop_poll_run(bench.loop, &arrived.is_done, WAIT_MS));
+    ck_assert_int_eq(arrived.code, GL_OK);
+}
+
+static void give_token(const gl_uuid *account, const char *secret)
+{
+    gl_hash hash = gl_sha256(secret, strlen(secret));
+    query_wait(&bench, STORE_Q_token_create, account,
+               (struct store_param[]){P_UUID(gl_uuid_v7(1)), P_TEXT(GL_SLICE("t")), P_BYTES(hash.bytes, 32), P_NULL, P_NULL}, 5,
+               &rows);
+    ck_assert_int_eq(rows.code, GL_OK);
+}
+
+START_TEST(token__opens_the_session_of_whose_it_is__and_nobody_elses)
+{
+    char text[GL_UUID_TEXT + 1];
+    give_token(&bench.ben, "ben's");
+    give_token(&bench.eve, "eve's");
+    for (int i = 0; i < 8; i++) { /* on each of the connections */
+        arrive("ben's", &bench.session);
+        ck_assert(arrived.is_somebody && gl_uuid_equal(&arrived.account, &bench.ben));
+        ck_assert_int_eq(arrived.opened, GL_OK);
+        ck_assert_int_eq(arrived.role, GL_ANNOTATOR);
+        arrive("nobody's", &bench.session);
+        ck_assert(!arrived.is_somebody);
+        ck_assert_int_eq(arrived.opened, GL_E_NOT_FOUND);
+        arrive("eve's", &bench.session);
+        ck_assert(arrived.is_somebody && gl_uuid_equal(&arrived.account, &bench.eve));
+        ck_assert_int_eq(arrived.opened, GL_E_NOT_FOUND);
+        arrive("ben's", NULL);
+        ck_assert(arrived.is_somebody);
+        ck_assert_int_eq(arrived.opened, GL_E_NOT_FOUND);
+    }
+    gl_uuid_format(&bench.ben, text);
+    db_do(&bench.db, "update account set disabled_at = now() where id = '%s'", text);
+    arrive("ben's", &bench.session);
+    ck_assert(arrived.is_somebody);
+    ck_assert_int_eq(arrived.opened, GL_E_NOT_FOUND);
+}
+END_TEST
+
 /* ---- statements that no role may send: 42501 is insufficient_privilege */
 
 static const struct {
@@ -438,6 +506,7 @@ int main(void)
     tcase_add_test(tcase, reader__of_a_member__stops_with_the_membership_and_with_the_account);
     tcase_add_test(tcase, query__of_names__tells_those_of_shared_projects_only);
     tcase_add_test(tcase, token__of_somebody_else__can_not_be_revoked_or_made);
+    tcase_add_test(tcase, token__opens_the_session_of_whose_it_is__and_nobody_elses);
     tcase_add_loop_test(tcase, administrating__by_who_is_no_administrator__is_refused, 0,
                         sizeof(administrating) / sizeof(*administrating));
     tcase_add_test(tcase, every_table__has_row_level_security_forced);
