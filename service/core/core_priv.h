@@ -302,7 +302,8 @@ struct session_waiter {
     uint64_t since_ms;
     uint64_t read; /* of the log's tail: the first one that began after this was asked */
 };
-/* Calls back (next turn or later) with the session in memory; the caller holds a use until session_release. */
+/* Calls back with the session in memory, or with code where there is no room for it: within this call, unless it has to be read. The caller holds a use
+ * until session_release. */
 void session_acquire(struct core *core, const gl_uuid *account, const struct store_session *from, session_fn fn, void *ctx);
 void session_release(struct session *session);
 void session_free(struct session *session);

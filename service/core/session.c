@@ -122,38 +122,17 @@ static struct session *session_start(struct core *core, const gl_uuid *account, 
     return session;
 }
 
-struct ready { /* the answer for who asks for a session that is there, or for which there is no room: never inside the call */
-    struct session *session; /* NULL: code says why */
-    enum gl_code code;
-    session_fn fn;
-    void *ctx;
-};
-
-static void say_ready(void *ctx)
-{
-    struct ready *ready = ctx;
-    if (!ready->session) {
-        ready->fn(ready->ctx, ready->code, NULL);
-        mem_free(&ready);
-        return;
-    }
-    const bool has_failed = ready->session->phase == SESSION_FAILED; /* meanwhile: nothing would ever come of it */
-    ready->fn(ready->ctx, has_failed ? GL_E_RESYNC : GL_OK, has_failed ? NULL : ready->session);
-    if (has_failed)
-        session_release(ready->session);
-    mem_free(&ready);
-}
-
 void session_acquire(struct core *core, const gl_uuid *account, const struct store_session *from, session_fn fn, void *ctx)
 {
     struct session *session = map_get(&core->sessions, &from->session);
     const enum gl_code code = session ? GL_OK : memory_make_room(core, account, from);
-    if (code != GL_OK || (session && session->phase == SESSION_READY)) {
-        struct ready *ready = mem_alloc(sizeof *ready);
-        *ready = (struct ready){session, code, fn, ctx};
-        if (session)
-            session->uses++;
-        loop_defer(core->loop, say_ready, ready);
+    if (code != GL_OK) {
+        fn(ctx, code, NULL);
+        return;
+    }
+    if (session && session->phase == SESSION_READY) {
+        session->uses++;
+        fn(ctx, GL_OK, session);
         return;
     }
     struct session_waiter *waiter = mem_alloc(sizeof *waiter);
