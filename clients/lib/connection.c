@@ -208,7 +208,7 @@ static void say_hello(struct gloss *g)
 static void arrive(struct gloss *g)
 {
     say_hello(g);
-    for (struct gloss_session *session = g->sessions; session && !g->drops; session = session->next) {
+    for (struct gloss_session *session = g->sessions; session && !g->drops && !lg_is_over(g); session = session->next) {
         lg_session_up_early(session);
     }
 }

@@ -55,7 +55,7 @@ struct lg_call {
     size_t len;
 };
 
-/* params is JSON text of an object. Internal calls are only made while signed in (but hello). Errors: too large, no memory. */
+/* params is JSON text of an object. Internal calls are only made while signed in, but hello and what is said behind it. Errors: too large, no memory. */
 int lg_call(struct gloss *g, const void *owner, const char *method, struct gl_slice params, int deadline_ms, gloss_answer_fn fn,
             void *arg);
 /* Asks for the one op behind this seq; fn gets the session. False: it could not be asked. */
@@ -297,8 +297,8 @@ struct gloss_session {
     unsigned submit_failures;
 };
 
-void lg_session_up(struct gloss_session *session);       /* signed in: join */
-void lg_session_up_early(struct gloss_session *session); /* hello was said: join behind it, where that can be */
+void lg_session_up(struct gloss_session *session);       /* join: signed in, or */
+void lg_session_up_early(struct gloss_session *session); /* behind hello, where that can be */
 /* Hello was answered for another account than was known: what was joined behind it does not count. */
 void lg_session_account_changed(struct gloss_session *session);
 void lg_session_down(struct gloss_session *session);

@@ -99,6 +99,23 @@ static void tell_server(struct gloss_session *session)
     gl_buf_fini(&buf);
 }
 
+/* The server was told to join it, on this connection; that may have been behind hello. */
+static bool is_said(const struct gloss_session *session)
+{
+    const struct gloss *g = session->g;
+    return (session->state == LG_JOINED || session->state == LG_JOINING) &&
+           (lg_is_ready(g) || (g->state == LG_GREETING && !g->drops));
+}
+
+void lg_session_account_changed(struct gloss_session *session)
+{
+    if (session->state == LG_JOINING) {
+        lg_calls_forget(session->g, session);
+        tell_server(session);
+        session->state = LG_AWAY;
+    }
+}
+
 void gloss_leave(struct gloss_session **out)
 {
     struct gloss_session *session = *out;
@@ -110,7 +127,7 @@ void gloss_leave(struct gloss_session **out)
     lg_cache_keep(session, true);
     session->is_left = true;
     lg_calls_forget(session->g, session);
-    if (lg_is_ready(session->g) && (session->state == LG_JOINED || session->state == LG_JOINING)) {
+    if (is_said(session)) {
         tell_server(session);
     }
     lg_error_set(&error, GLOSS_E_DISCONNECTED, "the session was left before an answer came");

@@ -7,7 +7,7 @@
 
 static void on_joined(struct gloss *g, json_t *result, const struct gloss_error *error, void *arg);
 
-/* Signed in: what is on disk is open, or was opened before for this very account. */
+/* It is known who one is: what is on disk is open, or was opened before for this very account. */
 static bool has_disk(struct gloss_session *session)
 {
     struct gloss *g = session->g;
@@ -88,14 +88,6 @@ void lg_session_up_early(struct gloss_session *session)
     const bool is_known = session->g->account_id[0] || (!session->wants_cache && !lg_queue_is_wanted(session));
     if (is_known && !session->wants_names_first) {
         lg_session_up(session);
-    }
-}
-
-void lg_session_account_changed(struct gloss_session *session)
-{
-    if (session->state == LG_JOINING) {
-        lg_calls_forget(session->g, session);
-        session->state = LG_AWAY;
     }
 }
 
@@ -238,8 +230,8 @@ static void joined(struct gloss_session *session, json_t *result, const struct g
 static void not_joined(struct gloss_session *session, const struct gloss_error *error)
 {
     session->state = LG_AWAY;
-    if (error->code == GLOSS_E_SIGN_IN_FIRST && session->g->state == LG_GREETING) {
-        return; /* a server that keeps nothing behind hello: once more, when it has answered that */
+    if ((error->code == GLOSS_E_SIGN_IN_FIRST || error->code == GLOSS_E_TIMED_OUT) && session->g->state == LG_GREETING) {
+        return; /* a server that keeps nothing behind hello, or is slow to answer that: once more, when it has */
     }
     if (lg_archive_wanted(session, error)) {
         session->log_retained_from = (uint64_t)json_integer_value(json_object_get(error->data, "retained_from"));

@@ -151,8 +151,8 @@ void revoked_look(struct core *core);
 void requests_drop(struct core *core);
 /* May it? Answers it, now or later. */
 void request_admit(struct request *request);
-/* Without an answer: its peer is gone. */
-void request_drop(struct request *request);
+/* Without an answer where it has none: its peer is gone. */
+void request_free(struct request *request);
 /* The joins of this session that have no answer yet are not wanted any more; false: there are none. */
 bool request_supersede_joins(struct peer *peer, const gl_uuid *session);
 
@@ -168,6 +168,7 @@ bool behind_keep(struct request *request);
 bool behind_session(const struct peer *peer, gl_uuid *session);
 /* Hello has its answer, whichever: what waited is admitted, in its order. opened: of the session of the first; NULL: the store was not asked. */
 void behind_admit(struct peer *peer, const struct opened *opened);
+void behind_drop(struct peer *peer); /* its peer is gone */
 
 /* ---- sessions: session.c, deliver.c, submit.c */
 

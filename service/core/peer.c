@@ -61,6 +61,7 @@ void peer_closed(struct peer *peer)
     while (peer->subscriptions)
         subscription_free(peer->subscriptions);
     upload_free(&peer->upload);
+    behind_drop(peer);
     drop_outbox(peer);
     if (peer->prev)
         peer->prev->next = peer->next;

@@ -55,7 +55,7 @@ static void tell_done(const struct request *request, uint64_t took_us)
     log_set_context(&before);
 }
 
-static void request_free(struct request *request)
+void request_free(struct request *request)
 {
     struct peer *peer = request->peer;
     const uint64_t took_us = clock_monotonic_us() - request->arrived_us;
@@ -74,11 +74,6 @@ static void request_free(struct request *request)
     if (peer->requests_in_flight == 0 && !peer->is_closed)
         core_look_drained_later(peer->core);
     peer_unref(peer);
-}
-
-void request_drop(struct request *request)
-{
-    request_free(request);
 }
 
 void requests_drop(struct core *core)

@@ -166,30 +166,31 @@ static int give_certificate(SSL *ssl, void *ctx)
 
 /* ---- tickets: a client that comes back needs no signature */
 
-static void derive_keys(const struct tls_pair *pair, uint64_t period, struct ticket_keys *keys)
+static bool derive_keys(const struct tls_pair *pair, uint64_t period, struct ticket_keys *keys)
 {
-    unsigned char block[3][32], input[9];
+    unsigned char block[3][32] = {{0}}, input[9];
     unsigned len;
+    bool is_well = true;
     for (int i = 0; i < 8; i++)
         input[i] = (unsigned char)(period >> (56 - 8 * i));
     for (unsigned char i = 0; i < 3; i++) {
         input[8] = i;
-        HMAC(EVP_sha256(), pair->ticket_secret, sizeof pair->ticket_secret, input, sizeof input, block[i], &len);
+        is_well &=
+            HMAC(EVP_sha256(), pair->ticket_secret, sizeof pair->ticket_secret, input, sizeof input, block[i], &len) != NULL;
     }
-    keys->period = period;
+    keys->period = is_well ? period : 0;
     memcpy(keys->name, block[0], sizeof keys->name);
     memcpy(keys->cipher, block[1], sizeof keys->cipher);
     memcpy(keys->mac, block[2], sizeof keys->mac);
     OPENSSL_cleanse(block, sizeof block);
+    return is_well;
 }
 
-/* Derived once: for each ticket anew they were a thirtieth of a handshake. No period is 0, as a pair begins. */
+/* Derived once: for each ticket anew they were a thirtieth of a handshake. No period is 0, as a pair begins. NULL: they cannot be. */
 static const struct ticket_keys *keys_of(struct tls_pair *pair, uint64_t period)
 {
     struct ticket_keys *keys = &pair->ticket_keys[period % TICKET_PERIODS];
-    if (keys->period != period)
-        derive_keys(pair, period, keys);
-    return keys;
+    return keys->period == period || derive_keys(pair, period, keys) ? keys : NULL;
 }
 
 static bool use_keys(const struct ticket_keys *keys, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, bool is_new)
@@ -210,13 +211,13 @@ static int ticket_keys(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIP
         return 0;
     for (uint64_t age = 0; age < (is_new ? 1 : TICKET_PERIODS) && !result; age++) {
         const struct ticket_keys *keys = keys_of(pair, period - age);
-        if (is_new && RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1)
-            result = -1;
-        else if (is_new || CRYPTO_memcmp(name, keys->name, sizeof keys->name) == 0)
+        if (!keys || (is_new && RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1))
+            return is_new ? -1 : 0;
+        if (is_new || CRYPTO_memcmp(name, keys->name, sizeof keys->name) == 0)
             result = use_keys(keys, iv, cipher, mac, is_new) ? 1 : -1;
     }
     if (is_new)
-        memcpy(name, keys_of(pair, period)->name, sizeof pair->ticket_keys->name);
+        memcpy(name, pair->ticket_keys[period % TICKET_PERIODS].name, sizeof pair->ticket_keys->name);
     return result;
 }
 

@@ -1,6 +1,6 @@
 /*
  * Reading sessions, tails, projects and heads. Each is one request of a reader: one transaction, one snapshot (the readers' isolation is repeatable read), the
- * account set first. What a callback is lent lives in the request's arena.
+ * account set first, by its id or by the token that signs in. What a callback is lent lives in the request's arena.
  */
 #include <assert.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 
 struct read {
     struct request request;
-    bool has_account, has_stream;
+    bool has_stream;
     gl_uuid account, stream;
     uint8_t digest[32]; /* of who signs in */
     bool is_somebody;
@@ -62,7 +62,6 @@ static struct read *read_new(struct store *store, const struct request_kind *kin
     read->request.kind = kind;
     read->request.store = store;
     read->ctx = ctx;
-    read->has_account = account != NULL;
     if (account) {
         read->account = *account;
     }
@@ -265,7 +264,8 @@ static void sign_in_done(struct request *request, struct conn *conn, enum gl_cod
     struct read *read = (struct read *)request;
     const enum gl_code opened = read_code(read, code);
     (void)conn;
-    read->fn.sign_in(read->ctx, code, code == GL_OK && read->is_somebody ? &read->who : NULL, opened,
+    /* Who it is was known before the session could not be read: they are let in, and told about that. */
+    read->fn.sign_in(read->ctx, read->is_somebody ? GL_OK : code, read->is_somebody ? &read->who : NULL, opened,
                      opened == GL_OK ? &read->of.session : NULL);
     read_drop(request);
 }

@@ -19,11 +19,16 @@ static uint64_t say_hello(const char *token)
     return client_send(late, "hello", json_pack("{s:s}", "token", token));
 }
 
-static uint64_t say_join(const gl_uuid *session)
+static uint64_t say(const char *method, const gl_uuid *session)
 {
     char id[GL_UUID_TEXT + 1];
     gl_uuid_format(session, id);
-    return client_send(late, "session.join", json_pack("{s:s}", "session", id));
+    return client_send(late, method, json_pack("{s:s}", "session", id));
+}
+
+static uint64_t say_join(const gl_uuid *session)
+{
+    return say("session.join", session);
 }
 
 static size_t position(uint64_t request)
@@ -55,11 +60,16 @@ START_TEST(requests__behind_hello__are_answered_in_their_order)
     come(GL_ANNOTATOR, false);
     const uint64_t hello = say_hello(secret), first = say_join(db_session(bench.db)),
                    op = send_op(late, op_create("one", "quay", NULL)), other = say_join(db_other_session(bench.db, 0));
+    uint64_t pages[3];
+    for (size_t i = 0; i < 3; i++)
+        pages[i] = say("session.page", db_session(bench.db));
     ck_assert_uint_eq(late->count, 0);
     turn();
     client_result(late, hello);
     client_result(late, first);
     client_result(late, other);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert(json_is_array(json_object_get(client_result(late, pages[i]), "records")));
     ck_assert_uint_eq(seq_of(late, op, 0), 1);
     ck_assert_uint_lt(position(hello), position(first));
     ck_assert_uint_lt(position(first), position(op));
@@ -119,8 +129,10 @@ START_TEST(requests__beyond_what_is_kept__are_refused_and_the_others_answered)
     const uint64_t hello = say_hello(secret), join = say_join(db_session(bench.db));
     const uint64_t kept = client_send(late, "project.list", json_pack("{s:s}", "cursor", note)),
                    refused = client_send(late, "project.list", json_pack("{s:s}", "cursor", note));
-    ck_assert_uint_eq(late->count, 1);
+    const uint64_t next = client_send(late, "project.list", json_object()); /* would fit, but comes behind what did not */
+    ck_assert_uint_eq(late->count, 2);
     expect_refusal(late, refused, "sign_in_first");
+    expect_refusal(late, next, "sign_in_first");
     turn();
     client_result(late, hello);
     client_result(late, join);

@@ -598,9 +598,32 @@ START_TEST(ops__of_many_killed_runs__are_applied_once)
 }
 END_TEST
 
+START_TEST(queue__of_somebody_else_than_who_signs_in__is_left_and_so_is_the_session)
+{
+    char dir[64];
+    struct fake fake;
+    struct client ana;
+    make_dir(dir);
+    fake_start(&fake);
+    struct gloss_config config = queue_config(&ana, &fake, dir);
+    config.account_id = account;
+    client_new_with(&ana, &fake, &config);
+    client_join(&ana, NULL); /* behind hello: it is known, as it seems, who one is */
+    WAIT_FOR(&ana, ana.seen[GLOSS_EV_ERROR]);
+    ck_assert_int_eq(ana.error.code, GLOSS_E_SETTING);
+    WAIT_FOR(&ana, fake_count(&fake, "session.leave") == 1);
+    ck_assert_int_eq(fake_count(&fake, "session.join"), 1);
+    ck_assert_uint_eq(ana.seen[GLOSS_EV_JOINED], 0);
+    client_stop(&ana, &fake);
+    empty_dir(dir);
+    drop_dir(dir);
+}
+END_TEST
+
 RUN("queue", queue__killed_at_every_byte__loses_nothing_and_makes_nothing_up,
     journal__cut_at_every_byte__has_what_stands_before_the_cut, journal__that_is_damaged__is_refused_and_left_alone,
     queue__open_in_one_place__is_busy_in_another, submit__when_the_disk_is_full__keeps_nothing_and_goes_on_later,
     disk__that_is_really_full__is_an_error__loses_nothing__and_leaves_nothing_behind,
     journal__whose_directory_cannot_be_synced__takes_nothing_until_it_can, queues__of_a_directory__are_listed,
-    ops__of_a_run_without_a_connection__are_sent_by_the_next, ops__of_many_killed_runs__are_applied_once)
+    ops__of_a_run_without_a_connection__are_sent_by_the_next, ops__of_many_killed_runs__are_applied_once,
+    queue__of_somebody_else_than_who_signs_in__is_left_and_so_is_the_session)

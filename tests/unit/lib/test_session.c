@@ -165,7 +165,6 @@ static void begin_with_a_join(struct client *client, struct fake *fake, int late
     }
     client_new(client, fake);
     client_join(client, NULL);
-    gloss_connect(client->g);
     WAIT_FOR(client, client->seen[GLOSS_EV_SYNCED]);
     expect_same(client);
 }
@@ -189,6 +188,25 @@ START_TEST(join__is_said_behind_hello__and_once_more_where_that_is_refused)
     ck_assert_int_eq(fake_count(&fake, "hello"), 3);
     ck_assert_uint_eq(ana.seen[GLOSS_EV_ERROR], 0);
     expect_same(&ana);
+    client_stop(&ana, &fake);
+}
+END_TEST
+
+START_TEST(leave__before_hello_is_answered__is_told_to_the_server)
+{
+    struct fake fake;
+    struct client ana;
+    fake_start(&fake);
+    fake_do(&fake, "{\"do\":\"fault\",\"fault\":\"slow\",\"method\":\"hello\",\"ms\":300,\"times\":1}");
+    client_new(&ana, &fake);
+    client_join(&ana, NULL);
+    WAIT_FOR(&ana, fake_count(&fake, "hello") == 1);
+    ck_assert(!gloss_is_connected(ana.g));
+    gloss_leave(&ana.session);
+    WAIT_FOR(&ana, fake_count(&fake, "session.leave") == 1);
+    ck_assert_int_eq(fake_count(&fake, "session.join"), 1);
+    WAIT_FOR(&ana, gloss_is_connected(ana.g));
+    ck_assert_uint_eq(ana.seen[GLOSS_EV_JOINED], 0);
     client_stop(&ana, &fake);
 }
 END_TEST
@@ -331,6 +349,6 @@ RUN("session", resume__after_fifty_losses__tells_each_op_once_in_order, ops__tha
     ops__with_a_gap__are_asked_for_again, ops__that_do_not_fit_the_chain_or_sum__end_the_session, notices__are_told_and_obeyed,
     notice_upgrade__and_an_unknown_kind_of_op__end_the_session, join__of_what_is_not_there__ends_with_the_reason,
     join__that_is_answered_busy__is_asked_again, join__is_said_behind_hello__and_once_more_where_that_is_refused,
-    names__are_known_when_an_op_uses_them, names__that_are_put_off__are_asked_for_again,
-    names__that_come_late_or_never__are_waited_for_and_asked_for, leave__inside_a_callback__ends_its_events,
-    free__inside_a_callback__is_the_last_of_it)
+    leave__before_hello_is_answered__is_told_to_the_server, names__are_known_when_an_op_uses_them,
+    names__that_are_put_off__are_asked_for_again, names__that_come_late_or_never__are_waited_for_and_asked_for,
+    leave__inside_a_callback__ends_its_events, free__inside_a_callback__is_the_last_of_it)
