@@ -55,8 +55,10 @@ def written(every):
     """The page."""
     lines = ["# Results", "", "Written by `tests/bench/run --record`; do not edit. What the workloads are says [README.md](README.md), how the peers are set up [PEERS.md](PEERS.md). "
              "Figures are medians of the runs, in brackets the least and the most.", "", f"Machine: {'; '.join(unique(run['machine'] for run in every))}", ""]
-    for kind in dict.fromkeys(run["kind"] for run in every):
-        chosen = [run for run in every if run["kind"] == kind]
+    for kind in runs.KINDS:
+        chosen = runs.of_kind(every, kind)
+        if not chosen:
+            continue
         if kind == "peers":
             lines += beside_peers(chosen)
         else:
