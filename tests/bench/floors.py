@@ -3,8 +3,8 @@
 Things nobody can do without, each alone: the bare server (epoll and OpenSSL, `bench_echo`) with messages as long as Gloss's, so that it encrypts and sends the same bytes to the same
 clients (those it reads are longer than what Gloss is sent, and it copies each once for each client); PostgreSQL with the two rows that an op is kept in and their three indexes, nothing asked
 and nothing checked, as many rows a commit as Gloss's appends had, at the same pace; and the generator, which has the same two cores. And together: the bare server, which stores the two rows of each op before it tells it (floor/rows.h),
-about as many a commit as Gloss does: the simplest durable server, with messages as long as Gloss's; and C1 of nchan and INSERT-then-relay with theirs, in the same run. What Gloss takes more is judging, the fence, the
-promises; and what is ours to save.
+about as many a commit as Gloss does: the simplest durable server, with messages as long as Gloss's; the same with messages as short as its peers' (what is between the two is the price of what Gloss's messages say); and
+what the rows name of nchan and INSERT-then-relay, in the same run. What Gloss takes more is judging, the fence, the promises; and what is ours to save.
 """
 import math
 import subprocess
@@ -45,7 +45,8 @@ insert into floor.annotation select '{stream}', '{stream}', n.id, '{stream}', n.
 """
 PAYLOAD_BYTES, RECORD_BYTES = 1010, 560  # of an op with a note of 200 bytes, and of the annotation that it makes
 END = "drop schema if exists floor cascade"
-BESIDE = (peers.Nchan, peers.Relay)  # whose C1 the rows ask for a share of
+BESIDE = ((peers.Nchan, ("B1", "C1")), (peers.Relay, ("C1", "C2")))  # what the rows ask for a share of; and who is durable with less in a row
+SHORT = ("C1", "C2")  # what the storing server does once more with messages of PLAIN_BYTES
 
 
 def in_cluster(cluster, statements):
@@ -152,15 +153,24 @@ def of_stored(ground, sizes, run, notes):
                            "stored_p99": figures["delivery"]["p99"]}
         every.note = notes["C1"]
         found["F"] = every.run("F")
+        every.note = NOTE
+        for name in SHORT:
+            found[name]["short_ops_s"] = every.run(name)["ops_s"]
+        found["short F"] = every.run("F")
     run.noise += every.noise
     run.remarks += every.remarks
     return found
 
 
+def counted(name, figures):
+    """What the rows compare of a workload: ops a second, or the CPU of one."""
+    return figures["ops_s"] if name.startswith("C") else figures["server_us_op"] + figures["database_us_op"]
+
+
 def of_peers(ground, sizes, run):
-    """C1 of those that its rows name, in the same run: {name: ops a second}; of one that is not installed, or fails, nothing."""
+    """The workloads of those that the rows name, in the same run: {(name, workload): what is compared}; of one that is not installed, or fails, nothing."""
     found = {}
-    for peer_class in BESIDE:
+    for peer_class, names in BESIDE:
         missing = None if sizes.get("is_smoke") else peer_class.missing()
         if missing:
             run.skipped.append(f"{peer_class.title} is not installed: {missing}")
@@ -169,12 +179,18 @@ def of_peers(ground, sizes, run):
         try:
             with peer_class(ground, workloads.sessions_of(sizes)[1]) as peer:
                 every = workloads.Workloads(peer, sizes, run.tell)
-                found[peer.name] = every.run("C1")["ops_s"]
+                found |= {(peer.name, name): counted(name, every.run(name)) for name in names}
                 run.noise += every.noise
                 run.remarks += every.remarks
         except (AssertionError, OSError, subprocess.SubprocessError) as error:
-            run.fault(f"{peer_class.name} C1: {error}")
+            run.fault(f"{peer_class.name} {names}: {error}")
     return found
+
+
+def by_peer(line, name, beside):
+    """Gloss and the storing server by those that were beside them: ops a second by theirs, or CPU by theirs."""
+    which = ("ops_s", "stored_ops_s", "short_ops_s") if name.startswith("C") else ("gloss_us", "stored_us")
+    return {f"{what}_by_{peer}": line[what] / value for (peer, of), value in beside.items() if of == name for what in which if line.get(what) and value}
 
 
 def together(name, gloss, bare, rows_us):
@@ -214,16 +230,15 @@ def measure(ground, sizes, run):
     run.noise += every.noise
     run.remarks += every.remarks
     stored, beside = of_stored(ground, sizes, run, notes), of_peers(ground, sizes, run)
-    gloss["C1"] |= {f"by_{peer}": gloss["C1"]["ops_s"] / ops_s for peer, ops_s in beside.items()}
-    stored["C1"] |= {f"stored_by_{peer}": stored["C1"]["stored_ops_s"] / ops_s for peer, ops_s in beside.items()}
     for name in OF:
         run.figures[name] = together(name, gloss[name], {**bare[name], **stored[name]}, rows_like(ground, gloss[name]["ops_append"], gloss[name]["offered"], sizes["rows_s"]))
+        run.figures[name] |= by_peer(run.figures[name], name, beside)
         run.tell(f"  {name}: " + ", ".join(f"{key} {number(value)}" for key, value in run.figures[name].items()))
     lone = rows_floor(ground, 1, sizes["f_s"], 20)
     if not lone and not sizes.get("is_smoke"):
         run.remarks.append("plain rows: pgbench is not there, or failed")
     run.figures["join"] = {"all_p50": gloss["E"]["all"]["p50"], "server_us": gloss["E"]["server_us_join"], "bare_us": pages_us, "by_floor": gloss["E"]["server_us_join"] / pages_us if pages_us > 0 else None}
-    run.figures["lone"] = {**{f"{who}_{what}_{part}": figures[what][part] for who, figures in (("gloss", gloss["F"]), ("stored", stored["F"])) for what in ("answer", "delivery") for part in ("p50", "p99")},
+    run.figures["lone"] = {**{f"{who}_{what}_{part}": figures[what][part] for who, figures in (("gloss", gloss["F"]), ("stored", stored["F"]), ("short", stored["short F"])) for what in ("answer", "delivery") for part in ("p50", "p99")},
                            "bare_p50": quiet["answer"]["p50"], "rows_p50": lone.get("p50"), "rows_p99": lone.get("p99"),
                            "by_floor": gloss["F"]["answer"]["p50"] / (quiet["answer"]["p50"] + lone["p50"]) if lone else None}
     run.tell(f"  E: {run.figures['join']}\n  F: {run.figures['lone']}")
@@ -233,11 +248,13 @@ COSTS = (("Gloss: server µs", "server_us"), ("database", "database_us"), ("ops 
          ("plain rows, µs an op", "rows_us"), ("floor µs", "floor_us"), ("Gloss by the floor", "by_floor"), ("generator µs", "generator_us"), ("cores busy", "busy"), ("Gloss: ops/s", "ops_s"),
          ("two cores at the floor: ops/s", "floor_ops_s"))
 STORED = (("Gloss µs", "gloss_us"), ("storing server µs", "stored_us"), ("Gloss's µs by its", "us_by_stored"), ("Gloss p99 ms", "p99"), ("storing server p99 ms", "stored_p99"), ("Gloss ops/s", "ops_s"),
-          ("storing server ops/s", "stored_ops_s"), ("Gloss's ops/s by its", "ops_by_stored"), ("storing server by nchan", "stored_by_nchan"), ("Gloss by nchan", "by_nchan"),
-          ("storing server by INSERT-then-relay", "stored_by_relay"), ("Gloss by INSERT-then-relay", "by_relay"))
+          ("storing server ops/s", "stored_ops_s"), ("Gloss's ops/s by its", "ops_by_stored"), ("storing server with 323 bytes an op, ops/s", "short_ops_s"))
+BY_PEERS = (("Gloss's µs by nchan's", "gloss_us_by_nchan"), ("storing server's", "stored_us_by_nchan"), ("Gloss's ops/s by nchan's", "ops_s_by_nchan"), ("storing server's", "stored_ops_s_by_nchan"),
+            ("with 323 bytes", "short_ops_s_by_nchan"), ("Gloss's ops/s by INSERT-then-relay's", "ops_s_by_relay"), ("storing server's", "stored_ops_s_by_relay"), ("with 323 bytes", "short_ops_s_by_relay"))
 JOIN = (("Gloss: to the last, p50 ms", "all_p50"), ("server µs a join", "server_us"), ("bare server, the same bytes in as many messages, for one of many who read, without the handshake, µs", "bare_us"), ("Gloss by the floor", "by_floor"))
 LONE = (("Gloss acknowledged, p50 ms", "gloss_answer_p50"), ("p99", "gloss_answer_p99"), ("Gloss to another client, p50", "gloss_delivery_p50"), ("its p99", "gloss_delivery_p99"),
         ("storing server acknowledged, p50", "stored_answer_p50"), ("its p99", "stored_answer_p99"), ("storing server to another client, p50", "stored_delivery_p50"), ("and p99", "stored_delivery_p99"),
+        ("with 323 bytes acknowledged, p50", "short_answer_p50"), ("its p99", "short_answer_p99"), ("with 323 bytes to another client, p50", "short_delivery_p50"), ("and p99", "short_delivery_p99"),
         ("bare server acknowledged, p50", "bare_p50"), ("plain rows, 20 commits a second, p50", "rows_p50"), ("and p99", "rows_p99"), ("Gloss by bare server and plain rows", "by_floor"))
 
 
@@ -245,5 +262,6 @@ def lines(figures):
     """The tables of RESULTS.md."""
     return (table.columns(figures, "what an op costs (A1: a delivery), and what it would cost anybody", "", COSTS, lambda one: "ops_append" in one)
             + table.columns(figures, "the same (A1: a delivery) by the storing server: bare, with two rows an op in PostgreSQL before it tells, and nothing else", "", STORED, lambda one: "ops_append" in one)
+            + table.columns(figures, "the same beside peers", "", BY_PEERS, lambda one: any("_by_" in key and key.split("_by_")[1] in ("nchan", "relay") for key in one))
             + table.columns(figures, "E: joining a session with 10 000 annotations", "", JOIN, lambda one: "all_p50" in one)
             + table.columns(figures, "F: one op on a quiet server", "", LONE, lambda one: "bare_p50" in one))
