@@ -1,25 +1,24 @@
 #include "service/net/deflate.h"
 
+#include <libdeflate.h>
 #include <stdlib.h>
-#include <zlib.h>
 
 #include "service/base/mem.h"
 
-/* A byte costs about 10 ns to compress, once, and a byte that is not sent saves 0.6 ns of each connection: it pays from some twenty on. */
-#define READERS_LEAST 32
-#define BYTES_LEAST   512
-#define LEVEL         1 /* 6 makes it a tenth shorter, and takes three times as long */
-#define RAW           (-15)
-#define MEMORY        8
+/* A byte costs 5 ns to compress (10 in a short message), once, and a byte that is not sent saves about 1 ns of each connection, and as much of its client. */
+#define READERS_LEAST 4
+#define BYTES_LEAST   32768 /* by message and readers: a lone op to two dozen of them, or six ops to four */
+#define LEVEL         1     /* 6 makes it a tenth shorter, and takes two and a half times as long */
 
 struct deflater {
-    z_stream z;
+    struct libdeflate_compressor *compressor;
 };
 
 struct deflater *deflater_new(void)
 {
     struct deflater *deflater = mem_alloc(sizeof *deflater);
-    if (deflateInit2(&deflater->z, LEVEL, Z_DEFLATED, RAW, MEMORY, Z_DEFAULT_STRATEGY) != Z_OK)
+    deflater->compressor = libdeflate_alloc_compressor(LEVEL);
+    if (!deflater->compressor)
         abort(); /* only memory can have run out */
     return deflater;
 }
@@ -27,7 +26,7 @@ struct deflater *deflater_new(void)
 void deflater_free(struct deflater **deflater)
 {
     if (*deflater)
-        deflateEnd(&(*deflater)->z);
+        libdeflate_free_compressor((*deflater)->compressor);
     mem_free(deflater);
 }
 
@@ -35,22 +34,15 @@ void deflater_free(struct deflater **deflater)
 static struct frame *deflated(struct deflater *deflater, const struct frame *frame)
 {
     struct frame *shorter = frame_new(frame->len - frame->len / 4);
-    z_stream *z = &deflater->z;
-    deflateReset(z);
-    z->next_in = (unsigned char *)frame->data;
-    z->avail_in = (unsigned)frame->len;
-    z->next_out = (unsigned char *)shorter->data;
-    z->avail_out = (unsigned)shorter->cap;
-    if (deflate(z, Z_FINISH) == Z_STREAM_END)
-        shorter->len = shorter->cap - z->avail_out;
-    else
+    shorter->len = libdeflate_deflate_compress(deflater->compressor, frame->data, frame->len, shorter->data, shorter->cap);
+    if (shorter->len == 0)
         frame_unref(&shorter);
     return shorter;
 }
 
 struct frame *deflate_for_many(struct deflater *deflater, struct frame *frame)
 {
-    if (frame->readers < READERS_LEAST || frame->len < BYTES_LEAST)
+    if (frame->readers < READERS_LEAST || frame->readers * frame->len < BYTES_LEAST)
         return NULL;
     if (!frame->deflated) {
         frame->deflated = deflated(deflater, frame);

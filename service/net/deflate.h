@@ -1,7 +1,7 @@
 /*
  * deflate.h - a message compressed, once for everybody it goes to.
  *
- * Owns      a deflater owns zlib's state (a quarter of a megabyte), used for one message after the other: none knows of those before it.
+ * Owns      a deflater owns libdeflate's state (a fifth of a megabyte), used for one message after the other: none knows of those before it.
  * Thread    the loop thread. The largest frame takes it about 2 ms.
  * Units     bytes.
  * Errors    none: what does not become shorter is not compressed.

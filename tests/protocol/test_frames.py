@@ -269,7 +269,7 @@ class Frames(unittest.TestCase):
     def test_what_goes_to_many_comes_compressed_to_who_takes_it(self):
         conns = [open_ws(self.server, **({"Sec_WebSocket_Protocol": "gloss.v1.deflate, gloss.v1"} if i % 2 else {})) for i in range(40)]
         noise = "".join(random.choice("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+/") for _ in range(3000))
-        for text, is_shorter in (("y" * 10, False), ("words and words " * 40, True), (noise, False), ("a long one, " * 15000, True), ("äß€ " * 500, True)):
+        for text, is_shorter in (("y" * 10, False), ("words and words " * 60, True), (noise, False), ("a long one, " * 15000, True), ("äß€ " * 500, True)):
             conns[0].text("!all " + text)
             for i, conn in enumerate(conns):
                 first, payload = conn.recv_frame()
@@ -286,6 +286,16 @@ class Frames(unittest.TestCase):
         for conn in conns:
             conn.close()
         wait_until(lambda: self.server.counts()["connections"] == 1, what="the end of all connections")
+
+    def test_what_goes_to_few_comes_compressed_when_it_is_long(self):
+        """The longer a message is and the more it goes to, the sooner it is worth the work: to four when it has 8 KiB, and never to three."""
+        for readers, size, is_shorter in ((3, 100000, False), (4, 8000, False), (4, 8192, True), (20, 1600, False), (20, 1700, True)):
+            conns = [open_ws(self.server, Sec_WebSocket_Protocol="gloss.v1.deflate, gloss.v1") for _ in range(readers)]
+            conns[0].text("!all " + "words and words " * (size // 16))
+            self.assertEqual({conn.recv_frame()[0] & 15 for conn in conns}, {BINARY if is_shorter else TEXT}, (readers, size))
+            for conn in conns:
+                conn.close()
+            wait_until(lambda: self.server.counts()["connections"] == 1, what="the end of all connections")
 
     def test_cut_connections_leave_nothing_behind(self):
         for _ in range(100):

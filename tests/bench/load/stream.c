@@ -1,8 +1,9 @@
 #include "tests/bench/load/stream.h"
 
+#include <libdeflate.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <zlib.h>
+#include <stdlib.h>
 
 #include "service/base/mem.h"
 #include "tests/bench/load/scan.h"
@@ -24,7 +25,14 @@ void faults_note(struct faults *faults, uint64_t *count, const char *fmt, ...)
 
 void stream_init(struct stream *stream, const gl_uuid *id, struct faults *faults, stream_due_fn due, void *ctx)
 {
-    *stream = (struct stream){.id = *id, .faults = faults, .due = due, .ctx = ctx, .hash = EVP_MD_CTX_new()};
+    *stream = (struct stream){.id = *id,
+                              .faults = faults,
+                              .due = due,
+                              .ctx = ctx,
+                              .hash = EVP_MD_CTX_new(),
+                              .inflater = libdeflate_alloc_decompressor()};
+    if (!stream->hash || !stream->inflater)
+        abort(); /* only memory can have run out */
     stream->ops = mem_array(STREAM_OPS, sizeof *stream->ops);
     gl_buf_init(&stream->plain, PLAIN_BYTES);
 }
@@ -36,6 +44,7 @@ void stream_fini(struct stream *stream)
     mem_free(&stream->ops);
     gl_buf_fini(&stream->plain);
     EVP_MD_CTX_free(stream->hash);
+    libdeflate_free_decompressor(stream->inflater);
 }
 
 bool stream_is_ops(struct gl_slice message)
@@ -133,16 +142,12 @@ static bool take_ops(struct stream *stream, struct stream_frame *frame, struct g
 static struct gl_slice inflated(struct stream *stream, struct gl_slice message)
 {
     struct gl_buf *plain = &stream->plain;
+    size_t len = 0;
     gl_buf_clear(plain);
-    z_stream z = {.next_in = (unsigned char *)message.data,
-                  .avail_in = (unsigned)message.len,
-                  .next_out = (unsigned char *)gl_buf_grow(plain, PLAIN_BYTES),
-                  .avail_out = PLAIN_BYTES};
-    if (inflateInit2(&z, -15) != Z_OK)
-        return (struct gl_slice){0};
-    const bool is_whole = inflate(&z, Z_FINISH) == Z_STREAM_END && z.avail_in == 0;
-    inflateEnd(&z);
-    return is_whole ? gl_slice_of(plain->data, PLAIN_BYTES - z.avail_out) : (struct gl_slice){0};
+    char *room = gl_buf_grow(plain, PLAIN_BYTES);
+    const bool is_whole =
+        libdeflate_deflate_decompress(stream->inflater, message.data, message.len, room, PLAIN_BYTES, &len) == LIBDEFLATE_SUCCESS;
+    return is_whole ? gl_slice_of(room, len) : (struct gl_slice){0};
 }
 
 /* message: as it came, by which it will be known. */

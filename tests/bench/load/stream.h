@@ -50,6 +50,7 @@ struct stream {
     stream_due_fn due;
     void *ctx;
     EVP_MD_CTX *hash;
+    struct libdeflate_decompressor *inflater;
     struct gl_buf plain; /* of one that came compressed */
     uint64_t frames_read, ops_read, ops_proved;
 };
