@@ -3,7 +3,7 @@
 Things nobody can do without, each alone: the bare server (epoll and OpenSSL, `bench_echo`) with messages as long as Gloss's, so that it encrypts and sends the same bytes to the same
 clients (those it reads are longer than what Gloss is sent, and it copies each once for each client); PostgreSQL with the two rows that an op is kept in and their three indexes, nothing asked
 and nothing checked, as many rows a commit as Gloss's appends had, at the same pace; and the generator, which has the same two cores. And together: the bare server, which stores the two rows of each op before it tells it (floor/rows.h),
-about as many a commit as Gloss does: the simplest durable server, with messages as long as Gloss's; the same with messages as short as its peers' (what is between the two is the price of what Gloss's messages say); and
+about as many a commit as Gloss does, rows and messages as long as Gloss's: the simplest durable server; and
 what the rows name of nchan and INSERT-then-relay, in the same run. What Gloss takes more is judging, the fence, the promises; and what is ours to save.
 """
 import math
@@ -46,7 +46,6 @@ insert into floor.annotation select '{stream}', '{stream}', n.id, '{stream}', n.
 PAYLOAD_BYTES, RECORD_BYTES = 1010, 560  # of an op with a note of 200 bytes, and of the annotation that it makes
 END = "drop schema if exists floor cascade"
 BESIDE = ((peers.Nchan, ("B1", "C1")), (peers.Relay, ("C1", "C2")))  # what the rows ask for a share of; and who is durable with less in a row
-SHORT = ("C1", "C2")  # what the storing server does once more with messages of PLAIN_BYTES
 
 
 def in_cluster(cluster, statements):
@@ -61,7 +60,7 @@ class Stored(peers.Echo):
     def command(self):
         in_cluster(self.ground.cluster, END)
         in_cluster(self.ground.cluster, ROWS)
-        return [*super().command(), self.ground.cluster.conninfo]
+        return [*super().command(), self.ground.cluster.conninfo, str(PAYLOAD_BYTES), str(RECORD_BYTES)]
 
     def database_pids(self):
         return self.ground.cluster.pids() if isinstance(self.ground.cluster, peers.Cluster) else []
@@ -153,10 +152,6 @@ def of_stored(ground, sizes, run, notes):
                            "stored_p99": figures["delivery"]["p99"]}
         every.note = notes["C1"]
         found["F"] = every.run("F")
-        every.note = NOTE
-        for name in SHORT:
-            found[name]["short_ops_s"] = every.run(name)["ops_s"]
-        found["short F"] = every.run("F")
     run.noise += every.noise
     run.remarks += every.remarks
     return found
@@ -189,7 +184,7 @@ def of_peers(ground, sizes, run):
 
 def by_peer(line, name, beside):
     """Gloss and the storing server by those that were beside them: ops a second by theirs, or CPU by theirs."""
-    which = ("ops_s", "stored_ops_s", "short_ops_s") if name.startswith("C") else ("gloss_us", "stored_us")
+    which = ("ops_s", "stored_ops_s") if name.startswith("C") else ("gloss_us", "stored_us")
     return {f"{what}_by_{peer}": line[what] / value for (peer, of), value in beside.items() if of == name for what in which if line.get(what) and value}
 
 
@@ -238,7 +233,7 @@ def measure(ground, sizes, run):
     if not lone and not sizes.get("is_smoke"):
         run.remarks.append("plain rows: pgbench is not there, or failed")
     run.figures["join"] = {"all_p50": gloss["E"]["all"]["p50"], "server_us": gloss["E"]["server_us_join"], "bare_us": pages_us, "by_floor": gloss["E"]["server_us_join"] / pages_us if pages_us > 0 else None}
-    run.figures["lone"] = {**{f"{who}_{what}_{part}": figures[what][part] for who, figures in (("gloss", gloss["F"]), ("stored", stored["F"]), ("short", stored["short F"])) for what in ("answer", "delivery") for part in ("p50", "p99")},
+    run.figures["lone"] = {**{f"{who}_{what}_{part}": figures[what][part] for who, figures in (("gloss", gloss["F"]), ("stored", stored["F"])) for what in ("answer", "delivery") for part in ("p50", "p99")},
                            "bare_p50": quiet["answer"]["p50"], "rows_p50": lone.get("p50"), "rows_p99": lone.get("p99"),
                            "by_floor": gloss["F"]["answer"]["p50"] / (quiet["answer"]["p50"] + lone["p50"]) if lone else None}
     run.tell(f"  E: {run.figures['join']}\n  F: {run.figures['lone']}")
@@ -248,13 +243,12 @@ COSTS = (("Gloss: server µs", "server_us"), ("database", "database_us"), ("ops 
          ("plain rows, µs an op", "rows_us"), ("floor µs", "floor_us"), ("Gloss by the floor", "by_floor"), ("generator µs", "generator_us"), ("cores busy", "busy"), ("Gloss: ops/s", "ops_s"),
          ("two cores at the floor: ops/s", "floor_ops_s"))
 STORED = (("Gloss µs", "gloss_us"), ("storing server µs", "stored_us"), ("Gloss's µs by its", "us_by_stored"), ("Gloss p99 ms", "p99"), ("storing server p99 ms", "stored_p99"), ("Gloss ops/s", "ops_s"),
-          ("storing server ops/s", "stored_ops_s"), ("Gloss's ops/s by its", "ops_by_stored"), ("storing server with 323 bytes an op, ops/s", "short_ops_s"))
+          ("storing server ops/s", "stored_ops_s"), ("Gloss's ops/s by its", "ops_by_stored"))
 BY_PEERS = (("Gloss's µs by nchan's", "gloss_us_by_nchan"), ("storing server's", "stored_us_by_nchan"), ("Gloss's ops/s by nchan's", "ops_s_by_nchan"), ("storing server's", "stored_ops_s_by_nchan"),
-            ("with 323 bytes", "short_ops_s_by_nchan"), ("Gloss's ops/s by INSERT-then-relay's", "ops_s_by_relay"), ("storing server's", "stored_ops_s_by_relay"), ("with 323 bytes", "short_ops_s_by_relay"))
+            ("Gloss's ops/s by INSERT-then-relay's", "ops_s_by_relay"), ("storing server's", "stored_ops_s_by_relay"))
 JOIN = (("Gloss: to the last, p50 ms", "all_p50"), ("server µs a join", "server_us"), ("bare server, the same bytes in as many messages, for one of many who read, without the handshake, µs", "bare_us"), ("Gloss by the floor", "by_floor"))
 LONE = (("Gloss acknowledged, p50 ms", "gloss_answer_p50"), ("p99", "gloss_answer_p99"), ("Gloss to another client, p50", "gloss_delivery_p50"), ("its p99", "gloss_delivery_p99"),
         ("storing server acknowledged, p50", "stored_answer_p50"), ("its p99", "stored_answer_p99"), ("storing server to another client, p50", "stored_delivery_p50"), ("and p99", "stored_delivery_p99"),
-        ("with 323 bytes acknowledged, p50", "short_answer_p50"), ("its p99", "short_answer_p99"), ("with 323 bytes to another client, p50", "short_delivery_p50"), ("and p99", "short_delivery_p99"),
         ("bare server acknowledged, p50", "bare_p50"), ("plain rows, 20 commits a second, p50", "rows_p50"), ("and p99", "rows_p99"), ("Gloss by bare server and plain rows", "by_floor"))
 
 

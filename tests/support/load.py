@@ -13,6 +13,7 @@ Thread    the test's own reads what it prints; waits are for lines, with a deadl
 """
 import json
 import os
+import random
 import select
 import subprocess
 import tempfile
@@ -21,6 +22,9 @@ import time
 import server as support
 
 LOAD = os.environ.get("GLOSS_LOAD") or os.path.join(support.BUILD, "tests/bench/gloss_load")
+WORDS = ("a", "after", "again", "and", "at", "berth", "boat", "by", "cargo", "corner", "council", "crane", "dark", "dawn", "engine", "engineers", "evening", "ferry", "for", "from", "harbour", "heard",
+         "her", "hours", "hum", "in", "it", "its", "late", "levels", "lights", "louder", "measured", "meter", "mile", "moored", "morning", "nearly", "night", "noise", "of", "on", "operator", "port",
+         "quay", "quiet", "residents", "said", "ship", "street", "than", "that", "the", "their", "to", "town", "twice", "was", "water", "wharf", "which", "wind", "with", "year")
 FAULTS = ("lost", "twice", "disorder", "wrong_chain", "unreadable")
 
 
@@ -30,8 +34,8 @@ def missing():
 
 def text_of(codepoints):
     """A text in which any position is the border of a character."""
-    line = "Heard twice at the corner by the harbour, and measured again after dark. "
-    return (line * (codepoints // len(line) + 1))[:codepoints]
+    chosen = random.Random(codepoints)
+    return " ".join(chosen.choices(WORDS, k=codepoints // 3 + 1))[:codepoints]
 
 
 class Load:

@@ -2,7 +2,7 @@
  * bench_echo - the floor: epoll and OpenSSL and nothing else. Each text of a client goes to everybody at the same path, its author too; what a connection
  * is to be sent in one turn of the loop leaves in one piece. Nothing is judged. Nothing is kept; or, with a database, each text is in it before it is told (rows.h).
  *
- * usage: bench_echo PORT CERTIFICATE KEY [CONNINFO]
+ * usage: bench_echo PORT CERTIFICATE KEY [CONNINFO PAYLOAD_BYTES RECORD_BYTES]
  *
  * It does for a WebSocket what its one client (gloss_load) needs, and no more: whole text frames, no fragments, no pings.
  */
@@ -26,12 +26,14 @@
 #include "tests/bench/floor/bytes.h"
 #include "tests/bench/floor/rows.h"
 
-#define EVENTS     256
-#define ROOM       (256u * 1024)
-#define PATHS_MAX  4096
-#define RECORD     16384
-#define HEADER_MAX 10
-#define MAGIC      "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+#define EVENTS       256
+#define ROOM         (256u * 1024)
+#define PATHS_MAX    4096
+#define RECORD       16384
+#define HEADER_MAX   10
+#define ARGS         4 /* with the program itself */
+#define ARGS_STORING 7
+#define MAGIC        "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 enum state { SHAKING, UPGRADING, OPEN };
 struct connection {
@@ -288,10 +290,10 @@ static int listen_at(uint16_t port)
     return bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 4096) == 0 ? fd : -1;
 }
 
-static void store_in(const char *conninfo)
+static void store_in(const char *conninfo, struct rows_size size)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &is_storing};
-    is_storing = epoll_ctl(epoll, EPOLL_CTL_ADD, rows_open(conninfo, send_to_all), &event) == 0;
+    is_storing = epoll_ctl(epoll, EPOLL_CTL_ADD, rows_open(conninfo, size, send_to_all), &event) == 0;
 }
 
 static void on_term(int number)
@@ -305,9 +307,9 @@ int main(int argc, char **argv)
     struct epoll_event events[EVENTS], listening = {.events = EPOLLIN};
     struct rlimit files;
     tls = SSL_CTX_new(TLS_server_method());
-    if (argc < 4 || argc > 5 || !tls || SSL_CTX_use_certificate_chain_file(tls, argv[2]) != 1 ||
+    if ((argc != ARGS && argc != ARGS_STORING) || !tls || SSL_CTX_use_certificate_chain_file(tls, argv[2]) != 1 ||
         SSL_CTX_use_PrivateKey_file(tls, argv[3], SSL_FILETYPE_PEM) != 1) {
-        fputs("usage: bench_echo PORT CERTIFICATE KEY [CONNINFO]\n", stderr);
+        fputs("usage: bench_echo PORT CERTIFICATE KEY [CONNINFO PAYLOAD_BYTES RECORD_BYTES]\n", stderr);
         return 2;
     }
     SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -319,10 +321,11 @@ int main(int argc, char **argv)
         setrlimit(RLIMIT_NOFILE, &files);
     }
     epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (argc == 5)
-        store_in(argv[4]); /* before anybody can connect */
+    if (argc == ARGS_STORING) /* before anybody can connect */
+        store_in(argv[4], (struct rows_size){.payload = strtoul(argv[5], NULL, 10), .record = strtoul(argv[6], NULL, 10)});
     int listener = listen_at((uint16_t)atoi(argv[1]));
-    if (listener < 0 || epoll < 0 || is_storing != (argc == 5) || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &listening) != 0) {
+    if (listener < 0 || epoll < 0 || is_storing != (argc == ARGS_STORING) ||
+        epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &listening) != 0) {
         perror("bench_echo");
         return 1;
     }

@@ -14,6 +14,7 @@
 /* As Gloss does with a session that is alone: enough rows that a commit is shared, and few enough that there is something to be told while the next is made. */
 #define ROWS_MOST  64
 #define HALF_LEAST 16 /* half of those that wait, if that is so many */
+#define INT4_OID   23
 #define TEXT_OID   25
 #define TEXTS_OID  1009
 #define UUID_OID   2950
@@ -25,7 +26,7 @@ static const char statement[] =
     " new as materialized (select text, seq, ('018f0000-0000-7000-8000-' || lpad(to_hex(seq), 12, '0'))::uuid as id, decode(repeat('ab', 32), 'hex') as hash"
     " from given),"
     " logged as (insert into floor.op select $2, $2, n.seq, n.id, $2, 'annotation.create', n.hash, n.text, substr(n.hash, 1, 16), n.hash from new n)"
-    " insert into floor.annotation select $2, $2, n.id, $2, n.seq, null, 'open', 0, 10, false, left(n.text, 560) from new n";
+    " insert into floor.annotation select $2, $2, n.id, $2, n.seq, null, 'open', 0, 10, false, left(n.text, $3) from new n";
 static const char stream[] = "018f0000-0000-7000-8000-000000000001";
 
 struct text {
@@ -46,6 +47,8 @@ struct array_head {
 
 static PGconn *database;
 static rows_told *told;
+static struct rows_size size;
+static char record_text[12];
 static struct batch waiting, under_way;
 static bool is_under_way;
 
@@ -62,26 +65,34 @@ static void check(PGresult *result, ExecStatusType wanted, const char *what)
     PQclear(result);
 }
 
-int rows_open(const char *conninfo, rows_told *when_told)
+int rows_open(const char *conninfo, struct rows_size wanted, rows_told *when_told)
 {
-    const Oid types[] = {TEXTS_OID, UUID_OID};
+    const Oid types[] = {TEXTS_OID, UUID_OID, INT4_OID};
     told = when_told;
+    size = wanted;
+    snprintf(record_text, sizeof record_text, "%zu", size.record);
     database = PQconnectdb(conninfo);
     if (PQstatus(database) != CONNECTION_OK)
         fail("connect");
-    check(PQprepare(database, "rows", statement, 2, types), PGRES_COMMAND_OK, "prepare");
+    check(PQprepare(database, "rows", statement, 3, types), PGRES_COMMAND_OK, "prepare");
     check(PQexec(database, "set plan_cache_mode = force_generic_plan"), PGRES_COMMAND_OK, "plan once");
     return PQsocket(database);
 }
 
+/* As much of it as its row has, and something for what it has not. */
 static void put_op(struct bytes *array, const unsigned char *op, size_t len)
 {
+    static const unsigned char more[] = "................................................................";
     const struct array_head room = {0};
-    const uint32_t count = htonl((uint32_t)len);
+    const uint32_t count = htonl((uint32_t)size.payload);
     if (array->len == 0)
         bytes_put(array, &room, sizeof room);
     bytes_put(array, &count, sizeof count);
-    bytes_put(array, op, len);
+    bytes_put(array, op, len < size.payload ? len : size.payload);
+    for (size_t at = len, part; at < size.payload; at += part) {
+        part = size.payload - at < sizeof more - 1 ? size.payload - at : sizeof more - 1;
+        bytes_put(array, more, part);
+    }
 }
 
 /* The ops of a text: one, or an array of them, as our one client (plain.c) writes it; nothing in an op looks like what stands between two. */
@@ -146,9 +157,9 @@ void rows_send(void)
     take_some();
     const struct array_head head = {htonl(1), 0, htonl(TEXT_OID), htonl((uint32_t)under_way.rows), htonl(1)};
     memcpy(under_way.array.data, &head, sizeof head);
-    const char *values[] = {(const char *)under_way.array.data, stream};
-    const int lengths[] = {(int)under_way.array.len, 0}, formats[] = {BINARY, 0};
-    if (!PQsendQueryPrepared(database, "rows", 2, values, lengths, formats, 0))
+    const char *values[] = {(const char *)under_way.array.data, stream, record_text};
+    const int lengths[] = {(int)under_way.array.len, 0, 0}, formats[] = {BINARY, 0, 0};
+    if (!PQsendQueryPrepared(database, "rows", 3, values, lengths, formats, 0))
         fail("send");
     is_under_way = true;
 }

@@ -12,8 +12,13 @@
 struct path;
 typedef void rows_told(struct path *path, const unsigned char *text, size_t len);
 
+/* Bytes that are stored of each op, however long it is as it comes: of its payload, and of the record of what it makes (no more than that). */
+struct rows_size {
+    size_t payload, record;
+};
+
 /* conninfo: of a database that has the tables of floors.py. Returns the descriptor to be watched for reading. told is called within rows_ready(). */
-int rows_open(const char *conninfo, rows_told *told);
+int rows_open(const char *conninfo, struct rows_size size, rows_told *told);
 void rows_put(struct path *path, const unsigned char *text, size_t len); /* copies it */
 void rows_send(void);  /* at the end of a turn: what waits, if nothing is under way */
 void rows_ready(void); /* the descriptor is readable */

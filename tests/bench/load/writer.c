@@ -1,6 +1,7 @@
 /* writer.c - the ops of one client: known by their numbers alone, so that each can be sent again as it was, until it has an answer. */
 #include "tests/bench/load/dialect.h"
 
+#define NOTE_WORDS   128
 #define COMPOSED_MAX 64       /* ops in one request of a client that puts together what waits */
 #define RATE_ANY     10000000 /* as fast as it may: an op is due when it can be sent */
 
@@ -46,11 +47,33 @@ uint64_t writer_start_cp(const struct client *client, uint64_t number)
     return (number * 7919 + client->number * 104729) % (client->group->load->codepoints - SPAN_CP);
 }
 
+/* Words one behind the other, others in each note: what is compressed comes to about what people's notes come to. */
 void writer_put_note(struct gl_buf *buf, uint64_t number, size_t bytes)
 {
-    static const char words[] = "heard twice, and measured once more at the corner by the harbour ";
-    for (size_t i = 0; i < bytes; i++)
-        gl_buf_byte(buf, words[(i + number) % (sizeof words - 1)]);
+    static const char *const words[NOTE_WORDS] = {
+        "about",      "above",   "after",    "again",    "against", "all",     "along",    "already",   "also",     "among",
+        "another",    "any",     "around",   "because",  "become",  "been",    "before",   "began",     "behind",   "being",
+        "below",      "between", "beyond",   "both",     "bridge",  "brought", "business", "called",    "cannot",   "carry",
+        "caused",     "certain", "change",   "children", "city",    "clear",   "close",    "coast",     "common",   "company",
+        "could",      "council", "country",  "course",   "court",   "daily",   "decided",  "demand",    "did",      "different",
+        "does",       "done",    "during",   "each",     "early",   "east",    "either",   "end",       "enough",   "even",
+        "every",      "example", "expected", "fact",     "family",  "few",     "figures",  "first",     "five",     "follow",
+        "force",      "form",    "found",    "four",     "free",    "from",    "full",     "further",   "general",  "given",
+        "government", "great",   "group",    "growth",   "half",    "hand",    "harbour",  "have",      "held",     "here",
+        "high",       "hold",    "hours",    "house",    "however", "human",   "if",       "important", "increase", "indeed",
+        "industry",   "instead", "interest", "into",     "island",  "itself",  "just",     "keep",      "known",    "land",
+        "large",      "last",    "later",    "law",      "least",   "left",    "less",     "level",     "life",     "light",
+        "likely",     "line",    "little",   "local",    "long",    "made",    "main",     "many",
+    };
+    uint64_t state = number;
+    while (bytes > 0) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        const char *word = words[(state >> 33) % NOTE_WORDS];
+        const size_t whole = strlen(word), len = whole < bytes ? whole : bytes - 1;
+        gl_buf_put(buf, word, len);
+        gl_buf_byte(buf, ' ');
+        bytes -= len + 1;
+    }
 }
 
 /* ---- sending */
