@@ -200,7 +200,7 @@ static void flush(struct wire *wire)
 
 bool wire_is_full(const struct wire *wire)
 {
-    return wire->out.len > 0;
+    return wire->out.len > 0 && !wire->is_corked;
 }
 
 static void put_frame(struct wire *wire, unsigned opcode, struct gl_slice payload)
@@ -228,6 +228,18 @@ void wire_send(struct wire *wire, struct gl_slice message)
     bool was_full = wire_is_full(wire);
     put_frame(wire, wire->shared->is_binary ? BINARY : TEXT, message);
     if (!was_full && !wire->is_corked)
+        flush(wire);
+}
+
+void wire_cork(struct wire *wire)
+{
+    wire->is_corked = true;
+}
+
+void wire_uncork(struct wire *wire)
+{
+    wire->is_corked = false;
+    if (wire->state == WIRE_OPEN && wire->out.len > 0)
         flush(wire);
 }
 
@@ -326,11 +338,12 @@ static void take_whole(struct wire *wire, const unsigned char *bytes, size_t len
 static void take_bytes(struct wire *wire, const unsigned char *bytes, size_t len)
 {
     bool was_full = wire_is_full(wire);
-    wire->is_corked = true;
+    wire_cork(wire);
     take_whole(wire, bytes, len);
-    wire->is_corked = false;
-    if (wire->state == WIRE_OPEN && !was_full && wire->out.len > 0)
-        flush(wire);
+    if (was_full)
+        wire->is_corked = false;
+    else
+        wire_uncork(wire);
 }
 
 void wire_read(struct wire *wire)

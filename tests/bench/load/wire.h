@@ -56,7 +56,7 @@ struct wire {
     uint32_t watched; /* by epoll */
     bool is_watched;
     bool is_stopped;       /* not read from */
-    bool is_corked;        /* what is sent waits until everything that was read is taken */
+    bool is_corked;        /* what is sent waits, to leave in one write */
     uint64_t allowance;    /* bytes that may still be read; UINT64_MAX: any */
     struct gl_buf in, out; /* half a message; what the socket did not take */
     uint64_t mask;         /* of a generator: what is sent is masked */
@@ -69,6 +69,8 @@ void wire_read(struct wire *wire);                   /* what is there, as far as
 void wire_stop_reading(struct wire *wire, bool is_stopped);
 bool wire_is_full(const struct wire *wire); /* the socket takes nothing now */
 void wire_send(struct wire *wire, struct gl_slice message);
+void wire_cork(struct wire *wire); /* one that is not full: what is sent waits for wire_uncork */
+void wire_uncork(struct wire *wire);
 void wire_drop(struct wire *wire); /* as a cable does; on_closed is not called */
 
 #endif

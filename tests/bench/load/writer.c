@@ -133,22 +133,31 @@ static struct client *next_writer(struct group *group, uint64_t now_us)
     return NULL;
 }
 
-/* Ops are due at fixed times, whether or not the server keeps up: what it does not take in time counts from when it was due. */
+/* Ops are due at fixed times, whether or not the server keeps up: what it does not take in time counts from when it was due.
+ * Requests of one client that are due together leave in one write, a frame each. */
 void writer_turn(struct group *group)
 {
     const uint64_t now_us = group->load->now_us;
     const struct group_plan *plan = &group->plan;
+    struct client *corked = NULL;
     while (plan->rate > 0 && group->live > 0 && group->due_us <= now_us && (!plan->total || group->made < plan->total)) {
         struct client *client = next_writer(group, now_us);
         uint64_t count = count_due(group, now_us);
-        if (client)
+        if (client) {
+            if (corked && corked != client)
+                wire_uncork(&corked->wire);
+            corked = client;
+            wire_cork(&client->wire);
             send_new(client, count);
-        else if (plan->in_flight == 0)
+        } else if (plan->in_flight == 0) {
             group->skipped += count;
-        else
-            return;
+        } else {
+            break;
+        }
         group->due_us += step_us(plan, count);
     }
+    if (corked)
+        wire_uncork(&corked->wire);
 }
 
 void writer_resume(struct client *client)
