@@ -5,6 +5,7 @@ Everything is read from /proc; a process that ended in between is not counted. C
 import json
 import os
 import re
+import resource
 import statistics
 import subprocess
 import time
@@ -45,6 +46,12 @@ def busy_s():
     return (sum(fields[:3]) + sum(fields[5:8])) / tick, fields[7] / tick
 
 
+def ended_s():
+    """CPU seconds of processes that we started and that have ended: generators, for the most part."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def with_children(pid):
     found = [pid]
     for child in support.children_of(pid):
@@ -56,19 +63,19 @@ class Cpu:
     """CPU of named sets of processes since `mark`; each is a function that gives the pids of now."""
 
     def __init__(self, **of):
-        self.of, self.before, self.begun = of, {}, None
+        self.of, self.before, self.begun, self.ended = of, {}, None, 0.0
 
     def read(self):
         return {name: {pid: cpu_ns(pid) for pid in pids()} for name, pids in self.of.items()}
 
     def mark(self):
-        self.before, self.begun, self.busy = self.read(), time.monotonic(), busy_s()
+        self.before, self.begun, self.busy, self.ended = self.read(), time.monotonic(), busy_s(), ended_s()
 
     def spent(self):
         """Seconds of each set, `others` of everybody else on this machine, `stolen` what was taken from it, and `seconds` of the clock."""
         now, busy, seconds = self.read(), busy_s(), time.monotonic() - self.begun
         used = {name: sum(max(0, ns - self.before[name].get(pid, 0)) for pid, ns in pids.items()) / 1e9 for name, pids in now.items()}
-        used["others"] = max(0.0, busy[0] - self.busy[0] - sum(used.values()))
+        used["others"] = max(0.0, busy[0] - self.busy[0] - sum(used.values()) - (ended_s() - self.ended))
         return {**used, "stolen": busy[1] - self.busy[1], "seconds": seconds}
 
 

@@ -51,10 +51,11 @@ def beside_peers(every):
     return [*about(every), *commits(figures), *remarks(every), "", "## What must be reached", "", *table.ratios(figures), "", "## Everything", *table.figures(figures)]
 
 
-def written(every):
-    """The page."""
+def written(every, left_out=()):
+    """The page. left_out: of runs that it does not tell of, why not."""
     lines = ["# Results", "", "Written by `tests/bench/run --record`; do not edit. What the workloads are says [README.md](README.md), how the peers are set up [PEERS.md](PEERS.md). "
              "Figures are medians of the runs, in brackets the least and the most.", "", f"Machine: {'; '.join(unique(run['machine'] for run in every))}", ""]
+    lines += [*(f"- left out: {line}" for line in left_out), ""] if left_out else []
     for kind in runs.KINDS:
         chosen = runs.of_kind(every, kind)
         if not chosen:

@@ -352,6 +352,7 @@ http {{
         ssl_certificate {certificate};
         ssl_certificate_key {key};
         ssl_protocols TLSv1.3;
+        ssl_conf_command NumTickets 1;
         tcp_nodelay on;
         location ~ ^/ws/([0-9a-f-]+)$ {{
             nchan_pubsub websocket;

@@ -50,9 +50,9 @@ def read(path):
 
 
 def to_record(every):
-    """(those that RESULTS.md and costs.json are made of, how many are left out): whole runs in which nothing was lost."""
+    """(those that RESULTS.md and costs.json are made of, a line for each that is left out): whole runs in which nothing was lost."""
     chosen = [run for run in every if run["size"] == "all" and not run["faults"]]
-    return chosen, len(every) - len(chosen)
+    return chosen, [f"{run['when']} UTC, {run['kind']}: {run['faults'][0].splitlines()[0] if run['faults'] else 'not whole'}" for run in every if run not in chosen]
 
 
 def of_kind(every, kind):

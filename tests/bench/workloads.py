@@ -37,6 +37,7 @@ SIZES = {
 BEGIN = {"A2": {"gloss": 400, "hocuspocus": 400, "nchan": 50, "mosquitto": 25, "sharedb": 50, "relay": 25, "echo": 200},
          "B2": {"sharedb": 250}}
 BATCH = 64
+READERS = 10  # of a script
 SLOW_SCRIPTS = (("sharedb", 1), ("sharedb", BATCH), ("mosquitto", BATCH))  # 70 to 440 ops a second: a twentieth of the ops is enough
 
 
@@ -69,6 +70,7 @@ class Workloads:
             return act()
         self.rest()
         with gauge.Noise() as noise:
+            self.cpu_all.mark()
             figures, spent = act(), self.cpu_all.spent()
         noise.said.update(others=spent["others"], seconds=spent["seconds"], stolen=spent["stolen"])
         self.noise.append(noise.said)
@@ -209,7 +211,7 @@ class Workloads:
         if not any(tried.values()):
             self.remark("no rate was kept up")
             return {"rate": 0, "deliveries_s": 0, "ops_s": 0}
-        for _ in range(self.sizes["bisections"]):
+        for _ in range(self.sizes["bisections"] + (rate < begin)):  # below what it began with steps are three times, not twice
             good = max(rate for rate, figures in tried.items() if figures)
             above = [rate for rate in tried if rate > good]
             if above and len(tried) < steps:
@@ -233,12 +235,15 @@ class Workloads:
 
     def script(self, name, batch, in_flight, apart):
         tags = self.sizes["tags"] // (20 if (self.peer.name, batch) in SLOW_SCRIPTS else 1)
-        workload = (f"group readers clients=10 first={self.first[name]}\n"
+        workload = (f"group readers clients={READERS} first={self.first[name]}\n"
                     f"group script first={self.first[name]} rate=1 batch={batch} in_flight={in_flight} total={tags} apart={apart}")
         with self.begin(workload) as load:
             load.start("readers")
             time.sleep(0 if self.sizes.get("is_smoke") else ALONE_S)
             settled, report, spent = self.at_once(load, "script", tags)
+        read = report["groups"]["readers"]["deliveries"]
+        if read != READERS * tags:
+            raise Lost(f"{self.peer.name}: {READERS} readers were sent {read} ops of {tags} each")
         seconds = max(settled["ms"], 0.001) / 1000
         return {"ops_s": tags / seconds, "seconds": seconds, "tags": tags, **self.costs(spent, "op", tags), "bytes_op": report["bytes_in"] / tags,
                 "delivery": self.latency(report["groups"]["readers"]["delivery_ms"]), "answer": self.latency(report["groups"]["script"]["answer_ms"])}

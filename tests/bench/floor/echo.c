@@ -314,6 +314,7 @@ int main(int argc, char **argv)
     }
     SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION);
+    SSL_CTX_set_num_tickets(tls, 1); /* as Gloss does */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTERM, on_term);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

@@ -300,7 +300,7 @@ static void put_op(struct gl_buf *buf, const struct client *client, uint64_t num
         gl_buf_printf(buf, ",\"target\":{\"type\":\"spans\",\"spans\":[{\"start\":%llu,\"end\":%llu}]}",
                       (unsigned long long)start, (unsigned long long)(start + SPAN_CP));
     gl_buf_str(buf, ",\"note\":\"n ");
-    writer_put_note(buf, number, plan->note);
+    writer_put_note(buf, client, number);
     gl_buf_str(buf, "\"}}");
 }
 

@@ -115,7 +115,7 @@ void writer_resume(struct client *client);                                      
 gl_uuid writer_id(const struct client *client, uint64_t number);                  /* of an op */
 struct client *writer_of(struct load *load, const gl_uuid *id, uint64_t *number); /* NULL: nobody here made it */
 struct sent *writer_sent(struct client *client, uint64_t number);                 /* NULL: not known (any more) */
-void writer_put_note(struct gl_buf *buf, uint64_t number, size_t bytes);
+void writer_put_note(struct gl_buf *buf, const struct client *client, uint64_t number);
 uint64_t writer_start_cp(const struct client *client, uint64_t number); /* where an op's annotation begins */
 #define SPAN_CP 24                                                      /* and how long it is */
 

@@ -11,7 +11,7 @@ void peer_put_op(struct gl_buf *buf, const struct client *client, uint64_t numbe
     gl_buf_uuid(buf, &id);
     gl_buf_printf(buf, "\",\"target\":{\"type\":\"spans\",\"spans\":[{\"start\":%llu,\"end\":%llu}]},\"note\":\"n ",
                   (unsigned long long)start, (unsigned long long)(start + SPAN_CP));
-    writer_put_note(buf, number, client->group->plan.note);
+    writer_put_note(buf, client, number);
     gl_buf_str(buf, "\"}");
 }
 

@@ -48,7 +48,7 @@ uint64_t writer_start_cp(const struct client *client, uint64_t number)
 }
 
 /* Words one behind the other, others in each note: what is compressed comes to about what people's notes come to. */
-void writer_put_note(struct gl_buf *buf, uint64_t number, size_t bytes)
+void writer_put_note(struct gl_buf *buf, const struct client *client, uint64_t number)
 {
     static const char *const words[NOTE_WORDS] = {
         "about",      "above",   "after",    "again",    "against", "all",     "along",    "already",   "also",     "among",
@@ -65,8 +65,8 @@ void writer_put_note(struct gl_buf *buf, uint64_t number, size_t bytes)
         "large",      "last",    "later",    "law",      "least",   "left",    "less",     "level",     "life",     "light",
         "likely",     "line",    "little",   "local",    "long",    "made",    "main",     "many",
     };
-    uint64_t state = number;
-    while (bytes > 0) {
+    uint64_t state = number ^ (uint64_t)client->number << 40;
+    for (size_t bytes = client->group->plan.note; bytes > 0;) {
         state = state * 6364136223846793005u + 1442695040888963407u;
         const char *word = words[(state >> 33) % NOTE_WORDS];
         const size_t whole = strlen(word), len = whole < bytes ? whole : bytes - 1;
