@@ -16,7 +16,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define RX_CHUNK 65536
+#define RX_CHUNK     65536
+#define RECORD_BYTES 16384 /* of a TLS record */
+#define RECORD_ITEMS 64    /* messages in one, at most */
+#define MASK_BYTES   4
+#define HEAD_BYTES   (4 + MASK_BYTES) /* at most, of a frame below 64 KiB */
 
 /* ---- SIGPIPE */
 
@@ -115,6 +119,71 @@ static int on_receive(struct lg_transport *t, struct lws *wsi, const void *in, s
     return 0;
 }
 
+static void drop_first(struct lg_transport *t)
+{
+    struct outgoing *item = t->outbox;
+    t->outbox = item->next;
+    t->outbox_bytes -= item->len;
+    if (!t->outbox) {
+        t->outbox_end = &t->outbox;
+    }
+    free(item);
+}
+
+/* A message as a whole text frame, masked (RFC 6455 5.2); says how long it is. */
+static size_t put_frame(unsigned char *to, const struct outgoing *item, const unsigned char *mask)
+{
+    const bool is_short = item->len < 126;
+    size_t at = 0;
+    to[at++] = 0x81; /* final, text */
+    to[at++] = (unsigned char)(0x80 | (is_short ? item->len : 126));
+    if (!is_short) {
+        to[at++] = (unsigned char)(item->len >> 8);
+        to[at++] = (unsigned char)item->len;
+    }
+    memcpy(to + at, mask, MASK_BYTES);
+    at += MASK_BYTES;
+    for (size_t i = 0; i < item->len; i++) {
+        to[at + i] = item->bytes[LWS_PRE + i] ^ mask[i % MASK_BYTES];
+    }
+    return at + item->len;
+}
+
+/* How many of those that wait go into one record; none: the first is longer than that. */
+static size_t count_packed(const struct lg_transport *t)
+{
+    size_t count = 0, bytes = 0;
+    for (const struct outgoing *item = t->outbox; item && count < RECORD_ITEMS; item = item->next, count++) {
+        bytes += HEAD_BYTES + item->len;
+        if (bytes > RECORD_BYTES) {
+            break;
+        }
+    }
+    return count;
+}
+
+/* Several messages as one record and one write: each by itself costs the server more than reading it. */
+static int write_packed(struct lg_transport *t, struct lws *wsi, size_t count)
+{
+    unsigned char record[LWS_PRE + RECORD_BYTES], masks[RECORD_ITEMS][MASK_BYTES];
+    size_t len = 0;
+    if (lws_get_random(lws_get_context(wsi), masks, count * MASK_BYTES) != count * MASK_BYTES) {
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        len += put_frame(record + LWS_PRE + len, t->outbox, masks[i]);
+        drop_first(t);
+    }
+    return lws_write(wsi, record + LWS_PRE, len, LWS_WRITE_RAW);
+}
+
+static int write_first(struct lg_transport *t, struct lws *wsi)
+{
+    const int written = lws_write(wsi, t->outbox->bytes + LWS_PRE, t->outbox->len, LWS_WRITE_TEXT);
+    drop_first(t);
+    return written;
+}
+
 static int on_writable(struct lg_transport *t, struct lws *wsi)
 {
     if (t->wants_ping) {
@@ -125,15 +194,8 @@ static int on_writable(struct lg_transport *t, struct lws *wsi)
         }
     }
     while (t->outbox && !lws_send_pipe_choked(wsi)) {
-        struct outgoing *item = t->outbox;
-        int written = lws_write(wsi, item->bytes + LWS_PRE, item->len, LWS_WRITE_TEXT);
-        t->outbox = item->next;
-        t->outbox_bytes -= item->len;
-        if (!t->outbox) {
-            t->outbox_end = &t->outbox;
-        }
-        free(item);
-        if (written < 0) {
+        const size_t count = count_packed(t);
+        if ((count > 1 ? write_packed(t, wsi, count) : write_first(t, wsi)) < 0) {
             return -1;
         }
     }
