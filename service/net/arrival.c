@@ -155,12 +155,14 @@ static bool look(struct arrival *arrival)
             return heard == HEARD_PART;
         }
         const size_t needed = hello_needs(bytes, (size_t)got);
-        if (needed > (size_t)got && needed != SIZE_MAX) {
-            socket_await(arrival->fd, needed); /* until then it does not count as readable */
+        if (needed > (size_t)got && needed != SIZE_MAX && !socket_is_over(arrival->fd)) {
+            socket_await(arrival->fd, needed); /* until then, or its end, it does not count as readable */
             return true;
         }
         if (needed == SIZE_MAX)
             refuse(arrival, "the first message of TLS is too long");
+        else if (needed > (size_t)got)
+            drop(arrival);
         else
             make_ready(arrival);
         return false;

@@ -62,6 +62,8 @@ static void keep(struct conn *conn, struct gl_slice message)
         TAILQ_INSERT_TAIL(&conn->server->keeping, conn, of_keeping);
         serve_later(conn->server);
         outgoing_pause_later(conn);
+        outgoing_pause_others(
+            conn); /* where a thousand sockets are ready libuv looks at them again, many times, before the turn ends */
     }
     STAILQ_INSERT_TAIL(&conn->kept, kept, next);
     conn->server->counts.messages_kept++;

@@ -2,7 +2,7 @@
  * deflate.h - a message compressed, once for everybody it goes to.
  *
  * Owns      a deflater owns libdeflate's state (a fifth of a megabyte), used for one message after the other: none knows of those before it.
- * Thread    the loop thread. The largest frame takes it about 2 ms.
+ * Thread    the loop thread. The largest frame takes it about 1 ms.
  * Units     bytes.
  * Errors    none: what does not become shorter is not compressed.
  * Source    PROTOCOL.md, "Connection"; RFC 1951. Nothing is ever inflated here: clients do not send such messages.

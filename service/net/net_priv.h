@@ -182,7 +182,8 @@ extern const struct peer_link outgoing_link;
 int outgoing_writable(struct conn *conn); /* what the library's callback returns */
 void outgoing_at_end_of_turn(struct net_server *server);
 void outgoing_look_later(struct conn *conn);
-void outgoing_pause_later(struct conn *conn); /* not read from any more when this turn is over, if there is still a reason */
+void outgoing_pause_later(struct conn *conn);  /* not read from any more when this turn is over, if there is still a reason */
+void outgoing_pause_others(struct conn *conn); /* of those, all but this one at once */
 void outgoing_begin_turn(struct net_server *server);
 void outgoing_read_again(struct conn *conn); /* unless there is still a reason not to; not within the library's reading */
 void outgoing_ping(struct conn *conn);

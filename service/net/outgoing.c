@@ -46,8 +46,15 @@ void outgoing_pause_later(struct conn *conn)
     TAILQ_INSERT_TAIL(&conn->server->pausing, conn, of_pausing);
 }
 
+/* The form in which it takes a message; NULL: as text. */
+static struct frame *deflated_for(const struct conn *conn, struct frame *frame)
+{
+    return conn->takes_deflated ? deflate_for_many(conn->server->deflater, frame) : NULL;
+}
+
 static void add_waiting(struct conn *conn, struct frame *frame)
 {
+    const struct frame *deflated = deflated_for(conn, frame);
     if (conn->waiting_count == conn->waiting_cap) {
         size_t cap = conn->waiting_cap ? 4 * conn->waiting_cap : FEW_FRAMES;
         struct frame **more = cap == FEW_FRAMES ? conn->few : mem_array(cap, sizeof *more);
@@ -59,7 +66,7 @@ static void add_waiting(struct conn *conn, struct frame *frame)
         conn->waiting_cap = cap;
     }
     conn->waiting[conn->waiting_count++] = frame_ref(frame);
-    conn->waiting_bytes += frame->len + FRAME_HEADER_MAX;
+    conn->waiting_bytes += (deflated ? deflated : frame)->len + FRAME_HEADER_MAX;
 }
 
 static void drop_waiting(struct conn *conn)
@@ -112,13 +119,13 @@ static bool may_pause(const struct conn *conn)
 }
 
 /* All of them, however few are written to: so what is kept of one is a record's worth. */
-static void pause_all(struct net_server *server)
+static void pause_all(struct net_server *server, const struct conn *but)
 {
     struct conn *conn, *next;
     TAILQ_FOREACH_SAFE(conn, &server->pausing, of_pausing, next)
     {
         const bool has_reason = conn->state == CONN_OPEN && !conn->is_paused && (conn->is_full || budget_is_keeping(conn));
-        if (has_reason && !may_pause(conn))
+        if (conn == but || (has_reason && !may_pause(conn)))
             continue;
         TAILQ_REMOVE(&server->pausing, conn, of_pausing);
         conn->is_to_pause = false;
@@ -127,6 +134,11 @@ static void pause_all(struct net_server *server)
         conn->is_paused = true;
         lws_rx_flow_control(conn->wsi, 0);
     }
+}
+
+void outgoing_pause_others(struct conn *conn)
+{
+    pause_all(conn->server, conn);
 }
 
 void outgoing_read_again(struct conn *conn)
@@ -239,7 +251,7 @@ static void flush(struct conn *conn)
     bool is_alone = conn->waiting_count == 1, is_well = true;
 
     for (size_t i = 0; i < conn->waiting_count && is_well; i++) {
-        struct frame *deflated = conn->takes_deflated ? deflate_for_many(server->deflater, conn->waiting[i]) : NULL;
+        struct frame *deflated = deflated_for(conn, conn->waiting[i]);
         struct frame *frame = deflated ? deflated : conn->waiting[i];
         unsigned char *data = (unsigned char *)frame->data;
         size_t header = frame_put_header(data, frame->len, deflated ? FRAME_BINARY : FRAME_TEXT), total = header + frame->len;
@@ -350,7 +362,7 @@ void outgoing_at_end_of_turn(struct net_server *server)
         if (conn->state == CONN_CLOSING)
             outgoing_close(conn);
     }
-    pause_all(server);
+    pause_all(server, NULL);
 }
 
 int outgoing_writable(struct conn *conn)

@@ -60,7 +60,7 @@ class Slow(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.server = EchoCore("--hello-ms", HELLO_MS, "--stall-ms", STALL_MS, "--ping-ms", PING_MS, "--gone-ms", GONE_MS)
-        cls.patient = EchoCore("--stall-ms", LONG_MS)
+        cls.patient = EchoCore("--hello-ms", LONG_MS, "--stall-ms", LONG_MS)
 
     @classmethod
     def tearDownClass(cls):
@@ -84,6 +84,17 @@ class Slow(unittest.TestCase):
     def test_tls_byte_by_byte(self):
         hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 500
         self.check_cut_off(self.unheard, hello)
+
+    def test_an_end_within_the_hello(self):
+        """It will never be whole: it is not waited for, and no turn of the loop is spent on it."""
+        with Conn(self.patient, self.patient.tcp()) as whole_later, Conn(self.patient, self.patient.tcp()) as ends:
+            for conn in (whole_later, ends):
+                conn.send(b"\x16\x03\x01")
+            wait_until(lambda: self.patient.counts()["arriving"] == 2, what="both")
+            ends.sock.shutdown(socket.SHUT_WR)
+            wait_until(lambda: self.patient.counts()["arriving"] == 1, what="the end of one")
+            wait_calm(self.patient)
+        wait_until(lambda: self.patient.counts()["arriving"] == 0, what="the end of both")
 
     def test_no_request(self):
         self.check_cut_off(lambda: Conn(self.server))
