@@ -112,6 +112,7 @@ struct peer {
     struct subscription *subscriptions;
     size_t subscription_count;
     struct request *joins;                 /* session.join that have no answer yet */
+    TAILQ_HEAD(, request) in_order;        /* session.submit whose role is asked for, as they came */
     struct request *behind, **behind_tail; /* behind.c: what came behind hello, as it came */
     size_t behind_bytes;
     struct upload *upload;                  /* upload.c */

@@ -42,6 +42,9 @@ struct request {
     gl_uuid join_session;
     const struct opened *opened;    /* session.join behind hello: what the store has said of its session already (behind.c) */
     bool is_joining, is_superseded; /* a later join or leave of the same session came on the connection */
+    TAILQ_ENTRY(request) of_in_order;
+    bool is_in_order, is_scope_known; /* session.submit whose role is asked for: done as they came */
+    enum gl_code scope_code;
     struct gl_reader reader;
     struct gl_buf out;
 };

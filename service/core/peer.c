@@ -17,6 +17,7 @@ struct peer *peer_new(struct core *core, const struct peer_link *link)
     peer->outbox_tail = &peer->outbox;
     peer->submits_tail = &peer->submits;
     peer->behind_tail = &peer->behind;
+    TAILQ_INIT(&peer->in_order);
     peer->next = core->peers;
     if (core->peers)
         core->peers->prev = peer;

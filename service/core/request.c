@@ -40,6 +40,20 @@ static void end_join(struct request *request)
     *at = request->next_join;
 }
 
+/* ---- submits in flight: what one client changes is done in the order in which it said so, though the store says in any order who may */
+
+static void begin_in_order(struct request *request)
+{
+    request->is_in_order = true;
+    TAILQ_INSERT_TAIL(&request->peer->in_order, request, of_in_order);
+}
+
+static void end_in_order(struct request *request)
+{
+    request->is_in_order = false;
+    TAILQ_REMOVE(&request->peer->in_order, request, of_in_order);
+}
+
 /* ---- answering */
 
 /* Each request has a line at level debug; one of a trace that is being recorded at info. */
@@ -63,6 +77,8 @@ void request_free(struct request *request)
     tell_done(request, took_us);
     if (request->is_joining)
         end_join(request);
+    if (request->is_in_order)
+        end_in_order(request);
     LIST_REMOVE(request, of_core);
     peer->requests_in_flight--;
     peer->bytes_in_flight -= request->bytes;
@@ -194,16 +210,37 @@ static void keep_scope(struct request *request, const struct store_session *sess
     info->filename = gl_slice_of(gl_arena_copy(&request->arena, info->filename), info->filename.len);
 }
 
+static void scope_known(struct request *request)
+{
+    if (request->scope_code != GL_OK)
+        request_fail_at(request, request->scope_code, request->method->scope_param, "%s", gl_code_sentence(request->scope_code));
+    else if (has_role(request, request->scope.role))
+        run(request);
+}
+
+/* Those whose turn has come. */
+static void run_in_order(struct peer *peer)
+{
+    struct request *request;
+    peer_ref(peer);
+    while ((request = TAILQ_FIRST(&peer->in_order)) && request->is_scope_known) {
+        end_in_order(request);
+        scope_known(request);
+    }
+    peer_unref(peer);
+}
+
 static void on_scope_session(void *ctx, enum gl_code code, const struct store_session *session)
 {
     struct request *request = ctx;
-    if (code != GL_OK) {
-        request_fail_at(request, code, request->method->scope_param, "%s", gl_code_sentence(code));
-        return;
-    }
-    keep_scope(request, session);
-    if (has_role(request, session->role))
-        run(request);
+    request->scope_code = code;
+    if (code == GL_OK)
+        keep_scope(request, session);
+    request->is_scope_known = true;
+    if (request->is_in_order)
+        run_in_order(request->peer);
+    else
+        scope_known(request);
 }
 
 /* Columns of role_of_project and role_of_document: project, role. */
@@ -239,9 +276,12 @@ static void check_scope(struct request *request)
         struct subscription *joined = subscription_find(request->peer, &id);
         const struct opened *opened = request->opened;
         request->opened = NULL; /* lent until we return */
+        const bool is_submit = request->method == &gl_methods[GL_METHOD_session_submit];
         if (opened) {
             on_scope_session(request, opened->code, opened->session);
-        } else if (!joined) {
+        } else if (!joined || (is_submit && !TAILQ_EMPTY(&request->peer->in_order))) {
+            if (is_submit)
+                begin_in_order(request);
             store_session_open(core->store, &request->account, &id, on_scope_session, request);
         } else if (has_role(request, joined->role)) {
             request->project = joined->session->project->id;

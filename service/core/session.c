@@ -15,10 +15,21 @@ static void take_document(struct session *session, const struct gl_document_info
     session->document.filename = gl_slice_of(session->document_text + info->title.len, info->filename.len);
 }
 
+/* Who came last stands first. */
+static struct session_waiter *take_waiters(struct session *session)
+{
+    struct session_waiter *waiter, *as_they_came = NULL;
+    while ((waiter = session->waiters)) {
+        session->waiters = waiter->next;
+        waiter->next = as_they_came;
+        as_they_came = waiter;
+    }
+    return as_they_came;
+}
+
 static void answer_waiters(struct session *session, enum gl_code code)
 {
-    struct session_waiter *waiter = session->waiters;
-    session->waiters = NULL;
+    struct session_waiter *waiter = take_waiters(session);
     while (waiter) {
         struct session_waiter *next = waiter->next;
         if (code == GL_OK)

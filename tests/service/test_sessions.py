@@ -99,6 +99,20 @@ class Order(SessionCase):
         self.assert_results_behind_ops(ana, session)
         self.settle(session, ana)
 
+    def test_submits_of_who_has_not_joined_keep_their_order(self):
+        """Each builds on the one before, none waits for an answer: of a session that must be read first, and of one that is in memory."""
+        (ana,) = self.people("ana")
+        for _ in range(10):
+            session, ops = self.new_session(), [create("claim", exact="Nobody")]
+            made = case.derived_annotation(ops[0]["id"])
+            ops += [update(made, "", note=f"n{i}") for i in range(15)]
+            for before, op in zip(ops, ops[1:]):
+                op["base"] = before["id"]
+            for some in (ops[:8], ops[8:]):
+                numbers = [ana.send("session.submit", {"session": session, "ops": [op]}) for op in some]
+                results = [ana.answer(number)["results"][0] for number in numbers]
+                self.assertEqual([result.get("seq") for result in results], [ops.index(op) + 1 for op in some], results)
+
 
 class Conflicts(SessionCase):
     def setUp(self):
