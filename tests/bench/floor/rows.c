@@ -22,7 +22,7 @@
 
 /* Two rows for each op, as a create of Gloss has; ids are made here, since whoever stores anything has some. Like floors.py's ONE_COMMIT, but of the ops that came. */
 static const char statement[] =
-    "with given as materialized (select text, nextval('floor.seq') as seq from unnest($1) as of (text)),"
+    "with given as materialized (select text, nextval('floor.seq') as seq from (select unnest($1) as text) as of),"
     " new as materialized (select text, seq, ('018f0000-0000-7000-8000-' || lpad(to_hex(seq), 12, '0'))::uuid as id, decode(repeat('ab', 32), 'hex') as hash"
     " from given),"
     " logged as (insert into floor.op select $2, $2, n.seq, n.id, $2, 'annotation.create', n.hash, n.text, substr(n.hash, 1, 16), n.hash from new n)"
