@@ -8,18 +8,26 @@
 struct ends {
     struct session *session;
     gl_uuid account;
-    gl_uuid *ops, *sessions, *annotations;
+    gl_uuid *requests, *sessions, *annotations;
     struct judge_far *found;
     size_t count;
 };
 
+/* By what is asked, not by its id: two that wait may have the same, and be about different ends. */
+static gl_uuid request_key(const struct waiting_op *op)
+{
+    gl_uuid key;
+    memcpy(key.bytes, op->request_hash.bytes, sizeof key.bytes);
+    return key;
+}
+
 static void mark(const struct ends *ends, const struct store_rows *rows)
 {
-    struct map found; /* op id -> struct judge_far */
+    struct map found; /* request_key -> struct judge_far */
     map_init(&found);
     for (size_t i = 0; i < ends->count; i++) {
         ends->found[i] = (struct judge_far){ends->sessions[i], ends->annotations[i], .is = JUDGE_FAR_MISSING};
-        map_put(&found, &ends->ops[i], &ends->found[i]);
+        map_put(&found, &ends->requests[i], &ends->found[i]);
     }
     for (size_t i = 0; i < store_rows_count(rows); i++) {
         struct judge_far *far = &ends->found[store_u64(rows, i, 0) - 1];
@@ -28,7 +36,8 @@ static void mark(const struct ends *ends, const struct store_rows *rows)
         far->label = store_uuid(rows, i, 1);
     }
     for (struct waiting_op *op = ends->session->waiting; op; op = op->next) {
-        const struct judge_far *far = map_get(&found, &op->id);
+        const gl_uuid key = request_key(op);
+        const struct judge_far *far = map_get(&found, &key);
         if (far && gl_uuid_equal(&op->account, &ends->account))
             op->far = *far;
     }
@@ -47,7 +56,7 @@ static void on_ends(void *ctx, enum gl_code code, const struct store_rows *rows)
     session_heard(session, 0);
     writer_kick(session->core); /* when the store is down it comes back here, until the ops expire */
     session_release(session);
-    mem_free(&ends->ops);
+    mem_free(&ends->requests);
     mem_free(&ends->sessions);
     mem_free(&ends->annotations);
     mem_free(&ends->found);
@@ -66,12 +75,12 @@ bool part_must_ask_ends(struct part *part)
         if (!ends) {
             ends = mem_alloc(sizeof *ends);
             *ends = (struct ends){.session = session, .account = tried->op->account};
-            ends->ops = mem_array(part->tried_count, sizeof *ends->ops);
+            ends->requests = mem_array(part->tried_count, sizeof *ends->requests);
             ends->sessions = mem_array(part->tried_count, sizeof *ends->sessions);
             ends->annotations = mem_array(part->tried_count, sizeof *ends->annotations);
             ends->found = mem_array(part->tried_count, sizeof *ends->found);
         }
-        ends->ops[ends->count] = tried->op->id;
+        ends->requests[ends->count] = request_key(tried->op);
         ends->sessions[ends->count] = tried->far.to_session;
         ends->annotations[ends->count++] = tried->far.to;
     }

@@ -158,6 +158,21 @@ START_TEST(far_end__that_is_not_there__is_said)
 }
 END_TEST
 
+START_TEST(far_ends__of_two_ops_with_one_id__are_told_apart)
+{
+    make_far();
+    uint64_t first =
+        client_submit(ben, json_pack("[o]", op_relate("two", "one", annotation_id("nothing"), far_session, NULL)), false);
+    uint64_t second =
+        client_submit(ben, json_pack("[o]", op_relate("two", "one", annotation_id("nowhere"), far_session, NULL)), false);
+    uint64_t other = client_submit(ana, json_pack("[o]", op_create("three", "harbour", NULL)), false);
+    turn();
+    expect_error(ben, first, 0, "not_found");
+    expect_error(ben, second, 0, "not_found");
+    seq_of(ana, other, 0);
+}
+END_TEST
+
 START_TEST(far_end__in_an_atomic_request__is_waited_for)
 {
     make_far();
@@ -279,6 +294,7 @@ int main(void)
     tcase_add_loop_test(tcase, target__stays_what_it_is, 0, 11);
     tcase_add_test(tcase, far_end__is_looked_up_once);
     tcase_add_test(tcase, far_end__that_is_not_there__is_said);
+    tcase_add_test(tcase, far_ends__of_two_ops_with_one_id__are_told_apart);
     tcase_add_test(tcase, far_end__in_an_atomic_request__is_waited_for);
     tcase_add_test(tcase, far_end__when_the_store_cannot_be_asked__is_asked_again);
     tcase_add_test(tcase, far_end__of_whoever_sees_nothing__does_not_exist);
