@@ -58,6 +58,8 @@ static enum gl_code follow(struct session *session, const struct store_tail_op *
     return GL_OK;
 }
 
+static void answer_catch_waiters(struct session *session, enum gl_code code, const gl_uuid *account);
+
 /* Memory is of no use any more: everybody joins anew, or (UPGRADE) not at all. */
 static void give_up(struct session *session, const struct gl_err *err)
 {
@@ -86,6 +88,7 @@ static void give_up(struct session *session, const struct gl_err *err)
         subscription_free(subscription);
     }
     session->core->counts.resyncs++;
+    answer_catch_waiters(session, code, NULL);
     session_release(session);
 }
 
@@ -102,7 +105,6 @@ static enum gl_code prove(struct session *session, const struct store_tail *tail
 
 /* ---- what was erased before this worker had read it cannot be followed: the state is read anew, and its people join again */
 
-static void answer_catch_waiters(struct session *session, enum gl_code code, const gl_uuid *account);
 static void tail_failed(struct session *session, enum gl_code code);
 
 static void renewed(struct session *session, enum gl_code code)
