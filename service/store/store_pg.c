@@ -1,6 +1,7 @@
 #include "service/store/store_pg.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "service/store/store_priv.h"
@@ -220,24 +221,38 @@ static bool has_big(const struct conn *conn)
     return false;
 }
 
-/* The reader with the fewest requests in flight; a big one wants a reader to itself, and leaves one for the small ones. */
-static struct conn *pick_reader(struct store *store, bool is_big)
+static bool may_more_big(const struct store *store)
 {
-    struct conn *best = NULL;
     unsigned busy_with_big = 0;
     for (unsigned i = 0; i < store->reader_count; i++) {
+        busy_with_big += has_big(&store->readers[i]);
+    }
+    return busy_with_big < (store->reader_count > 1 ? store->reader_count - 1 : 1);
+}
+
+/* The reader with the fewest requests in flight, of those without a big one that have fewer than so many, but not this one. */
+static struct conn *least_busy(struct store *store, unsigned below, const struct conn *but)
+{
+    struct conn *best = NULL;
+    for (unsigned i = 0; i < store->reader_count; i++) {
         struct conn *conn = &store->readers[i];
-        bool holds_big = has_big(conn);
-        busy_with_big += holds_big;
-        if (conn->state != CONN_READY || conn->is_broken || holds_big || conn->in_flight_count >= (is_big ? 1 : READER_DEPTH)) {
+        if (conn == but || conn->state != CONN_READY || conn->is_broken || has_big(conn) || conn->in_flight_count >= below) {
             continue;
         }
         if (!best || conn->in_flight_count < best->in_flight_count) {
             best = conn;
         }
     }
-    unsigned big_max = store->reader_count > 1 ? store->reader_count - 1 : 1;
-    return is_big && busy_with_big >= big_max ? NULL : best;
+    return best;
+}
+
+/* A big one wants a reader to itself, and leaves one for the small ones. */
+static struct conn *pick_reader(struct store *store, bool is_big, const struct conn *kept)
+{
+    if (!is_big) {
+        return least_busy(store, READER_DEPTH, kept);
+    }
+    return may_more_big(store) ? least_busy(store, 1, NULL) : NULL;
 }
 
 /* Behind everything that is there already, without looking at each. */
@@ -251,19 +266,24 @@ static void append_all(struct request_list *list, struct request_list *more)
 }
 
 /* It ends where nothing can be taken any more, since a thousand may wait: then each of them would be looked at whenever one of them comes or goes. A reader that
- * has no room for a small one has none for a big one. */
+ * has no room for a small one has none for a big one. Where a big one waits for a reader to itself, one gets no more of those that came after it: else small ones
+ * might never leave it any. */
 static void dispatch_readers(struct store *store)
 {
     struct request_list waiting;
+    const struct conn *kept = NULL;
     list_init(&waiting);
     append_all(&waiting, &store->reads);
-    while (waiting.first && pick_reader(store, false)) {
+    while (waiting.first && pick_reader(store, false, kept)) {
         struct request *request = list_take(&waiting);
-        struct conn *conn = pick_reader(store, request->is_big);
+        struct conn *conn = pick_reader(store, request->is_big, kept);
         if (conn) {
             conn_submit(conn, request);
-        } else {
-            list_append(&store->reads, request);
+            continue;
+        }
+        list_append(&store->reads, request);
+        if (!kept && may_more_big(store)) {
+            kept = least_busy(store, UINT_MAX, NULL);
         }
     }
     append_all(&store->reads, &waiting);
