@@ -108,7 +108,9 @@ static void on_imported(struct gloss *g, json_t *document, bool existing, const 
         print_document(upload->cli, document, existing);
         return;
     }
-    char *doing = heap_printf("%s was not imported", upload->path);
+    char *doing = error_is_unknown(error->code)
+                      ? heap_printf("it is not known whether %s was imported (importing it again tells)", upload->path)
+                      : heap_printf("%s was not imported", upload->path);
     upload->status = fail_error(upload->cli, doing, error);
     free(doing);
 }
@@ -163,6 +165,14 @@ static int import_one(struct cli *cli, const char *project, const char *path)
     return status;
 }
 
+static void say_not_tried(struct cli *cli, size_t from)
+{
+    const size_t left = cli->args.word_count - from;
+    if (left > 0) {
+        say(cli, "not tried: %s%s", cli_word(cli, from), left > 1 ? " and what comes after it" : "");
+    }
+}
+
 static int import_all(struct cli *cli, const char *project)
 {
     size_t done = 0;
@@ -172,7 +182,8 @@ static int import_all(struct cli *cli, const char *project)
         done += status == 0;
         last = status ? status : last;
         if (!cli->gloss) {
-            break;
+            say_not_tried(cli, i + 1);
+            return last;
         }
     }
     return last == 0 || done == 0 ? last : EXIT_SOME_REFUSED;

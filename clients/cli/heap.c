@@ -1,5 +1,6 @@
 #include "clients/cli/heap.h"
 
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,20 @@ char *heap_printf(const char *fmt, ...)
         out_of_memory();
     }
     return text;
+}
+
+static void *json_alloc(size_t size)
+{
+    void *data = malloc(size);
+    if (!data && size > 0) {
+        out_of_memory();
+    }
+    return data;
+}
+
+void heap_for_json(void)
+{
+    json_set_alloc_funcs(json_alloc, free);
 }
 
 char *heap_take(struct gl_buf *buf)

@@ -16,6 +16,7 @@ char *heap_copy(struct gl_slice text);                  /* NUL-terminated */
 char *heap_printf(const char *fmt, ...) GL_PRINTF(1, 2);
 /* Bytes of a buffer as a string of one's own; the buffer is finished. */
 char *heap_take(struct gl_buf *buf);
+void heap_for_json(void); /* jansson's memory, too, is there or ends the program; before anything else uses it */
 /* Ends the program when buf has failed; for buffers that only memory can stop. */
 void heap_check(const struct gl_buf *buf);
 

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "clients/cli/heap.h"
 #include "clients/cli/help.h"
 #include "clients/cli/known.h"
 #include "clients/cli/link.h"
@@ -93,6 +94,7 @@ int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of writing, and sockets must not end us */
     struct cli cli = {0};
+    heap_for_json();
     screen_init(&cli.out, stdout);
     screen_init(&cli.err, stderr);
     int status = run(&cli, argc, argv);
