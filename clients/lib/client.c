@@ -215,7 +215,7 @@ static void reap_sessions(struct gloss *g, bool all)
 {
     for (struct gloss_session **at = &g->sessions; *at;) {
         struct gloss_session *session = *at;
-        if (all || session->is_left) {
+        if (all || (session->is_left && session->awaited == 0)) {
             *at = session->next;
             lg_session_free(session);
         } else {
@@ -228,7 +228,7 @@ static void free_now(struct gloss *g)
 {
     struct gloss_error error = {0};
     lg_error_set(&error, GLOSS_E_DISCONNECTED, "the client was closed before an answer came");
-    g->is_doomed = true;
+    g->is_doomed = g->is_inside = true; /* who is called back now may neither wait nor free it once more */
     for (struct gloss_session *session = g->sessions; session; session = session->next) {
         if (!session->is_left) {
             lg_cache_keep(session, true);
@@ -265,12 +265,24 @@ void gloss_free(struct gloss **client)
     if (!g || g->is_doomed) {
         return;
     }
-    if (g->is_inside) {
-        g->is_doomed = true; /* gloss_process frees it on its way out */
+    if (g->is_inside || g->holds > 0) {
+        g->is_doomed = true; /* it is freed on the way out */
     } else {
         if (g->transport && g->state >= LG_GREETING && g->state != LG_STOPPED) {
             lg_transport_goodbye(g->transport);
         }
+        free_now(g);
+    }
+}
+
+void lg_hold(struct gloss *g)
+{
+    g->holds++;
+}
+
+void lg_let_go(struct gloss *g)
+{
+    if (--g->holds == 0 && g->is_doomed && !g->is_inside) {
         free_now(g);
     }
 }
@@ -348,7 +360,9 @@ int gloss_process(struct gloss *g)
     }
     g->is_inside = false;
     if (lg_is_over(g)) {
-        free_now(g);
+        if (g->holds == 0) {
+            free_now(g);
+        }
         return GLOSS_OK;
     }
     reap_sessions(g, false);

@@ -2,7 +2,7 @@
  * lib_priv.h - what the files of libgloss share: the client, its calls, its sessions, and who calls whom.
  *
  * Owns      struct gloss owns everything below it. A session that was left and a client that was freed inside a callback live on
- *           until gloss_process returns (is_left, is_doomed), so that whoever called the program back can still look; each loop
+ *           until gloss_process returns, or who waits or leaves (is_left, is_doomed, holds), so that whoever called the program back can still look; each loop
  *           around a callback asks lg_is_over().
  * Thread    one at a time.
  * Errors    numbers of enum gloss_code; proto's enum gl_code becomes one with gl_code_wire(). What must end the connection says
@@ -201,6 +201,7 @@ struct gloss_session {
     bool wants_replica, is_submit_only, wants_names, wants_archive;
     enum lg_session_state state;
     bool is_left;
+    unsigned awaited;         /* by so many that wait: it stays until they have looked */
     struct gloss_error error; /* LG_FAILED */
     uint64_t join_not_before_ms;
     bool is_reading_log; /* what is archived, up to log_retained_from - 1 (archive.c) */
@@ -448,7 +449,8 @@ struct gloss {
     int connect_timeout_ms, silence_timeout_ms;
     bool once;
     bool is_inside;                    /* gloss_process is on the stack */
-    bool is_doomed;                    /* gloss_free was called inside it */
+    unsigned holds;                    /* lg_hold */
+    bool is_doomed;                    /* gloss_free was called while it was inside or held */
     bool is_moving;                    /* the server said that it is going: nothing more is sent on this connection */
     uint64_t moving_ms, move_after_ms; /* since when, and how long after the end a new connection may begin */
     bool is_due;                       /* something was asked for outside it */
@@ -482,6 +484,9 @@ void lg_connection_check(struct gloss *g); /* ends it if lg_drop was called */
 
 /* client.c */
 bool lg_is_over(const struct gloss *g); /* no more callbacks: it was freed */
+/* What a callback frees stays until everybody who waits or leaves around it has let it go. */
+void lg_hold(struct gloss *g);
+void lg_let_go(struct gloss *g);
 bool lg_is_ready(const struct gloss *g);
 void lg_emit(struct gloss *g, const struct gloss_event *event);
 /* The connection is of no use any more; it ends and comes back. data.reason says why in one word. */

@@ -124,9 +124,11 @@ void gloss_leave(struct gloss_session **out)
     if (!session || session->is_left) {
         return;
     }
+    struct gloss *g = session->g;
+    lg_hold(g);
     lg_cache_keep(session, true);
     session->is_left = true;
-    lg_calls_forget(session->g, session);
+    lg_calls_forget(g, session);
     if (is_said(session)) {
         tell_server(session);
     }
@@ -134,7 +136,8 @@ void gloss_leave(struct gloss_session **out)
     lg_submit_fail(session, &error);
     gloss_error_clear(&error);
     lg_replica_drop(session);
-    session->g->is_due = true; /* gloss_process frees it */
+    g->is_due = true; /* gloss_process frees it */
+    lg_let_go(g);
 }
 
 void lg_session_free(struct gloss_session *session)

@@ -1,5 +1,6 @@
 /*
- * wait.c - for programs without a loop of their own: the same, waiting. Built on the public functions only.
+ * wait.c - for programs without a loop of their own: the same, waiting. Built on the public functions; what a callback frees or leaves
+ * meanwhile stays until the wait is over.
  */
 #include <errno.h>
 #include <poll.h>
@@ -19,8 +20,13 @@ int gloss_wait(struct gloss *g, int timeout_ms)
     if (ready < 0 && errno != EINTR) {
         return lg_fail(g, GLOSS_E_SYSTEM, "poll failed");
     }
+    lg_hold(g);
     int code = gloss_process(g);
-    return code == GLOSS_OK && ready == 0 && is_programs_limit ? lg_fail(g, GLOSS_E_TIMED_OUT, "%s", "") : code;
+    if (code == GLOSS_OK && ready == 0 && is_programs_limit && !lg_is_over(g)) {
+        code = lg_fail(g, GLOSS_E_TIMED_OUT, "%s", "");
+    }
+    lg_let_go(g);
+    return code;
 }
 
 /* ---- until something has happened */
@@ -34,7 +40,7 @@ static struct limit limit_from(int timeout_ms)
     return (struct limit){timeout_ms < 0 ? LG_NEVER : lg_now_ms() + (uint64_t)timeout_ms};
 }
 
-/* One wait towards something. 0: look again; otherwise it will not happen (in time), and why is in last_error. */
+/* One wait towards something, of whoever holds it. 0: look again; otherwise it will not happen (in time), and why is in last_error. */
 static int wait_more(struct gloss *g, const struct limit *limit)
 {
     uint64_t now = lg_now_ms();
@@ -49,12 +55,16 @@ static int wait_more(struct gloss *g, const struct limit *limit)
     }
     uint64_t left = limit->until_ms == LG_NEVER ? 0 : limit->until_ms - now;
     int code = gloss_wait(g, limit->until_ms == LG_NEVER ? -1 : (left > 3600000 ? 3600000 : (int)left));
+    if (lg_is_over(g)) {
+        return lg_fail(g, GLOSS_E_DISCONNECTED, "the client was closed while it was waited for");
+    }
     if (code != GLOSS_OK && code != GLOSS_E_TIMED_OUT && g->state == LG_STOPPED) {
         lg_error_copy(&g->last_error, &g->final_error);
     }
     return code == GLOSS_E_TIMED_OUT ? GLOSS_OK : code;
 }
 
+/* The end of a wait: g may be gone behind it. */
 static int hand_over(struct gloss *g, int code, struct gloss_error *error)
 {
     if (error) {
@@ -63,6 +73,7 @@ static int hand_over(struct gloss *g, int code, struct gloss_error *error)
             lg_error_copy(error, &g->last_error);
         }
     }
+    lg_let_go(g);
     return code;
 }
 
@@ -170,8 +181,9 @@ int gloss_call_wait(struct gloss *g, const char *method, json_t *params, int tim
     if (result) {
         *result = NULL;
     }
+    lg_hold(g);
     int code = call_once(g, method, params, &limit, result);
-    while (code == GLOSS_E_DISCONNECTED && g->state != LG_STOPPED && only_reads(method)) {
+    while (code == GLOSS_E_DISCONNECTED && g->state != LG_STOPPED && !lg_is_over(g) && only_reads(method)) {
         code = call_once(g, method, params, &limit, result);
     }
     return hand_over(g, code, error);
@@ -179,22 +191,36 @@ int gloss_call_wait(struct gloss *g, const char *method, json_t *params, int tim
 
 /* ---- sessions */
 
-int gloss_synced_wait(struct gloss_session *session, int timeout_ms)
+static int wait_synced(struct gloss_session *session, const struct limit *limit)
 {
     struct gloss *g = session->g;
-    const struct limit limit = limit_from(timeout_ms);
     int code = GLOSS_OK;
     while (code == GLOSS_OK) {
         if (session->state == LG_FAILED) {
             lg_error_copy(&g->last_error, &session->error);
             return session->error.code;
         }
+        if (session->is_left) {
+            return lg_fail(g, GLOSS_E_DISCONNECTED, "the session was left while it was waited for");
+        }
         if (session->is_synced || (session->is_submit_only && session->state == LG_JOINED)) {
             return GLOSS_OK;
         }
-        code = wait_more(g, &limit);
+        code = wait_more(g, limit);
     }
     return code;
+}
+
+int gloss_synced_wait(struct gloss_session *session, int timeout_ms)
+{
+    struct gloss *g = session->g;
+    const struct limit limit = limit_from(timeout_ms);
+    lg_hold(g);
+    session->awaited++;
+    int code = wait_synced(session, &limit);
+    session->awaited--;
+    g->is_due = g->is_due || session->is_left;
+    return hand_over(g, code, NULL);
 }
 
 static void on_result(struct gloss_session *session, const struct gloss_result *result, void *arg)
@@ -215,6 +241,7 @@ int gloss_submit_wait(struct gloss_session *session, json_t *op, int timeout_ms,
     const struct limit limit = limit_from(timeout_ms);
     struct waiting *waiting = calloc(1, sizeof(*waiting));
     json_t *ops = json_pack("[O]", op);
+    lg_hold(g);
     int code = waiting && ops ? gloss_submit(session, ops, false, on_result, waiting) : lg_fail_nomem(g);
     json_decref(ops);
     if (code != GLOSS_OK) {
@@ -248,6 +275,7 @@ int gloss_fetch_text_wait(struct gloss *g, const char *document, int timeout_ms,
     const struct limit limit = limit_from(timeout_ms);
     struct waiting *waiting = calloc(1, sizeof(*waiting));
     *text = NULL;
+    lg_hold(g);
     int code = waiting ? gloss_fetch_text(g, document, on_text, waiting) : lg_fail_nomem(g);
     if (code != GLOSS_OK) {
         free(waiting);
@@ -279,6 +307,7 @@ int gloss_import_wait(struct gloss *g, const struct gloss_import *import, int ti
     if (document) {
         *document = NULL;
     }
+    lg_hold(g);
     int code = waiting ? gloss_import(g, import, on_imported, waiting) : lg_fail_nomem(g);
     if (code != GLOSS_OK) {
         free(waiting);

@@ -345,10 +345,80 @@ START_TEST(free__inside_a_callback__is_the_last_of_it)
 }
 END_TEST
 
+static void free_on_hello(struct client *client, const struct gloss_event *event)
+{
+    if (event->type == GLOSS_EV_CONNECTED) {
+        gloss_free(&client->g);
+    }
+}
+
+START_TEST(free__while_an_answer_is_waited_for__ends_the_wait)
+{
+    struct fake fake;
+    struct client ana;
+    struct gloss_error error;
+    json_t *result, *none = json_object();
+    client_start(&ana, &fake, 0);
+    ana.on_event = free_on_hello;
+    ck_assert_int_eq(gloss_call_wait(ana.g, "project.list", none, WAIT_MS, &result, &error), GLOSS_E_DISCONNECTED);
+    ck_assert_ptr_null(result);
+    ck_assert_ptr_null(ana.g);
+    ck_assert_ptr_nonnull(strstr(error.message, "closed"));
+    gloss_error_clear(&error);
+    json_decref(none);
+    client_stop(&ana, &fake);
+}
+END_TEST
+
+static void leave_on_error(struct client *client, const struct gloss_event *event)
+{
+    if (event->type == GLOSS_EV_ERROR) {
+        gloss_leave(&client->session);
+    }
+}
+
+START_TEST(leave__of_a_session_that_is_waited_for__ends_the_wait_with_its_reason)
+{
+    struct fake fake;
+    struct client ana;
+    client_start(&ana, &fake, 0);
+    ana.on_event = leave_on_error;
+    ck_assert_int_eq(gloss_join(ana.g, fake_text(&fake, "project"), NULL, &ana.session), 0);
+    ck_assert_int_eq(gloss_synced_wait(ana.session, WAIT_MS), GLOSS_E_NOT_FOUND);
+    ck_assert_ptr_null(ana.session);
+    client_stop(&ana, &fake);
+}
+END_TEST
+
+static void free_on_result(struct gloss_session *session, const struct gloss_result *result, void *arg)
+{
+    struct client *client = arg;
+    (void)session;
+    client->results += result->error != NULL;
+    gloss_free(&client->g);
+}
+
+START_TEST(free__while_a_session_is_left__waits_until_all_is_told)
+{
+    struct fake fake;
+    struct client ana;
+    client_start_synced(&ana, &fake, 0);
+    json_t *ops = creates(3, "left");
+    ck_assert_int_eq(gloss_submit(ana.session, ops, false, free_on_result, &ana), 0);
+    json_decref(ops);
+    gloss_leave(&ana.session);
+    ck_assert_ptr_null(ana.g);
+    ck_assert_uint_eq(ana.results, 3);
+    client_stop(&ana, &fake);
+}
+END_TEST
+
 RUN("session", resume__after_fifty_losses__tells_each_op_once_in_order, ops__that_come_twice__are_told_once,
     ops__with_a_gap__are_asked_for_again, ops__that_do_not_fit_the_chain_or_sum__end_the_session, notices__are_told_and_obeyed,
     notice_upgrade__and_an_unknown_kind_of_op__end_the_session, join__of_what_is_not_there__ends_with_the_reason,
     join__that_is_answered_busy__is_asked_again, join__is_said_behind_hello__and_once_more_where_that_is_refused,
     leave__before_hello_is_answered__is_told_to_the_server, names__are_known_when_an_op_uses_them,
     names__that_are_put_off__are_asked_for_again, names__that_come_late_or_never__are_waited_for_and_asked_for,
-    leave__inside_a_callback__ends_its_events, free__inside_a_callback__is_the_last_of_it)
+    leave__inside_a_callback__ends_its_events, free__inside_a_callback__is_the_last_of_it,
+    free__while_an_answer_is_waited_for__ends_the_wait, leave__of_a_session_that_is_waited_for__ends_the_wait_with_its_reason,
+    free__while_a_session_is_left__waits_until_all_is_told)
