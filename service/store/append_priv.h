@@ -44,7 +44,8 @@ void append_forget(struct append_stream *stream);
 
 void unit_outcome(struct unit *unit, size_t index, enum append_outcome outcome); /* and nothing was found */
 void unit_finish(struct unit *unit);                                             /* every stream has its outcome */
-void unit_drop(struct request *request);                                         /* without a word */
-void settle_begin(struct unit *unit, struct conn *conn);                         /* its connection was lost */
+void unit_part(struct unit **unit, struct unit **singles); /* a unit for each of its streams, of the same kind, in its place */
+void unit_drop(struct request *request);                   /* without a word */
+void settle_begin(struct unit *unit, struct conn *conn);   /* its connection was lost */
 
 #endif

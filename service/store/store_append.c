@@ -117,18 +117,33 @@ static bool unit_result(struct request *request, unsigned statement, PGresult *r
     return false;
 }
 
-/* The database refused the statement for what one of the streams brought: each goes by itself, so that the others do not suffer. */
-static void split(struct unit *unit, struct conn *conn)
+void unit_part(struct unit **from, struct unit **singles)
 {
-    for (size_t i = unit->count; i > 0; i--) {
-        struct unit *single = unit_new(unit->request.store, unit->append, 1);
-        single->streams[0] = unit->streams[i - 1];
+    struct unit *unit = *from;
+    for (size_t i = 0; i < unit->count; i++) {
+        struct unit *single = singles[i] = unit_new(unit->request.store, unit->append, 1);
+        single->streams[0] = unit->streams[i];
         single->count = 1;
+        single->request.kind = unit->request.kind;
         single->request.expires_at_ms = unit->request.expires_at_ms;
-        list_prepend(&conn->queue, &single->request);
+        single->backend_pid = unit->backend_pid;
+        single->backend_start_us = unit->backend_start_us;
     }
     unit->append->units--;
     unit_free(unit);
+    *from = NULL;
+}
+
+/* The database refused the statement for what one of the streams brought: each goes by itself, so that the others do not suffer. */
+static void split(struct unit *unit, struct conn *conn)
+{
+    size_t count = unit->count;
+    struct unit **singles = mem_array(count, sizeof(*singles));
+    unit_part(&unit, singles);
+    while (count > 0) {
+        list_prepend(&conn->queue, &singles[--count]->request);
+    }
+    mem_free(&singles);
 }
 
 static void unit_refused(struct unit *unit, struct conn *conn, enum gl_code code)

@@ -123,9 +123,26 @@ static void settle_again(struct request *request, struct conn *conn)
     conn->settle_at_ms = loop_now_ms(request->store->loop) + AGAIN_AFTER_MS;
 }
 
+/* All of them would have to be free at the same moment: each is settled by itself. */
+static void settle_apart(struct unit *unit, struct conn *conn)
+{
+    const size_t count = unit->count;
+    struct unit **singles = mem_array(count, sizeof(*singles));
+    unit->request.store->unsettled += count - 1;
+    unit_part(&unit, singles);
+    for (size_t i = 0; i < count; i++) {
+        list_append(&conn->unsettled, &singles[i]->request);
+    }
+    mem_free(&singles);
+}
+
 static void settle_done(struct request *request, struct conn *conn, enum gl_code code)
 {
     struct unit *unit = (struct unit *)request;
+    if (code == GL_OK && !unit->is_running && unit->locked < unit->count && unit->count > 1) {
+        settle_apart(unit, conn);
+        return;
+    }
     if (code != GL_OK || unit->is_running || unit->locked < unit->count) {
         settle_again(request, conn);
         return;

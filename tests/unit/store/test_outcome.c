@@ -250,6 +250,59 @@ START_TEST(append__of_another_stream__goes_on_while_one_is_unsettled)
 }
 END_TEST
 
+/* Locks the row of this session's stream, beside whatever the store does. */
+static void lock_stream(const gl_uuid *session)
+{
+    char id[GL_UUID_TEXT + 1];
+    gl_uuid_format(session, id);
+    db_do(&bench.db, "begin");
+    db_do(&bench.db, "select from stream where id = '%s' for update", id);
+}
+
+START_TEST(append__of_two_streams_never_free_at_the_same_time__is_settled)
+{
+    /* given */
+    gl_uuid document, revision, session;
+    struct scribe other;
+    struct appended appended;
+    bench_document(&bench, "Another text, of no length.", &document, &revision, &session);
+    gl_hash sha256 = gl_sha256("Another text, of no length.", 27);
+    scribe_init(&other, &bench, &session, &bench.ana);
+    other.state->chain = gl_chain_start(&session, sha256.bytes);
+    scribe_write(&ana, 1);
+    scribe_write(&other, 1);
+    struct append_stream both[] = {ana.stream, other.stream};
+    bool is_lost = false;
+    for (int round = 0; round < 20 && !is_lost; round++) {
+        wait_up();
+        proxy_set(proxy, PROXY_LOSE_ANSWERS);
+        append_start(store, both, 2, &appended);
+        is_lost = wait_arrived(PROXY_LOSE_ANSWERS);
+        if (!is_lost) {
+            proxy_cut(proxy);
+            ck_assert_msg(loop_poll_run(bench.loop, &appended.is_done, WAIT_MS), "not given back");
+        }
+    }
+    ck_assert(is_lost);
+    lock_stream(&bench.session);
+    /* when  */
+    proxy_cut(proxy);
+    for (int i = 0; i < 100; i++) {
+        loop_poll_run(bench.loop, NULL, 10); /* this is what is waited for: some tries */
+    }
+    ck_assert(!appended.is_done);
+    db_do(&bench.db, "rollback");
+    lock_stream(&session);
+    /* then  */
+    ck_assert_msg(loop_poll_run(bench.loop, &appended.is_done, WAIT_MS), "not settled");
+    ck_assert_int_eq(appended.code, GL_OK);
+    ck_assert_int_eq(both[0].outcome, APPEND_COMMITTED);
+    ck_assert_int_eq(both[1].outcome, APPEND_COMMITTED);
+    db_do(&bench.db, "rollback");
+    scribe_fini(&other);
+}
+END_TEST
+
 static void on_rows(void *ctx, enum gl_code code, const struct store_rows *rows)
 {
     struct appended *appended = ctx;
@@ -306,6 +359,7 @@ int main(void)
     tcase_add_test(tcase, append__whose_backend_is_killed__is_settled_right_every_time);
     tcase_add_test(tcase, append__whose_backend_hangs__is_settled_after_our_own_deadline);
     tcase_add_test(tcase, append__of_another_stream__goes_on_while_one_is_unsettled);
+    tcase_add_test(tcase, append__of_two_streams_never_free_at_the_same_time__is_settled);
     tcase_add_test(tcase, query__that_reads__is_asked_again_and_one_that_writes_says_that_it_does_not_know);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
