@@ -155,11 +155,13 @@ int change_run(struct cli *cli, const struct change *change)
         fill_base(session, op);
     }
     if (status == 0) {
+        const int before = cli->link.final_code;
         int code = gloss_submit_wait(session, op, SUBMIT_MS, &seq, annotation, &error);
         if (code == 0) {
             change_print(cli, session, change->done, json_string_value(json_object_get(op, "id")), seq, annotation);
-        } else if (error_status(code) == EXIT_UNREACHABLE) {
-            status = fail_error(cli, "it is not known whether this was done", &error);
+        } else if (error_status(code) == EXIT_UNREACHABLE || link_has_ended(cli, before)) {
+            fail_error(cli, "it is not known whether this was done", &error);
+            status = EXIT_UNREACHABLE;
             change_say_again(cli, op);
         } else {
             status = refused_say(cli, session, change->quote, &error);

@@ -199,11 +199,13 @@ static int erase(struct redact *redact, struct gloss_session *session, const jso
         struct gloss_error error = {0};
         json_t *op = make_op(redact, list, from);
         uint64_t seq = 0;
+        const int before = cli->link.final_code;
         code = gloss_submit_wait(session, op, SUBMIT_MS, &seq, NULL, &error);
         if (code == 0) {
             tell(redact, session, op, seq);
-        } else if (error_status(code) == EXIT_UNREACHABLE) {
-            status = fail_error(cli, "it is not known whether this was done; say it again", &error);
+        } else if (error_status(code) == EXIT_UNREACHABLE || link_has_ended(cli, before)) {
+            fail_error(cli, "it is not known whether this was done; say it again", &error);
+            status = EXIT_UNREACHABLE;
         } else if (code != GLOSS_E_NOT_FOUND || (done == 0 && json_array_size(list) > 0)) {
             status = refused_say(cli, session, NULL, &error);
         }

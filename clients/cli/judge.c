@@ -205,6 +205,7 @@ static int run_step(struct judging *judging, struct gloss_session *session, cons
     struct step *step = heap_alloc(1, sizeof *step);
     json_t *ops = make_ops(judging, bundle, from, count, base);
     struct link_later later = {0};
+    const int before = cli->link.final_code;
     int status = 0;
     step->left = count;
     if (gloss_submit(session, ops, count > 1, on_result, step) != 0) {
@@ -222,7 +223,13 @@ static int run_step(struct judging *judging, struct gloss_session *session, cons
             break;
         }
     }
-    if (status == 0 && step->error.code) {
+    if (status == 0 && step->error.code && link_has_ended(cli, before)) {
+        fail_error(cli, "it is not known whether this was done", &step->error);
+        status = EXIT_UNREACHABLE;
+        if (bundle->count == 1) {
+            change_say_again(cli, json_array_get(ops, 0));
+        }
+    } else if (status == 0 && step->error.code) {
         status = refused_say(cli, session, NULL, &step->error);
         if (count > 1) {
             say_more(cli, "it was about %s; so none of these %zu was done", bundle->ids[from + strtoul(step->refused, NULL, 10)],

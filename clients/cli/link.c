@@ -38,6 +38,11 @@ static void on_event(struct gloss *g, const struct gloss_event *event, void *arg
     }
 }
 
+bool link_has_ended(const struct cli *cli, int before)
+{
+    return before == 0 && cli->link.final_code != 0;
+}
+
 int link_fail(struct cli *cli, const char *doing)
 {
     int status = fail_error(cli, doing, &cli->link.final_error);

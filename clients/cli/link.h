@@ -27,6 +27,8 @@ void link_close(struct cli *cli);
  * cli->link.final_error says why; nothing was printed. */
 int link_step(struct cli *cli, int timeout_ms, int patience_ms) GL_MUST_USE;
 
+/* Whether the session, or the connection, has ended for good since final_code was this: what had no answer then may have been done. */
+bool link_has_ended(const struct cli *cli, int before);
 /* Says what final_error is, and gives the exit status. */
 int link_fail(struct cli *cli, const char *doing) GL_MUST_USE;
 

@@ -57,6 +57,25 @@ class PutOff(CliCase):
         self.assertEqual(len(self.ana("sync", "--json", status=0).lines), 1)
         self.assertEqual(self.ana("info", brief["document"], "--json", status=0).json["seq"], 6)
 
+    def test_whose_right_to_be_here_ends_is_not_told_that_nothing_was_done(self):
+        """While what he asked for has no answer: it may have been done."""
+        self.server.user("pia", role="owner")
+        self.server.user("carl", role="annotator")
+        brief = self.server.import_text(PLAIN, name="put-out.md")
+        made = self.gloss("tag", brief["document"], "closer ties", "--label", "claim", "--json", user="carl", status=0).json["annotation"]
+        with Held(self.server, brief["session"]):
+            edit, resolve = [self.server.spawn(*words, user="carl") for words in (("edit", made, "--note", "new"), ("resolve", made))]
+            said = b""
+            while b"puts it off" not in said:
+                line = resolve.stderr.readline()
+                self.assertTrue(line, said)
+                said += line
+            self.gloss("member", "remove", "carl", user="pia", status=0)
+            for process in (edit, resolve):
+                out, err = process.communicate(timeout=LIMIT_S)
+                self.assertEqual((process.returncode, out), (5, b""), err)
+                self.assertIn("not known whether this was done", " ".join(err.decode().split()))
+
     def test_what_may_have_been_done_is_not_denied(self):
         """The connection ends while the server writes, and does not come back."""
         self.server.user("olga", role="owner")
